@@ -1,5 +1,6 @@
-//! Severity of a fault in one of several renditions: players go on with another one, so that critical is what leaves nothing to play,
-//! by picture and, where it is separate, by sound.
+//! Rates a critical fault that only some renditions of an output have as major, because players go on with another
+//! rendition. It stays critical if no rendition is left that can be played: of video, or of audio if the output has
+//! separate audio.
 
 use super::{CheckContext, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
@@ -9,7 +10,7 @@ use std::collections::BTreeSet;
 /// The verdict of one check, before its violations become findings.
 pub(super) struct RawOutcome {
     pub meta: &'static CheckMeta,
-    /// Severity that the template sets for the check; `None` if it sets none.
+    /// Severity that the template sets for the check. `None`: the template sets none.
     pub severity: Option<Severity>,
     pub verdict: CheckVerdict,
 }
@@ -27,11 +28,12 @@ impl RawOutcome {
     }
 }
 
-/// Most renditions that a violation names as those that players go on with.
+/// Largest number of renditions that a violation names as alternatives for players.
 const MAX_NAMED: usize = 8;
 
-/// Rates critical violations of single renditions as major where another rendition of the same kind has none, and names those as
-/// evidence. A severity that the template sets stays.
+/// Rates a critical violation of a single rendition as major if another rendition of the same media type has no
+/// critical violation, and adds the names of such renditions to its evidence. If the template sets the check's
+/// severity, it is not changed.
 pub(super) fn rate(context: &CheckContext<'_>, outcomes: &mut [RawOutcome]) {
     let critical = |o: &RawOutcome| {
         o.violations().iter().filter(|v| o.is_critical(v)).filter_map(|v| v.rendition.clone()).collect::<Vec<_>>()
@@ -59,8 +61,8 @@ pub(super) fn rate(context: &CheckContext<'_>, outcomes: &mut [RawOutcome]) {
     }
 }
 
-/// The kinds of renditions without which there is nothing to play: picture, and sound where it has renditions of its own and no
-/// variant comes with sound in it; of a radio channel sound alone.
+/// Returns the media types without which an output can't be played: video; also audio if it has its own renditions and
+/// no variant contains audio; only audio if there is no video.
 fn needed(protocol: Protocol, renditions: &[&Rendition]) -> Vec<Media> {
     let mut video = renditions.iter().filter(|r| r.media == Media::Video).peekable();
     let sound = renditions.iter().any(|r| r.media == Media::Audio);
@@ -84,7 +86,8 @@ mod tests {
         facts
     }
 
-    /// The severities of one violation of each named rendition, where the output has these.
+    /// Returns the severity of each violation, if the output has these renditions and each of the named ones has one
+    /// critical violation.
     fn severities(renditions: Vec<RenditionFacts>, faulty: &[&str]) -> Vec<Option<Severity>> {
         let mut scene = Scene::live();
         scene.output.renditions = renditions;

@@ -1,4 +1,4 @@
-//! What a check may look at.
+//! Input of the checks: facts, history, thresholds and expectations of one output.
 
 use crate::expectations::{Expectations, Thresholds};
 use crate::facts::{OutputFacts, RenditionFacts};
@@ -6,31 +6,32 @@ use crate::history::{OutputHistory, RenditionHistory};
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::LazyLock;
 
-/// The whole input of a check: one output of one channel, with its history, thresholds and expectations.
+/// Whole input of a check: the facts of one output of a channel, with its history, thresholds and expectations.
 #[derive(Debug, Clone, Copy)]
 pub struct CheckContext<'a> {
     /// Time of the probe by the exporter's clock.
     pub now: Timestamp,
     pub expected: &'a Expectations,
     pub thresholds: &'a Thresholds,
-    /// The output to judge.
+    /// Facts of the output that the check judges.
     pub output: &'a OutputFacts,
-    /// Every output of the probe, `output` among them.
+    /// Facts of every output of the channel that was probed, the judged one included.
     pub outputs: &'a [OutputFacts],
-    /// History of `output`.
+    /// History of the output that the check judges.
     pub past: &'a OutputHistory,
     /// Time for which a check reports an event after it was first seen.
     pub hold: Seconds,
 }
 
 impl<'a> CheckContext<'a> {
-    /// The channel's other outputs, by name.
+    /// Returns the facts of the channel's other outputs.
     pub fn others(&self) -> impl Iterator<Item = &'a OutputFacts> + use<'a> {
         let own = &self.output.name;
         self.outputs.iter().filter(move |o| o.name != *own)
     }
 
-    /// Each rendition of the output with its history, which is empty for a rendition that was never seen before.
+    /// Returns each rendition of the judged output with its history, which is empty for a rendition that was never seen
+    /// before.
     pub fn renditions(&self) -> impl Iterator<Item = (&'a RenditionFacts, &'a RenditionHistory)> + use<'a> {
         static NO_HISTORY: LazyLock<RenditionHistory> = LazyLock::new(RenditionHistory::default);
         let past = self.past;

@@ -1,7 +1,7 @@
-//! The two macros that reduce a new check to one file and one name in a list.
+//! The macros by which a check consists of one file and one name in a list.
 
-/// Declares a check's `Params`: help, type and default of each parameter. Every check also has the parameters `enabled`
-/// and `severity`. Unknown keys are an error.
+/// Declares the parameters of a check as the struct `Params`: help, type and default of each. Every check also has the
+/// parameters `enabled` and `severity`. Unknown keys are an error.
 macro_rules! params {
     ($( $( #[doc = $help:literal] )+ $name:ident : $ty:ty = $default:expr ),* $(,)?) => {
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -9,7 +9,7 @@ macro_rules! params {
         pub struct Params {
             /// Whether the check runs.
             pub enabled: bool,
-            /// Severity of every violation. `None`: the check decides.
+            /// Severity of every violation of the check. `None`: the check decides.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub severity: Option<crate::finding::Severity>,
             $( $( #[doc = $help] )+ pub $name: $ty, )*
@@ -22,7 +22,7 @@ macro_rules! params {
         }
 
         impl Params {
-            /// Default and help of each parameter, for documentation.
+            /// Returns name, default and help of each parameter, for documentation.
             pub fn describe() -> Vec<crate::checks::CheckParameter> {
                 vec![$( crate::checks::CheckParameter {
                     name: stringify!($name),
@@ -34,20 +34,22 @@ macro_rules! params {
     };
 }
 
-/// Declares the list of checks from `group::id` pairs. The settings of a template, the documentation and the runner are made from it.
+/// Declares the list of checks from pairs `group::id`. The settings of a template, the documentation and the runner are
+/// made from this list.
 macro_rules! check_list {
     ($( $group:ident :: $id:ident ),* $(,)?) => {
-        /// The section `checks` of a template: the parameters of every check, by its id.
+        /// Settings of the checks in a template (section `checks`): the parameters of every check, by its id.
         #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct CheckSettings {
             $( pub $id: $group::$id::Params, )*
         }
 
-        /// The metadata of every check, in the order of the list.
+        /// Metadata of every check, in the order of the list of checks.
         pub const CHECKS: &[&CheckMeta] = &[$( &$group::$id::META, )*];
 
-        /// Metadata and parameters of every check, in the order of the list. It is built anew by each call.
+        /// Returns metadata and parameters of every check, in the order of the list of checks. The result is built anew
+        /// by each call.
         #[must_use]
         pub fn list() -> Vec<CheckDescription> {
             vec![$( CheckDescription { meta: $group::$id::META, parameters: $group::$id::Params::describe() }, )*]

@@ -1,32 +1,32 @@
-//! A check's metadata: its id, severity, scope, alert and documentation.
+//! Metadata of a check: its id, severity, scope, alert and documentation.
 
 use crate::finding::Severity;
 use packager_media::stream::Protocol;
 use serde::Serialize;
 
-/// The metadata of one check, from which documentation, exposition, rules and runner are made.
+/// Metadata of one check, from which documentation, exposition, alert rules and runner are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct CheckMeta {
-    /// The id names the fault. It begins with [`CheckScope::id_prefix`].
+    /// Id of the check, which names the fault. It begins with [`CheckScope::id_prefix`].
     pub id: &'static str,
-    /// Severity of a violation to which neither the template nor the check itself gives another one.
+    /// Severity of a violation for which neither the template nor the check sets another severity.
     pub severity: Severity,
     pub group: CheckGroup,
     pub scope: CheckScope,
     /// Name of the alert in `rules/channel.rules.yml` that reports this check. `None`: the check alerts by its
     /// severity (ChannelDegraded, ChannelDefect or ChannelAdvisory).
     pub alert: Option<&'static str>,
-    /// One sentence that begins with "fails when".
+    /// Description of the failure: one sentence that begins with "fails when".
     pub help: &'static str,
     /// Standard and clause that the check enforces.
     pub reference: &'static str,
-    /// `true` for a check that compares with an earlier probe: the first probe of a channel can't run it.
+    /// Whether the check compares with an earlier probe, so that the first probe of a channel can't run it.
     pub needs_history: bool,
 }
 
 impl CheckMeta {
-    /// Whether a failure makes `playlist_validation` of InfluxDB and `playlist_validation_is_valid` of the
-    /// recording rules invalid: true of the checks of manifests, playlists and the ladder.
+    /// Whether a failure of the check sets `playlist_validation` of InfluxDB and `playlist_validation_is_valid` of the
+    /// recording rules to invalid. It is true for the checks of manifests, playlists and the ladder.
     #[must_use]
     pub fn validates_playlists(&self) -> bool {
         match self.group {
@@ -41,43 +41,43 @@ impl CheckMeta {
     }
 }
 
-/// The part of a channel that a check examines; a heading of the documentation.
+/// Part of a channel that a check examines. Each group has a heading in the documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckGroup {
-    /// Reachability, HTTP headers and download time.
+    /// Checks of reachability, HTTP headers and download time.
     Delivery,
-    /// The renditions that a manifest offers.
+    /// Checks of the renditions that a manifest offers.
     Ladder,
-    /// The listed segments and the live edge, in HLS and DASH alike.
+    /// Checks of the listed segments and the live edge, in HLS and DASH alike.
     Timeline,
-    /// What only HLS playlists have.
+    /// Checks of features that only HLS playlists have.
     Hls,
-    /// What only MPDs have.
+    /// Checks of features that only MPDs have.
     Dash,
-    /// The downloaded segments.
+    /// Checks of the downloaded segments.
     Segments,
-    /// Changes from one probe to the next.
+    /// Checks of changes between probes.
     OverTime,
-    /// Differences between the outputs of a channel.
+    /// Checks of differences between the outputs of a channel.
     Outputs,
 }
 
-/// The protocol or container that a check judges.
+/// Protocol or container that a check judges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckScope {
-    /// HLS and DASH, with segments of any container.
+    /// The check judges HLS and DASH, with segments of any container.
     Any,
     Hls,
     LowLatencyHls,
     Dash,
-    /// MPEG transport streams, whatever lists them.
+    /// The check judges MPEG transport streams, whether HLS or DASH lists them.
     TransportStream,
 }
 
 impl CheckScope {
-    /// Whether a check of this scope runs on an output of `protocol`.
+    /// Whether a check of this scope runs on an output of the protocol `protocol`.
     #[must_use]
     pub fn judges(self, protocol: Protocol) -> bool {
         match self {
@@ -87,7 +87,7 @@ impl CheckScope {
         }
     }
 
-    /// The beginning of the id of every check of this scope, and of no other. `None` for [`CheckScope::Any`].
+    /// Beginning of the ids of all checks of this scope, and of no others. `None` for [`CheckScope::Any`].
     #[must_use]
     pub fn id_prefix(self) -> Option<&'static str> {
         match self {
@@ -100,14 +100,15 @@ impl CheckScope {
     }
 }
 
-/// A check as the documentation shows it.
+/// A check with its parameters, for the documentation.
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckDescription {
     pub meta: CheckMeta,
     pub parameters: Vec<CheckParameter>,
 }
 
-/// A setting of one check, beside `enabled` and `severity`, which every check has.
+/// Parameter of one check, for the documentation. The parameters `enabled` and `severity`, which every check has, are
+/// not described so.
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckParameter {
     pub name: &'static str,
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
     use crate::checks::CHECKS;
 
-    /// What an id may end with: the fault, in one to three words.
+    /// Ends that the id of a check may have: the name of a fault, in one to three words.
     const FAULTS: &str = "\
         broken changed collapsed differ differs disagree discontinuity ended error exceeded excess expiring \
         failed gap high incomplete invalid jump late low misaligned mismatch missing overlap off_target out_of_step \

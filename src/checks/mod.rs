@@ -1,6 +1,6 @@
-//! Every check, and the runner. A check is one file: its metadata, parameters, function and tests; its name stands in
-//! the list below. A check is a pure function from facts, history and template to violations: it never fetches,
-//! never reads a clock, never logs.
+//! All checks, and the runner. A check is one file: its metadata, parameters, function and tests; the list below has
+//! its name. A check is a pure function from facts, history and template to violations: it never fetches, never reads a
+//! clock, never logs.
 
 #[macro_use]
 mod macros;
@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    /// Two rungs, seen twice, with all that a check may need.
+    /// Makes the input of a healthy channel with two rungs that were probed twice, with all facts that any check needs.
     fn healthy() -> Scene {
         let mut scene = Scene::low_latency();
         let report = |name: &str| {

@@ -1,6 +1,6 @@
-//! Scenes for the checks' tests: one healthy live rendition, changed by each test where it matters.
+//! Scenes for the tests of checks: one healthy live rendition, which each test changes as it needs.
 //!
-//! `now` is second 0; other times are given in seconds from it. Segments last 2 s.
+//! The time of the probe is second 0; other times are given in seconds from it. Segments last 2 s.
 
 use super::{CheckContext, CheckVerdict, Violation};
 use crate::expectations::{Expectations, Thresholds};
@@ -113,7 +113,8 @@ pub(super) fn part(segment: u64, index: u64) -> Part {
     }
 }
 
-/// An observation of the segments `first` to `last`, first and last seen `seconds` from now.
+/// Makes an observation of a playlist that lists the segments `first` to `last`, and that was seen once, `seconds`
+/// after the time of the probe (before it if negative).
 pub(super) fn observation(seconds: i64, first: u64, last: u64) -> Observation {
     let remembered = |number: u64| ListedSegment {
         number,
@@ -139,7 +140,8 @@ pub(super) fn observation(seconds: i64, first: u64, last: u64) -> Observation {
     }
 }
 
-/// The observation with a date on every segment; the first segment's date is `start` seconds from now.
+/// Adds a date to every segment of an observation. The date of the first segment is `start` seconds after the time of
+/// the probe (before it if negative).
 pub(super) fn dated(mut observation: Observation, start: f64) -> Observation {
     for (n, segment) in observation.segments.iter_mut().enumerate() {
         Arc::make_mut(segment).program_date_time = Some(time(start + 2.0 * n as f64));
@@ -172,7 +174,7 @@ pub(super) fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
     }
 }
 
-/// The codec parameters that the healthy rendition's playlist announces.
+/// Returns the codec parameters that the healthy rendition's playlist announces.
 pub(super) fn parameters(media: Media) -> CodecParameters {
     if media == Media::Video {
         let resolution = Some(Resolution { width: 1280, height: 720 });
@@ -183,7 +185,7 @@ pub(super) fn parameters(media: Media) -> CodecParameters {
     CodecParameters::with_audio(Codec::Aac { object_type: 2 }, sound)
 }
 
-/// Makes a fragmented MP4 segment of a transport stream segment: the counts are the same, on a clock that doesn't wrap.
+/// Changes a transport stream segment into fragmented MP4. The counts stay the same; the timestamps no longer wrap.
 pub(super) fn to_fragmented(segment: &mut SegmentFacts) {
     let inspection = segment.inspection.as_mut().unwrap();
     (inspection.container, inspection.ts) = (Container::Cmaf, None);
@@ -194,7 +196,8 @@ pub(super) fn to_fragmented(segment: &mut SegmentFacts) {
     }
 }
 
-/// A healthy transport stream segment that was inspected now; its continuity counters continue from number to number.
+/// Makes a healthy transport stream segment that this probe inspected. Its continuity counters continue those of the
+/// segment with the number before.
 pub(super) fn ts_segment(number: u64, start: f64, duration: f64) -> SegmentFacts {
     let first = ((number * 3) % 16) as u8;
     let counter = |pid| ContinuityCounter { pid, first, last: (first + 2) % 16, discontinuity: false };
@@ -268,8 +271,8 @@ pub(super) fn rendition(name: &str) -> RenditionFacts {
     }
 }
 
-/// Low-latency facts of an origin that answered the blocking reload with the next part, and every other request as it
-/// should.
+/// Makes the low-latency facts of an origin that answered the blocking reload with the next part, and every other
+/// request correctly.
 fn answered_well(timeline: Timeline) -> LowLatencyFacts {
     let playlist = || answered("720p/index.m3u8", "application/vnd.apple.mpegurl");
     let (media, mut next) = (|| answered("720p/part.m4s", "video/mp4"), timeline.clone());
@@ -284,14 +287,14 @@ fn answered_well(timeline: Timeline) -> LowLatencyFacts {
     }
 }
 
-/// One output with one healthy rendition that was never seen before, and the parts of a check's input that a test may
+/// Input of a check for a test: one output with one healthy rendition that was never seen before, which the test may
 /// change.
 pub(super) struct Scene {
     pub expected: Expectations,
     pub thresholds: Thresholds,
     pub output: OutputFacts,
     pub history: OutputHistory,
-    /// Other outputs of the channel.
+    /// Facts of the other outputs of the channel.
     pub others: Vec<OutputFacts>,
 }
 
@@ -320,7 +323,7 @@ impl Scene {
         }
     }
 
-    /// A scene of a DASH output whose MPD has just been read.
+    /// Makes a scene with a DASH output whose MPD has just been read.
     pub(super) fn dash(mpd: &str) -> Self {
         let mut scene = Self::live();
         let (mpd, _) = dash::parse(mpd.as_bytes(), &url("manifest.mpd"));
@@ -337,12 +340,12 @@ impl Scene {
         scene
     }
 
-    /// Replaces the output's HLS playlist by an MPD that says nothing.
+    /// Replaces the output's HLS playlist by an empty MPD.
     pub(super) fn become_dash(&mut self) {
         self.output.content = ManifestFacts::Dash(Box::new(DashFacts::new(Arc::default(), time(0.0))));
     }
 
-    /// Facts about the MPD of a DASH output.
+    /// Returns the facts about the MPD of a DASH output.
     pub(super) fn mpd_facts(&mut self) -> &mut DashFacts {
         match &mut self.output.content {
             ManifestFacts::Dash(facts) => facts,
@@ -350,8 +353,8 @@ impl Scene {
         }
     }
 
-    /// A scene with parts of 0.5 s: the last two of segment 14, the four of segment 15, and two of segment 16, which
-    /// isn't complete. Part 16.2 is hinted.
+    /// Makes a scene of low-latency HLS with parts of 0.5 s: the last two parts of segment 14, all four of segment 15,
+    /// and two of segment 16, which isn't complete. The third part of segment 16 is in a preload hint.
     pub(super) fn low_latency() -> Self {
         let mut scene = Self::live();
         let hint = part(16, 2);
@@ -374,7 +377,7 @@ impl Scene {
         scene
     }
 
-    /// A scene whose manifest could not be read.
+    /// Makes a scene whose manifest could not be read.
     pub(super) fn unreadable() -> Self {
         let mut scene = Self::live();
         scene.output.content = ManifestFacts::Unreadable(Protocol::Hls);
@@ -411,7 +414,7 @@ impl Scene {
         self.past().observations = observations.into_iter().map(Arc::new).collect();
     }
 
-    /// Gives the output's history these states of the MPD.
+    /// Replaces the earlier states of the MPD in the output's history.
     pub(super) fn published(&mut self, states: impl IntoIterator<Item = MpdState>) {
         self.history.mpds = states.into_iter().map(Arc::new).collect();
     }
@@ -421,8 +424,8 @@ impl Scene {
     }
 }
 
-/// A state of an MPD that was seen and published at `second`. Its window of 20 s ends `edge` seconds into the
-/// presentation, which began 1000 s ago.
+/// Makes the state of an MPD that was seen and published at `second`. Its window of 20 s ends `edge` seconds after the
+/// start of the presentation, which was 1000 s before the time of the probe.
 pub(super) fn mpd(second: i64, edge: f64) -> MpdState {
     let at = time(second as f64);
     let (start, end) = (Seconds(edge - 20.0), Seconds(edge));
@@ -436,7 +439,8 @@ pub(super) fn mpd(second: i64, edge: f64) -> MpdState {
     }
 }
 
-/// The text of a live MPD with these Periods that began 1000 s ago, with a buffer of 60 s.
+/// Returns the text of a live MPD with the elements `periods`. The presentation began 1000 s before the time of the
+/// probe; the time-shift buffer has 60 s.
 pub(super) fn dynamic(periods: &str) -> String {
     format!(
         "<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" type=\"dynamic\" \
@@ -446,7 +450,7 @@ pub(super) fn dynamic(periods: &str) -> String {
     )
 }
 
-/// The text of a Period with one video Representation and the S elements of `timeline`, in milliseconds.
+/// Returns the text of a Period with one video Representation. `timeline` has the S elements, in milliseconds.
 pub(super) fn period(id: &str, start: u32, timeline: &str) -> String {
     let template = format!(
         "<SegmentTemplate timescale=\"1000\" media=\"$RepresentationID$/$Time$.m4s\"><SegmentTimeline>{timeline}</SegmentTimeline></SegmentTemplate>"
@@ -465,7 +469,7 @@ pub(super) fn timed(timeline: &str) -> String {
     dynamic(&period("p0", 0, timeline))
 }
 
-/// The text of a Period whose segments have a fixed duration of 2 s.
+/// Returns the text of a live MPD with a Period whose segments have a fixed `@duration` of 2 s.
 pub(super) fn paced() -> String {
     let template = "<SegmentTemplate timescale=\"1000\" duration=\"2000\" media=\"$RepresentationID$/$Number$.m4s\"/>";
     dynamic(&with_template("p0", 0, template))
@@ -479,7 +483,7 @@ pub(super) fn violations(verdict: CheckVerdict) -> Vec<Violation> {
     }
 }
 
-/// The messages of a verdict's violations, one a line.
+/// Returns the messages of a verdict's violations, one on each line.
 #[track_caller]
 pub(super) fn messages(verdict: CheckVerdict) -> String {
     violations(verdict).iter().map(|v| v.message.as_str()).collect::<Vec<_>>().join("\n")

@@ -1,28 +1,28 @@
-//! What a check's function returns, and the outcome that the runner makes of it.
+//! Results of checks: the verdict that a check's function returns, and the outcome that the runner makes of it.
 
 use super::CheckMeta;
 use crate::finding::{Finding, Severity};
 use serde::{Serialize, Serializer};
 
-/// The answer of a check's function for one output.
+/// Verdict that the function of a check returns for one output.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CheckVerdict {
-    /// The check neither passed nor failed, because its input is missing: a first probe, a manifest that can't be
-    /// read, a probe that ran out of time. The text is the reason, as users see it.
+    /// The check neither passed nor failed, because its input is missing: in a first probe, for a manifest that can't
+    /// be read, or if the probe ran out of time. The text is the reason, as users read it.
     NotRun(&'static str),
-    /// The check ran. It passed if the list is empty.
+    /// The check ran. It passed if the list of violations is empty.
     Ran(Vec<Violation>),
 }
 
 /// One reason why a check fails. The runner adds check, output, severity and reference, which makes it a [`Finding`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Violation {
-    /// Name of the rendition at fault. `None`: the violation concerns the whole output.
+    /// Name of the rendition with the fault. `None`: the violation concerns the whole output.
     pub rendition: Option<String>,
     pub message: String,
-    /// Measured values and places, by name.
+    /// Evidence of the violation: measured values and positions, by name.
     pub evidence: serde_json::Map<String, serde_json::Value>,
-    /// Severity of this violation. `None`: the check's own severity. A severity in the template overrides both.
+    /// Severity of this violation. `None`: it has the check's own severity. A severity in the template overrides both.
     pub severity: Option<Severity>,
 }
 
@@ -32,14 +32,14 @@ impl Violation {
         Self { rendition: None, message: message.into(), evidence: serde_json::Map::new(), severity: None }
     }
 
-    /// Names the rendition at fault.
+    /// Sets the name of the rendition with the fault.
     #[must_use]
     pub fn in_rendition(mut self, rendition: &str) -> Self {
         self.rendition = Some(rendition.to_owned());
         self
     }
 
-    /// Adds a piece of evidence, or replaces the one of the same name.
+    /// Adds a named value to the evidence of a violation, or replaces the value with the same name.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
         self.evidence.insert(name.to_owned(), value.into());
@@ -53,20 +53,21 @@ impl Violation {
     }
 }
 
-/// The result of one check on one output.
+/// Result of one check on one output.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CheckOutcome {
     /// Metadata of the check; serialized as its id.
     #[serde(serialize_with = "serialize_id")]
     pub check: &'static CheckMeta,
-    /// Severity of the worst finding, or the check's configured severity when the check passed or didn't run.
+    /// Severity of the worst finding. If the check passed or didn't run, it is the severity that it is configured to
+    /// have.
     pub severity: Severity,
-    /// Name of the output.
+    /// Name of the output that was judged.
     pub output: String,
     pub result: CheckResult,
     #[serde(skip)]
     pub findings: Vec<Finding>,
-    /// Reason why the check didn't run; `None` if it ran.
+    /// Reason why the check didn't run. `None`: it ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
 }
@@ -84,7 +85,7 @@ pub enum CheckResult {
     NotRun,
 }
 
-/// Makes the outcome of a verdict. `severity` is the template's setting, `None` if the template sets none.
+/// Makes the outcome of a check from its verdict. `severity` is the template's setting. `None`: the template sets none.
 pub(super) fn outcome(
     check: &'static CheckMeta,
     severity: Option<Severity>,
@@ -104,7 +105,8 @@ pub(super) fn outcome(
     CheckOutcome { check, severity: worst, output: output.to_owned(), result, findings, reason }
 }
 
-/// A severity that the template sets applies to every violation; without it a violation may carry its own.
+/// Makes a finding from a violation. A severity that the template sets applies to every violation; without it a
+/// violation may have its own.
 fn finding(check: &CheckMeta, configured: Option<Severity>, violation: Violation, output: &str) -> Finding {
     Finding {
         check: check.id,

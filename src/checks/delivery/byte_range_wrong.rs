@@ -24,7 +24,7 @@ const NONE: &str = "no byte range of a file was requested";
 
 /// An answer to a request for a byte range that the playlist or MPD names.
 struct RangeAnswer<'a> {
-    /// What was requested, such as `segment 5`.
+    /// Description of the requested resource, such as `segment 5`.
     what: String,
     range: ByteRange,
     fetched: &'a Fetched,
@@ -39,7 +39,8 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     })
 }
 
-/// Each answer with wrong bytes, and the newest of the whole resources: a server that ignores ranges ignores all.
+/// Returns a violation for each answer with wrong bytes, and one for the newest answer that is the whole resource,
+/// because a server that ignores ranges ignores all of them.
 fn judge(answers: &[RangeAnswer<'_>]) -> Vec<Violation> {
     let mut found: Vec<_> = answers.iter().filter_map(wrong_bytes).collect();
     found.extend(answers.iter().find_map(whole_resource));
@@ -52,7 +53,7 @@ fn wrong_bytes(answer: &RangeAnswer<'_>) -> Option<Violation> {
     Some(violation(answer, &failure.message))
 }
 
-/// An answer of status 200, which holds more than the requested bytes.
+/// Returns a violation if the answer has the status 200 and holds more than the requested bytes.
 fn whole_resource(answer: &RangeAnswer<'_>) -> Option<Violation> {
     let exchange = answer.fetched.ok().filter(|e| e.status == 200)?;
     let length = exchange.content_length;
@@ -84,7 +85,8 @@ fn violation(answer: &RangeAnswer<'_>, text: &str) -> Violation {
         .with("via", header("via").or_else(|| header("x-cache")))
 }
 
-/// The answers of initialization segments, segments and parts, the newest segment first.
+/// Returns the successful answers to requests for byte ranges of initialization segments, segments and parts, the
+/// newest segment first.
 fn range_answers<'a>(facts: &'a RenditionFacts, past: &'a RenditionHistory) -> Vec<RangeAnswer<'a>> {
     let inits = facts.inits.iter().filter_map(|init| {
         Some(RangeAnswer {

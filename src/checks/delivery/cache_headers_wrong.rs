@@ -19,10 +19,10 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Target durations for which a cache may keep a live media playlist at most. Headers count whole seconds, so one
-    /// second is always allowed.
+    /// Longest time, in target durations, for which a cache may keep a live media playlist. Headers count whole
+    /// seconds, so one second is always allowed.
     playlist_targets: f64 = 0.5,
-    /// Target durations of age (header `Age`) that a cached answer may have at most.
+    /// Greatest allowed age (header `Age`) of a cached media playlist, in target durations.
     age_targets: f64 = 1.0,
 }
 
@@ -63,7 +63,7 @@ fn listed(exchange: &Exchange, listing: &str, target: f64, params: &Params) -> O
     Some(violation.with("cache_control", control).with("fresh_seconds", fresh).with("age_seconds", age))
 }
 
-/// Seconds for which a shared cache may use the answer (RFC 9111, 4.2.1); `None` if no header says it.
+/// Returns the seconds for which a shared cache may use the answer (RFC 9111, 4.2.1). `None`: no header says it.
 fn freshness(exchange: &Exchange) -> Option<f64> {
     let directives = directives(exchange);
     let has = |name: &str| directives.iter().any(|d| d.eq_ignore_ascii_case(name));
@@ -86,7 +86,7 @@ fn expires(exchange: &Exchange) -> Option<f64> {
     Some(Seconds::between(exchange.date?, at).0.max(0.0))
 }
 
-/// Judges the newest segment: a cache must be allowed to keep it. `no-cache` passes, because a cache may keep such an
+/// Returns a violation if caches may not keep the newest segment. `no-cache` passes, because a cache may keep such an
 /// answer and revalidate it.
 fn segments(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Violation> {
     let segments = select::inspected_segments(facts, past)?;
@@ -118,7 +118,7 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// A scene whose playlist was answered with these headers; its target duration is 6 s.
+    /// Makes a scene whose media playlist was answered with these headers. The target duration is 6 s.
     fn answered_with(headers: &[(&str, &str)]) -> Scene {
         let mut scene = Scene::live();
         scene.timeline().target_duration = Some(Seconds(6.0));

@@ -18,8 +18,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Days before its end from which on a certificate fails the check. Certificates that are valid for six days are
-    /// renewed while more than three days are left.
+    /// Days before the end of its validity from which on a certificate fails the check. Certificates that are valid for
+    /// six days are renewed while more than three days are left.
     days: f64 = 3.0,
 }
 
@@ -47,7 +47,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     )
 }
 
-/// Host and end of validity of the certificate of the last server in the chain of redirects; `None` without TLS.
+/// Returns the last host in the chain of redirects and the end of validity of its certificate. `None`: the connection
+/// has no TLS.
 fn certificate(fetched: &Fetched) -> Option<(String, Timestamp)> {
     let exchange = fetched.result.as_ref().ok()?;
     Some((exchange.final_url.host_str()?.to_owned(), exchange.certificate_expiry?))

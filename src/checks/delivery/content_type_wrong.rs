@@ -73,7 +73,7 @@ fn allowed(segment: &SegmentFacts) -> Vec<&'static str> {
     }
 }
 
-/// The media type of the Content-Type header without parameters, in lower case; `None` without the header.
+/// Returns the media type of the Content-Type header without parameters, in lower case. `None`: the header is missing.
 fn given(fetched: &Fetched) -> Option<String> {
     let header = fetched.ok()?.content_type.as_deref()?;
     Some(header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()).filter(|t| !t.is_empty())

@@ -39,8 +39,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(found)
 }
 
-/// Violations of the first answer of each kind of resource: a server has one CORS configuration for a kind. `None` if
-/// no answer can be judged.
+/// Returns the violations of the first answer for each kind of resource (playlist, initialization segment, segment),
+/// because a server has one CORS configuration for a kind. `None`: no answer can be judged.
 fn judge(facts: &RenditionFacts, past: &RenditionHistory, direct: bool) -> Option<Vec<Violation>> {
     let playlist = facts.playlist.iter().filter(|_| !direct).find_map(|p| violation("the media playlist", p));
     let init = facts.inits.iter().find_map(|i| violation("the initialization segment", &i.fetched));

@@ -16,8 +16,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Bytes from which on a playlist must be compressed. A window of some minutes has a few thousand bytes, one of
-    /// hours a hundred thousand.
+    /// Smallest size of a playlist, in bytes, from which on it must be compressed. A window of some minutes has a few
+    /// thousand bytes, one of hours a hundred thousand.
     min_bytes: u64 = 65_536,
 }
 

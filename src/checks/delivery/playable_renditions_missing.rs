@@ -67,7 +67,8 @@ fn in_playlist(output: &OutputFacts, variants: &VariantCounts) -> Option<String>
     Some(format!("{rest}; see whether the packager has written the whole playlist and its inputs run"))
 }
 
-/// What a multivariant playlist without variants lists, such as `1 audio rendition and 2 I-frame playlists`.
+/// Returns a text with what a multivariant playlist without variants lists, such as `1 audio rendition and 2 I-frame
+/// playlists`.
 fn besides_variants(output: &OutputFacts, i_frames: usize) -> String {
     let of = |media: Media| output.renditions.iter().filter(|r| r.rendition.media == media).count();
     let counts = [Media::Video, Media::Audio, Media::Text].map(|m| (of(m), format!("{} rendition", m.as_str())));
@@ -76,7 +77,8 @@ fn besides_variants(output: &OutputFacts, i_frames: usize) -> String {
     named.collect::<Vec<_>>().join(" and ")
 }
 
-/// The problem of an MPD, or the reason why it can't be judged.
+/// Returns what keeps players from starting with an MPD, `None` if nothing does, or the reason why the MPD can't be
+/// judged.
 fn in_mpd(context: &CheckContext<'_>, dash: &DashFacts) -> Result<Option<String>, &'static str> {
     let mpd = &dash.mpd;
     if mpd.periods.is_empty() {
@@ -96,7 +98,7 @@ fn in_mpd(context: &CheckContext<'_>, dash: &DashFacts) -> Result<Option<String>
     }
 }
 
-/// The problem of an MPD whose Periods are all in the future. `None`: no Period has a start.
+/// Returns the problem of an MPD whose Periods are all in the future. `None`: no Period has a start.
 fn not_begun(mpd: &Mpd, now: Timestamp) -> Option<String> {
     let first = mpd.periods.iter().find_map(|p| p.start)?;
     let at = first.after(mpd.availability_start?);
@@ -136,12 +138,13 @@ fn has_unknown_property(set: &AdaptationSet, representation: &Representation) ->
     set.unsupported_property.is_some() || representation.foreign.is_some()
 }
 
-/// Whether the addressing is unusable. dash_live_edge_unavailable reports a SegmentTimeline without S.
+/// Whether the segments of a Representation have no usable addresses. A SegmentTimeline without S is reported by
+/// dash_live_edge_unavailable instead.
 fn names_no_segment(representation: &Representation) -> bool {
     representation.addressing.segments == SegmentScheme::Unusable
 }
 
-/// The problem of a manifest that lists renditions but none with video, although the channel promises a picture.
+/// Returns the problem of a manifest that lists renditions but none with video, although the channel promises video.
 fn without_picture(context: &CheckContext<'_>) -> Option<String> {
     let promise = promised_picture(context.expected)?;
     let renditions = &context.output.renditions;
@@ -150,7 +153,7 @@ fn without_picture(context: &CheckContext<'_>) -> Option<String> {
         .then(|| format!("no listed rendition has video, but the channel promises {promise}: viewers get no picture"))
 }
 
-/// What the channel or its template promises of the picture. `None`: neither promises one.
+/// Returns a text with what the channel or its template promises about the video. `None`: they promise nothing.
 fn promised_picture(expected: &Expectations) -> Option<String> {
     let ladder = &expected.ladder;
     let rungs = (ladder.minimum_video.unwrap_or(0) as usize).max(ladder.video.len());
@@ -172,7 +175,8 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// A multivariant playlist with one audio rendition of EXT-X-MEDIA.
+    /// Makes a scene with a multivariant playlist that has these numbers of variants and I-frame playlists, and one
+    /// audio rendition of EXT-X-MEDIA.
     fn playlist(declared: usize, requestable: usize, i_frames: usize) -> Scene {
         let mut scene = Scene::live();
         scene.output.content = ManifestFacts::HlsMultivariant(VariantCounts { declared, requestable, i_frames });

@@ -21,8 +21,8 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NO_PLAYLIST, |facts, _| judge(facts))
 }
 
-/// Violations of one rendition; `None` if the deadline came before its playlist, or if the manifest names no playlist
-/// for it.
+/// Returns the violations of one rendition. `None`: the deadline of the probe passed before its playlist was fetched,
+/// or the manifest names no playlist for it.
 fn judge(facts: &RenditionFacts) -> Option<Vec<Violation>> {
     let playlist = facts.playlist.as_ref().filter(|p| !p.probe_timed_out())?;
     let unreadable = || facts.timeline.is_none().then(|| unreadable(facts));
@@ -36,7 +36,8 @@ fn judge(facts: &RenditionFacts) -> Option<Vec<Violation>> {
     Some(problems)
 }
 
-/// A violation if an initialization segment is not at an address from which players go on to an alternative that has it.
+/// Returns a violation if an initialization segment is missing at one BaseURL and available at the next, with which
+/// players go on.
 fn elsewhere(facts: &RenditionFacts) -> Option<Violation> {
     let failed = facts.failed_addresses.iter().find(|f| f.number.is_none() && f.found_at.is_some())?;
     let next = redact::url(failed.found_at.as_ref()?);

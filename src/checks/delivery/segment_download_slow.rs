@@ -18,8 +18,8 @@ pub const META: CheckMeta = CheckMeta {
 
 params! {}
 
-/// Least playing time in seconds by which a download is judged. Without it the short rest of a segment before a
-/// discontinuity would count as a stall because of the fixed cost of a request.
+/// Shortest playing time in seconds that is assumed for a segment. Without this bound the short rest of a segment
+/// before a discontinuity would count as slow because of the fixed cost of a request.
 pub const SHORTEST_PLAY: f64 = 1.0;
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
@@ -34,8 +34,8 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, most: f64) -> Option<V
     Some(judged.flatten().collect())
 }
 
-/// The violation of a download that took more than `most` of the segment's playing time. The outer `None` means that
-/// its speed is unknown, the inner one that it was fast enough.
+/// Returns the violation of a download that took longer than `most` seconds or than the segment plays. The outer
+/// `None`: the download's duration is unknown. The inner `None`: it was fast enough.
 fn slow(segment: &SegmentFacts, most: f64) -> Option<Option<Violation>> {
     let exchange = segment.fetched.result.as_ref().ok().filter(|e| e.is_success())?;
     let (took, plays) = (exchange.timings.total.0, segment.segment.duration.0);

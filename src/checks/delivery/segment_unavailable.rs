@@ -60,7 +60,7 @@ fn violation(facts: &RenditionFacts, segment: &SegmentFacts, problem: &str) -> V
         .with("status", status(&segment.fetched))
 }
 
-/// A violation if segments are not at an address from which players go on to an alternative that has them.
+/// Returns a violation if segments are missing at one BaseURL and available at the next, with which players go on.
 fn elsewhere(facts: &RenditionFacts) -> Option<Violation> {
     let missed = || facts.failed_addresses.iter().filter(|f| f.number.is_some() && f.found_at.is_some());
     let last = missed().next_back()?;
@@ -75,8 +75,8 @@ fn status(fetched: &Fetched) -> Option<u16> {
     fetched.result.as_ref().ok().map(|e| e.status)
 }
 
-/// Why a segment can't be played for want of an answer; `None` if it can. Truncated bodies belong to
-/// `container_invalid`, slow ones to `segment_download_slow`.
+/// Returns the reason why a segment can't be played because it has no successful answer. `None`: it has one. Truncated
+/// bodies are reported by `container_invalid`, slow ones by `segment_download_slow`.
 fn missing(fetched: &Fetched) -> Option<String> {
     match &fetched.result {
         Ok(exchange) if exchange.is_success() => None,

@@ -23,17 +23,18 @@ pub const META: CheckMeta = CheckMeta {
 params! {
     /// Greatest allowed ratio of a segment's bit rate to BANDWIDTH.
     peak_ratio: f64 = 1.25,
-    /// Greatest allowed ratio of the mean bit rate to AVERAGE-BANDWIDTH; in DASH, of the bits of consecutive segments
-    /// to the bits that arrive at `@bandwidth` while they play.
+    /// Greatest allowed ratio of the mean bit rate to AVERAGE-BANDWIDTH. In DASH it is the ratio of the bits of
+    /// consecutive segments to the bits that arrive at `@bandwidth` until they are played.
     mean_ratio: f64 = 1.1,
-    /// Least number of inspected segments from which a mean is computed.
+    /// Smallest number of inspected segments of which a mean bit rate is computed.
     mean_segments: usize = 10,
-    /// Bits per second by which subtitles may always be above what is declared: they are too few to make a player stall.
+    /// Bits per second by which subtitles may always be above the declared bit rate: they are too few to make a player
+    /// stall.
     text_slack: f64 = 64000.0,
 }
 
-/// A separate audio rendition is part of the variant's BANDWIDTH; the video's own segments alone may not exceed it
-/// either, so that they are judged without it.
+/// Runs the check. A variant's BANDWIDTH includes its separate audio rendition. The video segments are judged without
+/// the audio, because even alone they may not exceed BANDWIDTH.
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let mpd = context.output.dash().map(|dash| &dash.mpd);
     select::judge_renditions(context, "no segment of a variant with BANDWIDTH was inspected", |facts, past| match mpd {
@@ -43,7 +44,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// Whether the rendition is subtitles of which no segment is above the declared bit rate by more than `text_slack`.
+/// Whether the rendition is a subtitle rendition of which no segment's bit rate exceeds the declared one by more than
+/// `text_slack`.
 fn few_bits_of_text(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> bool {
     let declared = facts.rendition.average_bandwidth.or(facts.rendition.bandwidth).map_or(0.0, |b| b.0 as f64);
     let few = |s: &&SegmentFacts| derived::bit_rate([*s]).is_none_or(|rate| rate <= declared + params.text_slack);
@@ -51,8 +53,8 @@ fn few_bits_of_text(facts: &RenditionFacts, past: &RenditionHistory, params: &Pa
     facts.rendition.media == Media::Text && measured().is_some_and(|segments| segments.iter().all(few))
 }
 
-/// Judges a Representation's `@bandwidth`, which is no peak bit rate: a player that receives at this rate and begins
-/// with minBufferTime of media buffered must never run out of data (ISO/IEC 23009-1, 5.3.5.2).
+/// Judges a Representation's `@bandwidth`, which is no peak bit rate: a player that receives at this rate, and begins
+/// with minBufferTime of media buffered, must never run out of data (ISO/IEC 23009-1, 5.3.5.2).
 fn delivered(
     facts: &RenditionFacts,
     past: &RenditionHistory,
@@ -99,8 +101,8 @@ struct SegmentRun<'a> {
 }
 
 impl SegmentRun<'_> {
-    /// Bits of these segments beyond `ratio` times what arrives at `bandwidth` bits per second while they play;
-    /// negative if they are fewer.
+    /// Returns by how many bits these segments exceed `ratio` times the bits that arrive at `bandwidth` bits per second
+    /// while they play. It is negative if they have fewer bits.
     fn over(&self, bandwidth: f64, ratio: f64) -> f64 {
         self.bits - ratio * bandwidth * self.seconds
     }
@@ -174,8 +176,8 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::units::BitsPerSecond;
 
-    /// The verdict on segments of 2 s with these sizes, with a BANDWIDTH of 8000 and an AVERAGE-BANDWIDTH of 4000 bits
-    /// per second.
+    /// Runs the check on segments of 2 s with these sizes in bytes, with a BANDWIDTH of 8000 and an AVERAGE-BANDWIDTH
+    /// of 4000 bits per second.
     fn run(bytes: &[u64]) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.rendition().rendition.bandwidth = Some(BitsPerSecond(8000));
@@ -208,8 +210,8 @@ mod tests {
         );
     }
 
-    /// The verdict on segments of 2 s with these sizes in an MPD with a minBufferTime of 2 s; a size of `0` leaves the
-    /// segment out.
+    /// Runs the check on segments of 2 s with these sizes in bytes, in an MPD with a `@bandwidth` of 8000 bits per
+    /// second and a minBufferTime of 2 s. A size of 0 leaves the segment out.
     fn run_mpd(bytes: &[u64]) -> CheckVerdict {
         let mut scene = Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>"));
         scene.rendition().rendition.bandwidth = Some(BitsPerSecond(8000));

@@ -20,10 +20,10 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Least allowed ratio of the measured mean bit rate to AVERAGE-BANDWIDTH; half of this ratio to BANDWIDTH if
-    /// AVERAGE-BANDWIDTH is missing.
+    /// Smallest allowed ratio of the measured mean bit rate to AVERAGE-BANDWIDTH. If AVERAGE-BANDWIDTH is missing, half
+    /// of this ratio to BANDWIDTH is allowed.
     min_ratio: f64 = 0.2,
-    /// Number of newest segments whose mean bit rate is judged; with fewer inspected segments the check does not run.
+    /// Number of newest segments whose mean bit rate is judged. If fewer were inspected, the check does not run.
     segments: usize = 5,
 }
 
@@ -71,7 +71,8 @@ mod tests {
 
     const FEW: &str = "too few segments of a variant with a declared bit rate were inspected";
 
-    /// The verdict on `count` segments of 2 s and 1000 bytes, which have 4000 bits per second.
+    /// Runs the check on `count` segments of 2 s and 1000 bytes, whose bit rate is 4000 bits per second. `average` is
+    /// AVERAGE-BANDWIDTH, `peak` is BANDWIDTH.
     fn run(average: Option<u64>, peak: u64, count: u64) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.rendition().rendition.bandwidth = Some(BitsPerSecond(peak));

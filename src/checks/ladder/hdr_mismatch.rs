@@ -62,7 +62,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(found)
 }
 
-/// The verdict on an output that is a media playlist without a multivariant playlist: nothing announces a range, so the
+/// Judges an output that is a media playlist without a multivariant playlist. It announces no dynamic range, so the
 /// bitstream is compared with the channel's own setting.
 fn judge_bitstream_only(context: &CheckContext<'_>) -> CheckVerdict {
     let known = context.renditions().find_map(|(facts, past)| {
@@ -91,7 +91,7 @@ fn against_channel(
     Some(segment_violation(segment, message).in_rendition(&facts.rendition.name).with("actual", actual))
 }
 
-/// Compares the transfer characteristics of the newest segment with VIDEO-RANGE, which is SDR if it is missing (RFC
+/// Compares the dynamic range in the newest segment's bitstream with VIDEO-RANGE, which is SDR if it is missing (RFC
 /// 8216bis, 4.4.6.2).
 fn bitstream(name: &str, rendition: &Rendition, segment: &SegmentFacts, actual: DynamicRange) -> Option<Violation> {
     let declared = rendition.video_range.as_deref().unwrap_or("SDR");
@@ -125,8 +125,8 @@ fn unexpected(name: &str, rendition: &Rendition) -> Violation {
     Violation::new(message).in_rendition(&rendition.name).with("video_range", range).with("line", rendition.line)
 }
 
-/// The violation of a Dolby Vision profile 5 rendition that is announced as SDR or HLG: that profile has no compatible
-/// base layer.
+/// Returns a violation if a Dolby Vision profile 5 rendition is not announced as PQ, because that profile has no
+/// compatible base layer.
 fn dolby_vision(name: &str, rendition: &Rendition) -> Option<Violation> {
     let codec = rendition.codecs.iter().find(|c| c.starts_with("dvh1.05") || c.starts_with("dvhe.05"))?;
     if rendition.video_range.as_deref() == Some("PQ") {

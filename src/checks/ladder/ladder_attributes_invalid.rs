@@ -18,7 +18,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Whether a frame rate is required. It is off by default, because common packagers omit it.
+    /// Whether a frame rate is required. It isn't by default, because common packagers omit it.
     require_frame_rate: bool = false,
 }
 
@@ -51,7 +51,7 @@ fn missing(rendition: &Rendition, terms: &Terms, params: &Params) -> Vec<&'stati
     absent.into_iter().filter(|(_, absent)| *absent).map(|(name, _)| name).collect()
 }
 
-/// Whether the parser has already reported a malformed attribute `name` on the line of this rendition.
+/// Whether the parser has already reported the attribute `name` as malformed on the line of this rendition.
 fn reported(malformed: &[&Defect], rendition: &Rendition, name: &str) -> bool {
     malformed.iter().any(|d| {
         let here = matches!(d.at, Position::Line { line, .. } if Some(line) == rendition.line);

@@ -49,7 +49,7 @@ fn violation(earlier: &LadderState, later: &LadderState) -> Violation {
         .with("seen_at", later.first_seen.to_string())
 }
 
-/// Descriptions of the renditions that ladder `a` has and ladder `b` lacks.
+/// Returns descriptions of the renditions that ladder `a` has and ladder `b` doesn't have.
 fn more(a: &LadderState, b: &LadderState) -> Vec<String> {
     let in_b = |kind: &String| b.rungs.get(kind).copied().unwrap_or(0);
     a.rungs.iter().filter(|(kind, count)| **count > in_b(kind)).map(|(kind, _)| kind.clone()).collect()

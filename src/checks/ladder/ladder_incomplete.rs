@@ -18,7 +18,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Allowed distance from an expected rung's bandwidth, as a ratio, if the rung sets none itself.
+    /// Allowed distance from the bandwidth of an expected rung, as a ratio of it, for rungs that set no tolerance of
+    /// their own.
     bandwidth_tolerance: f64 = 0.2,
     /// Allowed distance from an expected frame rate, in frames per second: 59.94 counts as 60.
     frame_rate_tolerance: f64 = 0.5,
@@ -63,8 +64,8 @@ fn too_few(video: &[&Rendition], ladder: &ExpectedLadder) -> Option<Violation> {
     Some(violation.severity(Severity::Critical))
 }
 
-/// Violations for the expected rungs to which no rendition of their own can be assigned. The assignment is a maximum
-/// matching, so the order of the lists doesn't matter.
+/// Returns a violation for each expected rung that no rendition fills. Each rendition fills one rung at most. The
+/// assignment is a maximum matching, so that the order of the lists doesn't matter.
 fn missing_rungs(video: &[&Rendition], rungs: &[ExpectedRung], params: &Params) -> Vec<Violation> {
     let mut taken: Vec<Option<usize>> = vec![None; video.len()];
     for rung in 0..rungs.len() {
@@ -139,14 +140,15 @@ fn missing_languages(listed: &[&Rendition], media: Media, promised: &[String]) -
         .collect()
 }
 
-/// Whether a declared language satisfies the wanted one by basic filtering (RFC 4647, 3.3.1): `en-GB` satisfies `en`.
+/// Whether the language of a rendition satisfies an expected language by basic filtering (RFC 4647, 3.3.1): `en-GB`
+/// satisfies `en`.
 fn speaks(declared: &str, wanted: &str) -> bool {
     let (declared, wanted) = (declared.to_ascii_lowercase(), wanted.to_ascii_lowercase());
     declared.strip_prefix(&wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
-/// Violations of the codec and resolution in the channel's own settings, which are judged only if any rendition
-/// declares that property.
+/// Returns a violation for each of the channel's own codec, resolution and frame rate that no rendition declares. Each
+/// is judged only if any rendition declares this property.
 fn channel_promise(context: &CheckContext<'_>, video: &[&Rendition], params: &Params) -> Vec<Violation> {
     let expected = context.expected;
     let resolutions: Vec<_> = video.iter().filter_map(|r| r.resolution).collect();
@@ -178,7 +180,7 @@ fn absent(what: &str, promised: &str, declared: &str) -> Violation {
     Violation::new(message).with("promised", promised).with("declared", declared)
 }
 
-/// Sample entry names of a codec in CODECS strings (RFC 6381).
+/// Returns the sample entry names that stand for a codec in CODECS strings (RFC 6381).
 fn samples(codec: &str) -> &'static [&'static str] {
     match codec.to_ascii_lowercase().as_str() {
         "h264" | "h.264" | "avc" => &["avc1", "avc3", "dva1", "dvav"],
@@ -209,7 +211,7 @@ mod tests {
         ExpectedRung { resolution, bandwidth: bandwidth.map(BitsPerSecond), ..ExpectedRung::default() }
     }
 
-    /// A scene with the expected rungs 720p at 3 Mbit/s and 1080p at 5 Mbit/s.
+    /// Makes a scene with two renditions: 720p at 3 Mbit/s and 1080p at 5 Mbit/s.
     fn two_rungs() -> Scene {
         let mut scene = Scene::live();
         let mut top = rendition("1080p");

@@ -17,7 +17,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Least allowed ratio between the bit rates of neighbouring rungs.
+    /// Smallest allowed ratio between the bit rates of neighbouring rungs.
     closest: f64 = 1.3,
     /// Greatest allowed ratio between the bit rates of neighbouring rungs.
     widest: f64 = 2.5,
@@ -43,7 +43,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(ladders.into_values().flat_map(|rungs| judge(rungs, params)).collect())
 }
 
-/// Video codec and dynamic range of a rendition: a player switches only between renditions that have both in common.
+/// Returns video codec and dynamic range of a rendition. Renditions with the same values form one ladder, because
+/// players switch only between them.
 fn ladder(rendition: &Rendition, by_codec: bool) -> (String, String) {
     let family = |c: &String| c.split('.').next().unwrap_or_default().to_ascii_lowercase();
     let video = |f: &String| ["avc", "hvc", "hev", "av01", "dvh", "vp09", "vvc"].iter().any(|v| f.starts_with(v));

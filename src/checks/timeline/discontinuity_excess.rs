@@ -15,10 +15,10 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Number of discontinuities that every window may have.
+    /// Number of discontinuities that every window of a playlist may have.
     max: u64 = 3,
-    /// Number of discontinuities that a window may have for each minute of its length, if that is more than `max`: ad
-    /// breaks of ten-second spots have six a minute.
+    /// Number of discontinuities that a window may have for each minute of its length, if that gives more than `max`.
+    /// Ad breaks of ten-second spots have six a minute.
     max_per_minute: f64 = 6.0,
 }
 
@@ -49,7 +49,8 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    /// The verdict on `segments` segments of 2 s, of which `discontinuities` begin with a discontinuity.
+    /// Runs the check on a playlist of `segments` segments of 2 s, of which `discontinuities` begin with a
+    /// discontinuity.
     fn run(segments: u64, discontinuities: usize) -> CheckVerdict {
         let mut scene = Scene::live();
         *scene.timeline() = timeline(1, segments);

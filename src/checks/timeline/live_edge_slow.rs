@@ -22,21 +22,22 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Least seconds of media for each second of time.
+    /// Smallest allowed number of seconds of new media for each second of time.
     min_rate: f64 = 0.95,
-    /// Least seconds over which the rate is measured.
+    /// Shortest time in seconds over which the rate of new media is measured.
     min_seconds: f64 = 30.0,
-    /// Target durations of media that may always be missing, at least 3 s: segments may come in groups.
+    /// Target durations of media that may always be missing, at least 3 s, because segments may come in groups.
     allowance_targets: f64 = 2.0,
 }
 
-/// Seconds of media that may always be missing.
+/// Shortest duration of media, in seconds, that may always be missing, whatever the target duration is.
 const MIN_ALLOWANCE: f64 = 3.0;
-/// Target durations by which a step lacks media at least if it is an interruption.
+/// Target durations of media that a step must lack to count as an interruption.
 const INTERRUPTION_TARGETS: f64 = 1.5;
 const TOO_SHORT: &str = "the live edge wasn't seen to advance for long enough";
 
-/// A step in which the live edge advanced or stayed, with the seconds of new media.
+/// A step between two observations of a playlist in which the live edge advanced or stayed, with the seconds of new
+/// media.
 struct Advance<'a> {
     from: &'a Observation,
     to: &'a Observation,
@@ -86,14 +87,15 @@ fn violation(facts: &RenditionFacts, (seconds, media): (f64, f64), params: &Para
         .with("rate", rate)
 }
 
-/// Whether the listed durations are those of the media. Below EXT-X-VERSION 3 EXTINF is rounded to whole seconds
+/// Whether the durations in the playlist or MPD are exact. Below EXT-X-VERSION 3, EXTINF is rounded to whole seconds
 /// (RFC 8216bis 7).
 fn has_exact_durations(context: &CheckContext<'_>, timeline: &Timeline) -> bool {
     let whole = || timeline.segments.iter().all(|s| s.duration.0.fract() == 0.0);
     context.output.dash().is_some() || timeline.version.is_some_and(|v| v >= 3) || !whole()
 }
 
-/// The steps within `hold` since the last step that didn't go on from the one before, up to the newest advance.
+/// Returns the steps within `hold` up to the newest advance of the live edge. They begin after the last step in which
+/// the window didn't go on.
 fn advances<'a>(context: &CheckContext<'_>, past: &'a RenditionHistory) -> Vec<Advance<'a>> {
     let mut run: Vec<Advance<'a>> = Vec::new();
     for step in playlist_step::all_steps(past) {
@@ -108,7 +110,8 @@ fn advances<'a>(context: &CheckContext<'_>, past: &'a RenditionHistory) -> Vec<A
     run
 }
 
-/// Seconds of the segments that are new in a step. `None`: the window didn't go on, or segments between the two weren't seen.
+/// Returns the seconds of the segments that are new in a step between two observations. `None`: the window didn't go
+/// on, or segments between the two observations weren't seen.
 fn new_media(step: &PlaylistStep<'_>) -> Option<f64> {
     let newest = newest_number(step.earlier);
     let linked = step.later.segments.iter().any(|s| s.number == newest)
@@ -117,8 +120,9 @@ fn new_media(step: &PlaylistStep<'_>) -> Option<f64> {
     (step.change == PlaylistChange::Continued && linked).then(|| new.map(|s| s.duration.0).sum())
 }
 
-/// Seconds that have passed at least between the first and the newest live edge, and the media between them. The newest edge
-/// came after the state before it was last seen, and the first one before it was first seen.
+/// Returns the shortest time that can have passed between the first and the newest live edge, and the media between
+/// them, in seconds. The newest edge came after the observation before it was last seen, and the first one came before
+/// it was first seen.
 fn measure(advances: &[Advance<'_>]) -> Option<(f64, f64)> {
     let (first, last) = (advances.first()?, advances.last()?);
     let seconds = between(first.from, last.from);
@@ -133,7 +137,7 @@ fn elapsed(from: &Observation, to: &Observation) -> f64 {
     Seconds::between(from.first_seen, to.first_seen).0
 }
 
-/// Seconds from the beginning of a step to the end of all steps.
+/// Returns the seconds from the beginning of a step to the end of all steps.
 fn until_end(advances: &[Advance<'_>], step: &Advance<'_>) -> f64 {
     advances.last().map_or(0.0, |last| between(step.from, last.from))
 }
@@ -144,7 +148,8 @@ mod tests {
     use crate::checks::testing::*;
     use std::sync::Arc;
 
-    /// A rendition with segments of 2 s that is probed every 2 s for 120 s. `edge` gives the newest number at a second.
+    /// Makes a scene with segments of 2 s that was probed every `every` seconds for 120 s. `edge` returns the number of
+    /// the newest segment at a second.
     fn scene(every: i64, edge: impl Fn(i64) -> u64) -> Scene {
         let mut scene = Scene::live();
         let mut states: Vec<crate::history::Observation> = Vec::new();
@@ -163,7 +168,7 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// The newest number at a rate of real time.
+    /// Returns a function for the number of the newest segment at a second, if media come at `rate` times real time.
     fn at(rate: f64) -> impl Fn(i64) -> u64 {
         move |second| 1000 + ((second + 120) as f64 * rate / 2.0).floor() as u64
     }

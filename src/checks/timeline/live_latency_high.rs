@@ -36,11 +36,11 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// Tolerance for the time between a segment's availability by the MPD and the request of the probe.
+/// Allowed time between the moment at which a segment is available by the MPD and the request of the probe.
 const EDGE: Seconds = Seconds(1.0);
 
-/// The violation of a ServiceDescription that no player can follow, because even the next segment will be older than
-/// its maximum latency. Low-latency chunks, which arrive before their segment is complete, count as available.
+/// Returns a violation if no player can keep the maximum latency of the MPD's ServiceDescription, because even the next
+/// segment will be older. Low-latency chunks, which arrive before their segment is complete, count as available.
 fn described(context: &CheckContext<'_>, timeline: &Timeline, latency: Seconds) -> Option<Violation> {
     let mpd = &context.output.dash()?.mpd;
     let max = mpd.latency?.max?;
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    /// A scene whose newest segment ended `seconds` ago.
+    /// Makes a scene whose newest segment ended `seconds` before the time of the probe.
     fn behind(seconds: f64) -> Scene {
         let mut scene = Scene::live();
         scene.timeline().segments[5].program_date_time = Some(time(-seconds - 2.0));

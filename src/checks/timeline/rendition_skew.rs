@@ -20,8 +20,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Target durations of skew that are allowed in addition to the longest segment: playlists are fetched one after
-    /// the other.
+    /// Target durations of skew that are allowed in addition to the longest segment, because playlists are fetched one
+    /// after the other.
     extra_targets: f64 = 1.0,
 }
 
@@ -33,7 +33,7 @@ struct Subject<'a> {
     timeline: &'a Timeline,
 }
 
-/// The clock by which the live edges of all renditions are compared: their dates, or the media time of their inspected
+/// Clock on which the live edges of all renditions are compared: their dates, or the media time of their inspected
 /// segments.
 #[derive(Clone, Copy, PartialEq)]
 enum EdgeClock {
@@ -41,7 +41,7 @@ enum EdgeClock {
     Media,
 }
 
-/// The end of a rendition's newest segment.
+/// Live edge of a rendition: the end of its newest segment.
 #[derive(Clone, Copy)]
 enum LiveEdge {
     Date(Timestamp),
@@ -56,7 +56,7 @@ impl LiveEdge {
         }
     }
 
-    /// Seconds from the edge `earlier` to this edge; `None` if they are on different clocks.
+    /// Returns the seconds from the live edge `earlier` to this one. `None`: they are on different clocks.
     fn since(self, earlier: Self) -> Option<f64> {
         match (self, earlier) {
             (Self::Date(later), Self::Date(earlier)) => Some(Seconds::between(earlier, later).0),
@@ -89,7 +89,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(judge(&subjects, &now, &earlier, allowed))
 }
 
-/// Violations for the renditions that are behind by more than `allowed` seconds both now and a target duration ago.
+/// Returns a violation for each rendition that is behind the most advanced one by more than `allowed` seconds both now
+/// and a target duration ago.
 fn judge(subjects: &[Subject<'_>], now: &[LiveEdge], earlier: &[LiveEdge], allowed: f64) -> Vec<Violation> {
     let (Some(ahead), Some(was_ahead)) = (furthest_ahead(now), furthest_ahead(earlier)) else { return Vec::new() };
     let each = subjects.iter().zip(now.iter().zip(earlier));
@@ -115,8 +116,8 @@ fn furthest_ahead(edges: &[LiveEdge]) -> Option<(usize, LiveEdge)> {
     edges.iter().copied().enumerate().reduce(ahead)
 }
 
-/// The live edge of each rendition as it was known at the time `at`, or with `None` as it is known now. The result is
-/// `None` if there are fewer than two, if one is unknown, or if they are on different clocks.
+/// Returns the live edge of each rendition as it was known at the time `at`; without `at` as it is known now. `None`:
+/// there are fewer than two, one is unknown, or they are on different clocks.
 fn edges(subjects: &[Subject<'_>], basis: EdgeClock, at: Option<Timestamp>) -> Option<Vec<LiveEdge>> {
     let edges: Vec<LiveEdge> = subjects.iter().map(|s| edge(s.past, basis, at)).collect::<Option<_>>()?;
     let first = edges.first().filter(|_| edges.len() > 1)?;
@@ -145,7 +146,7 @@ fn edge(past: &RenditionHistory, basis: EdgeClock, at: Option<Timestamp>) -> Opt
     None
 }
 
-/// Where the media of a segment ends, by its video track, else by its audio track.
+/// Returns the end of a segment's media: that of its video track, otherwise that of its audio track.
 fn media_end(segment: &SegmentFacts) -> Option<LiveEdge> {
     let tracks = &select::undamaged_inspection(segment)?.tracks;
     let of = |media: Media| tracks.iter().filter(move |t| t.media == Some(media)).find_map(|t| t.end);
@@ -158,8 +159,8 @@ mod tests {
     use crate::checks::testing::*;
     use std::sync::Arc;
 
-    /// A scene of two renditions with dated 2 s segments. The second rendition's edge is behind by `before` seconds at
-    /// the observation 2 s ago and by `now` seconds now; 4 s are allowed.
+    /// Makes a scene of two renditions with dated segments of 2 s. The live edge of the second is behind by `before`
+    /// seconds in the observation 2 s before the probe, and by `now` seconds in the probe. A skew of 4 s is allowed.
     fn dated_scene(before: f64, now: f64) -> Scene {
         let mut scene = Scene::live();
         scene.output.renditions.push(rendition("other"));

@@ -18,11 +18,11 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Ratio of the listed segments whose duration may be outside the tolerance.
+    /// Share of the listed segments whose duration may be outside the tolerance, from 0 to 1.
     allowed_ratio: f64 = 0.0,
 }
 
-/// Tolerance for the binary representation of decimal fractions: 5.4 s must count as 6.0 s − 10 %.
+/// Tolerance in seconds for the binary representation of decimal fractions: 5.4 s must count as 6.0 s − 10 %.
 const ROUNDING: f64 = 1e-6;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
@@ -60,8 +60,8 @@ fn judge(timeline: &Timeline, target: f64, tolerance: f64, allowed_ratio: f64) -
     Some(violation.with("target_seconds", target).with("tolerance_seconds", tolerance).with("segments", outside.len()))
 }
 
-/// The segments that must keep the target duration: all except those cut short by a discontinuity or by the end of the
-/// playlist.
+/// Returns the segments that must keep the target duration: all except those that end at a discontinuity or at the end
+/// of the playlist.
 fn bound(timeline: &Timeline) -> impl Iterator<Item = &Segment> {
     let segments = &timeline.segments;
     let next = segments.iter().skip(1).map(Some).chain([None]);

@@ -18,7 +18,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Compare URIs. A part that was replaced in all URIs together, such as a session or an edge's folder, is no difference.
+    /// Whether URIs are compared. A part that was replaced in all URIs together, such as a session or an edge's folder,
+    /// is no difference.
     uris: bool = true,
     /// Seconds by which the declared duration of a listed segment may change.
     duration_tolerance: f64 = 0.01,
@@ -26,7 +27,7 @@ params! {
     date_tolerance: f64 = 0.5,
 }
 
-/// Tolerance for the binary representation of decimal fractions.
+/// Tolerance in seconds for the binary representation of decimal fractions.
 const ROUNDING: f64 = 1e-6;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
@@ -43,16 +44,17 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// A packager or CDN that writes the viewer's session into its URIs (`media_w1234_7.ts`) names all segments anew
-/// for each probe: where no segment was ever seen twice under one name, names say nothing.
+/// Whether any segment was seen twice under the same URI. If not, URIs aren't compared: a packager or CDN that writes
+/// the viewer's session into its URIs (`media_w1234_7.ts`) names all segments anew for each probe.
 fn names_last(past: &RenditionHistory) -> bool {
     playlist_step::all_steps(past).iter().any(|step| {
         playlist_step::common_segments(step.earlier, step.later).any(|(a, b)| a.uri_identity == b.uri_identity)
     })
 }
 
-/// `tags` says whether EXT-X-DISCONTINUITY is compared. The tag before the first segment of a window isn't: it may be removed
-/// together with the segments before it (RFC 8216bis 6.2.2).
+/// Returns the violation of a step in which listed segments changed. `tags`: whether EXT-X-DISCONTINUITY is compared.
+/// The tag before the first segment of a window is not compared, because it may be removed together with the segments
+/// before it (RFC 8216bis 6.2.2).
 fn rewritten(step: &PlaylistStep<'_>, params: &Params, tags: bool) -> Option<Violation> {
     let first = step.later.media_sequence;
     let changes = playlist_step::common_segments(step.earlier, step.later)
