@@ -1,12 +1,12 @@
-//! `cargo xtask dashboards`: writes Grafana's JSON from the descriptions in `dashboards/`, in the project's folder.
+//! `cargo xtask dashboards`: writes the JSON of Grafana's dashboards from the descriptions in `dashboards/`.
 
 use packager_testbed::grafana;
 use std::path::Path;
 
-/// Writes the JSON of every dashboard.
+/// Writes the JSON of every Grafana dashboard.
 ///
 /// # Errors
-/// When a description can't be read, or a file can't be written.
+/// A description can't be read, or a file can't be written.
 pub(crate) fn write() -> Result<(), Box<dyn std::error::Error>> {
     let folder = Path::new("dashboards");
     for dashboard in grafana::read_descriptions(folder)? {

@@ -5,10 +5,10 @@
 use packager_testbed::{detection_page, matrix, packagers};
 use std::io::{self, Write as _};
 
-/// Prints the page, or the results of the named faults and streams.
+/// Prints docs/detection.md, or the results of the named faults and clean streams.
 ///
 /// # Errors
-/// When a packager can't be started, or the page can't be written.
+/// A packager can't be started, or the page can't be written.
 pub(crate) async fn run(only: &[String]) -> io::Result<()> {
     let mut log = io::stderr();
     if !only.is_empty() {

@@ -1,4 +1,4 @@
-//! Tasks of the Makefile: `cargo xtask bench`, `detection`, `dashboards` and `rules`.
+//! Tasks that the Makefile runs: `cargo xtask bench`, `detection`, `dashboards` and `rules`.
 
 // A program for a terminal: when its own set-up fails it can only stop.
 #![allow(

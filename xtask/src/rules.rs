@@ -1,4 +1,4 @@
-//! `cargo xtask rules`: the check ids in the expressions of `rules/`.
+//! `cargo xtask rules`: writes the check ids in the expressions of `rules/`.
 
 use packager_testbed::alert_rules;
 use std::path::Path;

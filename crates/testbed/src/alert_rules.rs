@@ -1,18 +1,19 @@
-//! The check ids in the expressions of `rules/`: written from the checks' metadata, which names the alert of each check.
+//! Generator of the check ids in the expressions of `rules/`, from the checks' metadata, which names the alert of each
+//! check.
 
 use packager_exporter::checks::{CHECKS, CheckMeta};
 use std::path::{Path, PathBuf};
 
-/// Files with generated check ids, below the repository's root.
+/// Rule files with generated check ids, below the repository's root.
 const FILES: [&str; 2] = ["rules/channel.rules.yml", "rules/legacy_names.rules.yml"];
 
-/// Alerts by severity, for every check that has no alert of its own.
+/// Names of the alerts by severity, which report every check without an alert of its own.
 pub const BY_SEVERITY: [&str; 3] = ["ChannelDegraded", "ChannelDefect", "ChannelAdvisory"];
 
-/// Recording rules over every check that validates playlists.
+/// Names of the recording rules that cover every check of playlist validation.
 const PLAYLIST_VALIDATION: [&str; 2] = ["playlist_validation_is_valid", "playlist_validation_error_count"];
 
-/// Each rule file with generated ids: its path, its text now, and the text that it should have.
+/// Returns each rule file with generated ids: its path, its text now, and the text that it should have.
 pub fn files(root: &Path) -> std::io::Result<Vec<(PathBuf, String, String)>> {
     let read = |file: &str| {
         let path = root.join(file);
@@ -23,7 +24,7 @@ pub fn files(root: &Path) -> std::io::Result<Vec<(PathBuf, String, String)>> {
     FILES.iter().map(|file| read(file)).collect()
 }
 
-/// Replaces the ids in the first check matcher of every rule to which the metadata assigns checks.
+/// Replaces the check ids in the first check matcher of every rule to which the metadata assigns checks.
 fn generate(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut ids: Option<(&str, Vec<&str>)> = None;
@@ -43,13 +44,14 @@ fn generate(text: &str) -> String {
     out
 }
 
-/// Name of the alert or of the recorded series that begins on this line.
+/// Returns the name of the alert or of the recorded series that begins on this line; `None` for other lines.
 fn rule_name(line: &str) -> Option<&str> {
     let item = line.trim().strip_prefix("- ")?;
     item.strip_prefix("alert: ").or_else(|| item.strip_prefix("record: "))
 }
 
-/// Operator of the check matcher of a rule (`=` or `!`), and its ids. `None` for a rule to which no check is assigned.
+/// Returns the operator of a rule's check matcher (`=` or `!`) and its check ids. `None` for a rule to which no check
+/// is assigned.
 fn assigned(rule: &str) -> Option<(&'static str, Vec<&'static str>)> {
     let ids = |wanted: &dyn Fn(&CheckMeta) -> bool| CHECKS.iter().filter(|m| wanted(m)).map(|m| m.id).collect();
     if BY_SEVERITY.contains(&rule) {
@@ -62,7 +64,7 @@ fn assigned(rule: &str) -> Option<(&'static str, Vec<&'static str>)> {
     (!own.is_empty()).then_some(("=", own))
 }
 
-/// The line with other ids in its check matcher. `None` for a line without a check matcher of this operator.
+/// Returns the line with other check ids in its matcher. `None` for a line without a check matcher of this operator.
 fn replace_matcher(line: &str, operator: &str, ids: &[&str]) -> Option<String> {
     let matcher = format!("check{operator}");
     let start = line.find(&matcher)? + matcher.len();

@@ -1,4 +1,4 @@
-//! A program that runs until it is dropped, and waits for the playlists that it writes.
+//! A program that runs until it is dropped, and functions that wait for the playlists that it writes.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub struct ChildProcess {
     program: String,
     child: Child,
-    /// Standard error, in a file: a full pipe that nobody reads would stop the program.
+    /// File with the program's standard error. A pipe that nobody reads would fill up and stop the program.
     stderr: File,
 }
 
@@ -19,7 +19,7 @@ impl ChildProcess {
     /// Starts a program.
     ///
     /// # Errors
-    /// When the program can't be started; the message names it, since it is most likely not installed.
+    /// The program can't be started, most likely because it isn't installed; the error names it.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
         let stderr = tempfile::tempfile()?;
@@ -29,12 +29,12 @@ impl ChildProcess {
         Ok(Self { program, child, stderr })
     }
 
-    /// Standard output for the next program's input; `None` when it isn't a pipe.
+    /// Returns the program's standard output, as input of another program; `None` when it isn't a pipe.
     pub fn output(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }
 
-    /// Exit status and standard error; `None` while the program runs.
+    /// Returns the program's exit status and standard error as a message; `None` while it runs.
     fn exit_message(&mut self) -> io::Result<Option<String>> {
         let Some(status) = self.child.try_wait()? else { return Ok(None) };
         let mut stderr = String::new();
@@ -51,14 +51,14 @@ impl Drop for ChildProcess {
     }
 }
 
-/// A command without standard input and output.
+/// Makes a command without standard input and output.
 pub fn command_without_stdio(program: &str) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command
 }
 
-/// Waits until every file of `playlists` lists so many segments.
+/// Waits until every file of `playlists` lists `segments` segments or more.
 ///
 /// # Errors
 /// The same as those of [`wait_until`].
@@ -72,10 +72,10 @@ pub async fn wait_for_segments(
     wait_until(processes, timeout, segments, || playlists.iter().all(|path| count(path) >= segments)).await
 }
 
-/// Waits until `ready` returns `true`, which means that there are so many segments.
+/// Waits until `ready` returns `true`, which means that enough segments are there.
 ///
 /// # Errors
-/// When that takes longer than `timeout`, or when one of `processes` ended; the message has its standard error.
+/// The wait takes longer than `timeout`, or one of `processes` ended; the error has its standard error.
 pub async fn wait_until(
     processes: &mut [ChildProcess],
     timeout: Duration,

@@ -1,4 +1,4 @@
-//! The text of docs/detection.md. Every run gives the same text, except for the section about real packagers.
+//! Generator of docs/detection.md. Every run gives the same text, except for the section about real packagers.
 
 use crate::matrix::{CleanResult, FailedCheck, FaultResult, PackagerResult, StreamResult, WITHOUT_FAULT};
 use packager_exporter::checks::CHECKS;
@@ -17,15 +17,15 @@ check that should find it failed. A finding is false when a check of severity cr
 find the fault nor is a true consequence of it. On a clean stream every finding is false.
 ";
 
-/// Heading of the section that differs from run to run.
+/// Heading of the section of docs/detection.md that differs from run to run.
 pub const PACKAGERS_HEADING: &str = "## Real packagers\n";
 
-/// The whole page.
+/// Returns the whole text of docs/detection.md.
 pub fn document(faults: &[FaultResult], clean: &[CleanResult], packagers: &[PackagerResult]) -> String {
     reproducible_part(faults, clean) + &packager_table(packagers)
 }
 
-/// The part of the page before the real packagers, which a test compares.
+/// Returns docs/detection.md up to the section about real packagers, which a test compares.
 pub fn reproducible_part(faults: &[FaultResult], clean: &[CleanResult]) -> String {
     let totals = totals(faults, clean);
     [
@@ -59,7 +59,7 @@ fn totals(faults: &[FaultResult], clean: &[CleanResult]) -> String {
     )
 }
 
-/// Table rows with the totals of clean streams.
+/// Returns table rows with the totals of clean streams: streams, probes and findings.
 fn probes<'a>(streams: impl Iterator<Item = &'a StreamResult> + Clone) -> String {
     let probes: usize = streams.clone().map(|result| result.probes).sum();
     let serious: usize = streams.clone().map(|result| count(result.serious_failures())).sum();
@@ -90,7 +90,7 @@ fn fault_table(faults: &[FaultResult]) -> String {
     text + &wrong_findings(faults)
 }
 
-/// The failed checks of a fault with their severity: expected ones are bold, false ones are marked.
+/// Returns the failed checks of a fault with their severity: expected ones are bold, false ones are marked.
 fn failed_checks(row: &FaultResult) -> String {
     let unexpected: Vec<&str> = row.unexpected_checks().iter().map(|s| s.check).collect();
     let checks = row.result.failed_checks.iter().map(|s| match s.check {

@@ -1,5 +1,5 @@
-//! ffmpeg: a test picture and a tone in three renditions in real time, as a live HLS packager and as the encoder of
-//! another packager.
+//! ffmpeg as a live HLS packager and as the encoder for other packagers: a test picture and a tone in three renditions
+//! in real time.
 
 use crate::child_process::{ChildProcess, command_without_stdio, wait_for_segments};
 use std::io;
@@ -7,24 +7,24 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// Format of the HLS segments.
+/// Format of the HLS segments that ffmpeg writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SegmentFormat {
     Ts,
     Fmp4,
 }
 
-/// Path of the multivariant playlist in the folder.
+/// Path of the multivariant playlist in ffmpeg's output folder.
 pub const MASTER: &str = "master.m3u8";
-/// Duration of the segments, and the value of EXT-X-TARGETDURATION.
+/// Duration of ffmpeg's segments, and the value of EXT-X-TARGETDURATION.
 pub const SEGMENT: Duration = Duration::from_secs(2);
-/// Height and bit rate in bit/s of each rendition.
+/// Height in pixels and bit rate in bit/s of each video rendition.
 pub const LADDER: [(u32, u32); 3] = [(360, 600_000), (270, 350_000), (180, 200_000)];
 
 const PICTURE: &str = "testsrc2=size=640x360:rate=25";
 const TONE: &str = "sine=frequency=440:sample_rate=48000";
 
-/// A running packager. It ends when this value is dropped; the files stay in the folder.
+/// A running ffmpeg packager. It ends when this value is dropped; the files stay in the folder.
 #[derive(Debug)]
 pub struct Ffmpeg {
     format: SegmentFormat,
@@ -33,47 +33,48 @@ pub struct Ffmpeg {
 }
 
 impl Ffmpeg {
-    /// Starts to write into `folder`, which exists. The first playlists come after about 2 s: see [`Self::ready`].
+    /// Starts ffmpeg, which writes into `folder`; the folder has to exist. The first playlists come after about 2 s:
+    /// see [`Self::ready`].
     ///
     /// # Errors
-    /// When `ffmpeg` isn't installed or can't be started.
+    /// `ffmpeg` isn't installed or can't be started.
     pub fn start(format: SegmentFormat, folder: &Path) -> io::Result<Self> {
         let mut packager = Self { format, folder: folder.to_owned(), processes: Vec::new() };
         packager.restart()?;
         Ok(packager)
     }
 
-    /// Stops like a crash: the playlists stay as they are, without EXT-X-ENDLIST.
+    /// Stops ffmpeg as a crash would: the playlists stay as they are, without EXT-X-ENDLIST.
     pub fn stop(&mut self) {
         self.processes.clear();
     }
 
-    /// Starts again: numbers and timestamps begin again at 0, over the files of the run before.
+    /// Starts ffmpeg again: numbers and timestamps begin again at 0, and its files replace those of the run before.
     ///
     /// # Errors
-    /// When the program can't be started.
+    /// The program can't be started.
     pub fn restart(&mut self) -> io::Result<()> {
         self.stop();
         self.processes.push(ChildProcess::start(&mut command(self.format, &self.folder))?);
         Ok(())
     }
 
-    /// Files of the media playlists.
+    /// Returns the paths of the media playlists.
     pub fn playlists(&self) -> Vec<PathBuf> {
         (0..LADDER.len()).map(|index| self.folder.join(format!("v{index}/index.m3u8"))).collect()
     }
 
-    /// Waits until every playlist lists so many segments.
+    /// Waits until every media playlist lists `segments` segments or more.
     ///
     /// # Errors
-    /// When that takes longer than `timeout`, or when ffmpeg ended; the message has its standard error.
+    /// The wait takes longer than `timeout`, or ffmpeg ended; the error has its standard error.
     pub async fn ready(&mut self, segments: usize, timeout: Duration) -> io::Result<()> {
         let playlists = self.playlists();
         wait_for_segments(&mut self.processes, &playlists, segments, timeout).await
     }
 }
 
-/// A command whose inputs are the ladder's pictures `[v0]`, `[v1]` … and the tone `1:a`, in real time.
+/// Makes an ffmpeg command whose inputs are the ladder's pictures `[v0]`, `[v1]` … and the tone `1:a`, in real time.
 pub fn encoder_source() -> Command {
     let mut command = command_without_stdio("ffmpeg");
     command.args(["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]);
@@ -82,14 +83,14 @@ pub fn encoder_source() -> Command {
     command
 }
 
-/// Adds the encoders of an output, with a key frame at the start of each segment.
+/// Adds the encoders of an output to an ffmpeg command, with a key frame at the start of each segment.
 pub fn set_encoders(command: &mut Command) {
     command.args(["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-threads", "1"]);
     command.args(["-pix_fmt", "yuv420p", "-g", "50", "-keyint_min", "50", "-sc_threshold", "0"]);
     command.args(["-c:a", "aac", "-b:a", "64k", "-ac", "2"]);
 }
 
-/// Adds the bit rate of the output's video stream `index`.
+/// Adds the bit rate in bit/s of the output's video stream `index` to an ffmpeg command.
 pub fn set_bit_rate(command: &mut Command, index: usize, rate: u32) {
     for option in ["b", "maxrate", "bufsize"] {
         command.args([format!("-{option}:v:{index}"), rate.to_string()]);

@@ -9,26 +9,26 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Format of the encoder's output.
+/// Format in which the encoder sends its output to the packager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EncoderFeed {
     Ts,
     Fmp4,
 }
 
-/// Segment addressing of the MPD.
+/// Segment addressing of the MPD that ffmpeg writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SegmentNaming {
-    /// `$Number$` with a duration.
+    /// The MPD has `$Number$` with a constant duration.
     Number,
-    /// `$Time$` with a SegmentTimeline.
+    /// The MPD has `$Time$` with a SegmentTimeline.
     Time,
 }
 
-/// Path of the MPD in the folder.
+/// Path of the MPD in ffmpeg's output folder.
 pub const MPD: &str = "manifest.mpd";
 
-/// A running packager with its encoder. Both end when this value is dropped; the files stay in the folder.
+/// A running ffmpeg DASH packager with its encoder. Both end when this value is dropped; the files stay in the folder.
 #[derive(Debug)]
 pub struct FfmpegDash {
     feed: EncoderFeed,
@@ -38,25 +38,26 @@ pub struct FfmpegDash {
 }
 
 impl FfmpegDash {
-    /// Starts to write into `folder`, which exists.
+    /// Starts encoder and packager, which writes into `folder`; the folder has to exist.
     ///
     /// # Errors
-    /// When `ffmpeg` isn't installed or can't be started.
+    /// `ffmpeg` isn't installed or can't be started.
     pub fn start(feed: EncoderFeed, naming: SegmentNaming, folder: &Path) -> io::Result<Self> {
         let mut packager = Self { feed, naming, folder: folder.to_owned(), processes: Vec::new() };
         packager.restart()?;
         Ok(packager)
     }
 
-    /// Stops like a crash: the MPD stays as it is.
+    /// Stops encoder and packager as a crash would: the MPD stays as it is.
     pub fn stop(&mut self) {
         self.processes.clear();
     }
 
-    /// Starts again: availabilityStartTime is now, numbers and times begin again, over the files of the run before.
+    /// Starts encoder and packager again: availabilityStartTime is now, numbers and times begin again, and the files
+    /// replace those of the run before.
     ///
     /// # Errors
-    /// When a program can't be started.
+    /// A program can't be started.
     pub fn restart(&mut self) -> io::Result<()> {
         self.stop();
         let mut encoder = ChildProcess::start(&mut encoder(self.feed))?;
@@ -66,15 +67,15 @@ impl FfmpegDash {
         Ok(())
     }
 
-    /// File of the MPD.
+    /// Returns the path of the MPD.
     pub fn mpd(&self) -> PathBuf {
         self.folder.join(MPD)
     }
 
-    /// Waits until every rendition has so many segments.
+    /// Waits until every rendition has `segments` segments or more.
     ///
     /// # Errors
-    /// When that takes longer than `timeout`, or when a program ended; the message has its standard error.
+    /// The wait takes longer than `timeout`, or a program ended; the error has its standard error.
     pub async fn ready(&mut self, segments: usize, timeout: Duration) -> io::Result<()> {
         let (folder, mpd) = (self.folder.clone(), self.mpd());
         let named = |entry: &fs::DirEntry| entry.file_name().into_string().unwrap_or_default();

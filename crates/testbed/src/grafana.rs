@@ -1,17 +1,17 @@
-//! Grafana's JSON of the dashboards that `dashboards/*.yml` describe: layout, variables, links and options.
+//! Generator of Grafana's dashboards as JSON, from the descriptions in `dashboards/*.yml`.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Columns of Grafana's grid.
+/// Number of columns of Grafana's grid.
 const COLUMNS: u64 = 24;
-/// End of a selector in a description that gets the variables' matchers.
+/// End of a label selector in a query of a description, where the matchers of the dashboard's variables are inserted.
 const SELECTION: &str = "%}";
 const MATCHERS: &str = r#"tier=~"$tier",packager=~"$packager",channel=~"$channel"}"#;
 const VARIABLES: [&str; 3] = ["tier", "packager", "channel"];
 
-/// Description of a dashboard.
+/// Description of a Grafana dashboard, as in `dashboards/*.yml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dashboard {
@@ -34,7 +34,7 @@ struct Row {
     row: String,
 }
 
-/// Description of a panel.
+/// Description of a Grafana panel.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Panel {
@@ -43,20 +43,20 @@ pub struct Panel {
     kind: String,
     width: u64,
     height: u64,
-    /// Grafana's id of the unit.
+    /// Grafana's id of the panel's unit; `None` for plain numbers.
     #[serde(default)]
     unit: Option<String>,
     pub description: String,
-    /// The value from which each colour applies; without one, the colour of the lowest values.
+    /// Value from which on each colour of the panel applies; the colour without a value is that of the lowest values.
     #[serde(default)]
     thresholds: serde_json::Map<String, Value>,
-    /// The label whose value links to the dashboard Channel Detail.
+    /// Label whose value links to the dashboard Channel Detail; `None` for no link.
     #[serde(default)]
     link: Option<String>,
     pub queries: Vec<Query>,
 }
 
-/// A query of a panel.
+/// A PromQL query of a panel.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Query {
@@ -66,16 +66,16 @@ pub struct Query {
 }
 
 impl Query {
-    /// The expression with Grafana's variables.
+    /// Returns the PromQL expression with the matchers of Grafana's variables inserted.
     pub fn expression(&self) -> String {
         self.expr.replace(SELECTION, MATCHERS)
     }
 }
 
-/// Reads every description in the folder, in the order of file names.
+/// Reads every dashboard description in the folder, in the order of file names.
 ///
 /// # Errors
-/// When a file can't be read, or isn't a description.
+/// A file can't be read, or isn't a dashboard description.
 pub fn read_descriptions(folder: &Path) -> Result<Vec<Dashboard>, Box<dyn std::error::Error>> {
     let mut files =
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, std::io::Error>>()?;
@@ -85,7 +85,7 @@ pub fn read_descriptions(folder: &Path) -> Result<Vec<Dashboard>, Box<dyn std::e
 }
 
 impl Dashboard {
-    /// The panels without the row titles.
+    /// Iterates over the panels of the dashboard, without the row titles.
     pub fn panels(&self) -> impl Iterator<Item = &Panel> {
         self.panels.iter().filter_map(|item| match item {
             Item::Panel(panel) => Some(panel.as_ref()),
@@ -93,7 +93,7 @@ impl Dashboard {
         })
     }
 
-    /// The dashboard as Grafana loads it.
+    /// Returns the dashboard as the JSON that Grafana loads.
     pub fn json(&self) -> String {
         let link = json!({"type": "dashboards", "title": "Packagers", "tags": ["packager_exporter"], "asDropdown": true,
             "includeVars": true, "keepTime": true, "icon": "external link", "targetBlank": false, "tooltip": "", "url": ""});
@@ -106,7 +106,7 @@ impl Dashboard {
         format!("{dashboard:#}\n")
     }
 
-    /// JSON of the panels, placed from left to right; a line is as high as its highest panel.
+    /// Returns the panels as JSON, placed from left to right; a row of the grid is as high as its highest panel.
     fn laid_out(&self) -> Vec<Value> {
         let (mut x, mut y, mut line_height) = (0, 0, 0);
         let panel_json = |(index, item): (usize, &Item)| {
@@ -143,7 +143,7 @@ impl Panel {
         if self.kind == "statetimeline" { "state-timeline" } else { &self.kind }
     }
 
-    /// Whether the panel shows the newest value only.
+    /// Returns whether the panel shows only the newest value.
     fn is_instant(&self) -> bool {
         ["stat", "table", "bargauge", "histogram"].contains(&self.kind.as_str())
     }
@@ -217,7 +217,7 @@ impl Panel {
         }
     }
 
-    /// Transformations that leave the columns `Time` out of tables, whose columns are labels.
+    /// Returns the transformations of a table panel: they leave out the columns `Time`, because the columns are labels.
     fn transformations(&self) -> Value {
         if self.kind == "table" {
             json!([{"id": "organize", "options": {"excludeByName": {"Time": true}, "indexByName": {}, "renameByName": {}}}])
@@ -236,7 +236,8 @@ fn datasource() -> Value {
     json!({"type": "prometheus", "uid": "${datasource}"})
 }
 
-/// The variables; each offers the values that the selection of the variables before it leaves.
+/// Returns the dashboard's variables; each offers the values that remain after the selection of the variables before
+/// it.
 fn variables() -> Vec<Value> {
     let source = json!({"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus",
         "hide": 0, "refresh": 1, "regex": "", "multi": false, "includeAll": false, "options": []});

@@ -1,5 +1,5 @@
-//! The exporter's prober against the live origin, in one process and on one clock that is set by hand: a minute of
-//! probes takes as long as the requests take.
+//! Harness that runs the exporter's prober against the live origin, in one process and on one clock that is set by
+//! hand: a minute of probes takes as long as the requests take.
 
 use crate::origin::{self, Origin};
 use crate::pace;
@@ -21,14 +21,14 @@ pub struct Harness {
     pub origin: Origin,
     pub prober: Prober,
     origin_clock: origin::Clock,
-    /// What the exporter's wall clock shows.
+    /// Time in milliseconds that the exporter's wall clock shows.
     clock: Arc<AtomicI64>,
-    /// The time that has passed for the exporter.
+    /// Milliseconds that have passed on the exporter's monotonic clock.
     passed: Arc<AtomicI64>,
     _files: TempDir,
 }
 
-/// A channel of the harness's catalogue.
+/// A channel in the catalogue of the test harness.
 pub struct ChannelSpec<'a> {
     pub code: &'a str,
     /// Path on the origin, such as `live/TV1/master.m3u8`. A second path after a space is another output of the
@@ -37,19 +37,19 @@ pub struct ChannelSpec<'a> {
     pub template: &'a str,
 }
 
-/// `templates` with the timeout of [`TEMPLATES`] scaled to the pace of this machine, so that a busy one completes its
-/// probes too.
+/// Returns `templates` with the timeout of [`TEMPLATES`] scaled to the pace of this machine, so that a busy machine
+/// completes its probes too.
 #[must_use]
 pub fn with_patience(templates: &str) -> String {
     let timeout = pace::patience(TIMEOUT).as_millis();
     templates.replace(&format!("timeout: {}s\n", TIMEOUT.as_secs()), &format!("timeout: {timeout}ms\n"))
 }
 
-/// Timeout of the templates on an idle machine.
+/// Timeout of the templates in a test on an idle machine.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The templates of the detection figures, with default thresholds: `T2` is for segments of 2 s, `T6` of 6 s, and the
-/// others promise what a kind of channel has, such as HDR, ad breaks or DRM systems.
+/// Templates for the detection matrix, with default thresholds: `T2` is for segments of 2 s, `T6` for those of 6 s, and
+/// the others expect what a kind of channel has, such as HDR, ad breaks or DRM systems.
 pub const TEMPLATES: &str = "
 T2:
   timeout: 4s
@@ -89,8 +89,8 @@ TR:
 ";
 
 impl Harness {
-    /// Starts an origin and a prober. `channels` make the catalogue, `templates` is the text of templates.yml,
-    /// `exporter` that of exporter.yml.
+    /// Starts an origin and a prober. `channels` become the catalogue, `templates` is the text of templates.yml, and
+    /// `exporter` the text of exporter.yml.
     pub async fn new(channels: &[ChannelSpec<'_>], templates: &str, exporter: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let origin_clock = origin::Clock::manual(START_MS);
@@ -98,8 +98,8 @@ impl Harness {
         Self::with_origin(origin, origin_clock, START_MS, channels, templates, exporter)
     }
 
-    /// Starts an HTTPS origin whose certificate expires in so many days. TLS checks it by the system's clock, so the
-    /// clock of this harness begins in the current hour.
+    /// Starts an HTTPS origin whose certificate expires in `days` days, and a prober. TLS checks certificates by the
+    /// system's clock, so the clock of this harness begins in the current hour.
     pub async fn with_tls(channels: &[ChannelSpec<'_>], templates: &str, days: u64) -> Self {
         const HOUR_MS: i64 = 3_600_000;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -147,7 +147,7 @@ impl Harness {
         Self { origin, prober, origin_clock, clock, passed, _files: files }
     }
 
-    /// Moves the clock of origin and prober forward.
+    /// Moves the clock of origin and prober forward by `by`.
     pub fn advance(&self, by: Duration) {
         let millis = by.as_millis() as i64;
         self.clock.fetch_add(millis, Ordering::SeqCst);
@@ -155,31 +155,31 @@ impl Harness {
         self.origin_clock.set(self.origin_clock.now_ms() + millis);
     }
 
-    /// Sets the exporter's clock, and no other, forward by so many milliseconds, or back by a negative number.
+    /// Sets only the exporter's wall clock forward by this number of milliseconds, or back by a negative number.
     pub fn step_clock(&self, millis: i64) {
         self.clock.fetch_add(millis, Ordering::SeqCst);
     }
 
-    /// Probes a channel; the template's timeout is the bound of its time.
+    /// Probes a channel; the timeout of its template limits the time.
     pub async fn probe(&self, code: &str) -> Arc<Report> {
         self.probe_within(code, Duration::from_secs(600)).await.expect("a channel of the catalogue").report
     }
 
-    /// Probes a target as a scrape with this timeout does.
+    /// Probes a target in the way in which a Prometheus scrape with this timeout does.
     ///
     /// # Errors
-    /// When the target is unknown, or the prober is overloaded.
+    /// The target is unknown, or the prober is overloaded.
     pub async fn probe_within(&self, target: &str, timeout: Duration) -> Result<ProbeAnswer, ProbeError> {
         self.prober.probe(ProbeRequest { target: target.to_owned(), template: None, output: None }, timeout).await
     }
 }
 
-/// A prober with these configuration files, which are in the returned folder.
+/// Makes a prober with the text of these configuration files, which are written to the returned folder.
 pub fn prober(catalogue: &str, templates: &str, exporter: &str, clock: Clock) -> (Prober, TempDir) {
     prober_trusting(None, catalogue, templates, exporter, clock)
 }
 
-/// A prober whose folder also has the certificate `ca.pem`, for channels that name it.
+/// Makes a prober whose configuration folder also has the certificate `ca.pem`, for channels that name it.
 fn prober_trusting(
     authority: Option<&str>,
     catalogue: &str,

@@ -1,20 +1,21 @@
-//! Large MPDs with the segments of the origin's channel CM1, whose media times count from its epoch.
+//! Large MPDs for benchmarks, with the segments of the origin's channel CM1, whose media times count from the origin's
+//! epoch.
 
 use std::fmt::Write;
 
-/// A large MPD, by its Periods and by how it lists segments.
+/// A large MPD, described by its Periods and by how it lists segments.
 #[derive(Clone, Copy, Debug)]
 pub struct LargeMpd {
     pub description: &'static str,
-    /// Segments in each Period from the oldest on; the list repeats.
+    /// Number of segments in each Period, beginning with the oldest; the list is repeated for further Periods.
     periods: &'static [i64],
     count: i64,
-    /// Whether a run of equal segments is one `S` with `r`.
+    /// Whether consecutive segments of equal duration are one S element with @r.
     repeats: bool,
     is_static: bool,
 }
 
-/// Segments of 2 s in 24 h.
+/// Number of segments of 2 s in 24 hours.
 const DAY: i64 = 43_200;
 
 pub const LARGE_MPDS: [LargeMpd; 5] = [
@@ -55,9 +56,9 @@ pub const LARGE_MPDS: [LargeMpd; 5] = [
     },
 ];
 
-/// 2024-01-01 in seconds of Unix time, when the origin's media time is zero.
+/// Instant at which the origin's media time is zero, 2024-01-01, in seconds of Unix time.
 const EPOCH: i64 = 1_704_067_200;
-/// Seconds from the end of a segment until the origin lists it.
+/// Number of seconds from the end of a segment until the origin lists it.
 const LATENCY: i64 = 1;
 const SEGMENT: i64 = 2;
 const FRAME: i64 = 1024;
@@ -69,7 +70,8 @@ const RUNGS: [(&str, &str, u32, u32, u32); 4] = [
 ];
 
 impl LargeMpd {
-    /// Text of the MPD at `now`, in seconds of Unix time. Segments and clock are at `channel`, a URL that ends in `/`.
+    /// Returns the text of the MPD at `now`, in seconds of Unix time. Segments and clock are below the URL `channel`,
+    /// which ends in `/`.
     pub fn text(&self, channel: &str, now: i64) -> String {
         let lengths = || self.periods.iter().copied().cycle().take(usize::try_from(self.count).unwrap_or_default());
         let length: i64 = lengths().sum();

@@ -1,6 +1,6 @@
-//! A deterministic live origin with every fault, real packagers, and the harness that probes them.
+//! Test tools: a deterministic live origin with every fault, real packagers, and the harness that probes them.
 //!
-//! Integration tests, benchmarks and the demo use it; it is never part of the exporter.
+//! Integration tests, benchmarks and the demo use this crate; it is never part of the exporter.
 
 // A broken set-up has to stop a test at once, with the place in the code.
 #![allow(

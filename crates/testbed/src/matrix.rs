@@ -1,7 +1,7 @@
 //! The detection matrix: every fault of the origin against every check, and every clean channel against all checks.
 //!
-//! Each stream has a harness of its own, so that no stream sees another's history or waits for another's requests. The
-//! clock is set by hand; only a fault that is slow by nature takes real time.
+//! Each stream has its own harness, so that no stream sees another's history or waits for another's requests. The clock
+//! is set by hand; only faults that are slow by nature take real time.
 
 // A figure of a broken set-up would be worse than none.
 #![allow(clippy::expect_used)]
@@ -21,17 +21,17 @@ use std::time::Duration;
 pub struct FailedCheck {
     /// Id of the check.
     pub check: &'static str,
-    /// The worst severity over all probes.
+    /// Worst severity of the failed check over all probes.
     pub severity: Severity,
     /// Number of probes in which the check failed.
     pub probes: usize,
     /// Index of the first probe in which the check failed, from 0.
     pub first: usize,
-    /// Message of the first finding in that probe.
+    /// Message of the check's first finding in the first probe in which it failed.
     pub message: String,
 }
 
-/// Outcome of all probes of one stream.
+/// Results of all probes of one stream.
 #[derive(Debug, Clone)]
 pub struct StreamResult {
     /// Number of probes.
@@ -42,14 +42,14 @@ pub struct StreamResult {
     pub failed_checks: Vec<FailedCheck>,
 }
 
-/// Outcome of the probes that were made while the live origin played one fault.
+/// Results of the probes that were made while the live origin played one fault.
 #[derive(Debug, Clone)]
 pub struct FaultResult {
     pub fault: &'static Fault,
     pub result: StreamResult,
 }
 
-/// Outcome of the probes of one clean stream of the origin.
+/// Results of the probes of one clean stream of the origin.
 #[derive(Debug, Clone)]
 pub struct CleanResult {
     /// Name of the stream, such as `CM1 as DASH`.
@@ -59,7 +59,7 @@ pub struct CleanResult {
     pub result: StreamResult,
 }
 
-/// Outcome of the probes of one real packager.
+/// Results of the probes of one real packager.
 #[derive(Debug)]
 pub struct PackagerResult {
     /// Name of the packager with its output format.
@@ -68,12 +68,12 @@ pub struct PackagerResult {
 }
 
 impl StreamResult {
-    /// A result without probes; `every` is the time between two of them.
+    /// Makes a result without probes; `every` is the time between two probes.
     pub fn new(every: Duration) -> Self {
         Self { probes: 0, every, failed_checks: Vec::new() }
     }
 
-    /// Adds the next probe's report.
+    /// Adds the report of the stream's next probe.
     pub fn record(&mut self, report: &Report) {
         for outcome in report.outcomes.iter().filter(|o| o.result == CheckResult::Failed) {
             let (check, first) = (outcome.check.id, self.probes);
@@ -92,53 +92,54 @@ impl StreamResult {
         self.probes += 1;
     }
 
-    /// Sorts the failed checks into the order of the list of checks.
+    /// Sorts the failed checks of the stream into the order of the list of checks.
     pub fn sort(&mut self) {
         let position = |check: &str| CHECKS.iter().position(|meta| meta.id == check);
         self.failed_checks.sort_by_key(|failed| position(failed.check));
     }
 
-    /// Whether the check failed in at least one probe.
+    /// Returns whether the check failed in at least one probe of the stream.
     pub fn has_failed(&self, check: &str) -> bool {
         self.failed_checks.iter().any(|failed| failed.check == check)
     }
 
-    /// Failed checks of severity critical or major.
+    /// Iterates over the failed checks of severity critical or major.
     pub fn serious_failures(&self) -> impl Iterator<Item = &FailedCheck> {
         self.failed_checks.iter().filter(|failed| failed.severity >= Severity::Major)
     }
 
-    /// Failed checks of severity minor or warning.
+    /// Iterates over the failed checks of severity minor or warning.
     pub fn minor_failures(&self) -> impl Iterator<Item = &FailedCheck> {
         self.failed_checks.iter().filter(|failed| failed.severity < Severity::Major)
     }
 }
 
 impl FaultResult {
-    /// Whether a check that should find this fault doesn't exist yet.
+    /// Returns whether a check that should find the fault doesn't exist yet.
     pub fn awaits_check(&self) -> bool {
         self.fault.expected.iter().any(|check| !check_exists(check))
     }
 
-    /// Checks that should have failed and did not.
+    /// Returns the ids of the checks that should have failed for the fault and didn't.
     pub fn missing_checks(&self) -> Vec<&'static str> {
         let missing = |check: &&str| check_exists(check) && !self.result.has_failed(check);
         self.fault.expected.iter().copied().filter(missing).collect()
     }
 
-    /// Checks of severity critical or major that failed although the fault neither is made for them nor leads to them.
+    /// Returns the checks of severity critical or major that failed although the fault names them neither as expected
+    /// nor as consequences.
     pub fn unexpected_checks(&self) -> Vec<&FailedCheck> {
         let is_explained =
             |check: &str| self.fault.expected.contains(&check) || self.fault.consequences.contains(&check);
         self.result.serious_failures().filter(|failed| !is_explained(failed.check)).collect()
     }
 
-    /// Whether every check that should find this fault failed.
+    /// Returns whether every check that should find the fault failed.
     pub fn is_found(&self) -> bool {
         !self.awaits_check() && self.missing_checks().is_empty()
     }
 
-    /// Time from the first probe until every expected check had failed; `None` when one of them never failed.
+    /// Returns the time from the first probe until every expected check had failed; `None` if one of them never failed.
     pub fn found_after(&self) -> Option<Duration> {
         let first = |check: &&str| self.result.failed_checks.iter().find(|s| s.check == *check).map(|s| s.first);
         let last = self.fault.expected.iter().map(first).collect::<Option<Vec<_>>>()?.into_iter().max()?;
@@ -149,16 +150,17 @@ impl FaultResult {
 /// Checks that no fault of the origin can make fail, each with the reason.
 pub const WITHOUT_FAULT: &[(&str, &str)] = &[];
 
-/// Whether the exporter has a check of this id.
+/// Returns whether the exporter has a check with this id.
 pub fn check_exists(check: &str) -> bool {
     CHECKS.iter().any(|meta| meta.id == check)
 }
 
-/// Number of streams that are probed at the same time: one for each of two cores, and some more that only wait.
+/// Number of streams that are probed at the same time: one for each of two cores. Of slow faults, which mostly wait,
+/// there are more.
 const AT_ONCE: usize = 2;
 const SLOW_AT_ONCE: usize = 4;
 
-/// Faults that take real time in each probe.
+/// Ids of the faults that take real time in each probe.
 const SLOW: &[&str] = &[
     "ll_reload_late",
     "silent",
@@ -175,21 +177,22 @@ const PROBES: usize = 25;
 /// Number of probes of a clean stream: one minute with a probe every 2 s.
 const CLEAN_PROBES: usize = 31;
 const EVERY: Duration = Duration::from_secs(2);
-/// Three minutes of scrapes. Between two of them most of a window of 20 s passes.
+/// Number of probes of a clean stream in three minutes at Prometheus's interval of 15 s, in which most of a window of
+/// 20 s passes.
 const SCRAPES: usize = 13;
 const SCRAPE: Duration = Duration::from_secs(15);
 
-/// A stream is probed again, at most so many times in all, when the machine was too slow to trust a surprising result.
+/// Largest number of attempts at a stream whose result is surprising while the machine is too slow to trust it.
 const ATTEMPTS: usize = 4;
-/// From this slowdown on (see [`pace::slowdown`]) a surprising result counts as the machine's.
+/// Slowdown of the machine (see [`pace::slowdown`]) from which on a surprising result isn't trusted.
 const BUSY: f64 = 1.5;
 
-/// Probes every fault.
+/// Probes every fault of the origin.
 pub async fn probe_faults() -> Vec<FaultResult> {
     probe_faults_named(|_| true).await
 }
 
-/// Probes the faults whose id satisfies `matches`.
+/// Probes the faults of the origin whose id satisfies `matches`.
 pub async fn probe_faults_named(matches: impl Fn(&str) -> bool) -> Vec<FaultResult> {
     let chosen = faults().iter().filter(|fault| matches(fault.id));
     let (slow, fast): (Vec<_>, Vec<_>) = chosen.partition(|fault| SLOW.contains(&fault.id));
@@ -220,8 +223,8 @@ async fn probe_fault(fault: &'static Fault) -> FaultResult {
     FaultResult { fault, result: probe_stream(fault.id, &path, template, (probes, every), is_surprising).await }
 }
 
-/// The template of a channel and the time between its probes: a channel with segments of 6 s is probed for as many
-/// segments as one with segments of 2 s.
+/// Returns the template of a channel and the time between its probes. A channel with segments of 6 s is probed for as
+/// many segments as one with segments of 2 s.
 fn template_and_interval(channel: &str) -> (&'static str, Duration) {
     match channel.get(..2) {
         Some("HD" | "CH") => ("T6", 3 * EVERY),
@@ -261,7 +264,7 @@ pub async fn probe_clean_streams_named(matches: impl Fn(&str) -> bool) -> Vec<Cl
     running.buffered(AT_ONCE).map(|row| row.expect("a probe doesn't panic")).collect().await
 }
 
-/// Name, path on the origin and description of each clean stream.
+/// Returns name, path on the origin and description of each clean stream.
 fn clean_channels() -> Vec<(String, String, &'static str)> {
     let own = crate::origin::channels().iter();
     let own = own.map(|c| (c.name.to_owned(), format!("live/{}/master.m3u8", c.name), c.help));
@@ -355,7 +358,7 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
     own.chain(others).collect()
 }
 
-/// Days until the certificate of a fault or of a clean channel over HTTPS ends; `None` for plain HTTP.
+/// Returns the number of days until the certificate of an HTTPS fault or clean channel expires; `None` for plain HTTP.
 fn certificate_days(name: &str) -> Option<u64> {
     match name {
         "certificate_expiring" | "dash_tls_expiry" => Some(2),
@@ -364,8 +367,8 @@ fn certificate_days(name: &str) -> Option<u64> {
     }
 }
 
-/// Probes a stream so many times at that interval. When the result is surprising and the machine is busy the stream is
-/// probed again: a clean segment that a busy machine delivers late is slow by every measure.
+/// Probes a stream several times at an interval. When the result is surprising and the machine is busy, the stream is
+/// probed again, because a clean segment that a busy machine delivers late is slow by every measure.
 async fn probe_stream(
     name: &str,
     path: &str,

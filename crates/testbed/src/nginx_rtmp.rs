@@ -1,4 +1,5 @@
-//! nginx with its RTMP module, which ffmpeg feeds: nginx itself writes and serves HLS and DASH, on ports of its own.
+//! nginx with its RTMP module as a live packager: ffmpeg feeds it, and nginx itself writes and serves HLS and DASH on
+//! free ports.
 
 use crate::child_process::{ChildProcess, command_without_stdio, wait_for_segments, wait_until};
 use crate::ffmpeg::{LADDER, encoder_source, set_bit_rate, set_encoders};
@@ -9,18 +10,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// Folder of Debian's packages, unpacked: installed ones would start a web server on this machine.
+/// Folder of Debian's nginx packages, unpacked but not installed, because installed ones would start a web server on
+/// this machine.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/nginx");
 
-/// The output that is probed.
+/// Output of nginx that is probed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputFormat {
     Hls,
-    /// DASH, by `$Time$` with a SegmentTimeline; every stream has an MPD of its own.
+    /// DASH with `$Time$` and a SegmentTimeline; every stream has its own MPD.
     Dash,
 }
 
-/// A running server with its encoder. Both end when this value is dropped.
+/// A running nginx with its encoder. Both end when this value is dropped.
 #[derive(Debug)]
 pub struct NginxRtmp {
     format: OutputFormat,
@@ -30,10 +32,10 @@ pub struct NginxRtmp {
 }
 
 impl NginxRtmp {
-    /// Starts to write into `folder`, which exists, and to serve it.
+    /// Starts nginx and its encoder, which write into `folder` and serve it; the folder has to exist.
     ///
     /// # Errors
-    /// When one of the two processes isn't there, or no ports can be had, or nginx doesn't listen within 10 s.
+    /// A program isn't installed, no ports are free, or nginx doesn't listen within 10 s.
     pub async fn start(format: OutputFormat, folder: &Path) -> io::Result<Self> {
         let (http, rtmp) = free_ports()?;
         std::fs::create_dir_all(folder.join("hls"))?;
@@ -47,12 +49,12 @@ impl NginxRtmp {
         Ok(Self { format, folder: folder.to_owned(), http, processes: vec![server, encoder] })
     }
 
-    /// Stops the encoder; nginx keeps serving what it has.
+    /// Stops the encoder; nginx keeps serving the files that it has.
     pub fn stop(&mut self) {
         self.processes.truncate(1);
     }
 
-    /// URL of the multivariant playlist, or of the first stream's MPD.
+    /// Returns the URL of the multivariant playlist (HLS), or of the first stream's MPD (DASH).
     pub fn url(&self) -> String {
         let path = match self.format {
             OutputFormat::Hls => "hls/tv.m3u8".to_owned(),
@@ -61,7 +63,7 @@ impl NginxRtmp {
         format!("http://127.0.0.1:{}/{path}", self.http)
     }
 
-    /// Paths of the media playlists (HLS), or of the first stream's MPD (DASH).
+    /// Returns the paths of the media playlists (HLS), or of the first stream's MPD (DASH).
     pub fn playlists(&self) -> Vec<PathBuf> {
         match self.format {
             OutputFormat::Hls => {
@@ -71,10 +73,10 @@ impl NginxRtmp {
         }
     }
 
-    /// Waits until every playlist lists so many segments.
+    /// Waits until every playlist lists `segments` segments or more.
     ///
     /// # Errors
-    /// When that takes longer than `timeout`, or when a program ended; the message has its standard error.
+    /// The wait takes longer than `timeout`, or a program ended; the error has its standard error.
     pub async fn ready(&mut self, segments: usize, timeout: Duration) -> io::Result<()> {
         let playlists = self.playlists();
         if self.format == OutputFormat::Dash {
@@ -89,7 +91,7 @@ impl NginxRtmp {
     }
 }
 
-/// Two ports that were free a moment ago: nginx can't choose free ports and report them.
+/// Returns two ports that were free a moment ago, because nginx can't choose free ports and report them.
 fn free_ports() -> io::Result<(u16, u16)> {
     let (one, two) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
     Ok((one.local_addr()?.port(), two.local_addr()?.port()))
@@ -105,8 +107,8 @@ async fn wait_for_port(port: u16) -> io::Result<()> {
     Err(io::Error::other(format!("nginx doesn't listen on port {port}")))
 }
 
-/// An encoder that pushes every rendition as a stream: nginx makes variants of streams whose names differ in their
-/// suffix.
+/// Makes an encoder command that pushes every rendition as a stream. Their names differ in the suffix, by which nginx
+/// makes variants of them.
 fn encoder(format: OutputFormat, rtmp: u16) -> Command {
     let mut command = encoder_source();
     for (index, (height, bits)) in LADDER.iter().enumerate() {

@@ -1,15 +1,15 @@
-//! The pace of this machine: how much slower it works at the moment than when it is idle. Deadlines of tests scale
-//! with it, so that a busy machine fails no test.
+//! Pace of this machine: how much slower it works now than when it is idle. Deadlines of tests scale with it, so that
+//! no test fails because the machine is busy.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// CPU time of one measurement: longer than the kernel lets one thread run while others wait.
+/// CPU time of one measurement of the pace: longer than the kernel lets one thread run while others wait.
 const SAMPLE: Duration = Duration::from_millis(20);
 
-/// How many times longer than on an idle machine a fixed piece of work takes now: 1.0 on an idle machine, never less.
-/// With four busy loops on two cores it is about 2.5.
+/// Returns how many times longer than on an idle machine a fixed amount of work takes now: 1.0 on an idle machine,
+/// never less. With four busy loops on two cores it is about 2.5.
 #[must_use]
 pub fn slowdown() -> f64 {
     let (began, cpu) = (Instant::now(), thread_time());
@@ -21,13 +21,13 @@ pub fn slowdown() -> f64 {
     (began.elapsed().as_secs_f64() / used.as_secs_f64()).max(1.0)
 }
 
-/// `idle`, a time that is enough on an idle machine, made as much longer as this machine is slower now.
+/// Returns the time `idle`, which is enough on an idle machine, multiplied by the current slowdown.
 #[must_use]
 pub fn patience(idle: Duration) -> Duration {
     idle.mul_f64(slowdown())
 }
 
-/// User and system time of this thread.
+/// Returns user and system time of this thread.
 fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())

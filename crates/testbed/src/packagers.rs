@@ -1,4 +1,4 @@
-//! Real packagers, probed in real time.
+//! Probes of real packagers in real time.
 
 use crate::ffmpeg::{Ffmpeg, MASTER, SegmentFormat};
 use crate::ffmpeg_dash::{EncoderFeed, FfmpegDash, MPD, SegmentNaming};
@@ -12,15 +12,15 @@ use std::io;
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(2);
-/// A minute of probes.
+/// Number of probes of a packager in one minute.
 const PROBES: usize = 31;
-/// Segments that a packager lists before it is probed: the shortest window that passes every check.
+/// Number of segments that a packager has to list before it is probed: the shortest window that passes every check.
 const WINDOW: usize = 6;
 const PATIENCE: Duration = Duration::from_secs(180);
-/// Encryption that begins while the packager is probed.
+/// Encryption that begins while the packager is probed, after a clear lead of 30 s.
 const LEAD: Encryption = Encryption::Cbcs { clear_lead: 30 };
-/// A template for packagers without dates: nginx-rtmp writes none, and Shaka Packager at most that of the very first
-/// segment.
+/// Template for packagers without program date-times: nginx-rtmp writes none, and Shaka Packager only that of the very
+/// first segment.
 const UNDATED: &str = "
 UNDATED:
   extends: T2
@@ -28,10 +28,10 @@ UNDATED:
     hls_program_date_time_wrong: {expected: false}
 ";
 
-/// Probes every packager for a minute, two at the same time, since each has an encoder of its own.
+/// Probes every packager for a minute, two at the same time, because each has its own encoder.
 ///
 /// # Errors
-/// When a packager can't be started or lists no segments in time.
+/// A packager can't be started, or lists no segments in time.
 pub async fn watch() -> io::Result<Vec<PackagerResult>> {
     let (ts, fmp4) = tokio::join!(
         ffmpeg("ffmpeg, HLS with MPEG-TS", SegmentFormat::Ts),

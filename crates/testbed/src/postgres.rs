@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Longest time that a server on a busy machine may take to start.
+/// Longest time that PostgreSQL may take to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A running PostgreSQL server with its data in a temporary folder; it ends when this value is dropped.
@@ -18,7 +18,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server with the user and the empty database that docs/operations.md names.
+    /// Starts a PostgreSQL server with the user and the empty database that docs/operations.md names.
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         if root() {
@@ -36,22 +36,22 @@ impl Postgres {
         postgres
     }
 
-    /// Connection URL of the database.
+    /// Returns the connection URL of the database.
     pub fn url(&self) -> String {
         format!("postgres://monitor_app@127.0.0.1:{}/fpt_play_monitoring", self.port)
     }
 
-    /// Runs SQL with psql and returns the values, with `|` between columns.
+    /// Runs SQL with psql and returns the resulting rows, with `|` between columns.
     pub fn sql(&self, sql: &str) -> String {
         self.psql("fpt_play_monitoring", sql)
     }
 
-    /// The server's log so far.
+    /// Returns the server's log so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
-    /// TCP port of the server.
+    /// Returns the TCP port of the server.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -66,7 +66,7 @@ impl Postgres {
         run(psql.args(["-q", "-v", "ON_ERROR_STOP=1"]).stdin(file));
     }
 
-    /// Like [`Self::sql`], in another database.
+    /// Runs SQL as [`Self::sql`] does, in another database.
     pub fn sql_in(&self, database: &str, sql: &str) -> String {
         self.psql(database, sql)
     }
@@ -83,7 +83,7 @@ impl Postgres {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Stops the server at once, like a failed machine.
+    /// Stops the server at once, as a failed machine would.
     pub fn stop(&mut self) {
         run(Command::new("kill").args(["-s", "QUIT", &self.child.id().to_string()]));
         self.child.wait().unwrap();
@@ -132,7 +132,7 @@ fn spawn(folder: &Path, port: u16) -> Child {
     server.stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }
 
-/// PostgreSQL refuses to run as root.
+/// Makes the command that runs a server program as an unprivileged user, because PostgreSQL refuses to run as root.
 fn server(program: &str, folder: &Path) -> Command {
     let program = programs().expect("PostgreSQL; scripts/install_test_tools.sh").join(program);
     let mut command = if root() {
@@ -150,8 +150,8 @@ fn root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Folder of the programs of the newest PostgreSQL on this machine; `None` when none is installed. Debian installs
-/// every version in a folder of its own.
+/// Returns the folder with the programs of the newest PostgreSQL on this machine; `None` when none is installed. Debian
+/// installs every version in a folder of its own.
 pub fn programs() -> Option<PathBuf> {
     let versions =
         std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|e| e.path().join("bin"));

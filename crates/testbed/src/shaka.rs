@@ -1,4 +1,5 @@
-//! Shaka Packager as a live packager, which ffmpeg feeds through a pipe: three video renditions and one of audio.
+//! Shaka Packager as a live packager, which ffmpeg feeds through a pipe: three video renditions and one audio
+//! rendition.
 
 use crate::child_process::{ChildProcess, command_without_stdio, wait_for_segments, wait_until};
 use crate::ffmpeg::{LADDER, MASTER, encoder_source, set_bit_rate, set_encoders};
@@ -10,34 +11,34 @@ use std::time::Duration;
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/bin/packager");
 
-/// Format of the output.
+/// Output format of Shaka Packager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputFormat {
-    /// HLS with transport streams.
+    /// HLS with transport stream segments.
     Ts,
-    /// HLS with fragmented MP4.
+    /// HLS with fragmented MP4 segments.
     Fmp4,
-    /// DASH, by `$Time$` with a SegmentTimeline.
+    /// DASH with `$Time$` and a SegmentTimeline.
     Dash,
 }
 
-/// Path of the MPD in the folder.
+/// Path of the MPD in Shaka Packager's output folder.
 pub const MPD: &str = "manifest.mpd";
 
-/// Encryption of the output.
+/// Encryption of Shaka Packager's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encryption {
     Clear,
-    /// Scheme `cbcs` (SAMPLE-AES in transport streams), for three DRM systems and with one key.
+    /// The scheme `cbcs` (SAMPLE-AES in transport streams), for three DRM systems and with one key.
     Cbcs {
-        /// Seconds at the beginning that aren't encrypted.
+        /// Number of seconds at the beginning that aren't encrypted.
         clear_lead: u32,
     },
-    /// Scheme `cenc`, for two DRM systems and with one key.
+    /// The scheme `cenc`, for two DRM systems and with one key.
     Cenc,
 }
 
-/// A running packager with its encoder. Both end when this value is dropped.
+/// A running Shaka Packager with its encoder. Both end when this value is dropped.
 #[derive(Debug)]
 pub struct Shaka {
     format: OutputFormat,
@@ -46,10 +47,10 @@ pub struct Shaka {
 }
 
 impl Shaka {
-    /// Starts to write into `folder`, which exists.
+    /// Starts Shaka Packager and its encoder, which write into `folder`; the folder has to exist.
     ///
     /// # Errors
-    /// When one of the two processes isn't there or can't be started.
+    /// One of the two programs isn't installed or can't be started.
     pub fn start(format: OutputFormat, encryption: Encryption, folder: &Path) -> io::Result<Self> {
         let mut encoder = ChildProcess::start(&mut encoder())?;
         let pipe = encoder.output().map_or_else(Stdio::null, Stdio::from);
@@ -59,12 +60,12 @@ impl Shaka {
         Ok(Self { format, folder: folder.to_owned(), processes: vec![packager, encoder] })
     }
 
-    /// Stops like a crash.
+    /// Stops packager and encoder as a crash would.
     pub fn stop(&mut self) {
         self.processes.clear();
     }
 
-    /// Files of the media playlists, or of the MPD.
+    /// Returns the paths of the media playlists, or of the MPD.
     pub fn playlists(&self) -> Vec<PathBuf> {
         if self.format == OutputFormat::Dash {
             return vec![self.folder.join(MPD)];
@@ -72,10 +73,10 @@ impl Shaka {
         stream_names().map(|name| self.folder.join(name).join("index.m3u8")).collect()
     }
 
-    /// Waits until every playlist lists so many segments.
+    /// Waits until every playlist lists `segments` segments or more.
     ///
     /// # Errors
-    /// When that takes longer than `timeout`, or when a program ended; the message has its standard error.
+    /// The wait takes longer than `timeout`, or a program ended; the error has its standard error.
     pub async fn ready(&mut self, segments: usize, timeout: Duration) -> io::Result<()> {
         let playlists = self.playlists();
         if self.format == OutputFormat::Dash {
@@ -103,7 +104,7 @@ fn encoder() -> Command {
     command
 }
 
-/// Names of the renditions in the order of the input's streams: video, then audio.
+/// Iterates over the names of the renditions in the order of the input's streams: video, then audio.
 fn stream_names() -> impl Iterator<Item = String> {
     (0..LADDER.len()).map(|index| format!("v{index}")).chain(["audio".to_owned()])
 }

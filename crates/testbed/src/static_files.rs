@@ -1,4 +1,4 @@
-//! A folder over HTTP, like a web server for players: media types by extension, Last-Modified, ranges and CORS.
+//! HTTP server for a folder, like a web server for players: media types by extension, Last-Modified, ranges and CORS.
 
 use axum::Router;
 use axum::body::Body;
@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// A running server; it ends when this value is dropped.
+/// A running file server; it ends when this value is dropped.
 #[derive(Debug)]
 pub struct StaticFiles {
     pub addr: SocketAddr,
@@ -19,10 +19,10 @@ pub struct StaticFiles {
 }
 
 impl StaticFiles {
-    /// Serves the files in `folder` on a free port of the loopback address.
+    /// Starts a server for the files in `folder` on a free port of the loopback address.
     ///
     /// # Errors
-    /// When no port is free.
+    /// No port is free.
     pub async fn serve(folder: &Path) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let addr = listener.local_addr()?;
@@ -31,7 +31,7 @@ impl StaticFiles {
         Ok(Self { addr, task })
     }
 
-    /// URL of a file in the folder.
+    /// Returns the URL of a file in the folder.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}/{}", self.addr, path.trim_start_matches('/'))
     }
@@ -43,7 +43,7 @@ impl Drop for StaticFiles {
     }
 }
 
-/// Path of the clock for UTCTiming.
+/// Path of the clock for UTCTiming on the file server.
 const TIME: &str = "/time";
 
 async fn answer(State(folder): State<PathBuf>, request: Request) -> Response<Body> {
@@ -98,8 +98,8 @@ fn media_type(path: &Path) -> &'static str {
     }
 }
 
-/// The range of `bytes=FROM-TO` or `bytes=FROM-`; `None` for any other, which is answered with the whole body (RFC 9110
-/// 14.2).
+/// Parses a Range header `bytes=FROM-TO` or `bytes=FROM-`; `None` for any other, which is answered with the whole body
+/// (RFC 9110 14.2).
 fn byte_range(value: &HeaderValue, size: usize) -> Option<Range<usize>> {
     let (from, to) = value.to_str().ok()?.strip_prefix("bytes=")?.split_once('-')?;
     let from: usize = from.parse().ok()?;

@@ -1,4 +1,4 @@
-//! The API with 5,000 channels, on a PostgreSQL of its own.
+//! Benchmark of the API with 5,000 channels, on its own PostgreSQL server.
 
 use crate::bench::capacity::Exporter;
 use crate::bench::meter;
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 const CHANNELS: usize = 5_000;
-/// Number of resolved alerts in the database.
+/// Number of resolved alerts in the benchmark's database.
 const RESOLVED_ALERTS: usize = 100_000;
 const FIRING_ALERTS: usize = 50;
-/// Number of requests of which the median is shown.
+/// Number of requests whose median time is shown.
 const REQUESTS: usize = 51;
 
-/// Name and path of each request, and its limit in milliseconds.
+/// Name and path of each API request that is measured, and its limit in milliseconds.
 const LISTS: [(&str, &str, u32); 9] = [
     ("service discovery, all channels", "sd", 100),
     ("service discovery, a shard of three", "sd?shards=3&shard=0", 100),
@@ -101,7 +101,7 @@ async fn time_requests(exporter: &Exporter, path: &str) -> (usize, Duration) {
     (size, meter::median(&times))
 }
 
-/// A CSV file with every column of the import.
+/// Makes a CSV file with every column of the import.
 fn csv() -> String {
     let mut csv = String::from(
         "channel_code,channel_name,channel_type,tier,codec,resolution,fps,is_4k,is_hdr,probe_id,input_url,template_id\n",

@@ -1,4 +1,5 @@
-//! The exporter as a process: CPU time of a whole scrape, and the channels that one core can probe.
+//! Benchmark of the exporter as a process: CPU time of a whole scrape, and the number of channels that one core can
+//! probe.
 
 use crate::bench::meter;
 use crate::bench::setup::{self, Channel, Origin};
@@ -9,11 +10,11 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 const KINDS: [(&str, &str); 2] = [("TV", "2 s segments"), ("HD", "6 s segments")];
-/// Consecutive scrapes of one kind of channel, and the number of such blocks for each kind.
+/// Number of consecutive scrapes of one kind of channel; `BLOCKS` is how many such blocks are measured for each kind.
 const BLOCK: usize = 20;
 const BLOCKS: usize = 31;
 const INTERVAL: f64 = 15.0;
-/// Bit rate of a whole ladder in Mbit/s.
+/// Bit rate of all renditions of a ladder together, in Mbit/s.
 const LADDER_MBIT: f64 = 15.0;
 
 pub(super) fn measure(runtime: &Runtime, origin: &Origin) -> String {
@@ -31,7 +32,8 @@ pub(super) fn measure(runtime: &Runtime, origin: &Origin) -> String {
     out + &every_segment(points)
 }
 
-/// Estimate for a whole ladder with every segment, on the line through both points.
+/// Estimates the CPU time for a ladder whose every segment is downloaded, on the line through two measured points
+/// (megabytes, milliseconds).
 fn every_segment([(small, few), (large, more)]: [(f64, f64); 2]) -> String {
     let slope = (more - few) / (large - small);
     let fixed = few - slope * small;
@@ -48,7 +50,7 @@ fn every_segment([(small, few), (large, more)]: [(f64, f64); 2]) -> String {
     )
 }
 
-/// Megabytes and milliseconds of CPU time of a scrape of each kind.
+/// Measures megabytes and milliseconds of CPU time for a scrape of each kind of channel.
 async fn points(origin: &Origin) -> [(f64, f64); 2] {
     let exporter = Exporter::start(origin).await;
     let mut times: [Vec<Duration>; 2] = Default::default();
@@ -93,7 +95,7 @@ impl Exporter {
         Self::launch(folder, &[]).await
     }
 
-    /// Starts the exporter with the configuration in `folder` and `variables` in its environment.
+    /// Starts the exporter with the configuration in `folder` and the environment variables `variables`.
     pub(super) async fn launch(folder: TempDir, variables: &[(&str, &str)]) -> Self {
         let address = free_address();
         let program = std::env::current_exe().expect("this program").with_file_name("packager_exporter");
@@ -130,7 +132,7 @@ impl Exporter {
         assert!(text.contains("\nprobe_success 1"), "the origin's clean channel has to be clean");
     }
 
-    /// Bytes that the exporter's probes have fetched.
+    /// Returns the number of bytes that the exporter's probes have fetched.
     async fn fetched(&self) -> u64 {
         let text = self.get("metrics").await;
         let line = text.lines().find(|line| line.starts_with("packager_exporter_fetched_bytes_total "));
@@ -139,7 +141,7 @@ impl Exporter {
     }
 }
 
-/// A channel for each scrape, so that none is in the history.
+/// Returns a channel for each scrape, so that none of them is in the history.
 fn channels(origin: &Origin) -> Vec<Channel> {
     let of = |kind: &str| {
         let url = origin.url(&format!("live/{kind}1/master.m3u8"));

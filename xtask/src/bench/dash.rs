@@ -1,4 +1,4 @@
-//! CPU time of a probe of large MPDs, from the request over HTTP to the verdicts.
+//! Benchmark of probes of large MPDs: CPU time from the request over HTTP to the verdicts.
 
 use crate::bench::meter;
 use crate::bench::setup::{Origin, ProbeSetup, unseen_channels};

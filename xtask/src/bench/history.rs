@@ -1,5 +1,5 @@
-//! Memory of the history of 1,000 channels: the same probes with a history that keeps all of them, and with one that
-//! keeps a single channel, on a clock that is set by hand.
+//! Benchmark of the history's memory for 1,000 channels: the same probes with a history that keeps all of them and with
+//! one that keeps a single channel, on a clock that is set by hand.
 
 use crate::bench::{meter, setup};
 use packager_testbed::harness::{ChannelSpec, Harness, TEMPLATES};
@@ -24,7 +24,7 @@ pub(super) fn measure() -> String {
     )
 }
 
-/// Probes every channel and prints the resident memory in bytes.
+/// Probes every channel and prints the resident memory of this process in bytes.
 pub(super) async fn child(outputs: usize) {
     let names: Vec<(String, String)> =
         (1..=CHANNELS).map(|n| (format!("TV{n}"), format!("live/TV{n}/master.m3u8"))).collect();

@@ -1,4 +1,5 @@
-//! Responses that would harm a careless client: time, memory and finding of a probe, each in a process of its own.
+//! Benchmark of responses that would harm a careless client: time, memory and finding of a probe, each in its own
+//! process.
 
 use crate::bench::meter;
 use crate::bench::setup::{self, Origin, ProbeSetup};
@@ -16,7 +17,7 @@ const FAULTS: [&str; 9] = [
     "lines_10m",
 ];
 
-/// Time budget of a probe.
+/// Time limit of a probe.
 const BUDGET: Duration = Duration::from_secs(5);
 
 pub(super) fn measure(origin: &Origin) -> String {

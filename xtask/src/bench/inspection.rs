@@ -1,4 +1,4 @@
-//! Speed of the inspection, and of `ffprobe` with the same file.
+//! Benchmark of segment inspection, compared with `ffprobe` on the same file.
 
 use crate::bench::meter;
 use packager_media::container::{InitSegment, SegmentInspector};
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const TOTAL: usize = 64 << 20;
-/// Bytes of one read from the network.
+/// Number of bytes that the inspector gets at a time, as from one network read.
 const PIECE: usize = 64 << 10;
 const RUNS: usize = 7;
 
@@ -66,7 +66,7 @@ fn rate(time: Duration) -> f64 {
     TOTAL as f64 / 1e9 / time.as_secs_f64()
 }
 
-/// Arguments of ffprobe. The second form prints almost nothing, so it mostly reads.
+/// Arguments of ffprobe for two measurements. The second one prints almost nothing, so ffprobe mostly reads.
 const FFPROBE: [(&str, &[&str]); 2] = [
     ("ffprobe -show_packets", &["-show_packets"]),
     ("ffprobe -count_packets", &["-count_packets", "-show_entries", "stream=nb_read_packets"]),
@@ -83,7 +83,7 @@ fn init(header: &[u8]) -> Option<InitSegment> {
     inspector.finish().1
 }
 
-/// Writes `header` and then `content` repeatedly, up to [`TOTAL`] bytes.
+/// Writes a file of `header` and then `content` repeatedly, up to [`TOTAL`] bytes.
 fn write(path: &Path, header: &[u8], content: &[u8]) {
     let mut file = std::fs::File::create(path).expect("a file");
     file.write_all(header).expect("room");
@@ -92,7 +92,7 @@ fn write(path: &Path, header: &[u8], content: &[u8]) {
     }
 }
 
-/// Inspects a file from that byte on, and returns the number of samples.
+/// Inspects a file from the byte `from` on, and returns the number of samples.
 fn run(path: &Path, init: Option<&InitSegment>, from: u64) -> u64 {
     let mut inspector = SegmentInspector::new(init);
     read(path, from, |piece| inspector.push(piece));
@@ -128,7 +128,7 @@ fn time(mut work: impl FnMut() -> u64) -> (Duration, u64) {
     (meter::median_of(RUNS, &mut work), samples)
 }
 
-/// Number of packets that ffprobe counts; `None` when it isn't installed.
+/// Returns the number of packets that ffprobe counts; `None` when it isn't installed.
 fn packets(path: &Path) -> Option<u64> {
     let mut command = Command::new("ffprobe");
     command.args(["-v", "quiet", "-count_packets", "-show_entries", "stream=nb_read_packets", "-of", "csv=p=0"]);

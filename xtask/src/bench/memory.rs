@@ -1,4 +1,4 @@
-//! Peak memory with one and with 200 probes in flight, each case in a process of its own.
+//! Benchmark of peak memory with one and with 200 probes in flight, each case in its own process.
 
 use crate::bench::meter;
 use crate::bench::setup::{self, Channel, Origin, ProbeSetup};

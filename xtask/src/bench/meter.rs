@@ -1,16 +1,16 @@
-//! CPU time and memory of processes, and medians.
+//! Measurement of CPU time and memory of processes, and medians.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// User and system time of this process, all threads.
+/// Returns user and system time of all threads of this process.
 pub(super) fn cpu() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// User and system time of another process, all threads that still run.
+/// Returns user and system time of another process, of all its threads that still run.
 pub(super) fn cpu_of(pid: u32) -> Duration {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("a running process");
     let times = threads.filter_map(|thread| {
@@ -21,12 +21,12 @@ pub(super) fn cpu_of(pid: u32) -> Duration {
     Duration::from_nanos(times.sum())
 }
 
-/// Peak resident memory of this process, in bytes.
+/// Returns the peak resident memory of this process in bytes.
 pub(super) fn peak_memory() -> u64 {
     status("VmHWM:")
 }
 
-/// Resident memory of this process, in bytes.
+/// Returns the current resident memory of this process in bytes.
 pub(super) fn memory() -> u64 {
     status("VmRSS:")
 }
@@ -47,7 +47,7 @@ pub(super) fn mean(samples: &[Duration]) -> Duration {
     samples.iter().sum::<Duration>() / samples.len() as u32
 }
 
-/// Median time of `count` calls, including the drop of the result.
+/// Returns the median time of `count` calls, including the drop of their results.
 pub(super) fn median_of<T>(count: usize, mut call: impl FnMut() -> T) -> Duration {
     let mut timed = || {
         let began = Instant::now();

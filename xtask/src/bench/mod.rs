@@ -1,7 +1,7 @@
-//! `cargo xtask bench`: measures speed and memory of a probe against a plain download in the same run, and prints
+//! `cargo xtask bench`: compares speed and memory of a probe with those of a plain download in the same run, and prints
 //! docs/performance.md.
 //!
-//! `make bench` builds the origin and the exporter first; both run as processes of their own.
+//! `make bench` builds the origin and the exporter first; both run as separate processes.
 
 use packager_exporter::{metrics, report::testing};
 use std::time::Duration;
@@ -61,7 +61,7 @@ fn step(name: &str, measure: impl FnOnce() -> String) -> String {
     measure()
 }
 
-/// Size and time of the largest exposition for which a limit is promised, from a made-up report.
+/// Returns size and encoding time of the largest exposition for which a limit is promised, from an invented report.
 fn encoding() -> String {
     let large = testing::large(2, 6, 80);
     let size = metrics::exposition(&large).len();
@@ -74,5 +74,5 @@ fn encoding() -> String {
     )
 }
 
-/// Time before the first sample.
+/// Time that a benchmark runs before its first sample is taken.
 const WARM_UP: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
-//! The text around the figures of docs/performance.md.
+//! Text around the figures in docs/performance.md.
 
-/// Beginning of the page.
+/// Beginning of docs/performance.md.
 pub(super) const HEAD: &str = "# Performance
 
 `make bench` writes this page; each run replaces all of it. Measured on 2 cores, x86-64, over loopback: the origin
@@ -12,7 +12,7 @@ then all media playlists at once, then the newest segment and one byte of the ol
 origin, whose work is part of both times. The CPU ratio counts only this process, so it is the stricter of the two.
 ";
 
-/// End of the page: what limits the figures.
+/// End of docs/performance.md: it says what limits the figures.
 pub(super) const LIMITS: &str = "## What limits these figures
 
 * **Wall time on loopback: above the target of 1.10.** Loopback is a copy in memory: it delivers bytes about as fast as the

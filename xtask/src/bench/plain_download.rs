@@ -1,4 +1,4 @@
-//! A client that downloads the bytes of a probe in the same order and discards them, to compare the probe with.
+//! HTTP client that downloads the same bytes as a probe in the same order and discards them, to compare the probe with.
 
 use futures_util::future::join_all;
 use reqwest::{Client, Response, Url, header};

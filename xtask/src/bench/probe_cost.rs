@@ -1,4 +1,4 @@
-//! Wall and CPU time of a probe, and of the plain download of the same bytes, measured in turn.
+//! Benchmark of a probe and of the plain download of the same bytes, measured alternately: wall-clock and CPU time.
 
 use crate::bench::plain_download::PlainDownload;
 use crate::bench::setup::{Origin, ProbeSetup, unseen_channels};

@@ -1,4 +1,4 @@
-//! The origin as a process of its own, and probers.
+//! Set-up of benchmarks: the origin as a separate process, and probers.
 
 use packager_exporter::config::{ConfigHandle, ConfigPaths};
 use packager_exporter::probe::{Clock, ProbeRequest, Prober};
@@ -47,8 +47,8 @@ impl Drop for Origin {
 /// Code and URL of a channel of the catalogue.
 pub(super) type Channel = (String, String);
 
-/// A template with default thresholds. A probe fetches the newest segment and a byte of the oldest, as
-/// [`super::plain_download`] does.
+/// Template of the benchmarks, with default thresholds. A probe fetches the newest segment and one byte of the oldest,
+/// as [`super::plain_download`] does.
 const TEMPLATES: &str = "
 T:
   timeout: 60s
@@ -57,13 +57,13 @@ T:
   ladder: {minimum_video: 1}
 ";
 
-/// A prober with the folder of its configuration.
+/// A prober with the folder that holds its configuration.
 pub(super) struct ProbeSetup {
     pub prober: Prober,
     _folder: TempDir,
 }
 
-/// Writes a catalogue of `channels` to `folder`.
+/// Writes configuration files with a catalogue of `channels` to `folder`.
 pub(super) fn configure(folder: &Path, channels: &[Channel], exporter: &str) {
     let mut catalogue = String::from("channels:\n");
     for (code, url) in channels {
@@ -94,12 +94,12 @@ impl ProbeSetup {
     }
 }
 
-/// Many channels with one URL: none is in the history, so a probe skips nothing.
+/// Returns many channels with the same URL: none is in the history, so that a probe skips nothing.
 pub(super) fn unseen_channels(url: &str, count: usize) -> Vec<Channel> {
     (0..count).map(|n| (format!("CH{n}"), url.to_owned())).collect()
 }
 
-/// Runs this program again for one case, and returns the last line that it prints.
+/// Runs this program again for one measurement, and returns the last line that it prints.
 pub(super) fn run_in_child(arguments: &[&str]) -> String {
     let program = std::env::current_exe().expect("this program");
     let output = Command::new(program).arg("bench").args(arguments).stderr(Stdio::inherit()).output().expect("it runs");

@@ -1,5 +1,5 @@
-//! Serves the live origin until it is interrupted: `cargo run -p packager_testbed --bin live_origin -- --listen
-//! 127.0.0.1:8090`.
+//! Program that serves the live origin until it is interrupted: `cargo run -p packager_testbed --bin live_origin --
+//! --listen 127.0.0.1:8090`.
 
 use packager_testbed::origin;
 use std::io::{self, Write};

@@ -1,5 +1,5 @@
-//! Ad breaks: their regular plan, the tags that announce them in a playlist, and the SCTE-35 sections in tags and
-//! media.
+//! Ad breaks of the origin: their regular plan, the tags that announce them in a playlist, and the SCTE 35 sections in
+//! tags and media.
 
 use std::fmt::Write;
 
@@ -10,22 +10,22 @@ use super::faults::Effect;
 use super::fixtures::UNIT_MS;
 use super::timeline::{Rendition, Segment, TARGET, Timeline};
 
-/// Segments from the start of a break to the start of the next.
+/// Number of segments from the start of a break to the start of the next one.
 const CYCLE: i64 = 12;
 const BEGIN: i64 = 2;
 const LENGTH: i64 = 5;
-/// Segments from the section that announces a splice to the splice.
+/// Number of segments from the one with the section that announces a splice to the splice.
 pub(super) const PREROLL: i64 = 2;
 
-/// Position of a segment in the plan of breaks.
+/// Position of a segment in the plan of ad breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BreakPosition {
     Programme,
-    /// The segment is the first of a break.
+    /// The segment is the first of an ad break.
     Out,
-    /// The segment is inside a break, after so many segments of it.
+    /// The segment is inside of an ad break, after this number of its segments.
     Inside(i64),
-    /// The segment is the first of the programme after a break.
+    /// The segment is the first of the programme after an ad break.
     Back,
 }
 
@@ -38,12 +38,12 @@ fn break_position(index: i64) -> BreakPosition {
     }
 }
 
-/// Number of the break that holds the segment, or that ended just before it.
+/// Returns the number of the ad break that contains the segment, or that ended last before it.
 fn break_number(index: i64) -> i64 {
     (index - BEGIN).div_euclid(CYCLE)
 }
 
-/// Writes the tags before a segment: the cue tags of AWS Elemental, and an EXT-X-DATERANGE.
+/// Writes the ad tags before a segment: the cue tags of AWS Elemental, and an EXT-X-DATERANGE.
 pub(super) fn tags(text: &mut String, timeline: &Timeline, rendition: Rendition, segment: &Segment) {
     let effect = timeline.effect;
     let target = rendition == TARGET;
@@ -87,7 +87,8 @@ pub(super) fn tags(text: &mut String, timeline: &Timeline, rendition: Rendition,
     }
 }
 
-/// The SCTE-35 section at the beginning of a segment. `pts` returns the presentation time at which a segment begins.
+/// Returns the SCTE 35 section at the beginning of a segment; `None` if there is none. `pts` returns the presentation
+/// time in 90 kHz at which the segment of an index begins.
 pub(super) fn section_at(index: i64, effect: Option<Effect>, pts: impl Fn(i64) -> i64) -> Vec<u8> {
     let coming = index + PREROLL;
     let omitted = match effect {
@@ -109,12 +110,12 @@ pub(super) fn section_at(index: i64, effect: Option<Effect>, pts: impl Fn(i64) -
     bytes
 }
 
-/// Whether the segment ends a break whose end the fault leaves out: every second one.
+/// Returns whether the segment ends a break whose end the fault leaves out: every second break.
 fn is_unclosed(index: i64) -> bool {
     break_position(index) == BreakPosition::Back && break_number(index).rem_euclid(2) == 1
 }
 
-/// The EventStream of a Period that holds the segments `period`, with the splices of the listed segments and of those
+/// Returns the EventStream of a Period with the segments `period`, with the splices of the listed segments and of those
 /// that follow them soon.
 pub(super) fn event_stream(timeline: &Timeline, listed: &[Segment], period: std::ops::Range<i64>, xml: bool) -> String {
     let effect = timeline.effect;
@@ -169,7 +170,7 @@ fn signal_xml(event: i64, out: bool, seconds: f64, pts: i64) -> String {
     )
 }
 
-/// Writes the EXT-X-DATERANGE at the beginning or at the end of a break.
+/// Writes the EXT-X-DATERANGE at the beginning or at the end of an ad break.
 fn write_date_range(text: &mut String, timeline: &Timeline, index: i64, date_ms: i64, section: &[u8], seconds: f64) {
     let mut section = section.to_vec();
     if timeline.effect == Some(Effect::DateRangeSpliceCorrupt) {
@@ -185,8 +186,8 @@ fn write_date_range(text: &mut String, timeline: &Timeline, index: i64, date_ms:
         if back { writeln!(text, "DURATION={seconds:.3},SCTE35-IN={hex}") } else { writeln!(text, "SCTE35-OUT={hex}") };
 }
 
-/// A splice_info_section with the splice_insert of an event (its number, and whether the programme is left) at `pts`,
-/// in 90 kHz; a splice_null, which is a heartbeat, for `None`.
+/// Makes a splice_info_section. With `event` it has a splice_insert of the event's number, out of the programme or back
+/// into it, at `pts` in 90 kHz; without it a splice_null, which is a heartbeat.
 fn splice_section(event: Option<(i64, bool)>, seconds: f64, pts: i64) -> Vec<u8> {
     let mut command = Vec::new();
     if let Some((event, out)) = event {
@@ -208,13 +209,13 @@ fn splice_section(event: Option<(i64, bool)>, seconds: f64, pts: i64) -> Vec<u8>
     bytes
 }
 
-/// A 33-bit time whose first byte also holds `flags`.
+/// Encodes a 33-bit time in five bytes, the first of which also holds `flags`.
 fn timestamp(flags: u8, ticks: i64) -> [u8; 5] {
     let bytes = ticks.rem_euclid(1 << 33).to_be_bytes();
     [flags | bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]]
 }
 
-/// CRC-32 of ISO/IEC 13818-1 annex A.
+/// Computes the CRC-32 of ISO/IEC 13818-1 annex A.
 pub(super) fn crc32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, byte| {
         let crc = crc ^ u32::from(*byte) << 24;

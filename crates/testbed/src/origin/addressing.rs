@@ -1,4 +1,4 @@
-//! Segment addressing in an MPD: template, timeline and list (ISO/IEC 23009-1 5.3.9).
+//! Writer of the segment addressing in the origin's MPDs: template, timeline and list (ISO/IEC 23009-1 5.3.9).
 
 use std::fmt::Write;
 
@@ -9,8 +9,8 @@ use super::low_latency::PART_MS;
 use super::segment_base;
 use super::timeline::{Rendition, Segment, TARGET, Timeline};
 
-/// The segments `from..until` of a Period, without an end for `None`, and the request that they are listed for: its
-/// time, and the number of requests before it.
+/// The segments `from..until` of a Period (without an end if `until` is `None`), and the request for which they are
+/// listed: its time, and the number of requests before it.
 #[derive(Clone, Copy)]
 pub(super) struct PeriodRange {
     pub from: i64,
@@ -20,8 +20,8 @@ pub(super) struct PeriodRange {
 }
 
 impl PeriodRange {
-    /// Whether the Period is an ad, which has Representations, numbers and media times of its own: every second Period
-    /// of `breaks.mpd` and `files.mpd` is one.
+    /// Returns whether the Period is an ad with its own Representations, numbers and media times, as every second
+    /// Period of `breaks.mpd` and `files.mpd` is.
     pub(super) fn is_ad(self, variant: MpdVariant) -> bool {
         matches!(variant, MpdVariant::Breaks | MpdVariant::Files) && self.from.div_euclid(PERIOD) % 2 == 1
     }
@@ -111,7 +111,7 @@ fn segment_list(text: &mut String, timeline: &Timeline, rendition: Rendition, sp
     text.push_str("</SegmentList>\n");
 }
 
-/// The attribute presentationTimeOffset: the media time at the Period's start.
+/// Returns the attribute presentationTimeOffset: the media time at the start of the Period.
 fn presentation_time_offset(
     timeline: &Timeline,
     rendition: Rendition,

@@ -1,4 +1,5 @@
-//! Audio-only segments of AAC: frames after an ID3 timestamp (RFC 8216 3.4), and transport streams (ISO/IEC 13818-1).
+//! Segments of the origin's audio-only channels: AAC frames after an ID3 timestamp (RFC 8216 3.4), and transport
+//! streams (ISO/IEC 13818-1).
 
 use super::ad_breaks;
 use super::faults::Effect;
@@ -7,15 +8,16 @@ use super::fixtures::{self, AAC_FRAME, AUDIO_TIMESCALE, LOOP_UNITS};
 const PACKET: usize = 188;
 const PID: u16 = 0x101;
 const PMT_PID: u16 = 0x1000;
-/// Presentation time of the first frame in ticks of 90 kHz, and how much earlier its PCR is: the values of ffmpeg.
+/// Presentation time of the first AAC frame in ticks of 90 kHz. `PCR_LEAD` is how much earlier its PCR is. Both are the
+/// values of ffmpeg.
 const START: i64 = 126_000;
 const PCR_LEAD: i64 = 63_000;
-/// Frames in a PES packet, which last 85 ms; every packet has a PCR.
+/// Number of AAC frames in a PES packet, which last 85 ms; every packet has a PCR.
 const FRAMES_PER_PES: usize = 4;
-/// Frames that a fault leaves out of each unit: 0.21 s.
+/// AAC frames (0.21 s) that a fault leaves out of each media unit of 2 s.
 const MISSING_FRAMES: std::ops::Range<usize> = 40..50;
 
-/// Splits a file into frames, by the lengths in their ADTS headers.
+/// Splits an ADTS file into AAC frames, by the lengths in their headers.
 pub(super) fn frames(file: &'static [u8]) -> Vec<&'static [u8]> {
     let (mut rest, mut frames) = (file, Vec::new());
     while rest.len() >= 7 {
@@ -27,7 +29,7 @@ pub(super) fn frames(file: &'static [u8]) -> Vec<&'static [u8]> {
     frames
 }
 
-/// Indices of a unit's frames in the loop.
+/// Returns the indexes of the AAC frames in a media unit of the 8 s loop.
 fn frame_range(unit: i64) -> std::ops::Range<usize> {
     let at = |unit: i64| (fixtures::audio_start(unit) / AAC_FRAME) as usize;
     at(unit)..at(unit + 1)
@@ -37,7 +39,7 @@ fn ticks(samples: i64) -> i64 {
     samples * 90_000 / AUDIO_TIMESCALE
 }
 
-/// A segment of packed AAC.
+/// Makes a segment of packed AAC from `count` media units, with an ID3 timestamp.
 pub(super) fn packed_aac(frames: &[&[u8]], first: i64, count: i64, shift_ms: i64, effect: Option<Effect>) -> Vec<u8> {
     let start = START + ticks(fixtures::audio_start(first)) + shift_ms * 90;
     let mut out = if effect == Some(Effect::AudioTimestampMissing) { Vec::new() } else { id3_timestamp(start, effect) };
@@ -53,7 +55,7 @@ pub(super) fn packed_aac(frames: &[&[u8]], first: i64, count: i64, shift_ms: i64
     out
 }
 
-/// An ID3v2.4 tag with one PRIV frame, which holds the 33-bit timestamp.
+/// Makes an ID3v2.4 tag with one PRIV frame, which holds the 33-bit timestamp.
 fn id3_timestamp(stamp: i64, effect: Option<Effect>) -> Vec<u8> {
     const OWNER: &[u8] = b"com.apple.streaming.transportStreamTimestamp\0";
     let turns = if effect == Some(Effect::StampsUnwrapped) { 1 << 33 } else { 0 };
@@ -62,7 +64,7 @@ fn id3_timestamp(stamp: i64, effect: Option<Effect>) -> Vec<u8> {
     [b"ID3\x04\0\0\0\0\0", &[length + 10][..], b"PRIV\0\0\0", &[length, 0, 0], &body].concat()
 }
 
-/// The loop's units as transport streams with one elementary stream; with `gap`, frames are missing in each.
+/// Makes audio-only transport streams of the loop's media units; with `gap`, AAC frames are missing in each.
 pub(super) fn transport_units(frames: &[&[u8]], gap: bool) -> Vec<Vec<u8>> {
     (0..LOOP_UNITS).map(|unit| transport_unit(frames, unit, gap)).collect()
 }
@@ -84,7 +86,7 @@ fn transport_unit(frames: &[&[u8]], unit: i64, gap: bool) -> Vec<u8> {
     out
 }
 
-/// A packet with one PSI section. Its continuity counter is filled in later.
+/// Makes a transport packet with one PSI section. Its continuity counter is filled in later.
 fn table_packet(pid: u16, section: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x47, 0x40 | (pid >> 8) as u8, pid as u8, 0x10, 0];
     packet.extend_from_slice(section);
@@ -93,7 +95,8 @@ fn table_packet(pid: u16, section: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// Writes a PES packet with a presentation time (2.4.3.6), and a PCR in its first transport packet (2.4.3.4).
+/// Writes a PES packet with a presentation time (ISO/IEC 13818-1 2.4.3.6), and a PCR in its first transport packet
+/// (2.4.3.4).
 fn write_pes_packet(out: &mut Vec<u8>, stamp: i64, body: &[u8]) {
     let mut rest = vec![0, 0, 1, 0xc0];
     rest.extend(((body.len() + 8) as u16).to_be_bytes());

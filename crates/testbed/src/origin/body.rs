@@ -1,4 +1,4 @@
-//! Response bodies that misbehave: too long, endless, slow, cut off or reset.
+//! Response bodies of the origin that misbehave: too long, endless, slow, cut off or reset.
 
 use std::io;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use tokio::sync::OnceCell;
 pub(super) const HUGE: u64 = 2_000_000_000;
 const CHUNK: usize = 1 << 16;
 
-/// A playlist of comments that is `limit` bytes long; endless for `None`.
+/// Makes a playlist of comments that is `limit` bytes long, or endless for `None`.
 pub(super) fn comments(limit: Option<u64>) -> Body {
     let mut chunk = b"# and so on, and so on, and so on\n".repeat(CHUNK / 34);
     chunk.splice(..8, *b"#EXTM3U\n");
     repeated(Bytes::from(chunk), limit.unwrap_or(u64::MAX))
 }
 
-/// A playlist of `count` short lines.
+/// Makes a playlist of `count` short lines.
 pub(super) fn lines(count: u64) -> Body {
     let head = stream::iter([Ok::<_, io::Error>(Bytes::from_static(b"#EXTM3U\n"))]);
     let chunk = Bytes::from(b"#\n".repeat(CHUNK));
@@ -44,7 +44,8 @@ fn repeated(chunk: Bytes, limit: u64) -> Body {
     }))
 }
 
-/// A gzip stream that expands to a playlist of 2 GB. Its checksum is missing: no client should read that far.
+/// Makes a gzip stream that expands to a playlist of 2 GB. Its checksum is missing, because no client should read that
+/// far.
 pub(super) async fn gzip_bomb() -> Body {
     static PARTS: OnceCell<(Bytes, Bytes)> = OnceCell::const_new();
     let (head, repeat) = PARTS.get_or_init(|| async { bomb_parts().await.expect("memory takes it all") }).await;
@@ -53,11 +54,11 @@ pub(super) async fn gzip_bomb() -> Body {
     Body::from_stream(stream::iter([head.clone()]).chain(rest).map(Ok::<_, io::Error>))
 }
 
-/// Bytes to which one repeated part expands.
+/// Number of bytes to which one repeated part of the gzip stream expands.
 const BOMB_STEP: usize = 4 << 20;
 
-/// The beginning of a gzip stream, and a part that may follow any number of times: a flush ends each part at a byte
-/// boundary, and a part refers only to a run of one byte value.
+/// Returns the beginning of a gzip stream, and a part that may follow any number of times: a flush ends each part at a
+/// byte boundary, and a part refers only to a sequence of one byte value.
 async fn bomb_parts() -> io::Result<(Bytes, Bytes)> {
     let mut encoder = GzipEncoder::new(Vec::new());
     encoder.write_all(b"#EXTM3U\n").await?;
@@ -70,7 +71,7 @@ async fn bomb_parts() -> io::Result<(Bytes, Bytes)> {
     Ok((all.slice(..head), all.slice(head..)))
 }
 
-/// The whole content, sent in equal pieces over the time `over`.
+/// Sends the whole content in equal chunks over the time `over`.
 pub(super) fn trickle(content: Bytes, over: Duration) -> Body {
     const STEPS: usize = 20;
     let step = content.len().div_ceil(STEPS).max(1);
@@ -84,7 +85,7 @@ pub(super) fn trickle(content: Bytes, over: Duration) -> Body {
     }))
 }
 
-/// Half of the content, after which the connection is closed, or reset when `reset` is given.
+/// Sends half of the content, and then closes the connection, or resets it if `reset` is given.
 pub(super) fn cut(content: Bytes, reset: Option<Arc<AtomicBool>>) -> Body {
     let half = content.slice(..content.len() / 2);
     Body::from_stream(stream::unfold(Some(half), move |half| {

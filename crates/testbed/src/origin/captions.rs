@@ -3,21 +3,21 @@
 use super::mp4::{find, mp4_box, read_u32, write_u32};
 use super::ts::{PACKET, VIDEO_PID, payload_start, pid};
 
-/// Prefix of the channels with closed captions in transport streams, and in CMAF.
+/// Prefix of the channels with closed captions in transport streams; `CMAF` is the one of those in CMAF.
 pub(super) const TRANSPORT: &str = "CC";
 pub(super) const CMAF: &str = "CT";
 
-/// The EXT-X-MEDIA tag and the MPD's Accessibility descriptors of the captions.
+/// EXT-X-MEDIA tag of the closed captions; `ACCESSIBILITY` has their Accessibility descriptors for MPDs.
 pub(super) const MEDIA: &str =
     "#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"cc\",NAME=\"English\",LANGUAGE=\"en\",INSTREAM-ID=\"CC1\"\n";
 pub(super) const ACCESSIBILITY: &str = "<Accessibility schemeIdUri=\"urn:scte:dash:cc:cea-608:2015\" value=\"CC1=eng\"/>\n\
                                  <Accessibility schemeIdUri=\"urn:scte:dash:cc:cea-708:2015\" value=\"1=lang:eng\"/>\n";
 
-/// CEA-608 byte pairs of the first field in a unit: roll-up mode with two rows, then a line of text. Parity is added
-/// when a pair is sent.
+/// CEA-608 byte pairs for the first field of the pictures in a media unit of 2 s: roll-up mode with two rows, then a
+/// line of text. Parity is added when a pair is sent.
 const LINE: &[[u8; 2]] = &[[0x14, 0x25], [0x14, 0x2d], [0x14, 0x70], *b"Th", *b"is", *b" i", *b"s ", *b"li", *b"ve"];
 
-/// The SEI NAL unit of picture `number` in its unit, without start code or length.
+/// Makes the SEI NAL unit with the captions of picture `number` of a media unit, without start code or length.
 fn caption_nal_unit(number: usize) -> Vec<u8> {
     let field = LINE.get(number).copied().unwrap_or_default().map(with_odd_parity);
     let second = [0x80, 0x80];
@@ -36,13 +36,14 @@ fn with_odd_parity(byte: u8) -> u8 {
     byte | u8::from(byte.count_ones().is_multiple_of(2)) << 7
 }
 
-/// Offset of the first slice of a sample. `units` are the offset and the header byte of each NAL unit.
+/// Returns the byte offset of the first slice in a sample; `None` without one. `units` are the offset and the header
+/// byte of each NAL unit.
 fn first_slice(units: impl Iterator<Item = (usize, u8)>) -> Option<usize> {
     let mut slices = units.filter(|(_, header)| matches!(header & 0x1f, 1 | 5));
     slices.next().map(|(at, _)| at)
 }
 
-/// Adds captions to every sample of a CMAF fragment.
+/// Adds closed captions to every sample of a CMAF fragment.
 pub(super) fn add_to_fragment(bytes: &[u8]) -> Vec<u8> {
     let moof = find(bytes, &[b"moof"]).expect("the fixtures' boxes");
     let trun = find(bytes, &[b"moof", b"traf", b"trun"]).expect("the fixtures' boxes");
@@ -71,7 +72,7 @@ pub(super) fn add_to_fragment(bytes: &[u8]) -> Vec<u8> {
     head
 }
 
-/// Adds captions to every picture of a transport stream.
+/// Adds closed captions to every picture of a transport stream.
 pub(super) fn add_to_transport_stream(bytes: &[u8]) -> Vec<u8> {
     let packets: Vec<&[u8]> = bytes.chunks_exact(PACKET).collect();
     let is_video = |packet: &[u8]| pid(packet) == VIDEO_PID && packet[3] & 0x10 != 0;
@@ -113,7 +114,8 @@ pub(super) fn add_to_transport_stream(bytes: &[u8]) -> Vec<u8> {
     written.concat()
 }
 
-/// A packet with the header of `old` and as much of `rest` as fits; with `clock` it keeps the PCR of `old`.
+/// Makes a transport packet with the header of `old` and as much of `rest` as fits; with `clock` it keeps the PCR of
+/// `old`.
 fn repacketize(old: &[u8], clock: bool, begins: bool, rest: &mut &[u8]) -> [u8; PACKET] {
     let field_length = if clock { 1 + if old[5] & 0x10 != 0 { 6 } else { 0 } } else { 0 };
     let field = &old[5..5 + field_length];

@@ -1,5 +1,5 @@
-//! CMAF tracks with common encryption (ISO/IEC 23001-7), scheme `cbcs` or `cenc`: sample entries, `senc` boxes and
-//! encrypted samples.
+//! Common encryption of the origin's CMAF tracks (ISO/IEC 23001-7) with the scheme `cbcs` or `cenc`: sample entries,
+//! `senc` boxes and encrypted samples.
 
 use aes::Aes128;
 use base64::Engine;
@@ -15,21 +15,21 @@ const KEY: [u8; 16] = *b"of the live orig";
 const VECTOR: [u8; 16] = *b"constant vector.";
 const WIDEVINE: u128 = 0xedef_8ba9_79d6_4ace_a3c8_27dc_d51d_21ed;
 const BLOCK: usize = 16;
-/// Bytes of a sample's initialization vector in the scheme `cenc`.
+/// Size in bytes of a sample's initialization vector in the scheme `cenc`.
 const VECTOR_SIZE: u8 = 8;
-/// Encrypted and clear blocks of the video pattern; audio has no pattern.
+/// Numbers of encrypted and of clear blocks in the pattern of video; audio has no pattern.
 const PATTERN: [usize; 2] = [1, 9];
-/// Clear bytes at the beginning of a slice, including its length and header.
+/// Number of clear bytes at the beginning of a slice, including its length and header.
 const LEAD: usize = 36;
 const PATH: [&[u8; 4]; 6] = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"];
 
-/// Key identifier of the channel whose segment numbers begin at `base`.
+/// Returns the key identifier of the channel whose segment numbers begin at `base`.
 pub(super) fn key_id(base: i64) -> [u8; 16] {
     (0x0b1e_55ed_0000_4000_8000_0000_0000_0000_u128 + base as u128).to_be_bytes()
 }
 
-/// The EXT-X-KEY tags of a playlist: FairPlay and Widevine for `cbcs`, Widevine only for `cenc`, which FairPlay doesn't
-/// support.
+/// Returns the EXT-X-KEY tags of a playlist: for FairPlay and Widevine with `cbcs`, only for Widevine with `cenc`,
+/// which FairPlay doesn't support.
 pub(super) fn key_tags(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
     let counter = (cipher == Cipher::Cenc) != (effect == Some(Effect::MethodWrong));
     let method = if counter { "SAMPLE-AES-CTR" } else { "SAMPLE-AES" };
@@ -52,7 +52,7 @@ pub(super) fn key_tags(cipher: Cipher, base: i64, effect: Option<Effect>) -> Str
     text
 }
 
-/// The ContentProtection descriptors of an MPD, with the same content as [`key_tags`].
+/// Returns the ContentProtection descriptors of an MPD, with the same content as [`key_tags`].
 pub(super) fn content_protection(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
     if !cipher.is_common_encryption() || effect == Some(Effect::EncryptionUnannounced) {
         return String::new();
@@ -81,7 +81,7 @@ fn pssh(kid: [u8; 16]) -> Vec<u8> {
     mp4_box(b"pssh", &[&[1, 0, 0, 0], &WIDEVINE.to_be_bytes(), &[0, 0, 0, 1], &kid, &[0; 4]])
 }
 
-/// An initialization segment with a protected sample entry and a `pssh`, which the fault may leave out.
+/// Makes an initialization segment with a protected sample entry and a `pssh` box, which the fault may leave out.
 pub(super) fn init(cipher: Cipher, clear: &[u8], kind: TrackKind, base: i64, effect: Option<Effect>) -> Vec<u8> {
     let mut bytes = clear.to_vec();
     let stsd = find(&bytes, &PATH).expect("every header has a sample entry");
@@ -116,7 +116,7 @@ fn insert(bytes: &mut Vec<u8>, at: usize, content: &[u8], parents: &[usize]) {
     }
 }
 
-/// Encrypts the samples of every fragment.
+/// Encrypts the samples of every CMAF fragment in `clear`.
 pub(super) fn encrypt(cipher: Cipher, clear: &[u8], kind: TrackKind, effect: Option<Effect>) -> Vec<u8> {
     let mut out = Vec::new();
     let mut moof = 0;
@@ -130,10 +130,10 @@ pub(super) fn encrypt(cipher: Cipher, clear: &[u8], kind: TrackKind, effect: Opt
     out
 }
 
-/// Entry of a sample in the `senc` box.
+/// Entry of a sample in a `senc` box.
 struct SampleEncryption {
     vector: Vec<u8>,
-    /// Sizes of clear and encrypted bytes in turn; empty when the whole sample is encrypted.
+    /// Sizes of clear and encrypted bytes of the sample, alternating; empty when the whole sample is encrypted.
     spans: Vec<(u16, u32)>,
 }
 
@@ -173,8 +173,8 @@ fn fragment(cipher: Cipher, clear: &[u8], kind: TrackKind, effect: Option<Effect
     bytes
 }
 
-/// Encrypts the slices of a sample, of each a multiple of `unit` bytes at its end, and returns the sizes of clear and
-/// encrypted bytes in turn.
+/// Encrypts the slices of a sample, and returns the sizes of clear and encrypted bytes, alternating. Of each slice a
+/// multiple of `unit` bytes at its end is encrypted.
 fn encrypt_slices(sample: &mut [u8], unit: usize, encrypt: &mut dyn FnMut(&mut [u8])) -> Vec<(u16, u32)> {
     let (mut spans, mut clear, mut at) = (Vec::new(), 0, 0);
     while at + 5 <= sample.len() {
@@ -195,7 +195,7 @@ fn encrypt_slices(sample: &mut [u8], unit: usize, encrypt: &mut dyn FnMut(&mut [
     spans
 }
 
-/// AES in counter mode for one sample; the block counter runs over all of its spans.
+/// AES in counter mode for one sample; the block counter continues over all of the sample's encrypted ranges.
 struct Counter {
     vector: u64,
     block: u64,
@@ -213,7 +213,7 @@ impl Counter {
     }
 }
 
-/// Encrypts whole blocks by a pattern of encrypted and skipped blocks; an incomplete block stays clear.
+/// Encrypts whole blocks by a pattern of encrypted and skipped blocks (of 16 bytes); an incomplete block stays clear.
 fn encrypt_pattern(span: &mut [u8], [crypt, skip]: [usize; 2]) {
     let mut cipher = cbc::Encryptor::<Aes128>::new(&KEY.into(), &VECTOR.into());
     for turn in span.chunks_mut(BLOCK * (crypt + skip)) {
@@ -223,7 +223,7 @@ fn encrypt_pattern(span: &mut [u8], [crypt, skip]: [usize; 2]) {
     }
 }
 
-/// Adds the boxes `senc`, `saiz` and `saio`, and moves the data offset of `trun` accordingly.
+/// Adds the boxes `senc`, `saiz` and `saio` to a fragment, and moves the data offset of `trun` accordingly.
 fn insert_sample_encryption(bytes: &mut Vec<u8>, trun: usize, entries: &[SampleEncryption], effect: Option<Effect>) {
     let divided = entries.iter().any(|entry| !entry.spans.is_empty());
     let (mut content, mut sizes) = (Vec::new(), Vec::new());

@@ -1,22 +1,22 @@
-//! The clean channels. The letters of a channel's name choose its kind, and its number tells it from others of that
-//! kind.
+//! Clean channels of the origin. The letters of a channel's name give its kind, and the number distinguishes channels
+//! of that kind.
 
 use super::encryption::Cipher;
 use super::{captions, i_frames, packager_headers, webvtt};
 
-/// A kind of clean channel, with the name of the first channel of that kind.
+/// A kind of clean channel, with the name of its first channel.
 #[derive(Debug)]
 pub struct Channel {
     pub name: &'static str,
     pub help: &'static str,
     pub(super) prefix: &'static str,
     pub(super) format: Format,
-    /// Units of 2 s in a segment.
+    /// Number of media units of 2 s in a segment.
     pub(super) units: i64,
     pub(super) window: i64,
-    /// Segments from one announced discontinuity to the next; `None` for none.
+    /// Number of segments from one announced discontinuity to the next; `None` for a channel without discontinuities.
     pub(super) discontinuity_every: Option<i64>,
-    /// Whether playlists are low-latency and list parts.
+    /// Whether the channel's playlists are low-latency and list parts.
     pub(super) parts: bool,
     /// Whether the channel has ad breaks.
     pub(super) ads: bool,
@@ -35,16 +35,16 @@ pub(super) enum Format {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ladder {
     Avc,
-    /// H.264 with closed captions.
+    /// Video rungs in H.264 with closed captions.
     Captioned,
-    /// HEVC Main 10 with PQ.
+    /// Video rungs in HEVC Main 10 with PQ.
     Hevc,
-    /// AAC without video.
+    /// Audio rungs in AAC, without video.
     AudioOnly,
 }
 
 impl Channel {
-    /// Whether parts are byte ranges of their segment.
+    /// Returns whether the channel's parts are byte ranges of their segment.
     pub(super) fn ranged(&self) -> bool {
         self.prefix == "LB"
     }
@@ -350,12 +350,12 @@ static CHANNELS: [Channel; 24] = [
     },
 ];
 
-/// The first channel of each kind; `TV2`, `TV3` and so on are further channels of the kind of `TV1`.
+/// Returns the first channel of each kind; `TV2`, `TV3` and so on are further channels of the kind of `TV1`.
 pub fn channels() -> &'static [Channel] {
     &CHANNELS
 }
 
-/// Kind and number, from 1, of the channel of that name; `None` when no channel has it.
+/// Returns kind and number, from 1, of the channel with this name; `None` if there is none.
 pub(super) fn find(name: &str) -> Option<(&'static Channel, i64)> {
     CHANNELS.iter().find_map(|channel| {
         let number: i64 = name.strip_prefix(channel.prefix)?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! The origin's clock: the system's, or one that a test sets.
+//! Clock of the origin: the system's clock, or one that a test sets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -26,14 +26,14 @@ impl Clock {
         }
     }
 
-    /// Sets a manual clock, in milliseconds of Unix time; a system clock ignores it.
+    /// Sets a manual clock to an instant in milliseconds of Unix time; a system clock ignores it.
     pub fn set(&self, unix_ms: i64) {
         if let Some(hand) = &self.0 {
             hand.store(unix_ms, Ordering::SeqCst);
         }
     }
 
-    /// Moves a manual clock forward by so many milliseconds; a system clock ignores it.
+    /// Moves a manual clock forward by this number of milliseconds; a system clock ignores it.
     pub fn advance(&self, ms: i64) {
         if let Some(hand) = &self.0 {
             hand.fetch_add(ms, Ordering::SeqCst);

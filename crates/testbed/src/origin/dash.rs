@@ -1,4 +1,4 @@
-//! MPDs of the CMAF channels (ISO/IEC 23009-1), with the same segments as their HLS playlists.
+//! MPDs of the origin's CMAF channels (ISO/IEC 23009-1), with the same segments as their HLS playlists.
 
 use std::fmt::Write;
 
@@ -13,32 +13,32 @@ use super::playlist::{self, date};
 use super::timeline::{ENCODER_LATENCY_MS, EPOCH_MS, Rendition, Segment, TARGET, Timeline};
 use super::{mp4_subtitles, mpd_updates, webvtt};
 
-/// An MPD of a channel, by how it addresses segments and divides them into Periods.
+/// Variant of a channel's MPD, by its segment addressing and division into Periods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MpdVariant {
-    /// `number.mpd`: `$Number$` with a constant duration.
+    /// `number.mpd` has `$Number$` with a constant duration.
     Number,
-    /// `time.mpd`, `updates.mpd` and `messages.mpd`: `$Time$` with a SegmentTimeline.
+    /// `time.mpd`, `updates.mpd` and `messages.mpd` have `$Time$` with a SegmentTimeline.
     Time,
-    /// `periods.mpd`: `$Number$` with a SegmentTimeline, and a new Period every [`PERIOD`] segments.
+    /// `periods.mpd` has `$Number$` with a SegmentTimeline, and a new Period every [`PERIOD`] segments.
     Periods,
-    /// `breaks.mpd`: every second Period is an ad, with Representations, numbers and media times of its own.
+    /// In `breaks.mpd` every second Period is an ad, with its own Representations, numbers and media times.
     Breaks,
-    /// `files.mpd`: like `breaks.mpd`, but each Representation of an ad is one file with a segment index.
+    /// `files.mpd` is like `breaks.mpd`, but each Representation of an ad is one file with a segment index.
     Files,
-    /// `runs.mpd`: `$Number$` with a SegmentTimeline whose S elements repeat.
+    /// `runs.mpd` has `$Number$` with a SegmentTimeline whose S elements repeat.
     Runs,
-    /// `open.mpd`: `$Time$` with an S element that repeats up to the live edge (r=-1).
+    /// `open.mpd` has `$Time$` with an S element that repeats up to the live edge (@r is -1).
     Open,
-    /// `list.mpd`: a SegmentList with a SegmentTimeline.
+    /// `list.mpd` has a SegmentList with a SegmentTimeline.
     List,
-    /// `low_latency.mpd`: `$Number$` with segments that may be requested while they are still being written.
+    /// `low_latency.mpd` has `$Number$` with segments that may be requested while they are still being written.
     LowLatency,
 }
 
-/// Segments in a Period.
+/// Number of segments in a Period.
 pub(super) const PERIOD: i64 = 5;
-/// The MPD without an EventStream: its ad breaks are in event messages only.
+/// Name of the MPD without an EventStream: its ad breaks are only in event messages of the segments.
 const MESSAGES: &str = "messages.mpd";
 
 pub(super) fn variant_of_file(file: &str) -> Option<MpdVariant> {
@@ -56,7 +56,7 @@ pub(super) fn variant_of_file(file: &str) -> Option<MpdVariant> {
     }
 }
 
-/// Text of the MPD, and its publish time in milliseconds of Unix time.
+/// Returns the text of the MPD, and its publish time in milliseconds of Unix time.
 pub(super) fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: i64, turn: u64) -> (String, i64) {
     let listing = timeline.listing(now_ms, Rendition::Rung(0), turn);
     let length_ms = timeline.layout[0] * UNIT_MS;
@@ -131,7 +131,7 @@ pub(super) fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: 
     (text, listing.published_ms)
 }
 
-/// Index of the first segment of each Period in the window.
+/// Returns the index of the first segment of each Period in the window.
 fn periods(effect: Option<Effect>, variant: MpdVariant, listed: &[Segment]) -> Vec<i64> {
     let first = |s: &Segment| s.index.div_euclid(PERIOD) * PERIOD;
     let mut periods: Vec<i64> = match variant {
@@ -146,7 +146,7 @@ fn periods(effect: Option<Effect>, variant: MpdVariant, listed: &[Segment]) -> V
     }
 }
 
-/// The id attribute of a Period, with a blank before it.
+/// Returns the id attribute of a Period, with a blank before it; empty if the fault removes it.
 fn period_id(effect: Option<Effect>, span: PeriodRange) -> String {
     let number = match effect {
         Some(Effect::PeriodIdMissing | Effect::PeriodStartSlides) => return String::new(),
@@ -219,7 +219,7 @@ fn representation(
     text.push_str("</Representation>\n");
 }
 
-/// Writes a Representation's start tag and descriptors, without its segment addressing.
+/// Writes the start tag and the descriptors of a Representation, without its segment addressing.
 fn write_representation_attributes(
     text: &mut String,
     timeline: &Timeline,
@@ -273,7 +273,7 @@ fn write_representation_attributes(
     }
 }
 
-/// Folder of a rendition's segments.
+/// Returns the name of the folder with a rendition's segments.
 pub(super) fn folder(timeline: &Timeline, rendition: Rendition) -> &'static str {
     match rendition {
         Rendition::Rung(at) => timeline.ladder.rungs()[at].name,
@@ -294,7 +294,8 @@ pub(super) fn ticks(rendition: Rendition, unit: i64) -> i64 {
     }
 }
 
-/// Name by number of the segment whose name has its media time; `None` when no segment begins at that time.
+/// Returns the `$Number$` name of the segment whose `$Time$` name has this media time; `None` if no segment begins
+/// then.
 pub(super) fn segment_name_at_time(
     timeline: &Timeline,
     rendition: Rendition,
@@ -308,7 +309,8 @@ pub(super) fn segment_name_at_time(
     (timeline.start_unit(index) == unit).then(|| timeline.name_in_run(index, now_ms))
 }
 
-/// Name by number of an ad's segment, and the unit at which the media of its Period begin; `None` for any other name.
+/// Returns the `$Number$` name of an ad's segment, and the media unit with which its Period begins; `None` for any
+/// other name.
 pub(super) fn ad_segment_name(timeline: &Timeline, name: &str) -> Option<(String, i64)> {
     let (from, number) = name.strip_prefix("ad")?.split_once('_')?;
     let from: i64 = from.parse().ok().filter(|from| (0..1 << 40).contains(from))?;

@@ -1,4 +1,4 @@
-//! Dialects of packagers, all of them valid: the playlists of a clean channel, rewritten line by line.
+//! Dialects of packagers, all of them valid: the origin rewrites the playlists of a clean channel line by line.
 
 use std::fmt::Write;
 
@@ -7,23 +7,25 @@ use super::timeline::{EPOCH_MS, Timeline};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// CRLF, comments, blank lines, titles, unknown tags and attributes, and absolute URIs with changing tokens.
+    /// The playlist has CRLF, comments, blank lines, titles, unknown tags and attributes, and absolute URIs with
+    /// changing tokens.
     Loose,
-    /// Occasional dates in local time and a few milliseconds off, a generous target duration, and rounded durations.
+    /// The playlist has occasional dates in local time and a few milliseconds off, a generous target duration, and
+    /// rounded durations.
     Dated,
-    /// Muxed audio announced by EXT-X-MEDIA, variables, session data, EXT-X-START and interstitials.
+    /// The playlist has muxed audio announced by EXT-X-MEDIA, variables, session data, EXT-X-START and interstitials.
     Rich,
-    /// An event playlist, which no segment leaves.
+    /// The playlist is an event playlist, which no segment leaves.
     Event,
-    /// An MPD with what the standard allows and few packagers write: thumbnails, identical Representations, properties, and
-    /// parameters of its own URL that every segment needs (annex I).
+    /// The MPD has what the standard allows and few packagers write: thumbnails, identical Representations, properties,
+    /// and parameters of its own URL that every segment needs (annex I of ISO/IEC 23009-1).
     Standard,
 }
 
-/// The query of a segment's URL in the dialect [`Dialect::Standard`], which is the query of the MPD's URL.
+/// Query of a segment's URL in the dialect [`Dialect::Standard`]: it is the query of the MPD's URL.
 pub(super) const PARAMETERS: &str = "token=7";
 
-/// Segments after which an event begins again.
+/// Number of segments after which an event playlist begins again.
 const EVENT: i64 = 1000;
 
 impl Dialect {
@@ -44,7 +46,8 @@ impl Dialect {
         }
     }
 
-    /// Rewrites a playlist. `folder` is the absolute URL of its folder, and `turn` counts the requests for it.
+    /// Rewrites a playlist in the dialect. `folder` is the absolute URL of its folder, and `turn` counts the requests
+    /// for it.
     pub(super) fn rewrite(self, text: &str, folder: &str, turn: u64) -> String {
         match self {
             Self::Loose => loose(text, folder, turn),
@@ -107,7 +110,8 @@ fn loose(text: &str, folder: &str, turn: u64) -> String {
     lines.join("\r\n")
 }
 
-/// Derives what it writes about a segment from the segment's date, so that it stays the same in every playlist.
+/// Rewrites a playlist in the dialect [`Dialect::Dated`]. The changes depend only on a segment's date, so that they
+/// stay the same in every playlist.
 fn dated(text: &str) -> String {
     let (mut out, mut first, mut place) = (String::new(), true, 0);
     for line in text.lines() {
@@ -133,7 +137,7 @@ fn dated(text: &str) -> String {
     out
 }
 
-/// The instant in UTC+07:00.
+/// Formats an instant in UTC+07:00.
 fn local(unix_ms: i64) -> String {
     date(unix_ms + 7 * 3_600_000).replace('Z', "+07:00")
 }

@@ -1,4 +1,4 @@
-//! AES-128 encryption of whole segments, with a new key every five segments.
+//! AES-128 encryption of the origin's whole segments, with a new key every five segments.
 
 use aes::Aes128;
 use cbc::cipher::block_padding::Pkcs7;
@@ -6,30 +6,30 @@ use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
 
 use super::faults::Effect;
 
-/// Segments that share a key.
+/// Number of segments that share a key.
 const ROTATION: i64 = 5;
 
-/// How a channel is encrypted.
+/// Encryption of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cipher {
     Clear,
-    /// AES-128 of whole segments.
+    /// Whole segments are encrypted with AES-128.
     Aes128,
-    /// Common encryption of samples with the scheme `cbcs`.
+    /// Samples have common encryption with the scheme `cbcs`.
     Cbcs,
     Cenc,
-    /// SAMPLE-AES in transport streams.
+    /// Samples in transport streams have SAMPLE-AES.
     SampleAes,
 }
 
 impl Cipher {
-    /// Whether samples have common encryption (ISO/IEC 23001-7).
+    /// Returns whether the samples have common encryption (ISO/IEC 23001-7).
     pub(super) fn is_common_encryption(self) -> bool {
         matches!(self, Self::Cbcs | Self::Cenc)
     }
 }
 
-/// Number of a segment's key.
+/// Returns the number of the key that encrypts a segment.
 pub(super) fn key_number(index: i64, effect: Option<Effect>) -> i64 {
     if effect == Some(Effect::RotationMissing) { 0 } else { index.div_euclid(ROTATION) }
 }
@@ -38,7 +38,8 @@ pub(super) fn key(number: i64) -> [u8; 16] {
     std::array::from_fn(|at| (number * 31 + at as i64 * 7) as u8 ^ 0x5a)
 }
 
-/// The initialization vector in the playlist, which every second key has; `None` when it is the media sequence number.
+/// Returns the initialization vector that the playlist contains, as it does for every second key; `None` if it is the
+/// media sequence number.
 pub(super) fn explicit_vector(number: i64) -> Option<u128> {
     (number % 2 == 1).then_some(0x0102_0304_0506_0708_090a_0b0c_0000_0000 + number as u128)
 }

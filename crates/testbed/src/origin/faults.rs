@@ -1,18 +1,18 @@
-//! The faults that the origin can play: each is a single defect, with the checks that should find it.
+//! Faults that the origin can play: each is a single defect, with the checks that should find it.
 
-/// A single defect of a channel.
+/// A single defect of a channel that the origin can play.
 #[derive(Debug)]
 pub struct Fault {
     pub id: &'static str,
     pub description: &'static str,
-    /// Ids of the checks that must fail.
+    /// Ids of the checks that must fail under the fault.
     pub expected: &'static [&'static str],
-    /// Ids of the checks that may fail too, as a consequence.
+    /// Ids of the checks that may fail too under the fault, as a consequence.
     pub consequences: &'static [&'static str],
-    /// The channel that the fault is played on in tests; the origin plays it on any other channel too.
+    /// The channel on which tests play the fault; the origin can play it on any other channel too.
     pub channel: &'static str,
     pub path: &'static str,
-    /// Path of a second, clean output of the same channel; empty for none.
+    /// Path of a second, clean output of the channel on which the fault is played; empty for none.
     pub second_output: &'static str,
     pub(super) effect: Effect,
 }
@@ -71,7 +71,7 @@ pub(super) enum Effect {
     HintRenamed,
     HintStart,
     PartRangeShort,
-    /// One more line in the multivariant playlist.
+    /// The multivariant playlist has this additional line.
     MasterLine(&'static str),
     MediaLine(&'static str),
     BitRateWrong,
@@ -92,7 +92,7 @@ pub(super) enum Effect {
     ProgramDateTimeMissing,
     DateJump,
     DateFuture,
-    /// Playlists, MPDs and segments are so many seconds behind.
+    /// Playlists, MPDs and segments are this number of seconds behind.
     LiveEdgeBehind(i64),
     Gap,
     RenditionSkew,
@@ -183,13 +183,13 @@ pub(super) enum Effect {
     VariantScheme,
     /// The only variant is the audio rendition.
     SoundOnly,
-    /// The MPD has no element of that name.
+    /// The MPD lacks its elements of this name.
     MpdWithout(&'static str),
     /// availabilityStartTime is more than an hour ahead of the clock.
     MpdStartAhead,
     /// Every SegmentTemplate lacks its media attribute.
     MediaTemplateMissing,
-    /// Transport streams have no NAL units of these types, which are those of H.264.
+    /// Transport streams have no NAL units of these H.264 types.
     UnitsMissing(&'static [u8]),
     /// The codec configuration in initialization segments has no parameter sets.
     ConfigurationEmpty,
@@ -199,13 +199,13 @@ pub(super) enum Effect {
     RangeWhole,
     /// Requests for a byte range of media are answered with 200.
     RangeIgnored,
-    /// Requests for a byte range of media are answered with the first half of it.
+    /// Requests for a byte range of media are answered with the first half of the range.
     RangeShort,
-    /// Requests for a byte range of media are answered with a range 188 bytes before it.
+    /// Requests for a byte range of media are answered with the range that begins 188 bytes earlier.
     RangeShifted,
     /// Time stamps of WebVTT and packed audio have more than 33 bits.
     StampsUnwrapped,
-    /// EXT-X-DISCONTINUITY is inserted when its segment has been listed for three segments.
+    /// EXT-X-DISCONTINUITY is inserted late, when its segment has been listed for three segments.
     DiscontinuityLate,
     /// The discontinuity sequence counts each discontinuity twice, in windows of two segments.
     DiscontinuityTwice,
@@ -229,13 +229,13 @@ pub(super) enum Effect {
     MpdRungMissing,
     /// A SegmentTimeline lacks its third newest segment.
     MpdGap,
-    /// availabilityStartTime is so many seconds too late, or too early when negative.
+    /// availabilityStartTime is this number of seconds too late, or too early if negative.
     MpdStart(i64),
     /// availabilityStartTime moves by 3 s every 20 s, back and forth.
     MpdStartMoves,
     /// publishTime moves by a minute every 20 s, back and forth.
     PublishTimeRegressed,
-    /// Media times of all segments are so many milliseconds later than the MPD says.
+    /// Media times of all segments are this number of milliseconds later than the MPD says.
     MediaShifted(i64),
     /// The address in UTCTiming answers 404.
     UtcTimingMissing,
@@ -254,17 +254,17 @@ pub(super) enum Effect {
     DrmSystemMissingEverywhere,
     MpdEventTimescaleZero,
     MpdEventsOutOfOrder,
-    /// The third newest S element of a SegmentTimeline begins half a second before the S element before it ends.
+    /// The third newest S element of a SegmentTimeline begins half a second before the preceding S element ends.
     MpdOverlap,
     /// A SegmentList lacks its third newest SegmentURL.
     ListShort,
-    /// indexRange begins 16 bytes too late.
+    /// indexRange of SegmentBase begins 16 bytes too late.
     IndexRangeWrong,
     /// Every size in the segment index is 100 bytes too large.
     IndexSizesWrong,
     /// The file with the segment index answers 404.
     IndexMissing,
-    /// startNumber is one too low.
+    /// startNumber of SegmentTemplate is one too low.
     NumbersShifted,
     /// SegmentTemplate has no presentationTimeOffset.
     PeriodOffset,
@@ -272,9 +272,9 @@ pub(super) enum Effect {
     PeriodShort,
     /// availabilityTimeOffset promises segments 15 s before their end.
     OffsetTooLong,
-    /// The packager of the first session stops, that of later sessions goes on.
+    /// The packager of the first playback session stops, while those of later sessions go on.
     SessionFrozen,
-    /// The path of the cookie is another folder's.
+    /// The Path attribute of the cookie is not the folder of the playlists that need it.
     CookieElsewhere,
 }
 

@@ -1,5 +1,5 @@
-//! Media fixtures: one loop of 8 s in four units of 2 s, as muxed transport streams and as CMAF tracks.
-//! `media/make.sh` makes them.
+//! Media fixtures of the origin: a loop of 8 s in four media units of 2 s, as muxed transport streams and as CMAF
+//! tracks. `media/make.sh` generates them.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -8,23 +8,23 @@ use super::channels::Ladder;
 use super::faults::Effect;
 use super::{audio_only, captions, mp4, ts};
 
-/// Units in the loop, and the duration of a unit in milliseconds.
+/// Number of media units in the loop of 8 s; `UNIT_MS` is the duration of a unit in milliseconds.
 pub(super) const LOOP_UNITS: i64 = 4;
 pub(super) const UNIT_MS: i64 = 2000;
 
 pub(super) const VIDEO_TIMESCALE: i64 = 90_000;
 pub(super) const AUDIO_TIMESCALE: i64 = 48_000;
 
-/// First AAC frame of each unit of the CMAF audio track: the first frame at or after a multiple of 2 s.
+/// First AAC frame of each media unit in the CMAF audio track: the first frame at or after a multiple of 2 s.
 const AUDIO_UNIT_FRAMES: [i64; 4] = [0, 94, 188, 282];
 pub(super) const AAC_FRAME: i64 = 1024;
 
-/// A rung of the ladder with its files.
+/// A rung of the ladder with its media files.
 pub(super) struct Rung {
     pub name: &'static str,
     pub width: u32,
     pub height: u32,
-    /// Codec string (RFC 6381) of the video, or of the audio in an audio-only rung.
+    /// Codec string (RFC 6381) of the rung's video, or of the audio in an audio-only rung.
     pub codec: &'static str,
     ts: [&'static [u8]; 4],
     mp4: &'static [u8],
@@ -100,32 +100,33 @@ impl Ladder {
 
 static AUDIO_MP4: &[u8] = include_bytes!("../../media/audio.mp4");
 
-/// A CMAF track: its initialization segment, a fragment for each unit, and the smaller fragments that are a unit's
-/// parts.
+/// A CMAF track: its initialization segment, a fragment for each media unit of 2 s, and the smaller fragments that are
+/// the parts of a unit.
 pub(super) struct Track {
     pub init: &'static [u8],
     pub units: Vec<&'static [u8]>,
     pub parts: Vec<Vec<Vec<u8>>>,
 }
 
-/// The fixtures, split into units.
+/// Media fixtures, split into media units of 2 s.
 pub(super) struct Fixtures {
     pub ts: Vec<Vec<ts::Unit>>,
     pub video: Vec<Track>,
     pub hevc: Vec<Track>,
-    /// Units with closed captions.
+    /// Media units of the transport streams with closed captions, by rung.
     pub captioned_ts: Vec<Vec<ts::Unit>>,
     pub captioned: Vec<Track>,
     pub audio: Track,
-    /// AAC frames of the loop by rung, and the units of an audio-only transport stream.
+    /// AAC frames of the loop by rung. `audio_only_ts` has the media units of an audio-only transport stream.
     pub audio_frames_by_rung: Vec<Vec<&'static [u8]>>,
     pub audio_only_ts: Vec<Vec<ts::Unit>>,
-    /// Units of an audio-only transport stream in which frames are missing.
+    /// Media units of an audio-only transport stream in which AAC frames are missing, by rung.
     pub audio_gap_ts: Vec<Vec<ts::Unit>>,
 }
 
 impl Fixtures {
-    /// Units of a rung's transport stream, and the units from which the second unit of a segment is taken.
+    /// Returns the media units of a rung's transport stream, and the units from which the second unit of a segment is
+    /// taken.
     pub(super) fn transport(&self, ladder: Ladder, rung: usize, effect: Option<Effect>) -> [&[ts::Unit]; 2] {
         match (ladder, effect) {
             (Ladder::AudioOnly, Some(Effect::AudioGap)) => [&self.audio_gap_ts[rung]; 2],
@@ -136,7 +137,7 @@ impl Fixtures {
         }
     }
 
-    /// CMAF track of a rung.
+    /// Returns the CMAF track of a rung.
     pub(super) fn track(&self, ladder: Ladder, rung: usize) -> &Track {
         match ladder {
             Ladder::Hevc => &self.hevc[rung],
@@ -161,7 +162,7 @@ pub(super) fn fixtures() -> &'static Fixtures {
     })
 }
 
-/// Adds closed captions to a track. Its units live as long as the program, as the fixtures do.
+/// Adds closed captions to a CMAF track. Its media units live as long as the program, as all fixtures do.
 fn with_captions(track: Track) -> Track {
     let units = track.units.iter().map(|unit| &*captions::add_to_fragment(unit).leak()).collect();
     Track { units, ..track }
@@ -174,18 +175,19 @@ fn audio_units(gap: bool) -> Vec<Vec<ts::Unit>> {
         .collect()
 }
 
-/// Start of a unit on the endless audio track, in ticks of 48 kHz.
+/// Returns the start of a media unit on the endless audio track, in ticks of 48 kHz.
 pub(super) fn audio_start(unit: i64) -> i64 {
     let frames = AUDIO_UNIT_FRAMES[unit.rem_euclid(LOOP_UNITS) as usize];
     unit.div_euclid(LOOP_UNITS) * 375 * AAC_FRAME + frames * AAC_FRAME
 }
 
-/// Number of AAC frames in a unit of the CMAF track.
+/// Returns the number of AAC frames in a media unit of the CMAF track.
 pub(super) fn audio_frames(unit: i64) -> i64 {
     (audio_start(unit + 1) - audio_start(unit)) / AAC_FRAME
 }
 
-/// Peak and mean bit rate over the loop in bit/s, for units of these sizes and segments of these numbers of units.
+/// Returns peak and mean bit rate over the loop in bit/s, for media units of these sizes in bytes and segments of these
+/// numbers of units.
 pub(super) fn bit_rates(sizes: &[usize], layout: &[i64]) -> (u64, u64) {
     let total: usize = sizes.iter().sum();
     let mean = total as u64 * 8 / 8;

@@ -1,4 +1,4 @@
-//! I-frame playlists (RFC 8216bis 4.4.3.6), which list the beginning of each segment with its key frame.
+//! I-frame playlists of the origin (RFC 8216bis 4.4.3.6), which list the beginning of each segment with its key frame.
 
 use std::fmt::Write;
 
@@ -8,12 +8,12 @@ use super::fixtures::{self, LOOP_UNITS, Rung, UNIT_MS};
 use super::playlist::date;
 use super::timeline::{Listing, Rendition, Timeline};
 
-/// The channel that has I-frame playlists.
+/// Name of the channel that has I-frame playlists.
 pub(super) const CHANNEL: &str = "IF1";
 
-/// Bytes of a segment that are listed as its I-frame: the tables and the first packets of the picture.
+/// Number of bytes of a segment that are listed as its I-frame: the tables and the first packets of the picture.
 const BYTES: usize = 20 * 188;
-/// How far behind I-frame playlists are under the fault: more than three segments.
+/// Milliseconds by which I-frame playlists are behind under the fault: more than three segments.
 const LATE_MS: i64 = 10_000;
 
 pub(super) fn is_offered_by(channel: &Channel) -> bool {
@@ -26,7 +26,7 @@ pub(super) fn write_stream_tag(text: &mut String, rung: &Rung, suffix: &str) {
     let _ = writeln!(text, "RESOLUTION={}x{},URI=\"{}/iframes.m3u8{suffix}\"", rung.width, rung.height, rung.name);
 }
 
-/// EXT-X-BITRATE of a segment of one unit, in kbit/s.
+/// Returns EXT-X-BITRATE in kbit/s of a segment with one media unit.
 pub(super) fn kilobits(timeline: &Timeline, rendition: Rendition, unit: i64) -> usize {
     let Rendition::Rung(at) = rendition else { return 0 };
     let [units, _] = fixtures::fixtures().transport(timeline.ladder, at, None);
@@ -35,7 +35,7 @@ pub(super) fn kilobits(timeline: &Timeline, rendition: Rendition, unit: i64) -> 
     if timeline.effect == Some(Effect::BitRateWrong) { kilobits * 115 / 100 } else { kilobits }
 }
 
-/// The instant whose listing answers a request at `now_ms`.
+/// Returns the instant whose I-frame playlist answers a request at `now_ms`; both are in milliseconds of Unix time.
 pub(super) fn listing_time_ms(effect: Option<Effect>, now_ms: i64) -> i64 {
     if effect == Some(Effect::IFramesBehind) { now_ms - LATE_MS } else { now_ms }
 }

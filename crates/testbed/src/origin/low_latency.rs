@@ -1,7 +1,8 @@
-//! Low-Latency HLS: parts of 0.4 s, hints, reports, blocking reloads and delta updates (RFC 8216bis 6.2.5, 6.2.6, B.1).
+//! Low-Latency HLS of the origin: parts of 0.4 s, preload hints, rendition reports, blocking reloads and delta updates
+//! (RFC 8216bis 6.2.5, 6.2.6, B.1).
 //!
 //! A request for a part or playlist of the near future waits for it. On a manual clock, which nobody moves meanwhile,
-//! and at a fixed instant it is answered at once, as if the time had come.
+//! and at a fixed instant, it is answered at once, as if the time had come.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -13,19 +14,19 @@ use super::response::RequestContext;
 use super::timeline::{ENCODER_LATENCY_MS, EPOCH_MS, Rendition, TARGET, Timeline};
 
 pub(super) const PART_MS: i64 = UNIT_MS / PARTS;
-/// Number of complete segments, the newest ones, that are listed with their parts.
+/// Number of the newest complete segments that are listed with their parts.
 const WITH_PARTS: i64 = 3;
-/// CAN-SKIP-UNTIL in segments: six target durations (4.4.3.8).
+/// CAN-SKIP-UNTIL in segments: six target durations (RFC 8216bis 4.4.3.8).
 const SKIP_UNTIL: i64 = 6;
 
-/// The live edge of a low-latency playlist: the segment that is still being written.
+/// Live edge of a low-latency playlist: the segment that is still being written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LiveEdge {
     pub rendition: Rendition,
-    /// Index of the incomplete segment.
+    /// Index of the segment that is still being written.
     pub open: i64,
     pub parts: i64,
-    /// Number of segments that EXT-X-SKIP replaces.
+    /// Number of segments that EXT-X-SKIP replaces in the playlist.
     pub skipped: i64,
 }
 
@@ -41,12 +42,12 @@ impl LiveEdge {
     }
 }
 
-/// The instant from which a part is listed, in milliseconds of Unix time.
+/// Returns the instant from which on a part is listed, in milliseconds of Unix time.
 fn published_ms(timeline: &Timeline, index: i64, part: i64) -> i64 {
     EPOCH_MS + timeline.start_unit(index) * UNIT_MS + (part + 1) * PART_MS + ENCODER_LATENCY_MS
 }
 
-/// Delivery directives in the query of a playlist request (6.2.5).
+/// Delivery directives in the query of a playlist request (RFC 8216bis 6.2.5).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Directives {
     pub msn: Option<i64>,
@@ -67,7 +68,8 @@ pub(super) fn directives(query: Option<&str>) -> Directives {
     found
 }
 
-/// Waits for the playlist that a request asks for, and returns its instant; `None` when the request is too far ahead.
+/// Waits until the playlist that a request asks for exists, and returns its instant in milliseconds of Unix time;
+/// `None` if the request is too far ahead.
 pub(super) async fn blocking_reload(
     request: &RequestContext<'_>,
     timeline: &Timeline,
@@ -92,7 +94,7 @@ pub(super) async fn blocking_reload(
     Some(wait(request, now_ms, published_ms(timeline, index, part)).await)
 }
 
-/// Waits for a part that is listed or hinted; `false` at once when it is neither.
+/// Waits for a part that is listed or hinted, and returns `true`; returns `false` at once if it is neither.
 pub(super) async fn wait_for_part(
     request: &RequestContext<'_>,
     timeline: &Timeline,
@@ -132,22 +134,23 @@ pub(super) fn part_bytes(timeline: &Timeline, index: i64, rendition: Rendition, 
     }
 }
 
-/// The first `parts` parts of a segment, concatenated.
+/// Returns the first `parts` parts of a segment, concatenated.
 pub(super) fn first_parts(timeline: &Timeline, index: i64, rendition: Rendition, parts: i64) -> Vec<u8> {
     (0..parts).flat_map(|at| part_bytes(timeline, index, rendition, at)).collect()
 }
 
-/// Segment number and part number in the name of a part, also in the wrong name that a fault hints at.
+/// Returns segment number and part number from the name of a part, also from the wrong name that a fault hints at;
+/// `None` for other names.
 pub(super) fn parse_part_name(name: &str) -> Option<(&str, &str)> {
     name.strip_prefix("part_").or_else(|| name.strip_prefix("next_"))?.split_once('_')
 }
 
-/// Number of segments that a delta update leaves out of so many listed ones.
+/// Returns the number of segments that a delta update leaves out of `listed` segments.
 pub(super) fn skippable(listed: usize) -> i64 {
     (listed as i64 - SKIP_UNTIL).max(0)
 }
 
-/// Target duration of a rendition's parts, in seconds.
+/// Returns the target duration of a rendition's parts in seconds.
 fn part_target_s(rendition: Rendition) -> f64 {
     match rendition {
         Rendition::Rung(_) | Rendition::WebVtt | Rendition::Ttml => PART_MS as f64 / 1000.0,
@@ -159,7 +162,7 @@ fn audio_part_s(frames: i64) -> f64 {
     (frames * AAC_FRAME) as f64 / AUDIO_TIMESCALE as f64
 }
 
-/// Duration of a part in seconds; the last of an audio segment is shorter than the others.
+/// Returns the duration of a part in seconds; the last part of an audio segment is shorter than the others.
 fn part_duration_s(timeline: &Timeline, rendition: Rendition, index: i64, part: i64) -> f64 {
     match rendition {
         Rendition::Audio if part == PARTS - 1 => {
@@ -181,7 +184,7 @@ pub(super) fn write_header(text: &mut String, timeline: &Timeline, live: &LiveEd
     let _ = writeln!(text, "CAN-SKIP-UNTIL={skip}.0,HOLD-BACK=6.0,PART-HOLD-BACK={hold_back:.1}");
 }
 
-/// The EXT-X-PART tags of a listed segment; empty for an older one.
+/// Returns the EXT-X-PART tags of a listed segment; empty for a segment that is too old to have parts.
 pub(super) fn parts_of(timeline: &Timeline, live: &LiveEdge, index: i64, suffix: &str) -> String {
     let mut text = String::new();
     if index >= live.open - WITH_PARTS {
@@ -208,7 +211,8 @@ fn write_parts(text: &mut String, timeline: &Timeline, live: &LiveEdge, index: i
     }
 }
 
-/// Writes BYTERANGE. Only the first part has an offset: each other part begins where the part before it ends (4.4.4.9).
+/// Writes the BYTERANGE of a part. Only the first part has an offset: each other part begins where the part before it
+/// ends (RFC 8216bis 4.4.4.9).
 fn part_byte_range(text: &mut String, timeline: &Timeline, rendition: Rendition, index: i64, part: i64) {
     let lost = if timeline.effect == Some(Effect::PartRangeShort) { 100 } else { 0 };
     let length = part_bytes(timeline, index, rendition, part).len() - lost;
@@ -228,8 +232,8 @@ fn write_preload_hint(text: &mut String, timeline: &Timeline, live: &LiveEdge, n
     }
 }
 
-/// Writes what follows the last complete segment: the parts of the next one, the preload hint and the rendition
-/// reports.
+/// Writes the end of a low-latency playlist after the last complete segment: the parts of the next segment, the preload
+/// hint and the rendition reports.
 pub(super) fn write_edge(text: &mut String, timeline: &Timeline, live: &LiveEdge, suffix: &str) {
     write_parts(text, timeline, live, live.open, live.parts, suffix);
     let number = live.open + timeline.base;

@@ -73,7 +73,7 @@ pub use faults::{Fault, faults};
 pub use server::index;
 pub use state::LoggedRequest;
 
-/// A running origin. It ends, and closes its connections, when this value is dropped.
+/// A running origin. It ends and closes its connections when this value is dropped.
 pub struct Origin {
     pub addr: SocketAddr,
     /// Certificate authority of an HTTPS origin, in PEM; `None` for plain HTTP.
@@ -83,12 +83,12 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Serves on a bound listener, inside a Tokio runtime.
+    /// Starts an origin on a bound listener, inside of a Tokio runtime.
     pub fn start(listener: TcpListener, clock: Clock) -> Self {
         Self::start_with(listener, clock, None)
     }
 
-    /// Serves over HTTPS, with a certificate that expires in so many days by the system's clock.
+    /// Starts an origin over HTTPS, with a certificate that expires in `days` days by the system's clock.
     pub fn start_tls(listener: TcpListener, clock: Clock, days: u64) -> Self {
         Self::start_with(listener, clock, Some(tls::certificate_for_days(days)))
     }
@@ -106,12 +106,12 @@ impl Origin {
         format!("{scheme}://{}/{}", self.addr, path.trim_start_matches('/'))
     }
 
-    /// URL of the manifest of a fault, on the fault's own channel.
+    /// Returns the URL of the manifest of a fault, on the channel that belongs to the fault.
     pub fn fault_url(&self, fault: &Fault) -> String {
         self.url(&format!("fault/{}/{}/{}", fault.id, fault.channel, fault.path))
     }
 
-    /// Plays a fault on `/live/<channel>/`, or ends it for `None`. Returns `false` when there is no fault of that id.
+    /// Plays a fault on `/live/<channel>/`, or ends it for `None`. Returns `false` if there is no fault of this id.
     pub fn set_fault(&self, channel: &str, fault: Option<&str>) -> bool {
         let found = fault.map(faults::find);
         if matches!(found, Some(None)) {
@@ -121,7 +121,7 @@ impl Origin {
         true
     }
 
-    /// The last requests, oldest first.
+    /// Returns the last requests that the origin received, oldest first.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.state.requests()
     }
@@ -130,7 +130,7 @@ impl Origin {
         self.state.clear_requests();
     }
 
-    /// The largest number of requests that waited for the head of their response at the same time.
+    /// Returns the largest number of requests that were waiting for the head of their response at the same time.
     pub fn most_in_flight(&self) -> usize {
         self.state.most_in_flight()
     }

@@ -1,11 +1,12 @@
-//! Multivariant playlists in which something moves that says nothing about the channel: measured bit rates and the order of the
+//! Multivariant playlists that change although the channel doesn't: measured bit rates and a changing order of the
 //! variants, or a session in every path.
 
 use super::channels::Channel;
 
-/// The channel whose packager writes the bit rates that it measured, and lists its variants in another order each time.
+/// Name of the channel whose packager writes the bit rates that it measured, and lists its variants in another order
+/// each time.
 pub(super) const MEASURED: &str = "BM1";
-/// The channel whose paths have a session: each multivariant playlist names the newest one.
+/// Name of the channel whose paths contain a session: each multivariant playlist uses the newest one.
 pub(super) const SESSIONS: &str = "SE1";
 
 const MOVES_EVERY_MS: i64 = 2_000;
@@ -19,23 +20,23 @@ pub(super) fn has_sessions(channel: &Channel) -> bool {
     SESSIONS.starts_with(channel.prefix)
 }
 
-/// What the packager measured above a rung's bit rate at that instant, in bit/s.
+/// Returns the difference in bit/s between the measured and the real bit rate of the rung `at` at an instant.
 pub(super) fn measured_surplus(at: usize, now_ms: i64) -> u64 {
     let turn = now_ms.div_euclid(MOVES_EVERY_MS) as u64;
     turn.wrapping_mul(7919).wrapping_add(104_729 * at as u64) % 20_000
 }
 
-/// How many places the variants are moved on at that instant.
+/// Returns the number of positions by which the list of variants is rotated at an instant.
 pub(super) fn rotation(now_ms: i64) -> usize {
     now_ms.div_euclid(MOVES_EVERY_MS).rem_euclid(16) as usize
 }
 
-/// The folder of the session that is named at that instant, with its slash.
+/// Returns the folder of the session that the multivariant playlist names at an instant, with a slash at its end.
 pub(super) fn session_folder(now_ms: i64) -> String {
     format!("w{}/", 100_000_000 + now_ms.div_euclid(SESSION_MS).wrapping_mul(7919).rem_euclid(800_000_000))
 }
 
-/// The rest of a path below the session's folder; the whole path if it has none.
+/// Returns the part of a path behind the session's folder; the whole path if it has none.
 pub(super) fn without_session<'p, 'a>(channel: &Channel, rest: &'p [&'a str]) -> &'p [&'a str] {
     let is_session = |folder: &str| folder.strip_prefix('w').is_some_and(|id| id.parse::<u32>().is_ok());
     match rest {

@@ -1,9 +1,9 @@
-//! CMAF fragments, rewritten for their position in an endless track (ISO/IEC 14496-12).
+//! CMAF fragments of the origin, rewritten for their position in an endless track (ISO/IEC 14496-12).
 
 use super::faults::Effect;
 use super::fixtures::{AUDIO_TIMESCALE, LOOP_UNITS, Track, VIDEO_TIMESCALE};
 
-/// Number of parts in a unit.
+/// Number of parts in a media unit of 2 s.
 pub(super) const PARTS: i64 = 5;
 const VIDEO_PART: i64 = 10;
 pub(super) const AUDIO_PART: i64 = 19;
@@ -24,7 +24,7 @@ pub(super) fn split(file: &'static [u8]) -> Track {
     track
 }
 
-/// Splits a fragment into parts. Its samples have sizes of their own and share one duration.
+/// Splits a fragment into its parts. The samples have their own sizes, and share one duration.
 fn parts(fragment: &[u8]) -> Vec<Vec<u8>> {
     let at = |path: &[&[u8; 4]]| find(fragment, path).expect("the fixtures' boxes");
     let (moof, tfhd) = (at(&[b"moof"]), at(&[b"moof", b"traf", b"tfhd"]));
@@ -56,8 +56,8 @@ fn parts(fragment: &[u8]) -> Vec<Vec<u8>> {
     out
 }
 
-/// A trun box with sample sizes and, where given, the flags of the first sample; its data offset is filled in later
-/// (8.8.8).
+/// Makes a trun box with sample sizes and, if given, the flags of the first sample; its data offset is filled in later
+/// (ISO/IEC 14496-12 8.8.8).
 fn track_run(sizes: &[usize], first_flags: Option<Vec<u8>>) -> Vec<u8> {
     let mut fields = (0x201 | if first_flags.is_some() { 4 } else { 0_u32 }).to_be_bytes().to_vec();
     fields.extend((sizes.len() as u32).to_be_bytes());
@@ -75,7 +75,7 @@ pub(super) fn mp4_box(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
     out
 }
 
-/// Part `part` of a unit, with its number and decode time in the endless track.
+/// Returns the part `part` of a media unit, with its sequence number and decode time in the endless track.
 pub(super) fn part(track: &Track, kind: TrackKind, unit: i64, part: i64) -> Vec<u8> {
     let timescale = if kind == TrackKind::Video { VIDEO_TIMESCALE } else { AUDIO_TIMESCALE };
     let mut bytes = track.parts[unit.rem_euclid(LOOP_UNITS) as usize][part as usize].clone();
@@ -83,7 +83,7 @@ pub(super) fn part(track: &Track, kind: TrackKind, unit: i64, part: i64) -> Vec<
     bytes
 }
 
-/// Media type of a track.
+/// Kind of media of a CMAF track.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum TrackKind {
     Video,
@@ -120,7 +120,7 @@ pub(super) fn segment(
     out
 }
 
-/// The initialization segment with a track box that is too short for its content.
+/// Returns the initialization segment with a track box that is too short for its content.
 pub(super) fn broken_init(track: &Track) -> Vec<u8> {
     let mut bytes = track.init.to_vec();
     if let Some(at) = find(&bytes, &[b"moov", b"trak"]) {
@@ -130,7 +130,8 @@ pub(super) fn broken_init(track: &Track) -> Vec<u8> {
     bytes
 }
 
-/// The initialization segment whose `avcC` or `hvcC` ends before its parameter sets; the rest becomes a `free` box.
+/// Returns the initialization segment with an `avcC` or `hvcC` that ends before its parameter sets; the rest becomes a
+/// `free` box.
 pub(super) fn init_without_sets(track: &Track) -> Vec<u8> {
     // Both records end with a number of sets or of arrays of sets (ISO/IEC 14496-15 5.3.3.1, 8.3.3.1).
     let mut bytes = track.init.to_vec();
@@ -146,7 +147,7 @@ pub(super) fn init_without_sets(track: &Track) -> Vec<u8> {
     bytes
 }
 
-/// The initialization segment with other transfer characteristics in its colour box (12.1.5).
+/// Returns the initialization segment with other transfer characteristics in its colour box (ISO/IEC 14496-12 12.1.5).
 pub(super) fn init_with_transfer(track: &Track, characteristics: u8) -> Vec<u8> {
     const COLOUR: &[u8] = b"colrnclx";
     let mut bytes = track.init.to_vec();
@@ -156,7 +157,7 @@ pub(super) fn init_with_transfer(track: &Track, characteristics: u8) -> Vec<u8> 
     bytes
 }
 
-/// Sets a fragment's sequence number, and moves its decode time by `shift` ticks.
+/// Sets the sequence number of a fragment by its media unit, and moves its decode time by `shift` ticks.
 fn set_position(fragment: &mut [u8], unit: i64, shift: i64) {
     let mfhd = find(fragment, &[b"moof", b"mfhd"]).expect("every fragment has an mfhd");
     write_u32(fragment, mfhd + 12, (unit + 1) as u32);
@@ -169,7 +170,7 @@ fn add_time(field: &mut [u8], shift: i64) {
     field.copy_from_slice(&(time + shift).to_be_bytes());
 }
 
-/// Turns the first sample into one that isn't a sync sample, in its flags and in its NAL units.
+/// Turns the first sample of a fragment into one that isn't a sync sample, in its flags and in its NAL units.
 fn demote_first_picture(fragment: &mut [u8]) {
     let trun = find(fragment, &[b"moof", b"traf", b"trun"]).expect("every fragment has a trun");
     // The fixtures' trun: flags, count, data offset, first sample flags, then sizes (8.8.8).
@@ -190,7 +191,7 @@ fn demote_first_picture(fragment: &mut [u8]) {
     }
 }
 
-/// Makes the size of trun larger than the traf that contains it.
+/// Makes the size of the trun box larger than the traf box that contains it.
 fn overrun_parent(fragment: &mut [u8]) {
     let trun = find(fragment, &[b"moof", b"traf", b"trun"]).expect("every fragment has a trun");
     let size = read_u32(fragment, trun);

@@ -1,4 +1,5 @@
-//! Subtitles in fragmented MP4 (ISO/IEC 14496-30), generated on request: WebVTT in boxes, and TTML documents.
+//! Subtitles of the origin in fragmented MP4 (ISO/IEC 14496-30), generated on request: WebVTT in boxes, and TTML
+//! documents.
 
 use super::captions;
 use super::channels::Channel;
@@ -15,12 +16,12 @@ pub(super) fn is_offered_by(channel: &Channel) -> bool {
     channel.prefix == captions::CMAF
 }
 
-/// Codec string (RFC 6381) of a subtitle rendition.
+/// Returns the codec string (RFC 6381) of a subtitle rendition.
 pub(super) fn codec(rendition: Rendition) -> &'static str {
     if rendition == Rendition::Ttml { "stpp.ttml.im1t" } else { "wvtt" }
 }
 
-/// The EXT-X-MEDIA tags of both subtitle renditions.
+/// Returns the EXT-X-MEDIA tags of both subtitle renditions; `suffix` is appended to their URIs.
 pub(super) fn media_tags(suffix: &str) -> String {
     let tag = |name: &str, folder: &str, default: &str| {
         format!(
@@ -31,12 +32,12 @@ pub(super) fn media_tags(suffix: &str) -> String {
     tag("English", super::webvtt::FOLDER, "YES") + &tag("English in IMSC", TTML, "NO")
 }
 
-/// The format that is served, which a fault makes another than the announced one.
+/// Returns the subtitle rendition whose format is served, which differs from the announced one under a fault.
 fn served_format(rendition: Rendition, effect: Option<Effect>) -> Rendition {
     if effect == Some(Effect::SubtitleFormatMismatch) { Rendition::WebVtt } else { rendition }
 }
 
-/// The initialization segment of a subtitle rendition.
+/// Makes the initialization segment of a subtitle rendition.
 pub(super) fn init(rendition: Rendition, effect: Option<Effect>) -> Vec<u8> {
     let ttml = served_format(rendition, effect) == Rendition::Ttml;
     let full = |kind: &[u8; 4], fields: &[u8]| mp4_box(kind, &[&[0; 4], fields]);
@@ -73,7 +74,7 @@ pub(super) fn init(rendition: Rendition, effect: Option<Effect>) -> Vec<u8> {
     [mp4_box(b"ftyp", &[b"cmfc\0\0\0\0cmfciso6"]), moov].concat()
 }
 
-/// A segment of one fragment.
+/// Makes a subtitle segment of one fragment.
 pub(super) fn segment(rendition: Rendition, segment: &Segment, effect: Option<Effect>) -> Vec<u8> {
     let start_ms = segment.media_unit * UNIT_MS + segment.shift_ms;
     let samples: Vec<(i64, Vec<u8>)> = match served_format(rendition, effect) {
@@ -105,7 +106,8 @@ pub(super) fn segment(rendition: Rendition, segment: &Segment, effect: Option<Ef
     bytes
 }
 
-/// Samples with their durations in milliseconds: a cue in the middle of each unit, and empty samples around it.
+/// Returns samples with their durations in milliseconds: a cue in the middle of each media unit of 2 s, and empty
+/// samples around it.
 fn webvtt_samples(segment: &Segment, effect: Option<Effect>) -> Vec<(i64, Vec<u8>)> {
     let pause = mp4_box(b"vtte", &[]);
     let text = format!("This is segment {}", segment.index);

@@ -1,4 +1,4 @@
-//! Updates of an MPD: Location, PatchLocation and patches (ISO/IEC 23009-1 5.15), and an EventStream.
+//! MPD updates of the origin: Location, PatchLocation and patches (ISO/IEC 23009-1 5.15), and an EventStream.
 
 use std::fmt::Write;
 
@@ -10,12 +10,12 @@ use super::timeline::{Rendition, Segment, Timeline};
 pub(super) const MPD: &str = "updates.mpd";
 pub(super) const PATCH: &str = "updates.mpp";
 pub(super) const ID: &str = "cm";
-/// Query of the URL in Location.
+/// Query of the URL in the Location element.
 pub(super) const LOCATION_QUERY: &str = "session=1";
 const TTL_MS: i64 = 60_000;
 
 pub(super) enum PatchAnswer {
-    /// Text of the patch, and the publish time of the patched MPD in milliseconds of Unix time.
+    /// The text of the MPD patch, and the publish time of the patched MPD in milliseconds of Unix time.
     Patch(String, i64),
     TooEarly,
     Gone,
@@ -35,7 +35,7 @@ fn patch_location(published_ms: i64) -> String {
     format!("<PatchLocation ttl=\"{}\">{PATCH}?from={published_ms}</PatchLocation>", TTL_MS / 1000)
 }
 
-/// The ServiceDescription element of the live MPD `updates.mpd`, as XML text; `None` for every other file.
+/// Returns the ServiceDescription element of the live MPD `updates.mpd` as XML text; `None` for every other file.
 pub(super) fn service_description(file: &str, effect: Option<Effect>) -> Option<String> {
     let target = if effect == Some(Effect::MpdLatency) { 60_000 } else { 8000 };
     let text = format!(
@@ -54,7 +54,8 @@ pub(super) fn event_stream(effect: Option<Effect>) -> String {
     )
 }
 
-/// The patch from the MPD that was published at `from_ms` to the MPD of now.
+/// Makes the patch from the MPD that was published at `from_ms` to the MPD at `now_ms`, both in milliseconds of Unix
+/// time.
 pub(super) fn patch(timeline: &Timeline, from_ms: i64, now_ms: i64) -> PatchAnswer {
     let listing = |at_ms: i64, rendition| timeline.listing(at_ms, rendition, 0);
     let published_ms = listing(now_ms, Rendition::Rung(0)).published_ms;
@@ -86,7 +87,7 @@ pub(super) fn patch(timeline: &Timeline, from_ms: i64, now_ms: i64) -> PatchAnsw
     PatchAnswer::Patch(text, published_ms)
 }
 
-/// Writes the changes of one SegmentTimeline, from the segments listed before to those listed after.
+/// Writes the patch operations for one SegmentTimeline, from the segments listed before to those listed after.
 fn patch_segment_timeline(
     text: &mut String,
     timeline: &Timeline,

@@ -1,8 +1,8 @@
-//! Manifests that answer and leave a player nothing to start.
+//! Faults with which a manifest is delivered but offers a player nothing to start.
 
 use super::faults::Effect;
 
-/// The multivariant playlist under the fault.
+/// Returns the multivariant playlist, changed by the fault.
 pub(super) fn multivariant(effect: Option<Effect>, text: String) -> String {
     let is_variant = |line: &&str| line.starts_with("#EXT-X-STREAM-INF") || !line.starts_with('#');
     let join = |lines: Vec<&str>| lines.into_iter().map(|line| format!("{line}\n")).collect();
@@ -22,7 +22,7 @@ pub(super) fn multivariant(effect: Option<Effect>, text: String) -> String {
     }
 }
 
-/// The MPD under the fault.
+/// Returns the MPD, changed by the fault.
 pub(super) fn mpd(effect: Option<Effect>, text: String) -> String {
     match effect {
         Some(Effect::MpdWithout(name)) => without(&text, name),
@@ -31,7 +31,7 @@ pub(super) fn mpd(effect: Option<Effect>, text: String) -> String {
     }
 }
 
-/// The document without its elements of that name, which aren't nested in each other.
+/// Returns the XML document without its elements of this name, which aren't nested in each other.
 fn without(text: &str, name: &str) -> String {
     let (open, close) = (format!("<{name} "), format!("</{name}>"));
     let mut pieces = text.split(&open);

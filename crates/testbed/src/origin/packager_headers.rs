@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::faults::Effect;
 use super::route::{Resource, Route};
 
-/// The channel whose packager sends these headers.
+/// Name of the channel whose packager sends these response headers.
 pub(super) const CHANNEL: &str = "MP1";
 
 const ACTIVE_INPUT: HeaderName = HeaderName::from_static("x-amzn-mediapackage-active-input");
@@ -13,7 +13,7 @@ const LAST_UPDATED: HeaderName = HeaderName::from_static("x-mediapackage-manifes
 const SWITCH_EVERY_MS: i64 = 20_000;
 const LONG_AGO_MS: i64 = 30_000;
 
-/// Adds the headers to the response with a playlist of [`CHANNEL`]'s kind.
+/// Adds the packager's headers to a response with a playlist, for channels of the kind of [`CHANNEL`].
 pub(super) fn headers(
     headers: &mut HeaderMap,
     route: &Route,

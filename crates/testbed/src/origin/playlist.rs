@@ -1,4 +1,4 @@
-//! Text of HLS playlists (RFC 8216bis).
+//! Writer of the origin's HLS playlists (RFC 8216bis).
 
 use std::fmt::Write;
 
@@ -16,7 +16,7 @@ use super::sample_aes;
 use super::timeline::{Listing, Rendition, Segment, TARGET, Timeline};
 use super::{captions, mp4_subtitles, webvtt};
 
-/// The multivariant playlist. `suffix` is appended to every URI.
+/// Returns the text of the multivariant playlist. `suffix` is appended to every URI.
 pub(super) fn multivariant(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     let has_audio_group = timeline.format == Format::Cmaf;
@@ -56,12 +56,12 @@ pub(super) fn multivariant(timeline: &Timeline, now_ms: i64, suffix: &str) -> St
     text
 }
 
-/// Whether closed captions are announced.
+/// Returns whether the channel announces closed captions.
 fn announces_captions(timeline: &Timeline) -> bool {
     timeline.ladder == Ladder::Captioned || timeline.effect == Some(Effect::CaptionsMissing)
 }
 
-/// Whether the rung of that index is in the ladder at that instant.
+/// Returns whether the rung with this index is in the ladder at an instant.
 pub(super) fn is_listed(effect: Option<Effect>, at: usize, now_ms: i64) -> bool {
     match effect {
         Some(Effect::LadderMissingRung) => at != 0,
@@ -71,7 +71,7 @@ pub(super) fn is_listed(effect: Option<Effect>, at: usize, now_ms: i64) -> bool 
     }
 }
 
-/// Writes EXT-X-STREAM-INF, with a BANDWIDTH that is `surplus` bit/s higher than the fixtures need.
+/// Writes an EXT-X-STREAM-INF tag, with a BANDWIDTH that is `surplus` bit/s higher than the fixtures need.
 fn write_variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung, has_audio_group: bool, surplus: u64) {
     let (peak, mean) = declared_bandwidth(timeline, at);
     let peak = peak + surplus;
@@ -110,7 +110,7 @@ fn write_variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung,
     text.push_str(if announces_captions(timeline) { ",CLOSED-CAPTIONS=\"cc\"\n" } else { ",CLOSED-CAPTIONS=NONE\n" });
 }
 
-/// BANDWIDTH and AVERAGE-BANDWIDTH in bit/s, from the sizes of the fixtures.
+/// Returns BANDWIDTH and AVERAGE-BANDWIDTH of a rung in bit/s, from the sizes of the fixtures.
 fn declared_bandwidth(timeline: &Timeline, at: usize) -> (u64, u64) {
     let media = fixtures::fixtures();
     let (peak, mean) = match timeline.format {
@@ -140,7 +140,7 @@ fn declared_bandwidth(timeline: &Timeline, at: usize) -> (u64, u64) {
     }
 }
 
-/// A media playlist. `suffix` is appended to every URI.
+/// Returns the text of a media playlist. `suffix` is appended to every URI.
 pub(super) fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
     let effect = timeline.effect;
     let cmaf = timeline.format == Format::Cmaf;
@@ -208,7 +208,7 @@ pub(super) fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> Str
     text
 }
 
-/// Writes EXT-X-KEY where a segment has another key than the segment before it.
+/// Writes an EXT-X-KEY tag if a segment has another key than the segment before it.
 fn write_key_tag(text: &mut String, timeline: &Timeline, before: Option<i64>, index: i64, suffix: &str) {
     let number = |index: i64| encryption::key_number(index, timeline.effect);
     let changes = before.is_none_or(|before| number(before) != number(index));

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 pub(super) struct ResettableStream {
     stream: TcpStream,
-    /// Set when the connection is to be reset instead of closed.
+    /// Whether the connection is to be reset instead of closed.
     reset: Arc<AtomicBool>,
 }
 

@@ -1,4 +1,4 @@
-//! Responses to requests, faults included.
+//! Responses of the origin to requests, faults included.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -27,7 +27,7 @@ use super::{
 pub(super) const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
 
-/// A request to a channel, with the state of the origin.
+/// A request for a channel's resource, with the state of the origin.
 pub(super) struct RequestContext<'a> {
     pub state: &'a OriginState,
     pub route: &'a Route,
@@ -35,11 +35,11 @@ pub(super) struct RequestContext<'a> {
     pub query: Option<&'a str>,
     pub method: &'a Method,
     pub headers: &'a HeaderMap,
-    /// Set when the connection is to be reset at the end of the body.
+    /// Whether the connection is to be reset at the end of the body.
     pub reset: Arc<AtomicBool>,
 }
 
-/// A response without the headers that all responses have.
+/// A response before the headers that all responses have are added.
 struct Reply {
     status: StatusCode,
     kind: &'static str,
@@ -49,7 +49,7 @@ struct Reply {
 
 enum Content {
     Whole(Bytes),
-    /// A body that misbehaves, with its announced length and its content coding.
+    /// A body that misbehaves, with the length that it announces and its content coding.
     Stream(Body, Option<u64>, Option<&'static str>),
 }
 
@@ -107,7 +107,7 @@ pub(super) async fn answer(request: &RequestContext<'_>) -> Response<Body> {
     response
 }
 
-/// The session that the request begins or is part of.
+/// Returns the playback session that the request begins or is part of; `None` without one.
 fn session_of(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64, listed_ms: i64) -> Option<Session> {
     match request.route.visit {
         Visit::Opens | Visit::Redirects => {
@@ -118,7 +118,7 @@ fn session_of(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64, li
     }
 }
 
-/// The reply to a request that leads away from its path, or that is not admitted.
+/// Returns the reply to a request that is redirected or not admitted; `None` for other requests.
 fn refusal(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) -> Option<Reply> {
     match request.route.visit {
         Visit::Redirects => Some(plain_text(StatusCode::FOUND, "in a session\n")),
@@ -132,7 +132,7 @@ fn refusal(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) -> Op
     }
 }
 
-/// Puts the addresses of a manifest into the folder of the session that it begins, or into the guarded folder.
+/// Puts the URIs of a manifest into the folder of the session that it begins, or into the folder that needs the cookie.
 fn apply_session(request: &RequestContext<'_>, session: Option<Session>, reply: &mut Reply) {
     let (Content::Whole(bytes), true) = (&reply.body, reply.status.is_success()) else { return };
     let text = String::from_utf8_lossy(bytes);
@@ -220,7 +220,7 @@ async fn master(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) 
     }
 }
 
-/// Rewrites a playlist in the dialect of the request's path.
+/// Rewrites a playlist in the dialect that the request's path names.
 fn apply_dialect(request: &RequestContext<'_>, reply: &mut Reply) {
     let (Mode::Dialect(style), Content::Whole(bytes)) = (request.route.mode, &reply.body) else { return };
     if !request.route.resource.is_playlist() || !reply.status.is_success() {
@@ -247,7 +247,7 @@ fn mpd(timeline: &Timeline, variant: dash::MpdVariant, file: &str, now_ms: i64, 
     }
 }
 
-/// The response at the URL in Location, which a fault makes another presentation's.
+/// Returns the response at the URL in Location, which is another presentation under a fault.
 fn location_reply(effect: Option<Effect>, mut reply: Reply) -> Reply {
     if let (Some(Effect::LocationOther), Content::Whole(bytes)) = (effect, &reply.body) {
         let id = format!("id=\"{}\"", mpd_updates::ID);
@@ -268,7 +268,7 @@ fn patch(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) -> Repl
     }
 }
 
-/// Text that is appended to every URI of a playlist.
+/// Returns the text that is appended to every URI of a playlist.
 fn suffix(request: &RequestContext<'_>) -> String {
     match request.route.mode {
         Mode::Token => format!("?token={}", request.state.next_request_number("token")),
@@ -312,7 +312,7 @@ fn i_frame_playlist(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i
     ok(PLAYLIST_TYPE, text.into(), Some(listing.published_ms))
 }
 
-/// The rendition that is served: video in place of the announced audio under the fault that leaves it out.
+/// Returns the rendition that is served: video instead of the announced audio under the fault that leaves audio out.
 fn served_rendition(timeline: &Timeline, rendition: Rendition) -> Rendition {
     let missing = timeline.effect == Some(Effect::AudioTrackMissing) && timeline.format == Format::Cmaf;
     if missing && rendition == Rendition::Audio { Rendition::Rung(0) } else { rendition }
@@ -363,7 +363,7 @@ fn media_type(rendition: Rendition) -> &'static str {
     if rendition == Rendition::Audio { "audio/mp4" } else { "video/mp4" }
 }
 
-/// The file of an ad, with a segment index.
+/// Returns the reply with the file of an ad, which has a segment index.
 fn indexed_file(timeline: &Timeline, rendition: Rendition, from: i64) -> Reply {
     if timeline.effect == Some(Effect::IndexMissing) && rendition == TARGET {
         return not_found();
@@ -463,8 +463,8 @@ async fn part(
     ok(media_type(rendition), bytes.into(), None)
 }
 
-/// The complete parts of the segment that is still being written, and the next part where the requested range begins
-/// there.
+/// Returns the complete parts of the segment that is still being written. If the requested range begins behind them, it
+/// waits for the next part.
 async fn incomplete_segment(
     request: &RequestContext<'_>,
     timeline: &Timeline,
@@ -488,7 +488,7 @@ async fn incomplete_segment(
     ok(media_type(rendition), bytes.into(), None)
 }
 
-/// First byte of the requested range; `None` without one.
+/// Returns the first byte of the requested range; `None` without a range.
 fn range_start(request: &RequestContext<'_>) -> Option<usize> {
     let asked = request.headers.get(header::RANGE)?.to_str().ok()?;
     asked.strip_prefix("bytes=")?.split_once('-')?.0.parse().ok()
@@ -531,7 +531,7 @@ fn not_found() -> Reply {
     plain_text(StatusCode::NOT_FOUND, "not found\n")
 }
 
-/// Adds the headers, cuts out a range, and leaves the body out for HEAD.
+/// Completes a reply: adds the headers, cuts out a range, and leaves the body out for HEAD.
 fn finish(request: &RequestContext<'_>, effect: Option<Effect>, now_ms: i64, mut reply: Reply) -> Response<Body> {
     let mut headers = HeaderMap::new();
     let is_playlist = request.route.resource.is_playlist();
@@ -578,10 +578,10 @@ fn put_date(headers: &mut HeaderMap, name: header::HeaderName, unix_ms: i64) {
     }
 }
 
-/// First byte of a file from which on a requested range is of media.
+/// Byte offset in a file from which on a requested range counts as one of media.
 const MEDIA_OFFSET: usize = 2048;
 
-/// Cuts one range out of a body (RFC 9110, 14.2). Other ranges are ignored or answered with 416.
+/// Cuts the requested range out of a body (RFC 9110 14.2). Other ranges are ignored or answered with 416.
 fn range(request: &RequestContext<'_>, effect: Option<Effect>, headers: &mut HeaderMap, reply: &mut Reply) {
     let Content::Whole(bytes) = &reply.body else {
         return;

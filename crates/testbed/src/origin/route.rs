@@ -1,4 +1,4 @@
-//! Paths of the origin.
+//! Parser for the origin's paths.
 
 use super::channels::{self, Channel, Format};
 use super::dash::{self, MpdVariant};
@@ -9,9 +9,9 @@ use super::visits::{self, Visit};
 use super::{i_frames, low_latency, mpd_updates, segment_base};
 use super::{moving_names, mp4_subtitles, webvtt};
 
-/// A path of a channel.
+/// A parsed path of one of the origin's channels.
 pub(super) struct Route {
-    /// The instant in the path, in milliseconds of Unix time; `None` for now.
+    /// The instant that the path fixes, in milliseconds of Unix time; `None` for now.
     pub at_ms: Option<i64>,
     pub mode: Mode,
     pub name: String,
@@ -25,32 +25,32 @@ pub(super) struct Route {
 pub(super) enum Mode {
     Live,
     Fault(&'static Fault),
-    /// Every playlist appends a new token to its URIs.
+    /// Every playlist appends a new token to each of its URIs.
     Token,
-    /// Media playlists of several channels in one folder.
+    /// The path is in the folder that has the media playlists of several channels.
     Folder,
-    /// A clean channel whose playlists have the allowed peculiarities of certain packagers, such as dates without a
-    /// colon in the time zone.
+    /// The channel is a clean one whose playlists have the allowed peculiarities of certain packagers, such as dates
+    /// without a colon in the time zone.
     Dialect(Dialect),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Resource {
     Master,
-    /// An MPD, with its file name.
+    /// An MPD in this variant, with its file name.
     Mpd(MpdVariant, String),
-    /// The patch of the MPD with updates.
+    /// A patch of `updates.mpd`.
     Patch,
     Playlist(Rendition),
     IFrames(Rendition),
     Init(Rendition),
-    /// A file with a segment index, by the index of its Period's first segment.
+    /// A file with a segment index, and the index of the first segment in its Period.
     IndexedFile(Rendition, i64),
-    /// A key, by its number.
+    /// An AES-128 key with this number.
     Key(i64),
-    /// A segment, by its name without the extension.
+    /// A segment with this name, without the extension.
     Segment(Rendition, String),
-    /// A part, by the media sequence number of its segment and its index in it.
+    /// A part, by the media sequence number of its segment and its index in the segment.
     Part(Rendition, i64, i64),
 }
 
@@ -126,7 +126,8 @@ fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {
     })
 }
 
-/// Channel and resource of a file in the folder of several channels: `TV1.m3u8` or `TV1_123.ts`.
+/// Returns channel and resource for a file in the folder of several channels, such as `TV1.m3u8` or `TV1_123.ts`;
+/// `None` for other names.
 fn parse_folder_file(file: &str) -> Option<(&str, Resource)> {
     let rendition = Rendition::Rung(0);
     if let Some(name) = file.strip_suffix(".m3u8") {

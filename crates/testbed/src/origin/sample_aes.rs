@@ -1,5 +1,5 @@
-//! SAMPLE-AES in transport streams, by Apple's "MPEG-2 Stream Encryption Format for HTTP Live Streaming": other stream
-//! types in the PMT, and H.264 slices and AAC frames that are encrypted in place.
+//! SAMPLE-AES of the origin's transport streams, by Apple's "MPEG-2 Stream Encryption Format for HTTP Live Streaming":
+//! other stream types in the PMT, and H.264 slices and AAC frames that are encrypted in place.
 
 use aes::Aes128;
 use cbc::cipher::array::Array;
@@ -10,16 +10,16 @@ use super::ts::{AUDIO_PID, PACKET, PMT_PID, VIDEO_PID, payload_start, pid};
 
 const KEY: [u8; 16] = *b"sample aes, live";
 const BLOCK: usize = 16;
-/// Clear bytes at the beginning of a slice, the size up to which a slice stays clear, and the clear bytes of an AAC
-/// frame after its ADTS header.
+/// Number of clear bytes at the beginning of a slice. The constants below are the size up to which a slice stays clear,
+/// and the number of clear bytes of an AAC frame after its ADTS header.
 const SLICE_LEAD: usize = 32;
 const SLICE_LEAST: usize = 48;
 const FRAME_LEAD: usize = 16;
 const ADTS: usize = 7;
-/// Bytes of ten blocks of a slice, of which the first is encrypted.
+/// Number of bytes in ten blocks of a slice, of which the first block is encrypted.
 const SLICE_PERIOD: usize = 10 * BLOCK;
 
-/// The EXT-X-KEY tag of a playlist.
+/// Returns the EXT-X-KEY tag for the key with this number.
 pub(super) fn key_tag(number: i64) -> String {
     let vector = u128::from_be_bytes(vector(number));
     format!(
@@ -32,7 +32,7 @@ fn vector(number: i64) -> [u8; 16] {
     (0x5a5a_0000_0000_0000_0000_0000_0000_0000_u128 + number as u128).to_be_bytes()
 }
 
-/// Encrypts a segment.
+/// Encrypts the samples of a segment with the key of this number.
 pub(super) fn encrypt(mut bytes: Vec<u8>, number: i64) -> Vec<u8> {
     bytes.chunks_exact_mut(PACKET).filter(|packet| pid(packet) == PMT_PID).for_each(declare_encrypted_streams);
     let vector = vector(number);
@@ -56,7 +56,7 @@ fn declare_encrypted_streams(packet: &mut [u8]) {
     packet[section..section + changed.len()].copy_from_slice(&changed);
 }
 
-/// Applies `change` to the payload of every PES packet of a PID.
+/// Applies `change` to the payload of every PES packet on a PID.
 fn for_each_pes_payload(bytes: &mut [u8], wanted: u16, change: impl Fn(&mut [u8])) {
     let mut offsets: Vec<Vec<usize>> = Vec::new();
     for (at, packet) in bytes.chunks_exact(PACKET).enumerate().filter(|(_, packet)| pid(packet) == wanted) {
@@ -74,7 +74,7 @@ fn for_each_pes_payload(bytes: &mut [u8], wanted: u16, change: impl Fn(&mut [u8]
     }
 }
 
-/// Encrypts whole blocks of every AAC frame, after its header and its clear bytes.
+/// Encrypts the whole blocks of every AAC frame, after its header and its clear bytes.
 fn encrypt_frames(payload: &mut [u8], vector: &[u8; 16]) {
     let mut at = 0;
     while at + ADTS < payload.len() {
@@ -90,7 +90,7 @@ fn encrypt_frames(payload: &mut [u8], vector: &[u8; 16]) {
 }
 
 /// Encrypts the slices of a picture. Emulation prevention bytes are removed before and added after it; bytes that are
-/// saved become zeros after the NAL unit. The key is chosen so that none grows.
+/// saved become zeros after the NAL unit. The key is chosen so that no NAL unit grows.
 fn encrypt_slices(payload: &mut [u8], vector: &[u8; 16]) {
     let starts: Vec<usize> = memchr::memmem::find_iter(payload, &[0, 0, 1]).map(|at| at + 3).collect();
     for (n, &start) in starts.iter().enumerate() {
@@ -123,7 +123,7 @@ fn encrypt_whole_blocks(span: &mut [u8], cipher: &mut cbc::Encryptor<Aes128>) {
     cipher.encrypt_blocks(blocks);
 }
 
-/// Removes emulation prevention bytes (ISO/IEC 14496-10 7.4.1).
+/// Returns a NAL unit without its emulation prevention bytes (ISO/IEC 14496-10 7.4.1).
 fn unescaped(unit: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(unit.len());
     let mut zeros = 0;

@@ -1,5 +1,5 @@
-//! Ads from a library: the media of a Period in one file with a segment index, addressed by SegmentBase
-//! (ISO/IEC 14496-12 8.16.3).
+//! Ads in files: all media of a Period in one file with a segment index, addressed by SegmentBase (ISO/IEC 14496-12
+//! 8.16.3).
 
 use std::fmt::Write;
 
@@ -10,15 +10,15 @@ use super::fixtures::{self, Track};
 use super::mp4::{self, TrackKind};
 use super::timeline::{Rendition, TARGET, Timeline};
 
-/// Bytes of a `sidx` box of version 0 with an entry for each segment of a Period.
+/// Size in bytes of a `sidx` box of version 0 with an entry for each segment of a Period.
 const INDEX_BYTES: usize = 32 + 12 * PERIOD as usize;
 
-/// Name of the file of the Period that begins with that segment.
+/// Returns the name of the file for the Period that begins with the segment `from`.
 pub(super) fn name(from: i64) -> String {
     format!("file{from}.mp4")
 }
 
-/// Index of the first segment of the Period whose file has that name.
+/// Returns the index of the first segment in the Period of this file; `None` for other names.
 pub(super) fn period_of_file(file: &str) -> Option<i64> {
     let from = file.strip_prefix("file")?.strip_suffix(".mp4")?.parse().ok()?;
     (0..1 << 40).contains(&from).then_some(from)
@@ -48,7 +48,7 @@ fn target_effect(timeline: &Timeline, rendition: Rendition) -> Option<Effect> {
     timeline.effect.filter(|_| rendition == TARGET)
 }
 
-/// The file of a rendition in a Period. Its media times begin at 0.
+/// Makes the file of a rendition for one Period. Its media times begin at 0.
 pub(super) fn file(timeline: &Timeline, rendition: Rendition, from: i64) -> Vec<u8> {
     let (track, kind) = track(timeline, rendition);
     let begin = timeline.start_unit(from);

@@ -1,4 +1,4 @@
-//! Connections, and the few paths that belong to no channel.
+//! Connections of the origin, and the few paths that belong to no channel.
 
 use std::convert::Infallible;
 use std::fmt::Write;
@@ -22,7 +22,7 @@ use super::response::{RequestContext, answer};
 use super::state::OriginState;
 use super::{channels, faults, route};
 
-/// Accepts connections until it is cancelled, which also closes them.
+/// Accepts connections until the task is cancelled, which also closes them.
 pub(super) async fn accept(listener: TcpListener, state: Arc<OriginState>, secure: Option<TlsAcceptor>) {
     let mut connections = JoinSet::new();
     loop {
@@ -107,7 +107,7 @@ fn control(state: &OriginState, method: &Method, rest: &str) -> Response<Body> {
     }
 }
 
-/// The index page: channels and faults, one a line.
+/// Returns the origin's index page: channels and faults, one per line.
 pub fn index() -> String {
     let mut text = String::from("Channels:\n");
     for channel in channels::channels() {

@@ -9,18 +9,18 @@ use super::clock::Clock;
 use super::faults::{Effect, Fault};
 use super::route::{Mode, Route};
 
-/// Number of requests in the log; older ones are dropped.
+/// Largest number of requests in the log; older ones are dropped.
 const LOG_LIMIT: usize = 20_000;
 /// Milliseconds after the start at which stale playlists stop on a manual clock.
 pub(super) const STALE_AFTER_MS: i64 = 10_000;
 
-/// A request in the log.
+/// A request in the origin's log.
 #[derive(Clone, Debug)]
 pub struct LoggedRequest {
     pub method: String,
     pub path: String,
     pub query: Option<String>,
-    /// Headers in the order of the request, with names in lower case.
+    /// Headers in the order of the request, with their names in lower case.
     pub headers: Vec<(String, String)>,
     /// Time of the request on the origin's clock, in milliseconds of Unix time.
     pub unix_ms: i64,
@@ -47,7 +47,8 @@ impl OriginState {
         Self { stale_since_ms: clock.now_ms() + grace, clock, inner: Mutex::default() }
     }
 
-    /// The fault of a request, and the time from which it is active, in milliseconds of Unix time.
+    /// Returns the fault that the origin plays for a request, and the time from which it is active, in milliseconds of
+    /// Unix time.
     pub(super) fn effect_of(&self, route: &Route) -> (Option<Effect>, i64) {
         let active_faults = match route.mode {
             Mode::Live => self.inner().active_faults.get(&route.name).copied(),
@@ -69,7 +70,7 @@ impl OriginState {
         };
     }
 
-    /// Number of earlier calls with this name.
+    /// Returns the number of earlier requests of the kind `name`, and counts this one.
     pub(super) fn next_request_number(&self, name: &str) -> u64 {
         let mut inner = self.inner();
         let number = inner.request_numbers.entry(name.to_owned()).or_default();

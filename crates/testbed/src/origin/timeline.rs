@@ -1,4 +1,4 @@
-//! The segments that a playlist lists at an instant, and the media of each. Nothing is remembered: all of it follows
+//! The segments that a playlist of the origin lists at an instant, and the media of each. No state is kept: all follows
 //! from the time, the channel and the fault.
 
 use super::channels::{Channel, Format, Ladder};
@@ -9,85 +9,85 @@ use super::i_frames;
 use super::low_latency::LiveEdge;
 use super::{moving_names, mp4_subtitles, webvtt};
 
-/// 2024-01-01T00:00:00Z, the start of unit 0 of every channel, in milliseconds of Unix time.
+/// Start of media unit 0 of every channel, 2024-01-01T00:00:00Z, in milliseconds of Unix time.
 pub(super) const EPOCH_MS: i64 = 1_704_067_200_000;
 /// Milliseconds from the end of a segment until it is listed.
 pub(super) const ENCODER_LATENCY_MS: i64 = 1000;
-/// Segments after which a fault that comes and goes begins again.
+/// Number of segments after which a fault that comes and goes begins again.
 const CYCLE: i64 = 10;
-/// Segments between restarts of the packager.
+/// Number of segments between two restarts of the packager.
 const RUN: i64 = 20;
-/// Segments by which a window steps back, and by which two origins differ.
+/// Number of segments by which a window steps back, and by which two origins differ, under such faults.
 const STEP_BACK: i64 = 3;
 
 /// A rendition of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rendition {
-    /// A rung of the ladder, by its index from the highest.
+    /// A rung of the ladder, by its index; the highest rung has index 0.
     Rung(usize),
     Audio,
-    /// WebVTT subtitles.
+    /// The subtitles in WebVTT.
     WebVtt,
-    /// TTML subtitles in MP4.
+    /// The subtitles in TTML in MP4.
     Ttml,
 }
 
-/// The rendition that faults of a single rendition change: 720p.
+/// The rendition that faults of a single rendition change: that of 720p.
 pub(super) const TARGET: Rendition = Rendition::Rung(1);
 
-/// The timeline of a channel with a fault.
+/// Timeline of a channel, with the fault that is played on it.
 #[derive(Clone, Debug)]
 pub(super) struct Timeline {
     pub format: Format,
     pub ladder: Ladder,
     pub cipher: Cipher,
     pub effect: Option<Effect>,
-    /// Numbers of units in segments with an even and with an odd index.
+    /// Numbers of media units in segments with an even and with an odd index.
     pub layout: [i64; 2],
     pub window: i64,
-    /// Offset of every media sequence number.
+    /// Offset that is added to every media sequence number.
     pub base: i64,
-    /// Text before the number in a segment's name.
+    /// Text before the number in the name of a segment.
     pub stem: String,
     discontinuity_every: Option<i64>,
-    /// Whether playlists list parts (Low-Latency HLS).
+    /// Whether the channel's playlists list parts (Low-Latency HLS).
     pub parts: bool,
-    /// Whether parts are byte ranges of their segment.
+    /// Whether the channel's parts are byte ranges of their segment.
     pub ranged: bool,
     pub ads: bool,
     pub i_frames: bool,
     pub webvtt: bool,
     /// Whether the channel has subtitles in MP4.
     pub mp4_subtitles: bool,
-    /// Whether the multivariant playlist has measured bit rates and an order that moves.
+    /// Whether the multivariant playlist has measured bit rates and a changing order.
     pub measured: bool,
-    /// Whether paths have a session.
+    /// Whether the channel's paths contain a session.
     pub sessions: bool,
-    /// The instant of the request, by which bit rates, order and sessions move also when nothing else does.
+    /// Instant of the request in milliseconds of Unix time, on which measured bit rates, the order and sessions depend.
     pub requested_ms: i64,
 }
 
-/// A segment of a rendition.
+/// A segment of a rendition, as the origin lists it.
 #[derive(Clone, Debug)]
 pub(super) struct Segment {
-    /// Number of segments since the epoch, whatever number the playlist gives the segment.
+    /// Number of segments since the epoch, whatever number the playlist gives to the segment.
     pub index: i64,
     pub name: String,
     pub discontinuity: bool,
     pub gap: bool,
-    /// First unit of the segment's media on the endless media timeline.
+    /// First media unit of the segment on the endless media timeline.
     pub media_unit: i64,
     pub units: i64,
-    /// Offset of the segment's timestamps in milliseconds.
+    /// Offset in milliseconds of the segment's timestamps.
     pub shift_ms: i64,
     pub duration_s: f64,
     pub date_ms: i64,
     pub published_ms: i64,
-    /// EXT-X-BITRATE in kbit/s; `None` without that tag.
+    /// EXT-X-BITRATE of the segment in kbit/s; `None` without the tag.
     pub kilobits: Option<usize>,
 }
 
-/// The content of a media playlist.
+/// Content of a media playlist at an instant.
 pub(super) struct Listing {
     pub rendition: Rendition,
     pub sequence: i64,
@@ -95,8 +95,8 @@ pub(super) struct Listing {
     pub target_duration: i64,
     pub segments: Vec<Segment>,
     pub live: Option<LiveEdge>,
-    /// When the playlist last changed, in milliseconds of Unix time. A playlist that lags is written as often as any
-    /// other.
+    /// Instant at which the playlist last changed, in milliseconds of Unix time. A playlist that lags is written as
+    /// often as any other.
     pub published_ms: i64,
 }
 
@@ -137,7 +137,7 @@ impl Timeline {
         }
     }
 
-    /// The media playlist's content at an instant. `request_number` counts the requests for this playlist.
+    /// Returns the content of the media playlist at an instant. `request_number` counts the requests for this playlist.
     pub(super) fn listing(&self, now_ms: i64, rendition: Rendition, request_number: u64) -> Listing {
         let edge = self.edge(now_ms);
         let listed_end = (edge - self.segments_behind(edge, rendition, request_number)).max(1);
@@ -156,8 +156,8 @@ impl Timeline {
         }
     }
 
-    /// The segment of a name, if it is available at that instant: while it is in the window and for another window's
-    /// duration after it.
+    /// Returns the segment with this name, if it is available at that instant: while it is in the window, and for the
+    /// duration of another window after it.
     pub(super) fn segment_by_name(&self, name: &str, now_ms: i64, rendition: Rendition) -> Option<Segment> {
         let (run, index) = self.parse(name)?;
         let edge = self.edge(now_ms);
@@ -171,7 +171,7 @@ impl Timeline {
         (there && !missing).then(|| self.segment(index, run, rendition, edge))
     }
 
-    /// Number of segments since the epoch that are complete and listed.
+    /// Returns the number of segments since the epoch that are complete and listed.
     pub(super) fn edge(&self, now_ms: i64) -> i64 {
         let units = (now_ms - ENCODER_LATENCY_MS - EPOCH_MS).div_euclid(UNIT_MS);
         let pair = self.layout[0] + self.layout[1];
@@ -188,7 +188,7 @@ impl Timeline {
         self.layout[index.rem_euclid(2) as usize]
     }
 
-    /// Number of the newest segments that a fault leaves out of the list.
+    /// Returns the number of the newest segments that a fault leaves out of the list.
     fn segments_behind(&self, edge: i64, rendition: Rendition, request_number: u64) -> i64 {
         match self.effect {
             Some(Effect::SequenceRegressed) if edge.rem_euclid(CYCLE) < 3 => STEP_BACK + 1,
@@ -202,7 +202,7 @@ impl Timeline {
         if self.effect == Some(Effect::Restarted) { listed_end.div_euclid(RUN) } else { 0 }
     }
 
-    /// First unit of the packager's present run, from which presentation and media time count.
+    /// Returns the first media unit since the packager's last restart, from which presentation and media time count.
     pub(super) fn run_start(&self, now_ms: i64) -> i64 {
         match self.effect {
             Some(Effect::Restarted) => self.start_unit(self.edge(now_ms).div_euclid(RUN) * RUN - self.window),
@@ -210,7 +210,7 @@ impl Timeline {
         }
     }
 
-    /// Name of the segment with that number in the present run.
+    /// Returns the name of the segment with this position since the packager's last restart.
     pub(super) fn name_in_run(&self, position: i64, now_ms: i64) -> String {
         let run = self.run_at(self.edge(now_ms));
         let index = if self.effect == Some(Effect::Restarted) { position + run * RUN - self.window } else { position };
@@ -225,13 +225,15 @@ impl Timeline {
         }
     }
 
-    /// Number of a segment in a run, which begins with a whole window as if the packager had started a window earlier.
+    /// Returns the number of a segment since the restart `run` of the packager. It begins with a whole window, as if
+    /// the packager had started one window earlier.
     fn number_in_run(&self, index: i64, run: i64) -> i64 {
         index - run * RUN + self.window
     }
 
-    /// EXT-X-DISCONTINUITY-SEQUENCE: the number of discontinuities that have left the window (RFC 8216bis 6.2.2). The
-    /// discontinuity before the first listed segment hasn't left; `None` for channels without discontinuities.
+    /// Returns EXT-X-DISCONTINUITY-SEQUENCE: the number of discontinuities that have left the window (RFC 8216bis
+    /// 6.2.2). The discontinuity before the first listed segment hasn't left. `None` for channels without
+    /// discontinuities.
     fn discontinuity_sequence(&self, first: i64) -> Option<i64> {
         let left = (first + self.discontinuity_every? - 1).div_euclid(self.discontinuity_every?);
         Some(match self.effect {
@@ -318,7 +320,8 @@ impl Timeline {
         }
     }
 
-    /// Error of EXTINF in milliseconds, summed up before this segment and in it.
+    /// Returns the errors of EXTINF in milliseconds that a fault causes: their sum before this segment, and that of the
+    /// segment.
     fn stretch(&self, index: i64) -> (f64, f64) {
         if self.effect != Some(Effect::DurationMismatch) {
             return (0.0, 0.0);
@@ -336,8 +339,8 @@ impl Timeline {
     }
 }
 
-/// Delay of a segment's media after the start of its unit, and duration of the media, in milliseconds: audio frames
-/// don't end where video frames do.
+/// Returns the delay of a segment's media after the start of its media unit, and the duration of the media, both in
+/// milliseconds. Audio frames don't end where video frames do.
 fn media_extent(rendition: Rendition, media_unit: i64, units: i64) -> (f64, f64) {
     match rendition {
         Rendition::Rung(_) | Rendition::WebVtt | Rendition::Ttml => (0.0, (units * UNIT_MS) as f64),

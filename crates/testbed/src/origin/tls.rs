@@ -1,4 +1,4 @@
-//! HTTPS with a generated certificate.
+//! HTTPS of the origin with a generated certificate.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,11 +11,11 @@ use tokio_rustls::TlsAcceptor;
 /// The certificate that an HTTPS origin serves with, and its authority.
 pub(super) struct TlsIdentity {
     pub acceptor: TlsAcceptor,
-    /// Certificate of the authority, in PEM.
+    /// Certificate of the authority, in PEM format.
     pub authority: String,
 }
 
-/// A certificate for 127.0.0.1 that expires in so many days by the system's clock, which clients check it by.
+/// Makes a certificate for 127.0.0.1 that expires in `days` days by the system's clock, by which clients check it.
 pub(super) fn certificate_for_days(days: u64) -> TlsIdentity {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "Live origin CA");

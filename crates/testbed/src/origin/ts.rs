@@ -1,4 +1,5 @@
-//! Transport stream units, rewritten for their position in an endless stream (ISO/IEC 13818-1).
+//! Transport streams of the origin: media units of 2 s, rewritten for their position in an endless stream (ISO/IEC
+//! 13818-1).
 
 use super::ad_breaks;
 use super::faults::Effect;
@@ -12,12 +13,13 @@ pub(super) const PMT_PID: u16 = 0x1000;
 const SDT_PID: u16 = 0x11;
 const SPLICE_PID: u16 = 0x102;
 const METADATA_PID: u16 = 0x103;
-/// The PIDs of the fixtures.
+/// PIDs that the fixtures use.
 const PIDS: [u16; 4] = [PAT_PID, PMT_PID, VIDEO_PID, AUDIO_PID];
-/// One loop of 8 s in ticks of 90 kHz.
+/// Duration of the fixtures' loop of 8 s in ticks of 90 kHz.
 const LOOP_TICKS: i64 = 720_000;
 
-/// Two seconds of transport stream, with the numbers of packets with payload by PID before it and in the whole loop.
+/// A media unit: two seconds of transport stream, with the number of packets with payload for each PID before it and in
+/// the whole loop.
 pub(super) struct Unit {
     pub bytes: Vec<u8>,
     before: [i64; 4],
@@ -43,8 +45,8 @@ pub(super) fn units(files: &[impl AsRef<[u8]>]) -> Vec<Unit> {
     units
 }
 
-/// A segment of `count` units from `first` on, with timestamps and counters as if the loop never ended. A fault takes
-/// the second unit of each segment from `second_units`.
+/// Makes a segment of `count` media units, beginning with the unit `first`, with timestamps and counters as if the loop
+/// never ended. A fault takes the second unit of each segment from `second_units`.
 pub(super) fn segment(
     [units, second_units]: [&[Unit]; 2],
     first: i64,
@@ -79,7 +81,8 @@ pub(super) fn segment(
     out
 }
 
-/// Announces the PIDs of SCTE-35 and ID3 in the last unit's PMTs, and inserts a packet of each after the first PMT.
+/// Announces the PIDs of SCTE 35 and ID3 in the PMTs of the last media unit, and inserts a packet of each after the
+/// first PMT.
 fn insert_splice_packets(out: &mut Vec<u8>, units: &[Unit], unit: i64, effect: Option<Effect>) {
     let begin = out.len() - units[unit.rem_euclid(LOOP_UNITS) as usize].bytes.len();
     out[begin..].chunks_exact_mut(PACKET).filter(|packet| pid(packet) == PMT_PID).for_each(declare_streams);
@@ -95,7 +98,7 @@ fn insert_splice_packets(out: &mut Vec<u8>, units: &[Unit], unit: i64, effect: O
     out.splice(behind..behind, packet.into_iter().chain(metadata));
 }
 
-/// A PES packet with an ID3 tag, which has a text frame.
+/// Makes a PES packet with an ID3 tag, which has a text frame.
 fn id3_packet(unit: i64, pts: i64, effect: Option<Effect>) -> [u8; PACKET] {
     let mut tag = *b"ID3\x04\0\0\0\0\0\x0fTXXX\0\0\0\x05\0\0\x03\0one";
     if effect == Some(Effect::Id3TagMissing) {
@@ -112,7 +115,7 @@ fn id3_packet(unit: i64, pts: i64, effect: Option<Effect>) -> [u8; PACKET] {
     packet
 }
 
-/// Adds two streams to a PMT: stream_type 0x86 with the registration `CUEI`, and 0x15 with ID3 tags.
+/// Adds two streams to a PMT: one of stream_type 0x86 with the registration `CUEI`, and one of 0x15 with ID3 tags.
 fn declare_streams(packet: &mut [u8]) {
     let section = payload_start(packet) + 1;
     let length = usize::from(packet[section + 1] & 0x0f) << 8 | usize::from(packet[section + 2]);
@@ -127,12 +130,12 @@ fn declare_streams(packet: &mut [u8]) {
     packet[end..end + 4].copy_from_slice(&crc.to_be_bytes());
 }
 
-/// Presentation time of a unit's first picture in the endless stream, in ticks of 90 kHz.
+/// Returns the presentation time in ticks of 90 kHz of a media unit's first picture in the endless stream.
 pub(super) fn presentation_start(units: &[Unit], unit: i64, shift_ms: i64) -> i64 {
     first_pts(&units[0].bytes) + unit * (LOOP_TICKS / LOOP_UNITS) + shift_ms * 90
 }
 
-/// Presentation time of the first picture in these packets, in ticks of 90 kHz.
+/// Returns the presentation time in ticks of 90 kHz of the first picture in these packets.
 fn first_pts(bytes: &[u8]) -> i64 {
     let first = bytes.chunks_exact(PACKET).find(|packet| pid(packet) == VIDEO_PID && packet[1] & 0x40 != 0);
     let packet = first.expect("each unit has pictures");
@@ -181,7 +184,7 @@ fn shift_clocks(packet: &mut [u8], shift: i64, audio_shift: i64) {
     }
 }
 
-/// Shifts a PCR (2.4.3.5): its base of 33 bits at 90 kHz; the 9 bits of extension stay.
+/// Shifts a PCR (ISO/IEC 13818-1 2.4.3.5): its base of 33 bits at 90 kHz; the 9 bits of extension stay.
 fn shift_pcr(field: &mut [u8], shift: i64) {
     let base = field[..4].iter().fold(0_i64, |sum, &byte| sum << 8 | i64::from(byte)) << 1 | i64::from(field[4] >> 7);
     let base = (base + shift).rem_euclid(1 << 33);
@@ -189,7 +192,7 @@ fn shift_pcr(field: &mut [u8], shift: i64) {
     field[4] = ((base & 1) as u8) << 7 | field[4] & 0x7f;
 }
 
-/// Shifts a PTS or DTS (2.4.3.7): 33 bits in three groups with marker bits between them.
+/// Shifts a PTS or DTS (ISO/IEC 13818-1 2.4.3.7): 33 bits in three groups with marker bits between them.
 fn shift_timestamp(field: &mut [u8], shift: i64) {
     let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|at| i64::from(field[at]));
     let pts = (a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1;
@@ -201,7 +204,7 @@ fn shift_timestamp(field: &mut [u8], shift: i64) {
     field[4] = (pts as u8) << 1 | 1;
 }
 
-/// Applies a fault of the container to a finished segment.
+/// Applies a container fault to a finished segment.
 fn apply_fault(out: &mut Vec<u8>, effect: Option<Effect>) {
     match effect {
         Some(Effect::ContainerInvalid) => noise(out),
@@ -217,7 +220,7 @@ fn apply_fault(out: &mut Vec<u8>, effect: Option<Effect>) {
     }
 }
 
-/// Overwrites the second half with deterministic noise without sync bytes (0x47).
+/// Overwrites the second half of a segment with deterministic noise without sync bytes (0x47).
 fn noise(out: &mut [u8]) {
     let middle = out.len() / 2;
     let mut state = 0x2545_f491_u32;
@@ -230,7 +233,7 @@ fn noise(out: &mut [u8]) {
     }
 }
 
-/// Removes one video packet with payload near the middle.
+/// Removes one video packet with payload near the middle of a segment.
 fn drop_packet(out: &mut Vec<u8>) {
     let lost = out
         .chunks_exact(PACKET)
@@ -243,8 +246,8 @@ fn drop_packet(out: &mut Vec<u8>) {
     }
 }
 
-/// Turns the first picture into one that isn't an IDR picture: NAL units of type 5 become type 1, and the random access
-/// indicator is cleared.
+/// Turns the first picture of a segment into one that isn't an IDR picture: NAL units of type 5 become type 1, and the
+/// random access indicator is cleared.
 fn demote_first_picture(out: &mut [u8]) {
     let mut last = [0xff_u8; 3];
     let mut started = false;
@@ -268,7 +271,7 @@ fn demote_first_picture(out: &mut [u8]) {
     }
 }
 
-/// Makes filler data (type 12) of the NAL units of these types.
+/// Turns the NAL units of these types into filler data (type 12).
 fn blank_units(out: &mut [u8], kinds: &[u8]) {
     let mut last = [0xff_u8; 3];
     for packet in out.chunks_exact_mut(PACKET).filter(|packet| pid(packet) == VIDEO_PID) {
@@ -282,10 +285,10 @@ fn blank_units(out: &mut [u8], kinds: &[u8]) {
     }
 }
 
-/// Number of pictures by which a key frame is late.
+/// Number of pictures by which a key frame is late under the fault.
 const LATE_PICTURES: usize = 10;
 
-/// Moves the key frame of a unit from its first picture to the picture 0.4 s later.
+/// Moves the key frame of a media unit from its first picture to the picture 0.4 s later.
 fn delay_key_frame(unit: &mut [u8]) {
     demote_first_picture(unit);
     let starts = |packet: &[u8]| pid(packet) == VIDEO_PID && packet[1] & 0x40 != 0;
@@ -322,7 +325,7 @@ fn remove_pcr(packet: &mut [u8]) {
     }
 }
 
-/// Sets transport_scrambling_control and leaves the payload as it is.
+/// Sets transport_scrambling_control of a packet and leaves its payload as it is.
 fn scramble(packet: &mut [u8]) {
     if matches!(pid(packet), VIDEO_PID | AUDIO_PID) {
         packet[3] |= 0x80;

@@ -1,5 +1,5 @@
-//! What a manifest begins for the player that asks for it: a playback session, or access by a cookie. Nothing is
-//! remembered: the session's folder says when it began.
+//! Playback sessions and cookies of the origin, which begin when a player requests a manifest. No state is kept: the
+//! name of a session's folder contains when the session began.
 
 use http::HeaderMap;
 use http::header;
@@ -7,51 +7,51 @@ use http::header;
 use super::faults::Effect;
 use super::timeline::Timeline;
 
-/// What a request is part of.
+/// Role of a request in a playback session or in access by cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Visit {
-    /// A channel without sessions and cookies.
+    /// The request is for a channel without sessions and cookies.
     Plain,
-    /// A manifest that begins a session and names the addresses in the session's folder.
+    /// The request is for a manifest that begins a session and has URIs in the session's folder.
     Opens,
-    /// A multivariant playlist that redirects to the one in the folder of a new session.
+    /// The request is for a multivariant playlist that redirects to the one in the folder of a new session.
     Redirects,
-    /// A request within a session.
+    /// The request is within this session.
     Session(Session),
-    /// A multivariant playlist that sets the cookie.
+    /// The request is for a multivariant playlist that sets the cookie.
     SetsCookie,
-    /// A request that is refused without the cookie.
+    /// The request is refused without the cookie.
     Guarded,
 }
 
-/// A session of a player.
+/// A playback session of one player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Session {
-    /// Index of the first segment that was listed, which has the number 0.
+    /// Index of the segment that was listed first in the session, where it has the number 0.
     start: i64,
     /// Index of the newest segment of the channel when the session began.
     begun: i64,
-    /// Number of sessions before it.
+    /// Number of sessions that began before this one.
     number: u64,
 }
 
-/// Segments after which a session ends: its playlists answer 404 then.
+/// Number of segments after which a session ends: then its playlists answer 404.
 const SESSION_LENGTH: i64 = 20;
-/// Folder of what is refused without the cookie.
+/// Name of the folder that is refused without the cookie.
 const GUARDED: &str = "guarded";
 const COOKIE: &str = "hdntl";
-/// Milliseconds for which the cookie is good.
+/// Milliseconds for which the cookie is valid.
 const COOKIE_MS: i64 = 30_000;
 
 impl Session {
-    /// The session that begins at `now_ms`, after `number` others, with what its packager lists at `listed_ms`.
+    /// Begins a session at `now_ms`, after `number` others. Its packager lists the segments of the instant `listed_ms`.
     pub(super) fn begin(timeline: &Timeline, now_ms: i64, listed_ms: i64, number: u64) -> Self {
         let begun = timeline.edge(now_ms);
         let late_ms = Self { start: 0, begun, number }.late_ms();
         Self { start: timeline.edge(listed_ms - late_ms) - timeline.window, begun, number }
     }
 
-    /// Name of the session's folder.
+    /// Returns the name of the session's folder.
     pub(super) fn folder(self) -> String {
         format!("s{}_{}_{}", self.start, self.begun, self.number)
     }
@@ -63,17 +63,17 @@ impl Session {
         Some(Self { start: index(start)?, begun: index(begun)?, number: number.parse().ok()? })
     }
 
-    /// Offset of media sequence numbers, with which the session counts from 0.
+    /// Returns the offset of media sequence numbers with which the session's numbers begin at 0.
     pub(super) fn base(self) -> i64 {
         -self.start
     }
 
-    /// Milliseconds by which the session's server is behind: every second session is on a slower one.
+    /// Returns the milliseconds by which the session's server is behind: every second session has a slower server.
     pub(super) fn late_ms(self) -> i64 {
         if self.number % 2 == 1 { 6000 } else { 0 }
     }
 
-    /// Whether the session is the one whose packager stops under the fault that stops one.
+    /// Returns whether the fault stops the packager of this session.
     pub(super) fn is_frozen(self, effect: Option<Effect>) -> bool {
         effect == Some(Effect::SessionFrozen) && self.number == 0
     }
@@ -83,7 +83,7 @@ impl Session {
     }
 }
 
-/// The visit that the path within a channel says, and the rest of that path.
+/// Returns the visit that a path within a channel describes, and the rest of the path.
 pub(super) fn parse<'a>(rest: &'a [&'a str]) -> (Visit, Vec<&'a str>) {
     match rest {
         ["sessions.m3u8"] => (Visit::Opens, vec!["master.m3u8"]),
@@ -99,7 +99,7 @@ pub(super) fn parse<'a>(rest: &'a [&'a str]) -> (Visit, Vec<&'a str>) {
     }
 }
 
-/// A playlist with all URIs in `folder`.
+/// Returns a playlist with all URIs moved into `folder`.
 pub(super) fn in_folder(text: &str, folder: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {
@@ -116,14 +116,14 @@ pub(super) fn guarded(text: &str) -> String {
     in_folder(text, GUARDED)
 }
 
-/// The Set-Cookie header of the multivariant playlist at `path`.
+/// Returns the Set-Cookie header for the multivariant playlist at `path`.
 pub(super) fn set_cookie(path: &str, effect: Option<Effect>, now_ms: i64) -> String {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let place = if effect == Some(Effect::CookieElsewhere) { "/elsewhere" } else { folder };
     format!("{COOKIE}=st~{now_ms}; Path={place}/; Max-Age={}; HttpOnly", COOKIE_MS / 1000)
 }
 
-/// Whether a request has a cookie that is still good.
+/// Returns whether the request has a cookie that is still valid.
 pub(super) fn is_admitted(headers: &HeaderMap, now_ms: i64) -> bool {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split("; "));

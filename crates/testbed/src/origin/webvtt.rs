@@ -1,13 +1,13 @@
-//! WebVTT subtitles of channels with transport streams (RFC 8216 3.5): one cue in each segment.
+//! WebVTT subtitles of the origin's channels with transport streams (RFC 8216 3.5): one cue in each segment.
 
 use super::channels::Channel;
 use super::faults::Effect;
 use super::fixtures::UNIT_MS;
 use super::timeline::Segment;
 
-/// The channel that has WebVTT subtitles.
+/// Name of the channel that has WebVTT subtitles.
 pub(super) const CHANNEL: &str = "SU1";
-/// Folder of the playlist and its segments.
+/// Folder of the subtitle playlist and its segments.
 pub(super) const FOLDER: &str = "text";
 pub(super) const EXTENSION: &str = "vtt";
 
@@ -15,14 +15,14 @@ pub(super) fn is_offered_by(channel: &Channel) -> bool {
     CHANNEL.starts_with(channel.prefix)
 }
 
-/// The EXT-X-MEDIA tag of the subtitles.
+/// Returns the EXT-X-MEDIA tag of the subtitles; `suffix` is appended to its URI.
 pub(super) fn media_tag(suffix: &str) -> String {
     let group =
         "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"sub\",LANGUAGE=\"en\",NAME=\"English\",DEFAULT=YES,AUTOSELECT=YES";
     format!("{group},URI=\"{FOLDER}/index.m3u8{suffix}\"\n")
 }
 
-/// A segment with one cue. `start` is the 90 kHz timestamp at which its video begins.
+/// Makes a subtitle segment with one cue. `start` is the 90 kHz timestamp at which the segment's video begins.
 pub(super) fn segment(segment: &Segment, start: i64, effect: Option<Effect>) -> Vec<u8> {
     let local = segment.media_unit * UNIT_MS;
     let shift = if effect == Some(Effect::CueTimesWrong) { 900_000 } else { 0 };
