@@ -18,7 +18,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Seconds that the time-shift buffer must hold at least.
+    /// Smallest allowed length of the time-shift buffer in seconds.
     min: f64 = 0.0,
 }
 

@@ -22,7 +22,7 @@ pub const META: CheckMeta = CheckMeta {
 const NTP: &str = "UTCTiming names only NTP clocks, which the exporter can't read";
 
 params! {
-    /// Most seconds between the two clocks.
+    /// Largest allowed difference in seconds between the clock of UTCTiming and the exporter's clock.
     max: f64 = 2.0,
 }
 
@@ -54,7 +54,8 @@ fn gives_time(clock: &ClockFacts) -> bool {
     clock.offset.is_some() || matches!(clock.source, Some(ClockSource::Direct(_)))
 }
 
-/// A clock that gave no time. `next` is the clock that gave one, which players ask after it.
+/// Returns the violation of a UTCTiming clock that gave no time. `next` is the clock that gave a time, to which players
+/// go on.
 fn dead_clock(dead: &ClockFacts, next: Option<&ClockFacts>) -> Option<Violation> {
     let violation = no_time(dead)?;
     let Some(next) = next else { return Some(violation) };
@@ -89,7 +90,8 @@ fn wrong_clock(clock: &ClockFacts, params: &Params) -> Option<Violation> {
     no_time(clock)
 }
 
-/// A clock that was asked and gave no time. `None` for `direct` and NTP, which give nothing to compare with.
+/// Returns a violation if a UTCTiming clock was requested and gave no time. `None` for the scheme `direct` and for NTP,
+/// which give nothing to compare with.
 fn no_time(clock: &ClockFacts) -> Option<Violation> {
     let asked = matches!(clock.source, Some(ClockSource::Date(_) | ClockSource::Body(_)));
     let fetched = clock.fetched.as_ref().filter(|f| asked && !f.probe_timed_out())?;

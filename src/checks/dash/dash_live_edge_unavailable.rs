@@ -20,9 +20,10 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Most seconds by which a segment may be late.
+    /// Longest time in seconds for which a segment may be late.
     late: f64 = 2.0,
-    /// Seconds besides its own duration by which a segment may be listed early: ffmpeg reads its input for 5 s before it dates the presentation.
+    /// Seconds by which a segment may be listed early, in addition to its own duration: ffmpeg reads its input for 5 s
+    /// before it dates the presentation.
     early: f64 = 8.0,
     /// Seconds after the start of a Period in which no segment has to be available.
     grace: f64 = 20.0,
@@ -42,7 +43,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// A violation if all segments of a SegmentTimeline are older than the time-shift buffer: a player finds nothing to play.
+/// Returns a violation if all segments of a SegmentTimeline are older than the time-shift buffer, so that a player
+/// finds nothing to play.
 fn nothing_available(rung: &LiveRepresentation<'_>, others_play: bool, params: &Params) -> Option<Violation> {
     if !rung.facts.timeline.as_deref()?.segments.is_empty() {
         return None;
@@ -64,8 +66,8 @@ fn nothing_available(rung: &LiveRepresentation<'_>, others_play: bool, params: &
     Some(if others_play { violation.severity(Severity::Major) } else { violation })
 }
 
-/// A violation if a segment is listed too long before its time, because the packager's clock or availabilityStartTime is
-/// wrong: a player that follows the clock requests segments later than it could.
+/// Returns a violation if a segment is listed too long before its time, because the packager's clock or
+/// availabilityStartTime is wrong. A player that follows the clock requests segments later than it could.
 fn early(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     let last = rung.timeline_runs()?.last()?;
     let available = rung.wall_clock_time(last.end()?)?;
@@ -83,8 +85,8 @@ fn early(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     })
 }
 
-/// A violation if the newest segment by the clock can't be fetched. A fixed pace and an open S don't list segments, so only
-/// the clock says which segment is the newest.
+/// Returns a violation if the newest segment by the clock can't be fetched. A fixed `@duration` and an open S (r=-1)
+/// don't list segments, so only the clock says which segment is the newest.
 fn missing(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     let newest = rung.facts.timeline.as_deref()?.segments.last()?;
     let asked = rung.facts.segments.iter().find(|s| s.segment.number == newest.number)?;

@@ -15,7 +15,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Seconds by which a segment may be longer, because packagers round the attribute.
+    /// Seconds by which a segment may be longer than maxSegmentDuration, because packagers round the attribute.
     tolerance: f64 = 0.5,
 }
 

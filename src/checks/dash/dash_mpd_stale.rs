@@ -23,11 +23,14 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Longest segments (or minimumUpdatePeriods, if these are longer) without a new segment after which the check fails.
+    /// Time without a new segment after which the check fails, as a multiple of the longest segment, or of
+    /// minimumUpdatePeriod if this is longer.
     major_after: f64 = 1.5,
-    /// Longest segments or minimumUpdatePeriods without a new segment after which the failure is critical.
+    /// Time without a new segment after which the failure is critical, as a multiple of the longest segment or of
+    /// minimumUpdatePeriod.
     critical_after: f64 = 3.0,
-    /// Seconds by which the newest segment may be behind the clock because of latency. It is used only if there is neither publishTime nor Last-Modified and the MPD wasn't yet seen to advance.
+    /// Seconds by which the newest segment may be behind the clock because of latency. The clock counts only if the MPD
+    /// has neither publishTime nor Last-Modified and wasn't yet seen to advance.
     date_allowance: f64 = 120.0,
 }
 
@@ -55,13 +58,14 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// Whether a SegmentTimeline lists its end. An open S (r=-1) ends by the clock.
+/// Whether the SegmentTimeline of a Representation says where it ends. One with an open S (r=-1) ends by the clock.
 fn lists_its_end(representation: &Representation) -> bool {
     let runs = representation.addressing.segments.runs().unwrap_or_default();
     runs.last().is_some_and(|run| run.count.is_some())
 }
 
-/// Unit in which the age is measured: between two updates of the MPD no new segment can be listed.
+/// Returns the unit in which the age of the live edge is counted: the longest segment, or minimumUpdatePeriod if this
+/// is longer, because no new segment can be listed between two updates of the MPD.
 fn age_unit(mpd: &Mpd, timeline: &Timeline) -> Option<AgeUnit> {
     let longest = live_edge_age::target_duration_unit(timeline)?.length;
     let period = mpd.minimum_update_period.unwrap_or(Seconds::ZERO);
@@ -69,7 +73,7 @@ fn age_unit(mpd: &Mpd, timeline: &Timeline) -> Option<AgeUnit> {
     Some(AgeUnit { length, name: if period > longest { "minimum update period" } else { "segment duration" } })
 }
 
-/// The later of publishTime and Last-Modified: some packagers never update the one, some the other.
+/// Returns the later of publishTime and Last-Modified, because some packagers update only one of them.
 fn published_at(mpd: &Mpd, facts: &RenditionFacts) -> PublishedAt {
     let modified = live_edge_age::last_modified(facts);
     match mpd.publish_time {
@@ -80,7 +84,7 @@ fn published_at(mpd: &Mpd, facts: &RenditionFacts) -> PublishedAt {
     }
 }
 
-/// Adds to a violation that the packager still publishes: then the input has stopped, not the packager.
+/// Adds to a violation that publishTime still advances, if it does: then not the packager but its input has stopped.
 fn with_publication(mut violation: Violation, context: &CheckContext<'_>) -> Violation {
     let [.., a, b] = context.past.mpds.as_slice() else { return violation };
     if a.window.is_some() && a.window == b.window && a.publish_time < b.publish_time {
@@ -96,7 +100,7 @@ mod tests {
 
     const LISTED: &str = "<S t=\"980000\" d=\"2000\" r=\"9\"/>";
 
-    /// Advanced for the last time `seconds` ago.
+    /// Makes a scene whose live edge last advanced `seconds` before the time of the probe.
     fn still(mpd: &str, seconds: f64) -> Scene {
         let mut scene = Scene::dash(mpd);
         let name = scene.rendition().rendition.name.clone();

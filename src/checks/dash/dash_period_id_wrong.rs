@@ -76,7 +76,8 @@ fn twice(mpd: &Mpd) -> Vec<Violation> {
     shared.map(violation).collect()
 }
 
-/// The newest Period that had another id in the MPD before, with the number of such updates.
+/// Returns a violation for the newest Period that had another id in an earlier MPD, with the number of updates that
+/// changed ids so.
 fn changed(steps: &[MpdStep<'_>]) -> Option<Violation> {
     let renamed = |step: &MpdStep<'_>| {
         let same = |p: &&PeriodStart, q: &PeriodStart| (p.start - q.start).0.abs() <= SAME_START;
@@ -106,7 +107,7 @@ fn changed(steps: &[MpdStep<'_>]) -> Option<Violation> {
 /// Seconds by which the start of one Period may differ in two MPDs because of rounding.
 const SAME_START: f64 = 0.1;
 
-/// A Period that is new in a step and has the id of an earlier one.
+/// Returns a violation for each step in which a new Period has the id of an earlier Period.
 fn used_again(steps: &[MpdStep<'_>], states: &[Arc<MpdState>]) -> Vec<Violation> {
     let restarted = steps.iter().filter(|s| s.change == MpdChange::Restarted).map(|s| s.later.first_seen).max();
     let run: Vec<_> =

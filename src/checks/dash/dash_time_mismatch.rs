@@ -20,14 +20,15 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Most seconds by which the media may begin before or after the time in a SegmentTimeline: beyond it, players take the segment for another one or leave a gap. A difference within one sample is never reported.
+    /// Seconds by which the media may begin before or after the time in a SegmentTimeline. Beyond this, players take
+    /// the segment for another one or leave a gap. A difference within one sample is never reported.
     tolerance: f64 = 0.1,
-    /// Further difference that is allowed at a fixed pace, as a ratio of the segment's duration.
+    /// Further difference that is allowed for segments with a fixed `@duration`, as a ratio of the segment's duration.
     nominal_ratio: f64 = 0.5,
 }
 
 const NONE: &str = "no fragmented segment of an MPD with times was inspected";
-/// Timescales of MPD and media round differently.
+/// Tolerance in seconds, because the timescales of MPD and media round differently.
 const ROUNDING: f64 = 0.001;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
@@ -40,8 +41,9 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// Seconds by which the media begin after the time in the MPD, and the seconds of the longest sample. Some packagers write
-/// the first decode time into the MPD, some the earliest presentation time: the nearer one counts.
+/// Returns the seconds by which the media begin after the time in the MPD, and the duration of the longest sample in
+/// seconds. Some packagers write the first decode time into the MPD, some the earliest presentation time: the nearer
+/// one counts.
 fn start_offset(facts: &SegmentFacts, media: Media) -> Option<(f64, f64)> {
     let announced = facts.segment.media_start?.at;
     let inspection = undamaged_inspection(facts).filter(|i| i.container == Container::Cmaf)?;
@@ -80,7 +82,8 @@ mod tests {
     use packager_media::units::{MediaTime, Seconds};
     use std::num::NonZeroU32;
 
-    /// Said to begin at 10 s; the media begin `off` seconds later, and are presented 80 ms after that.
+    /// Makes a segment that begins at 10 s by the MPD. Its first decode time is `off` seconds later, and its first
+    /// presentation time 80 ms after that.
     fn segment(off: f64, nominal: bool) -> SegmentFacts {
         let mut segment = ts_segment(5, 10.0 + off, 2.0);
         let at = MediaTime::new(10_000, NonZeroU32::new(1000).unwrap());

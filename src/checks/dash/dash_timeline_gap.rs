@@ -16,9 +16,10 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Most seconds of a gap or an overlap, because packagers round to their timescale.
+    /// Longest allowed gap or overlap in seconds, because packagers round to their timescale.
     tolerance: f64 = 0.1,
-    /// Seconds before the live edge that are judged. A gap stays in the time-shift buffer long after viewers have passed it.
+    /// Seconds before the live edge in which gaps are reported. A gap stays in the time-shift buffer long after viewers
+    /// have passed it.
     within: f64 = 60.0,
 }
 
@@ -46,7 +47,8 @@ fn violation(rung: &LiveRepresentation<'_>, run: &TimelineRun, gap: f64) -> Viol
     violation.with("number", run.number).with("line", rung.representation.line)
 }
 
-/// A violation if the Period before the playing one ended too early, within `within` seconds.
+/// Returns a violation if the Period before the one that plays now ended too early, unless it ended more than `within`
+/// seconds ago.
 fn gap_before_period(context: &CheckContext<'_>, rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     let periods = &context.output.dash()?.mpd.periods;
     let at = periods.iter().position(|p| std::ptr::eq(p, rung.period))?;

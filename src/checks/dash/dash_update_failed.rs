@@ -22,9 +22,10 @@ pub const META: CheckMeta = CheckMeta {
 
 params! {}
 
-/// Largest difference in seconds between the availabilityStartTimes of one presentation; packagers round them.
+/// Largest difference in seconds between two availabilityStartTimes that count as the same presentation, because
+/// packagers round them.
 const START_TOLERANCE: f64 = 1.0;
-/// HTTP statuses with which a server says that it has no patch: none, not modified, no longer, not yet.
+/// HTTP statuses with which a server says that there is no patch: no content, not modified, not found, gone, too early.
 const NO_PATCH: &[u16] = &[204, 304, 404, 410, 425];
 const MISSING: &str = "no Location and no patch was requested";
 
@@ -58,7 +59,7 @@ fn wrong_location(facts: &LocationFacts, mpd: &Mpd) -> Option<Violation> {
     Some(Violation::new(message).with("url", redact::url(&facts.fetched.url)))
 }
 
-/// What shows that `there` isn't the presentation of `mpd`, as text; `None` if they are the same.
+/// Returns a text with what shows that the MPD `there` isn't the presentation of `mpd`. `None`: nothing shows it.
 fn other_presentation(mpd: &Mpd, there: &Mpd) -> Option<String> {
     let start = mpd.availability_start.zip(there.availability_start).map(|(a, b)| Seconds::between(a, b));
     match (&mpd.id, &there.id) {
@@ -73,7 +74,7 @@ fn other_presentation(mpd: &Mpd, there: &Mpd) -> Option<String> {
     }
 }
 
-/// A violation if the answer isn't a patch although the MPD announces one. An MPD is a valid answer too.
+/// Returns a violation if the answer isn't a patch although the MPD announces one. An MPD is a valid answer too.
 fn missing_patch(facts: &PatchFacts) -> Option<Violation> {
     if facts.fetched.probe_timed_out() || facts.full_mpd || facts.patch.is_some() {
         return None;
@@ -98,7 +99,7 @@ fn missing_patch(facts: &PatchFacts) -> Option<Violation> {
     Some(with_patch(facts, Violation::new(message)))
 }
 
-/// A violation if the patch is for another MPD, or doesn't lead to a later one.
+/// Returns a violation if the patch is for another MPD, or doesn't lead to a later MPD.
 fn wrong_patch(facts: &PatchFacts, patch: &Patch) -> Option<Violation> {
     let of = &facts.patched;
     let other_id = patch.mpd_id.as_ref().filter(|id| of.id.as_ref().is_some_and(|own| own != *id));
@@ -195,7 +196,8 @@ mod tests {
         fetched
     }
 
-    /// Of an MPD published 20 s ago and updated since.
+    /// Makes the facts of a patch request that was answered with `status`. The MPD was published 20 s before the time
+    /// of the probe and updated since.
     fn facts(status: u16) -> PatchFacts {
         let ttl = Some(Seconds(60.0));
         let locations = vec![PatchLocation { url: url("tv.mpp"), ttl }];

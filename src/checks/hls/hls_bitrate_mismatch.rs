@@ -16,11 +16,12 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Largest difference between EXT-X-BITRATE and the segment's own bit rate, as a ratio of the latter.
+    /// Largest allowed difference between EXT-X-BITRATE and the segment's own bit rate, as a ratio of the segment's bit
+    /// rate.
     tolerance: f64 = 0.1,
 }
 
-/// Bits per second by which EXT-X-BITRATE may differ because it is written in whole kilobits per second.
+/// Difference in bits per second that is always allowed, because EXT-X-BITRATE is written in whole kilobits per second.
 const ROUNDING: f64 = 500.0;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
@@ -32,7 +33,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// A segment with its EXT-X-BITRATE in bits per second; `None` for a byte range, which the tag doesn't describe.
+/// Returns a segment with its EXT-X-BITRATE in bits per second. `None`: it has none, or it is a byte range, which the
+/// tag doesn't describe.
 fn declared<'a>(segment: &&'a SegmentFacts) -> Option<(&'a SegmentFacts, f64)> {
     let rate = segment.segment.bit_rate.filter(|_| segment.segment.byte_range.is_none())?;
     Some((segment, rate.0 as f64))
@@ -59,7 +61,7 @@ mod tests {
     use packager_media::stream::ByteRange;
     use packager_media::units::BitsPerSecond;
 
-    /// A segment of 2 s with so many bytes, of which so many bits a second are declared.
+    /// Runs the check on a segment of 2 s that has `bytes` bytes and declares `declared` bits per second.
     fn run(bytes: u64, declared: Option<u64>, byte_range: Option<ByteRange>) -> CheckVerdict {
         let mut segment = ts_segment(15, 0.0, 2.0);
         segment.fetched.result.as_mut().unwrap().body_bytes = bytes;

@@ -60,19 +60,22 @@ fn judge(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> 
     Some(violation.with("seen_at", b.first_seen.to_string()))
 }
 
-/// The discontinuity sequence that a playlist should have.
+/// Discontinuity sequence that a playlist should have: a value, or a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Due {
     Value(u64),
-    /// Windows without a common segment leave open how many of the segments between them had a discontinuity.
+    /// Largest possible discontinuity sequence, for a playlist without a segment of the earlier window. How many of the
+    /// segments between the windows had a discontinuity isn't known.
     AtMost(u64),
 }
 
-/// Returns the discontinuity sequence that the later playlist should have; `None` if its value is right or can't be judged.
+/// Returns the discontinuity sequence that the later playlist should have. `None`: its value is right or can't be
+/// judged.
 ///
-/// A segment keeps its discontinuity sequence number (RFC 8216bis, 6.2.2). Packagers differ on whether an EXT-X-DISCONTINUITY
-/// before the window's first segment is already counted. So only windows whose first segment has no such tag are compared: the
-/// later playlist with the last earlier one of that kind. The windows between them link the segments of both.
+/// A segment keeps its discontinuity sequence number (RFC 8216bis, 6.2.2). Packagers differ on whether an
+/// EXT-X-DISCONTINUITY before the window's first segment is already counted. So only windows whose first segment has no
+/// such tag are compared: the later playlist with the last earlier such window. The windows between them link the
+/// segments of both.
 fn expected(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> Option<Due> {
     let b = step.later;
     if b.starts_with_discontinuity {
@@ -99,15 +102,15 @@ fn expected(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) 
     }
 }
 
-/// Difference between the discontinuity sequence numbers that two windows give to a segment of both. `None`: they have no
-/// segment in common.
+/// Returns the difference between the discontinuity sequence numbers that two windows give to the same segment: that of
+/// `a` minus that of `b`. `None`: the windows have no segment in common.
 fn moved_by(a: &Observation, b: &Observation) -> Option<i128> {
     let (old, new) = playlist_step::common_segments(a, b).next()?;
     Some(i128::from(old.discontinuity_sequence) - i128::from(new.discontinuity_sequence))
 }
 
-/// Position of the newest earlier window of the same packager run whose first segment has no EXT-X-DISCONTINUITY. `breaks` are the
-/// indexes of the steps with which runs begin.
+/// Returns the index, in the history, of the newest earlier window that the same packager run published and whose first
+/// segment has no EXT-X-DISCONTINUITY. `breaks` are the indexes of the observations with which packager runs begin.
 fn baseline(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> Option<usize> {
     let begin = breaks.iter().copied().filter(|index| *index < step.index).max().unwrap_or(0);
     let run = past.observations.get(begin..step.index)?;
@@ -121,7 +124,8 @@ mod tests {
     use crate::checks::testing::*;
     use std::sync::Arc;
 
-    /// A window with a discontinuity before each of `tags` and the tag's value `sequence`.
+    /// Makes an observation of a playlist with the EXT-X-DISCONTINUITY-SEQUENCE `sequence` and an EXT-X-DISCONTINUITY
+    /// before each of the segments `tags`.
     fn window(seconds: i64, first: u64, last: u64, sequence: u64, tags: &[u64]) -> Observation {
         let mut observation = observation(seconds, first, last);
         observation.discontinuity_sequence = sequence;

@@ -16,7 +16,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Most gaps that a window may have.
+    /// Largest allowed number of gaps (EXT-X-GAP) in a window.
     max: usize = 0,
 }
 

@@ -23,7 +23,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Target durations of the video by which the live edge of an I-frame playlist may be behind the video's, by their dates.
+    /// Target durations of the video by which the live edge of an I-frame playlist may be behind that of the video, by
+    /// the dates of both.
     behind_targets: f64 = 3.0,
 }
 
@@ -86,7 +87,7 @@ struct LiveVideo {
 }
 
 impl LiveVideo {
-    /// `None` if no video rendition is live.
+    /// Makes the values from the live video renditions. `None`: no video rendition is live.
     fn latest(context: &CheckContext<'_>) -> Option<Self> {
         let video = context.output.renditions.iter().filter(|r| r.rendition.media == Media::Video);
         let live: Vec<&Timeline> = video.filter_map(|r| r.timeline.as_deref()).filter(|t| !t.ended).collect();
@@ -115,7 +116,8 @@ mod tests {
     use packager_media::defect::{Defect, Position};
     use std::sync::Arc;
 
-    /// Dated segments of 2 s; the last one ends `edge` seconds from now.
+    /// Makes a playlist of dated segments of 2 s, of which the last ends `edge` seconds after the time of the probe
+    /// (before it if negative).
     fn dated_to(edge: f64) -> Timeline {
         let mut dated = timeline(10, 15);
         let start = edge - 2.0 * dated.segments.len() as f64;

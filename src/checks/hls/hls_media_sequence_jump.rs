@@ -17,7 +17,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Segments by which a playlist may advance beyond the time that passed, because a packager catches up after a pause.
+    /// Number of segments by which a playlist may advance beyond the time that passed, because a packager catches up
+    /// after a pause.
     slack_segments: f64 = 3.0,
     /// Factor by which segments may come faster than their durations.
     speed: f64 = 1.5,
@@ -54,7 +55,7 @@ fn jump(step: &PlaylistStep<'_>, past: &RenditionHistory, params: &Params) -> Op
     Some(violation.with("elapsed_seconds", elapsed).with("seen_at", b.first_seen.to_string()))
 }
 
-/// Whether the time since `a`'s newest segment was first seen is enough for the segments up to `b`'s newest.
+/// Whether a playlist could go from observation `a` to `b` in the time between the first sight of each.
 fn explained(a: &Observation, b: &Observation, params: &Params) -> bool {
     let count = b.segments.len() as f64;
     let mean = b.segments.iter().map(|s| s.duration.0).sum::<f64>() / count;

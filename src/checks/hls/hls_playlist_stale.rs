@@ -17,11 +17,12 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Target durations without a new segment after which the check fails.
+    /// Number of target durations without a new segment after which the check fails.
     major_after: f64 = 1.5,
-    /// Target durations without a new segment after which the failure is critical.
+    /// Number of target durations without a new segment after which the failure is critical.
     critical_after: f64 = 3.0,
-    /// Seconds by which the newest date may be behind the clock because of latency. It is used only if there is no Last-Modified and the playlist wasn't yet seen to advance.
+    /// Seconds by which the newest segment's date may be behind the clock because of latency. The date counts only if
+    /// the playlist has no Last-Modified and wasn't yet seen to advance.
     date_allowance: f64 = 120.0,
 }
 
@@ -46,7 +47,7 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// Advanced for the last time `seconds` ago; segments last 2 s.
+    /// Makes a scene whose live edge last advanced `seconds` before the time of the probe. Segments last 2 s.
     fn still(seconds: f64) -> Scene {
         let mut scene = Scene::live();
         scene.observe([observation(-200, 9, 14), observation(-100, 10, 15)]);

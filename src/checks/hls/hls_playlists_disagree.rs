@@ -20,7 +20,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Most seconds between the target durations of audio and of video, because their segments can't be cut at the same times.
+    /// Largest allowed difference in seconds between the target durations of audio and video, because their segments
+    /// can't be cut at the same times.
     audio_target_tolerance: f64 = 1.0,
 }
 
@@ -76,8 +77,8 @@ fn violation(playlist: &ComparedPlaylist<'_>, message: String) -> Violation {
     Violation::new(message).in_rendition(name(playlist)).with("url", url)
 }
 
-/// One violation for each playlist whose value differs from the value that most playlists have. `describe` makes the
-/// message from that playlist and from one that has the usual value.
+/// Returns a violation for each playlist whose value differs from the most frequent value. `describe` makes the message
+/// from this playlist and from one that has the most frequent value.
 fn outliers<T: PartialEq>(
     playlists: &[ComparedPlaylist<'_>],
     value: impl Fn(&ComparedPlaylist<'_>) -> T,
@@ -114,7 +115,7 @@ fn is_dated(timeline: &Timeline) -> bool {
     timeline.segments.iter().any(|s| s.program_date_time.is_some())
 }
 
-/// A violation if the playlist has been ended for a target duration while another one goes on.
+/// Returns a violation if the playlist ended at least a target duration ago while another one goes on.
 fn ended(
     context: &CheckContext<'_>,
     playlist: &ComparedPlaylist<'_>,
@@ -127,7 +128,8 @@ fn ended(
     long.then(|| violation(playlist, format!("the playlist has EXT-X-ENDLIST; that of {} goes on", name(goes_on))))
 }
 
-/// One violation for each rendition that has another discontinuity sequence for a segment with the same date.
+/// Returns a violation for each rendition that has another discontinuity sequence than the first rendition for a
+/// segment with the same date.
 fn discontinuities(playlists: &[ComparedPlaylist<'_>]) -> Vec<Violation> {
     let Some((reference, others)) = playlists.split_first() else { return Vec::new() };
     let differs = |s: &ComparedPlaylist<'_>| {
@@ -146,8 +148,8 @@ fn discontinuities(playlists: &[ComparedPlaylist<'_>]) -> Vec<Violation> {
     others.iter().filter_map(differs).collect()
 }
 
-/// Pairs of segments of two playlists whose dates are at most a quarter of a segment apart. Both lists are in the order
-/// of time.
+/// Returns pairs of segments of two playlists whose dates differ by at most a quarter of a segment's duration. Both
+/// lists must be in the order of time.
 fn same_dates<'a>(a: &'a [Segment], b: &'a [Segment]) -> Vec<(&'a Segment, &'a Segment)> {
     let mut rest = b.iter().filter_map(|s| Some((s, s.program_date_time?))).peekable();
     let mut pairs = Vec::new();
@@ -170,7 +172,7 @@ mod tests {
     use crate::history::Observation;
     use std::sync::Arc;
 
-    /// Three renditions; the first is video, `change` is done to the last.
+    /// Runs the check on three video renditions with dated segments, after `change` of the last one.
     fn run(change: impl FnOnce(&mut RenditionFacts)) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.output.renditions.push(rendition("second"));

@@ -18,9 +18,10 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Whether every playlist has to have dates. The standard leaves this to the packager.
+    /// Whether every playlist must have dates. The standard leaves this to the packager.
     expected: bool = false,
-    /// Largest difference in seconds between a date and the date before it plus the durations between; the standard allows less than 1.
+    /// Largest allowed difference in seconds between a date and the sum of the previous date and the durations between
+    /// both. The standard allows less than 1 s.
     jump_tolerance: f64 = 1.0,
     /// Seconds by which the start of the newest segment may be in the future, because clocks differ.
     future_tolerance: f64 = 5.0,
@@ -58,7 +59,8 @@ fn future(now: Timestamp, timeline: &Timeline, params: &Params) -> Option<Violat
     })
 }
 
-/// One violation for each explicit date that the durations since the last one don't explain.
+/// Returns a violation for each explicit date that doesn't follow from the previous date and the durations between
+/// both.
 fn jumps(timeline: &Timeline, params: &Params) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut last: Option<(&Segment, Timestamp)> = None;
@@ -75,11 +77,12 @@ fn jumps(timeline: &Timeline, params: &Params) -> Vec<Violation> {
     found
 }
 
-/// Media between two segments with dates.
+/// Media between two segments that have dates.
 #[derive(Default)]
 struct Interval {
     duration: Seconds,
-    /// Seconds by which the durations may be rounded: half a second for each EXTINF in whole seconds (4.4.4.1).
+    /// Seconds by which the sum of the durations may be rounded: half a second for each EXTINF in whole seconds (RFC
+    /// 8216bis 4.4.4.1).
     rounding: f64,
     discontinuity: bool,
 }
@@ -131,7 +134,8 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// Every segment of 10 to 15 dated; the first starts 14 s ago, of durations that are no whole seconds.
+    /// Makes a scene in which every segment from 10 to 15 has a date and lasts 2.002 s. The first one starts 14 s
+    /// before the time of the probe.
     fn dated(change: impl FnOnce(&mut Timeline)) -> Scene {
         let mut scene = Scene::live();
         for (n, segment) in scene.timeline().segments.iter_mut().enumerate() {

@@ -18,7 +18,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Whether to report a target duration that changes (RFC 8216bis 6.2.1: it MUST NOT). Some packagers raise it while a long segment is listed.
+    /// Whether a target duration that changes is reported (RFC 8216bis 6.2.1: it MUST NOT change). Some packagers raise
+    /// it while a long segment is listed.
     changes: bool = true,
 }
 

@@ -20,9 +20,9 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Target durations that a live window must hold at least.
+    /// Smallest length of a live window in target durations (required).
     target_durations: f64 = 3.0,
-    /// Segments that a live window should hold at least.
+    /// Smallest number of segments in a live window (recommended).
     segments: u32 = 6,
 }
 
@@ -37,7 +37,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// Whether no segment has left the window since the packager started.
+/// Whether the window is still being filled, because no segment has left it since the packager started.
 fn filling(timeline: &Timeline, past: &RenditionHistory) -> bool {
     let restarted = || playlist_step::all_steps(past).iter().any(|s| s.change == PlaylistChange::Restarted);
     timeline.media_sequence <= 1 || restarted()

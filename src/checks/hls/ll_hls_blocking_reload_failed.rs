@@ -19,11 +19,12 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Part target durations after which the next part is late; at least a second is always allowed. Players that keep the recommended PART-HOLD-BACK have no media left by then.
+    /// Part target durations after which the next part is late. At least 1 s is always allowed. Players that keep the
+    /// recommended PART-HOLD-BACK have no media left by then.
     part_targets: f64 = 3.0,
 }
 
-/// Seconds that are always allowed, because the network needs them.
+/// Smallest allowed time in seconds for the answer to a blocking reload, because the network needs it.
 const MIN_ALLOWED: f64 = 1.0;
 const NOT_REQUESTED: &str = "no blocking reload of a playlist with parts was requested in time";
 
@@ -35,7 +36,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// Time from the request for the next part after which the part is late.
+/// Returns the time, from the request for the next part, after which the part is late.
 #[must_use]
 pub fn late_after(params: &Params, part_target: Seconds) -> Seconds {
     Seconds((params.part_targets * part_target.0).max(MIN_ALLOWED))
@@ -65,7 +66,7 @@ fn problem(reload: &BlockingReloadFacts) -> Option<Violation> {
     })
 }
 
-/// Segment number and index of the newest part. The index is `u64::MAX` if the newest segment is complete.
+/// Returns segment number and index of the newest part. The index is `u64::MAX` if the newest segment is complete.
 fn newest(timeline: &Timeline) -> (u64, u64) {
     let part = timeline.low_latency.parts.last().map(|p| (p.segment, p.index));
     let segment = timeline.last_number().map(|n| (n, u64::MAX));

@@ -21,13 +21,14 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Largest difference in seconds between durations and between dates of the two playlists.
+    /// Largest allowed difference in seconds between durations, and between dates, of the rebuilt and the whole
+    /// playlist.
     tolerance: f64 = 0.01,
-    /// Target durations that CAN-SKIP-UNTIL must have at least.
+    /// Smallest value of CAN-SKIP-UNTIL in target durations.
     targets: f64 = 6.0,
 }
 
-/// Seconds for the rounding of decimal fractions.
+/// Tolerance in seconds for the binary representation of decimal fractions.
 const ROUNDING: f64 = 1e-6;
 const NOT_REQUESTED: &str = "no delta update of a playlist with CAN-SKIP-UNTIL was requested in time";
 
@@ -78,7 +79,7 @@ fn answer(delta: &DeltaUpdateFacts, whole: &Timeline, boundary: Seconds, params:
         .map(|v| v.with("skipped", skipped))
 }
 
-/// A violation if the answer is the whole playlist although at least one segment could have been skipped.
+/// Returns a violation if the answer is the whole playlist although at least one segment could have been skipped.
 fn not_skipped(update: &Timeline, boundary: Seconds) -> Option<Violation> {
     let target = select::target_duration(update)?;
     let (window, first) = (update.window(), update.segments.first()?.duration);
@@ -92,8 +93,9 @@ fn not_skipped(update: &Timeline, boundary: Seconds) -> Option<Violation> {
     })
 }
 
-/// The newest segment that both playlists list differently. If no URI is the same in both, each answer has URIs of its own
-/// (a session in paths), and URIs aren't compared.
+/// Returns a violation for the newest segment that the whole playlist and the playlist rebuilt from the delta update
+/// list differently. If no URI is the same in both, each answer has its own URIs (such as a session in paths), and URIs
+/// aren't compared.
 fn differs(whole: &Timeline, rebuilt: &Timeline, skipped: u64, params: &Params) -> Option<Violation> {
     let find = |number: u64| whole.segments.iter().find(|s| s.number == number);
     let received = rebuilt.segments.iter().skip(usize::try_from(skipped).ok()?);
@@ -120,7 +122,7 @@ fn difference(whole: &Segment, rebuilt: &Segment, names: bool, params: &Params) 
     }
 }
 
-/// A violation if a skipped segment is completely inside the skip boundary.
+/// Returns a violation if a skipped segment is completely inside the skip boundary.
 fn skipped_too_much(rebuilt: &Timeline, skipped: u64, boundary: Seconds) -> Option<Violation> {
     let last = usize::try_from(skipped).ok()?.checked_sub(1)?;
     let from_end: f64 = rebuilt.segments.iter().skip(last).map(|s| s.duration.0).sum();
@@ -141,7 +143,8 @@ mod tests {
     use crate::facts::FailureKind;
     use std::sync::Arc;
 
-    /// Segments 1 to 15 of 2 s; CAN-SKIP-UNTIL is 12 s, so 10 to 15 are sent.
+    /// Runs the check on a playlist of segments 1 to 15 with 2 s each, after `change` of its delta update.
+    /// CAN-SKIP-UNTIL is 12 s, so the delta update contains segments 10 to 15.
     fn run(change: impl FnOnce(&mut DeltaUpdateFacts)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         let delta = scene.rendition().low_latency.as_mut().unwrap().delta.as_mut().unwrap();
@@ -156,7 +159,7 @@ mod tests {
         Arc::make_mut(delta.timeline.as_mut().unwrap())
     }
 
-    /// Sends segments from `first` on and skips those before it.
+    /// Returns a change of a delta update: it contains the segments from `first` on and skips the ones before.
     fn from(first: u64) -> impl FnOnce(&mut DeltaUpdateFacts) {
         move |d| {
             update(d).segments = sent(first, 15);

@@ -20,15 +20,15 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Part target durations that PART-HOLD-BACK must have at least.
+    /// Smallest required value of PART-HOLD-BACK in part target durations.
     part_targets: f64 = 2.0,
-    /// Part target durations that PART-HOLD-BACK should have at least.
+    /// Smallest recommended value of PART-HOLD-BACK in part target durations.
     recommended_part_targets: f64 = 3.0,
-    /// Target durations that HOLD-BACK must have at least.
+    /// Smallest required value of HOLD-BACK in target durations.
     targets: f64 = 3.0,
 }
 
-/// Seconds for the packager's rounding of decimal fractions.
+/// Tolerance in seconds for a packager's rounding of decimal fractions.
 const ROUNDING: f64 = 0.001;
 const NO_CONTROL: &str = "no playlist has parts or EXT-X-SERVER-CONTROL";
 
@@ -66,7 +66,8 @@ fn hold_back(timeline: &Timeline, params: &Params) -> Vec<Violation> {
         .collect()
 }
 
-/// `longest_part` is the longest part target of all renditions in seconds: they share the recommended PART-HOLD-BACK.
+/// Returns a violation if PART-HOLD-BACK is missing or too short. `longest_part` is the longest part target of all
+/// renditions in seconds, which determines the recommended PART-HOLD-BACK of each of them.
 fn part_hold_back(timeline: &Timeline, longest_part: f64, params: &Params) -> Option<Violation> {
     let target = timeline.low_latency.part_target?.0;
     let Some(value) = timeline.low_latency.control.and_then(|c| c.part_hold_back) else {
@@ -110,7 +111,7 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// PART-TARGET is 0.5 s, EXT-X-TARGETDURATION 2 s.
+    /// Tests PART-HOLD-BACK with a PART-TARGET of 0.5 s and an EXT-X-TARGETDURATION of 2 s.
     #[test]
     fn two_part_targets_are_required_and_three_recommended() {
         assert_holds(run(|_| {}));

@@ -22,9 +22,9 @@ params! {
     tolerance: f64 = 0.001,
 }
 
-/// Minimum duration of a part that must be a full one, as a ratio of PART-TARGET (4.4.4.9).
+/// Smallest duration of a part that must be a full one, as a ratio of PART-TARGET (RFC 8216bis 4.4.4.9).
 const MIN_RATIO: f64 = 0.85;
-/// Seconds for the rounding of decimal fractions.
+/// Tolerance in seconds for the binary representation of decimal fractions.
 const ROUNDING: f64 = 1e-6;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
@@ -62,7 +62,8 @@ fn wrong_duration(part: &Part, next: Option<&Part>, target: f64, params: &Params
     Some(violation.with("part", part.index).with("duration_seconds", duration).with("part_target_seconds", target))
 }
 
-/// Whether the part must be a full one: a part of the same segment after it shows that it isn't the last.
+/// Whether the part must have a full duration: it isn't the last of its segment, since another part of the segment
+/// follows.
 fn must_be_whole(part: &Part, next: Option<&Part>) -> bool {
     !part.independent && !part.gap && next.is_some_and(|next| next.segment == part.segment && !next.gap)
 }
@@ -79,7 +80,7 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// The second part of segment 15, one of four.
+    /// Returns a change of the playlist: the second of the four parts of segment 15 lasts `seconds`.
     fn lasting(seconds: f64) -> impl Fn(&mut Timeline) {
         move |t| t.low_latency.parts[3].duration = Seconds(seconds)
     }

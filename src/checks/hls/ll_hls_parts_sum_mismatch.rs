@@ -17,11 +17,12 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Largest difference in seconds between the sum and EXTINF, because each duration is rounded.
+    /// Largest allowed difference in seconds between the sum of a segment's parts and its EXTINF, because each duration
+    /// is rounded.
     tolerance: f64 = 0.05,
 }
 
-/// Seconds for the rounding of decimal fractions.
+/// Tolerance in seconds for the binary representation of decimal fractions.
 const ROUNDING: f64 = 1e-6;
 const NO_SEGMENT: &str = "no segment is listed together with its parts";
 
@@ -35,8 +36,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// Listed segments with all of their parts, without the oldest segment that has parts: some of its parts may have been
-/// removed already (6.2.2).
+/// Returns the listed segments with all their parts. The oldest segment that has parts is left out, because some of its
+/// parts may have been removed already (RFC 8216bis 6.2.2).
 fn segments_with_parts(timeline: &Timeline) -> Vec<(&Segment, &[Part])> {
     let groups = timeline.low_latency.parts.chunk_by(|a, b| a.segment == b.segment);
     let listed = |number: u64| timeline.segments.iter().find(|s| s.number == number);
@@ -67,7 +68,8 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// Parts of segments 14 (its last two), 15 (all four) and 16 (open).
+    /// Tests a playlist with two parts of segment 14, all four of segment 15, and two of segment 16, which isn't
+    /// complete.
     #[test]
     fn parts_that_add_up_within_the_tolerance_hold() {
         assert_holds(run(|_| {}));

@@ -20,11 +20,11 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Part target durations within which the hinted part must arrive; at least a second is always allowed.
+    /// Part target durations within which the hinted part must arrive. At least 1 s is always allowed.
     part_targets: f64 = 3.0,
 }
 
-/// Seconds that are always allowed, because the network needs them.
+/// Smallest allowed time in seconds for the arrival of a hinted part, because the network needs it.
 const MIN_ALLOWED: f64 = 1.0;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
@@ -38,7 +38,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// A violation of the hinted part, as it was fetched and as the next playlist lists it.
+/// Returns a violation if the hinted part can't be fetched, arrives late, or is listed differently in the next
+/// playlist.
 fn wrong_hinted_part(
     timeline: &Timeline,
     asked: &PreloadHintFacts,
@@ -71,21 +72,23 @@ fn wrong_hinted_part(
     })
 }
 
-/// The part after the newest one, as the reloaded playlist lists it: in the same segment, or the first of the next segment.
+/// Returns the part that follows the newest one, as the reloaded playlist lists it: in the same segment, or the first
+/// of the next segment.
 fn listed_next(reload: &BlockingReloadFacts) -> Option<&Part> {
     let parts = &reload.timeline.as_deref()?.low_latency.parts;
     let find = |segment, index| parts.iter().find(|p| p.segment == segment && p.index == index);
     find(reload.segment, reload.part).or_else(|| find(reload.segment.checked_add(1)?, 0))
 }
 
-/// Whether the reloaded playlist lists the hinted part. Queries aren't compared: tokens change from one playlist to the next.
+/// Whether the reloaded playlist lists the hinted part. Queries aren't compared, because tokens change from one
+/// playlist to the next.
 fn lists(reload: &BlockingReloadFacts, hint: &PreloadHint) -> bool {
     let start = |part: &Part| part.byte_range.map_or(0, |range| range.offset);
     let same = |part: &Part| part.uri.path() == hint.uri.path() && start(part) == hint.start.unwrap_or(0);
     reload.timeline.as_deref().is_some_and(|t| t.low_latency.parts.iter().any(same))
 }
 
-/// Violations that the playlist shows without any further request.
+/// Returns the violations of preload hints that the playlist shows without any further request.
 fn wrong_hints(timeline: &Timeline) -> Vec<Violation> {
     let hints = &timeline.low_latency.hints;
     let of = |kind| hints.iter().filter(move |h| h.kind == kind);

@@ -20,7 +20,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Part target durations by which a report may be behind. Renditions are updated in sync within one (B.1).
+    /// Part target durations by which a rendition report may be behind the playlist that it describes. Renditions are
+    /// updated in sync within one part target duration (RFC 8216bis B.1).
     part_targets: f64 = 2.0,
 }
 
@@ -50,7 +51,8 @@ fn subject(facts: &RenditionFacts) -> Option<Subject<'_>> {
     Some(Subject { facts, timeline, url: &facts.playlist.as_ref()?.ok()?.final_url })
 }
 
-/// The missing ones as one violation, and of those behind the one that is most.
+/// Returns one violation for all missing rendition reports of a playlist, and one for the report that is furthest
+/// behind.
 fn judge(subject: Subject<'_>, all: &[Subject<'_>], params: &Params) -> Vec<Violation> {
     // Playlists that differ only in their queries can't be distinguished, because tokens change.
     let alone = |s: &Subject<'_>| {
@@ -82,8 +84,8 @@ fn report<'a>(subject: Subject<'a>, url: &Url) -> Option<&'a RenditionReport> {
     reports.iter().find(|r| r.uri.as_ref().is_some_and(|uri| uri.path() == url.path()))
 }
 
-/// How far the report is behind the other playlist; only where it is behind its own one as well, which may be a
-/// cached one. `None` where it isn't, or the dates don't tell.
+/// Returns the time by which a rendition report is behind the playlist that it describes. `None`: it isn't behind, or
+/// only as far as the playlist that contains it, which may come from a cache; or dates are missing.
 fn behind(subject: Subject<'_>, other: Subject<'_>, report: &RenditionReport, params: &Params) -> Option<Seconds> {
     // A server may leave out what is the same as of the playlist that holds the report (4.4.5.4).
     let own = subject.timeline.low_latency.parts.last()?;
@@ -96,7 +98,7 @@ fn behind(subject: Subject<'_>, other: Subject<'_>, report: &RenditionReport, pa
     (lag.0 > allowed && lag_here.0 > allowed).then_some(lag)
 }
 
-/// Duration of the media that a playlist lists after a part.
+/// Returns the duration of the media that a playlist lists after a part.
 fn duration_after(timeline: &Timeline, (segment, part): (u64, u64)) -> Seconds {
     let parts = &timeline.low_latency.parts;
     let first = parts.first().map_or(u64::MAX, |p| p.segment);
@@ -111,7 +113,8 @@ mod tests {
     use crate::checks::testing::*;
     use std::sync::Arc;
 
-    /// Three playlists with reports of one another: part 1 of segment 16.
+    /// Runs the check on three playlists that have rendition reports of one another, all up to the second part of
+    /// segment 16, after `change`.
     fn scene(change: impl FnOnce(&mut Scene)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         scene.timeline().segments[5].program_date_time = Some(time(-4.0));
