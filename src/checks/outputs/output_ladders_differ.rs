@@ -16,7 +16,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Resolutions that an output may have alone, such as `3840x2160` if only DASH has UHD.
+    /// Resolutions that only one of the outputs may have, such as `3840x2160` if only DASH has UHD.
     except: Vec<String> = Vec::new(),
 }
 
@@ -48,7 +48,8 @@ fn violation(what: &str, list: &[String], other: &str) -> Violation {
     Violation::new(message).with("missing", list.to_vec()).with("reference_output", other)
 }
 
-/// Values for which `matters` holds and that the other output has and this one lacks; `None` if there are none.
+/// Returns the values that the other output has and this one doesn't have, and for which `matters` is true. `None`:
+/// there are none.
 fn missing(own: &BTreeSet<String>, other: BTreeSet<String>, matters: impl Fn(&String) -> bool) -> Option<Vec<String>> {
     let lacking: Vec<String> = other.into_iter().filter(|item| !own.contains(item) && matters(item)).collect();
     (!lacking.is_empty()).then_some(lacking)
@@ -59,8 +60,8 @@ fn resolutions(output: &OutputFacts) -> BTreeSet<String> {
     video.filter_map(|r| r.rendition.resolution.map(|r| r.to_string())).collect()
 }
 
-/// Primary language subtags of an output's audio renditions in lower case: packagers write `en` in one manifest and
-/// `en-US` in the other.
+/// Returns the primary language subtags of an output's audio renditions in lower case, because packagers may write `en`
+/// in one manifest and `en-US` in the other.
 fn languages(output: &OutputFacts) -> BTreeSet<String> {
     let audio = output.renditions.iter().filter(|r| r.rendition.media == Media::Audio);
     let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
@@ -87,7 +88,7 @@ mod tests {
         facts
     }
 
-    /// A scene of two outputs with these renditions.
+    /// Makes a scene of two outputs: the judged one with the renditions `own`, and one with the renditions `other`.
     fn scene(own: Vec<crate::facts::RenditionFacts>, other: Vec<crate::facts::RenditionFacts>) -> Scene {
         let mut scene = Scene::live();
         scene.output.renditions = own;

@@ -50,7 +50,8 @@ fn judge(own: Timestamp, ahead: Timestamp, name: &str, params: &Params) -> Optio
     })
 }
 
-/// The live edge of the most advanced video or audio rendition of an output; `None` if no rendition has one.
+/// Returns the live edge of the most advanced video or audio rendition of an output. `None`: no rendition has a live
+/// edge.
 fn edge(output: &OutputFacts) -> Option<Timestamp> {
     let renditions = output.renditions.iter().filter(|r| r.rendition.media != Media::Text);
     renditions.filter_map(|r| r.timeline.as_deref().filter(|t| !t.ended)?.live_edge()).max()
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    /// A scene of two outputs, of which this one's live edge is `seconds` behind the other's.
+    /// Makes a scene of two outputs. The live edge of the judged one is `seconds` behind that of the other.
     fn behind(seconds: f64) -> Scene {
         let mut scene = Scene::live();
         scene.timeline().segments[5].program_date_time = Some(time(-12.0));

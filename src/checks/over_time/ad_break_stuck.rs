@@ -22,12 +22,12 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Seconds by which an ad break may be longer than announced; two target durations are always allowed.
+    /// Seconds by which an ad break may be longer than announced. Two target durations are always allowed.
     tolerance: f64 = 5.0,
-    /// Greatest allowed length in seconds of an ad break that announces no duration.
+    /// Longest allowed ad break that announces no duration, in seconds.
     longest: f64 = 1200.0,
-    /// Greatest allowed time in seconds without an ad marker, counted from the first probe on; absent for channels that
-    /// may have no markers.
+    /// Longest allowed time in seconds without an ad marker, counted from the first probe on. It is not set for
+    /// channels that may have no markers.
     cue_within: Option<f64> = None,
 }
 
@@ -41,8 +41,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// Whether a rendition is expected to carry ad markers. Audio and subtitle renditions of a channel with video may have
-/// none.
+/// Whether ad markers are expected in a rendition. Audio and subtitle renditions of a channel with video may have none.
 fn marked(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHistory) -> bool {
     let is_video = |facts: &RenditionFacts| facts.rendition.media == Media::Video;
     is_video(facts) || last_marker(past).is_some() || !context.output.renditions.iter().any(is_video)
@@ -57,15 +56,16 @@ struct OpenBreak {
     line: Option<u32>,
 }
 
-/// The open break that cue tags began. Its length is counted in media time up to the live edge, so it doesn't grow
-/// while the live edge stands still.
+/// Returns the open ad break that cue tags began. Its length is counted in media time up to the live edge, so it
+/// doesn't grow while the live edge stands still.
 fn by_cue(past: &RenditionHistory) -> Option<OpenBreak> {
     let open = past.ads.open?;
     let elapsed = Seconds::between(open.opened, past.edge_since?);
     Some(OpenBreak { source: AdSource::Cue, elapsed, announced: open.announced, number: open.from, line: None })
 }
 
-/// Open breaks of EXT-X-DATERANGE tags without a duration; a range with a duration ends by itself.
+/// Returns the open ad breaks of EXT-X-DATERANGE tags without a duration. A tag with a duration ends its break by
+/// itself.
 fn by_range(timeline: &Timeline) -> Vec<OpenBreak> {
     let endless =
         |b: &&AdBreak| b.source == AdSource::DateRange && b.state == BreakState::Open && b.announced.is_none();
@@ -76,8 +76,8 @@ fn by_range(timeline: &Timeline) -> Vec<OpenBreak> {
     open.collect()
 }
 
-/// Open breaks of SCTE-35 events that need a second event to end. An MPD's events are judged only for the first of the
-/// renditions that share them.
+/// Returns the open ad breaks of SCTE-35 events that need a second event to end. Events of an MPD are judged only for
+/// the first of the renditions that share them.
 fn by_event(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHistory) -> Vec<OpenBreak> {
     let edge = facts.timeline.as_deref().and_then(Timeline::live_edge);
     let marked = |name: &str| context.past.renditions.get(name).is_some_and(|p| !p.ads.events.is_empty());
@@ -108,7 +108,7 @@ fn stuck(open: &OpenBreak, timeline: &Timeline, params: &Params) -> Option<Viola
     Some(violation.with("number", open.number).with("line", open.line))
 }
 
-/// Time at which the newest ad marker of a playlist, MPD or segment was seen; `None` if there was none.
+/// Returns the time at which the newest ad marker of a playlist, MPD or segment was seen. `None`: no marker was seen.
 fn last_marker(past: &RenditionHistory) -> Option<Timestamp> {
     past.ads.last_cue.max(past.ads.last_message)
 }
@@ -129,8 +129,8 @@ mod tests {
     use crate::history::{AdHistory, OpenAdBreak};
     use packager_media::stream::ads::{AdRange, Marker, MarkerKind};
 
-    /// A scene with an ad break that had been open for `elapsed` seconds when the live edge reached its place, a second
-    /// ago. Segments last 2 s.
+    /// Makes a scene with an ad break that had been open for `elapsed` seconds when the live edge last advanced, 1 s
+    /// before the time of the probe. Segments last 2 s.
     fn open_for(elapsed: f64, announced: Option<f64>) -> Scene {
         let mut scene = Scene::live();
         let opened = time(-1.0 - elapsed);
@@ -227,8 +227,8 @@ mod tests {
         assert_not_run(run(&scene), NO_PLAYLIST);
     }
 
-    /// A scene of a live MPD whose events or messages announced a break of 30 s that began `since` seconds before the
-    /// live edge, and an earlier break that ended.
+    /// Makes a scene of a live MPD whose events or event messages (`source`) announced an earlier ad break that ended,
+    /// and one of 30 s that began at second `edge_after - since`.
     fn announced_break(since: f64, source: AdSource, edge_after: f64) -> Scene {
         let mut scene = Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>"));
         let range = |start: f64, end: Option<f64>| AdRange {

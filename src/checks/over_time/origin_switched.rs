@@ -20,8 +20,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Target durations since the last update of a live playlist from which on a switch of the origin's input fails the
-    /// check.
+    /// Age of a live playlist in target durations from which on the check fails.
     updated_within: f64 = 3.0,
 }
 
@@ -48,7 +47,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(found)
 }
 
-/// The violation of a changed input. An input that vanished is not reported, because the input that replaced it is.
+/// Returns the violation of a changed input. An input that vanished is not reported, because the input that replaced it
+/// is.
 fn switched(earlier: &InputState, later: &InputState) -> Option<Violation> {
     let come: Vec<&str> = later.inputs.difference(&earlier.inputs).map(String::as_str).collect();
     if come.is_empty() {
@@ -64,12 +64,12 @@ fn switched(earlier: &InputState, later: &InputState) -> Option<Violation> {
     Some(violation.with("seen_at", later.first_seen.to_string()))
 }
 
-/// The age of a live media playlist or MPD by its own answer.
+/// Age of a live media playlist or MPD, as its HTTP answer states it.
 struct ManifestAge<'a> {
     exchange: &'a Exchange,
     updated: Timestamp,
-    /// Seconds since the manifest was last modified, by the server's Date header if it has one, because the exporter's
-    /// clock may be wrong.
+    /// Seconds since the manifest was last updated. The present time is the server's Date header if there is one,
+    /// because the exporter's clock may be wrong.
     age: Seconds,
     target: Seconds,
 }

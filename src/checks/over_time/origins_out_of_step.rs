@@ -17,7 +17,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Number of times within the template's hold time that the window must go back and return before the check fails.
+    /// Number of times within the template's `hold` that the window must go back and return before the check fails.
     returns: usize = 2,
 }
 
@@ -32,7 +32,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// Pairs of a step back and the later step that returned to the earlier position or went beyond it.
+/// Returns pairs of a step in which the window went back, and the later step in which it reached the earlier position
+/// again.
 fn returns<'a, 's>(steps: &'s [PlaylistStep<'a>]) -> Vec<(&'s PlaylistStep<'a>, &'s PlaylistStep<'a>)> {
     let mut found = Vec::new();
     let mut back: Option<&PlaylistStep<'_>> = None;
@@ -50,8 +51,8 @@ fn returns<'a, 's>(steps: &'s [PlaylistStep<'a>]) -> Vec<(&'s PlaylistStep<'a>, 
     found
 }
 
-/// The violation of an MPD that repeatedly went back and returned. Steps that change only publishTime don't count,
-/// because they harm no player.
+/// Returns the violation of an MPD that repeatedly went back and returned. Steps in which only publishTime went back
+/// don't count, because they harm no player.
 fn of_mpd(updates: &[MpdStep<'_>], params: &Params) -> Option<Violation> {
     let (mut count, mut back): (usize, Option<&MpdStep<'_>>) = (0, None);
     let mut last = None;
@@ -102,7 +103,8 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// Observations with these newest segments, one for each probe of 10 s, the last one 10 s ago.
+    /// Makes observations with these numbers of the newest segment, one for each probe. Probes are 10 s apart, and the
+    /// last one is 10 s before the time of the probe.
     fn edges(edges: &[u64]) -> Vec<Observation> {
         let count = edges.len() as i64;
         (0..).zip(edges).map(|(n, last)| observation(10 * (n - count), last - 5, *last)).collect()

@@ -23,7 +23,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Largest difference in seconds between two durations of one break, and between two START-DATEs of one ID.
+    /// Largest allowed difference in seconds between two durations of one ad break, and between two START-DATEs of one
+    /// ID.
     tolerance: f64 = 0.5,
 }
 
@@ -72,7 +73,7 @@ fn unreadable_markers(defects: &[Defect]) -> impl Iterator<Item = &Defect> {
     defects.iter().filter(|d| d.kind == DefectKind::AdMarker)
 }
 
-/// Unreadable markers of a playlist and of the segments that were inspected within `hold`.
+/// Returns a violation for each unreadable marker of a playlist and of its segments that were inspected within `hold`.
 fn unreadable_in(facts: &RenditionFacts, segments: &[&SegmentFacts]) -> Vec<Violation> {
     let listed = facts.playlist.iter().flat_map(|p| unreadable_markers(&facts.defects).map(|d| (&p.url, d)));
     let inspected = segments.iter().filter_map(|s| Some((&s.segment.uri, s.inspection.as_ref()?)));
@@ -80,7 +81,7 @@ fn unreadable_in(facts: &RenditionFacts, segments: &[&SegmentFacts]) -> Vec<Viol
     listed.chain(carried).map(|(url, d)| select::defect_violation(url, d)).collect()
 }
 
-/// EXT-X-DATERANGE tags that contradict an earlier tag of the same ID.
+/// Returns a violation for each EXT-X-DATERANGE tag that contradicts an earlier tag with the same ID.
 fn reused_ids(timeline: &Timeline, params: &Params) -> Vec<Violation> {
     let mut known: Vec<(u32, &AdRange)> = Vec::new();
     let mut found = Vec::new();
@@ -98,7 +99,8 @@ fn reused_ids(timeline: &Timeline, params: &Params) -> Vec<Violation> {
     found
 }
 
-/// The first attribute of `second` that differs from `first`, as text.
+/// Returns a text with the first attribute in which the EXT-X-DATERANGE `second` contradicts `first`. `None`: there is
+/// none.
 fn difference(first: &AdRange, second: &AdRange, params: &Params) -> Option<String> {
     let moved = first.start.zip(second.start).map(|(a, b)| Seconds::between(a, b).0);
     if let Some(moved) = moved.filter(|by| by.abs() > params.tolerance) {
@@ -109,7 +111,7 @@ fn difference(first: &AdRange, second: &AdRange, params: &Params) -> Option<Stri
     ((a - b).abs().0 > params.tolerance).then(|| format!("another DURATION, {} s instead of {} s", b.0, a.0))
 }
 
-/// EXT-X-DATERANGE tags that announce another duration than the section in them.
+/// Returns a violation for each EXT-X-DATERANGE tag that announces another duration than its splice_info_section.
 fn contradicted_ranges(timeline: &Timeline, params: &Params) -> Vec<Violation> {
     let contradicted = |(line, range): (u32, AdRange)| {
         let (announced, coded) = (range.planned.or(range.duration)?, range.coded?);

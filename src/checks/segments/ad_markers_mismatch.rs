@@ -24,11 +24,12 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Largest difference in seconds between the durations that two markers announce for one break.
+    /// Largest allowed difference in seconds between the durations that two markers announce for one ad break.
     duration_tolerance: f64 = 0.5,
-    /// Largest difference in seconds between the starts of one break. At least a target duration is always allowed, because cue tags stand between segments.
+    /// Largest allowed difference in seconds between the starts of one ad break. At least a target duration is always
+    /// allowed, because cue tags stand between segments.
     date_tolerance: f64 = 1.0,
-    /// Whether a playlist or MPD that never had an ad marker has to announce the splices of its segments.
+    /// Whether a playlist or MPD that never had an ad marker must announce the splices of its segments.
     expected: bool = false,
 }
 

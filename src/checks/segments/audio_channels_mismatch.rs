@@ -34,7 +34,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     })
 }
 
-/// Number of channels that CHANNELS announces; `None` for object audio, whose number counts objects too.
+/// Returns the number of channels that CHANNELS announces. `None` for object audio, whose number counts objects too.
 fn announced_channels(rendition: &Rendition) -> Option<u16> {
     let mut parts = rendition.channels.as_deref()?.split('/');
     let number = parts.next()?.parse().ok()?;
@@ -42,7 +42,7 @@ fn announced_channels(rendition: &Rendition) -> Option<u16> {
     (!objects).then_some(number)
 }
 
-/// A violation if `actual` channels don't fit the `announced` number.
+/// Returns a violation if `actual` channels don't fit the `announced` number.
 fn mismatch(
     track: &ParsedTrack<'_>,
     (actual, announced): (u16, u16),
@@ -57,7 +57,8 @@ fn mismatch(
     wrong.then(|| track.mismatch(terms.channels, text, &actual.to_string()).with("line", rendition.line))
 }
 
-/// Whether mono AAC at no more than 24 kHz may be parametric stereo, which shows in the payload only.
+/// Whether a mono AAC track may be parametric stereo: its sample rate is at most 24 kHz. Only the payload would show
+/// it.
 fn may_be_stereo(parameters: &CodecParameters, channels: u16) -> bool {
     let rate = parameters.audio.and_then(|s| s.sample_rate).unwrap_or(0);
     channels == 1 && rate <= 24_000 && matches!(parameters.codec, Codec::Aac { .. })

@@ -20,7 +20,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Most seconds between the first presentation times of audio and video. Packagers put some frames of audio into the segment before or after.
+    /// Largest allowed distance in seconds between the first presentation times of audio and video. Packagers put some
+    /// frames of audio into the segment before or after.
     max: f64 = 0.5,
 }
 
@@ -46,8 +47,8 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
     Some(offsets.filter(|(_, off)| off.abs() > params.max).map(|(s, off)| violation(s, off)).collect())
 }
 
-/// Compares an audio rendition with the first video rendition that names its group. `None` if no segments of the same time
-/// were inspected.
+/// Returns the violations of an audio rendition compared with the first video rendition that names its group. `None`:
+/// no segments of both for the same time were inspected.
 fn judge_separate_audio(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
@@ -75,7 +76,7 @@ fn judge_separate_audio(
     (!offsets.is_empty()).then(|| select::cap_violations(found.collect()))
 }
 
-/// First presentation time of a segment with a single track.
+/// First presentation time of a segment that has a single track.
 struct TrackStart<'a> {
     segment: &'a SegmentFacts,
     at: MediaTime,
@@ -93,10 +94,11 @@ fn starts<'a>(facts: &RenditionFacts, past: &'a RenditionHistory, media: Media) 
 }
 
 impl TrackStart<'_> {
-    /// Seconds by which this segment starts later than the playlists' dates explain. `None` if it isn't of the same time.
+    /// Returns the seconds by which this segment starts after `video`, beyond the difference of their dates. `None`:
+    /// the segments aren't for the same time.
     ///
-    /// Without dates only the number identifies the time, and numbers of playlists may be independent (RFC 8216bis 6.3.2):
-    /// a distance of half a segment may be another segment then.
+    /// Without dates only the number identifies the time, and the numbers of playlists may be independent (RFC 8216bis
+    /// 6.3.2). So a distance of half a segment or more may mean another segment then.
     fn after(&self, video: &Self, restarts: &[Timestamp]) -> Option<f64> {
         let (a, b) = (&self.segment.segment, &video.segment.segment);
         let (at, video_at) = (self.segment.inspected_at, video.segment.inspected_at);
@@ -116,7 +118,8 @@ impl TrackStart<'_> {
     }
 }
 
-/// The A/V offset of an undamaged segment in seconds. `None` unless it has samples of audio and video.
+/// Returns by how many seconds audio starts after video in an undamaged segment. `None` unless the segment has samples
+/// of both.
 fn offset(segment: &SegmentFacts) -> Option<f64> {
     derived::av_offset(undamaged_inspection(segment)?).map(|offset| offset.0)
 }
@@ -172,7 +175,8 @@ mod tests {
         assert_not_run(run([empty]), NONE);
     }
 
-    /// A video and an audio playlist of one group, each with segment 5 at these times and dates.
+    /// Makes a scene with a video and an audio playlist of one group. Each has segment 5, which begins at the given
+    /// media time and date.
     fn scene_with_offset(video: (f64, Option<f64>), audio: (f64, Option<f64>)) -> Scene {
         let mut scene = Scene::live();
         scene.output.renditions.push(rendition("audio"));

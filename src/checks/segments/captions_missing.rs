@@ -27,14 +27,15 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Most seconds by which a segment's cues may be outside of its time.
+    /// Seconds by which all cues of a segment may be outside of the segment's time.
     tolerance: f64 = 2.0,
-    /// Seconds for which announced closed captions, or all samples of subtitles, may be missing. Captions may pause in inserted ads.
+    /// Seconds for which announced closed captions, or all samples of subtitles, may be missing. Captions may pause in
+    /// inserted ads.
     closed_captions_timeout: f64 = 30.0,
 }
 
 const NONE: &str = "no segment of subtitles was inspected, nor enough video with closed captions announced";
-/// Least number of inspected segments without captions by which the check fails.
+/// Smallest number of inspected segments without captions at which the check can fail.
 const MIN_SEGMENTS: usize = 3;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
@@ -63,7 +64,8 @@ fn judge(
     Some(judged.flatten().collect())
 }
 
-/// Judges closed captions inside the pictures. One segment with captions is enough; `None` if too few segments were seen.
+/// Judges closed captions inside the video. One segment with captions is enough to pass. `None`: too few segments were
+/// inspected.
 fn judge_closed_captions(
     protocol: Protocol,
     facts: &RenditionFacts,
@@ -89,7 +91,7 @@ fn judge_closed_captions(
     Some(vec![segment_violation(last, message).with("segments", count)])
 }
 
-/// Whether the pictures of a segment carry closed captions; `None` if that isn't known.
+/// Whether the video of a segment contains closed captions. `None`: it isn't known.
 fn carries_captions(segment: &SegmentFacts) -> Option<bool> {
     let video = undamaged_inspection(segment)?.tracks.iter().find(|t| t.media == Some(Media::Video))?;
     // Encryption may hide captions.
@@ -107,7 +109,8 @@ fn unreadable(segment: &SegmentFacts) -> Option<Violation> {
     Some(segment_violation(segment, message).with("defects", inspection.defects_total))
 }
 
-/// A violation if X-TIMESTAMP-MAP names a time stamp that MPEG-2 can't have (RFC 8216 3.5; ISO/IEC 13818-1 2.4.3.7).
+/// Returns a violation if X-TIMESTAMP-MAP has a timestamp that MPEG-2 can't have (RFC 8216 3.5; ISO/IEC 13818-1
+/// 2.4.3.7).
 fn overlong(segment: &SegmentFacts, cues: &WebVttCues) -> Option<Violation> {
     let stamp = cues.map.map(|map| map.mpeg).filter(|mpeg| *mpeg >= 1 << 33)?;
     let number = segment.segment.number;
@@ -118,7 +121,7 @@ fn overlong(segment: &SegmentFacts, cues: &WebVttCues) -> Option<Violation> {
     Some(segment_violation(segment, message).with("mpegts", stamp))
 }
 
-/// Start times of the segments of a video rendition of transport streams.
+/// Start times of the segments of a video rendition in MPEG transport streams.
 struct VideoStarts<'a> {
     starts: Vec<(&'a SegmentFacts, MediaTime)>,
     restarts: Vec<Timestamp>,
@@ -136,9 +139,10 @@ impl<'a> VideoStarts<'a> {
         (!starts.is_empty()).then(|| Self { starts, restarts: select::restart_times(past) })
     }
 
-    /// Start of the video segment of the same time, and the seconds by which the text segment begins later.
+    /// Returns the start of the video segment for the time of `text`, and the seconds by which the text segment begins
+    /// later. `None`: there is no such segment.
     ///
-    /// Without dates only the number identifies the time.
+    /// Without dates only the segment number identifies the time.
     fn at_time_of(&self, text: &SegmentFacts, restarts: &[Timestamp]) -> Option<(MediaTime, f64)> {
         self.starts.iter().rev().find_map(|(video, at)| {
             let (a, b) = (&text.segment, &video.segment);
@@ -160,8 +164,8 @@ impl<'a> VideoStarts<'a> {
     }
 }
 
-/// A violation if all cues of a segment are outside of its time. Cues that last for several segments are in each of them, so
-/// that one cue inside is enough.
+/// Returns a violation if all cues of a segment are outside of its time. Cues that last for several segments are in
+/// each of them, so that one cue inside is enough.
 fn misplaced(
     segment: &SegmentFacts,
     cues: &WebVttCues,
@@ -193,7 +197,8 @@ mod tests {
     use packager_media::defect::{Defect, Position};
     use std::sync::Arc;
 
-    /// Text beside a video segment that begins at 10 s, both 2 s long: cues at these times of a clock that is 10 s less.
+    /// Runs the check on a WebVTT segment beside a video segment. Both last 2 s, and the video begins at 10 s. The
+    /// segment has a cue from `from` to `to` seconds of a clock that is 10 s behind that of the video.
     fn run(from: f64, to: f64, change: impl FnOnce(&mut SegmentFacts)) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.remember([ts_segment(5, 10.0, 2.0)]);
@@ -263,7 +268,8 @@ mod tests {
         assert_holds(run(50.0, 51.0, |text| text.segment.discontinuity_sequence = 1));
     }
 
-    /// Video segments of 2 s, inspected every 2 s, of a variant that says so of its captions.
+    /// Runs the check on video segments of 2 s, inspected every 2 s. `announced`: whether the variant announces closed
+    /// captions; `carried`: whether each segment contains them.
     fn closed(announced: Option<bool>, carried: &[Option<bool>]) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.output.renditions[0].rendition.captions = announced;

@@ -37,8 +37,8 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     })
 }
 
-/// Codec strings that concern a rendition's segments. An audio rendition has none of its own in HLS: the strings of the
-/// variants that name its group apply to it.
+/// Returns the codec strings that apply to a rendition's segments. In HLS an audio rendition has none of its own; the
+/// strings of the variants that name its group apply.
 fn announced_codecs(rendition: &Rendition, output: &OutputFacts) -> Vec<String> {
     if rendition.media == Media::Video || !rendition.codecs.is_empty() || rendition.group.is_none() {
         return rendition.codecs.clone();
@@ -51,7 +51,7 @@ fn announced_codecs(rendition: &Rendition, output: &OutputFacts) -> Vec<String> 
     all
 }
 
-/// A violation if strings of the track's medium are announced and none of them covers the track.
+/// Returns a violation if codec strings for the track's media type are announced and none of them covers the track.
 fn mismatch(track: &ParsedTrack<'_>, announced: &[String], terms: &Terms) -> Option<Violation> {
     let actual = track.parameters;
     let same_medium = |c: &Codec| c.is_video() == actual.codec.is_video();
@@ -71,7 +71,7 @@ fn mismatch(track: &ParsedTrack<'_>, announced: &[String], terms: &Terms) -> Opt
     Some(track.mismatch(terms.codecs, text, &name))
 }
 
-/// Whether a decoder for the codec `declared` plays a bitstream with the parameters `actual`.
+/// Whether a decoder for the codec `declared` can play a bitstream with the parameters `actual`.
 fn covers(declared: Codec, actual: &CodecParameters) -> bool {
     let dolby_vision = actual.video.and_then(|p| p.dolby_vision);
     match (declared, actual.codec) {
@@ -96,7 +96,8 @@ fn covers(declared: Codec, actual: &CodecParameters) -> bool {
     }
 }
 
-/// Whether the base codec of a Dolby Vision profile is `actual`: H.264 for profile 9, AV1 for 10, HEVC for the others.
+/// Whether the base codec of a Dolby Vision profile is `actual`: H.264 for profile 9, AV1 for profile 10, HEVC for the
+/// others.
 fn dolby_vision_base(profile: u8, actual: Codec) -> bool {
     match actual {
         Codec::Avc { .. } => profile == 9,
@@ -106,8 +107,8 @@ fn dolby_vision_base(profile: u8, actual: Codec) -> bool {
     }
 }
 
-/// Rank of an H.264 profile: a decoder of a ranked profile plays every lower rank (ISO/IEC 14496-10 A.2). An unranked
-/// profile plays only itself.
+/// Returns the rank of an H.264 profile: a decoder for a ranked profile plays every lower rank (ISO/IEC 14496-10 A.2).
+/// A decoder for an unranked profile plays only this profile.
 fn avc_rank(profile: u8) -> u16 {
     match profile {
         66 => 1,
@@ -120,8 +121,8 @@ fn avc_rank(profile: u8) -> u16 {
     }
 }
 
-/// Whether an HEVC decoder for `declared` plays `actual`, whose compatibility flags name every profile that may
-/// (ISO/IEC 23008-2 A.3).
+/// Whether an HEVC decoder for `declared` can play `actual`. The compatibility flags of `actual` name every profile
+/// whose decoders can (ISO/IEC 23008-2 A.3).
 fn hevc_covers(declared: HevcProfileTierLevel, actual: HevcProfileTierLevel) -> bool {
     let flagged = actual.compatibility.checked_shl(declared.profile.into()).is_some_and(|c| c & 1 << 31 != 0);
     let profile = declared.profile == actual.profile || flagged || (declared.profile == 2 && actual.profile == 1);
@@ -130,8 +131,9 @@ fn hevc_covers(declared: HevcProfileTierLevel, actual: HevcProfileTierLevel) -> 
     profile && tier && declared.level >= actual.level
 }
 
-/// Whether an AAC decoder for `declared` plays `actual`. AAC-LC, HE-AAC and HE-AACv2 pass for each other: band
-/// replication and parametric stereo may be signalled in the payload only, and each decoder plays the others' core.
+/// Whether an AAC decoder for `declared` can play `actual`. AAC-LC, HE-AAC and HE-AACv2 are interchangeable: band
+/// replication and parametric stereo may be signalled in the payload only, and each decoder plays the core of the
+/// others.
 fn aac_covers(declared: u8, actual: u8) -> bool {
     let family = |object_type| if matches!(object_type, 2 | 5 | 29) { 2 } else { object_type };
     family(declared) == family(actual)
@@ -253,7 +255,8 @@ mod tests {
         assert_eq!(violations(with_codecs("hvc1.2.4.L153.B0", "ec-3", &["dav1.10.06", "ec-3"])).len(), 1);
     }
 
-    /// An audio rendition without codecs of its own, whose group the video rendition names with `variant` codecs.
+    /// Runs the check on an audio rendition in the group `group` that has no codecs of its own. A video rendition names
+    /// the group "a" and announces the codecs; `actual` is the codec of the audio segment.
     fn grouped(actual: &str, group: &str) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.rendition().rendition.group = Some("a".to_owned());

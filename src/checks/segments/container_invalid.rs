@@ -35,7 +35,8 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, terms: &Terms) -> Opti
     Some(judged.flatten().collect())
 }
 
-/// `None` if the container can't be judged, `Some(None)` if it is valid.
+/// Returns the violation of a segment with an invalid container. `None`: the container can't be judged. `Some(None)`:
+/// it is valid.
 fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts, terms: &Terms) -> Option<Option<Violation>> {
     let exchange = segment.fetched.result.as_ref().ok().filter(|e| e.is_success())?;
     // byte_range_wrong reports bytes that weren't asked for.
@@ -57,13 +58,14 @@ fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts, terms: &Terms) 
     Some(problem.map(violation).or_else(minor))
 }
 
-/// A defect of an event message, index or timed metadata, with which players play on.
+/// Returns a text with the first defect of an event message, index or timed metadata, with which players play on.
 fn side_defect(inspection: &Inspection) -> Option<String> {
     let defect = inspection.defects.iter().find(|d| d.kind == DefectKind::SideBox)?;
     Some(format!("{}: {}", defect.at, defect.message))
 }
 
-/// Whether the segment is WebVTT without a header, because the header is the initialization section (RFC 8216bis 3.1.4).
+/// Whether the segment is WebVTT without a header, because the header is in the initialization segment (RFC 8216bis
+/// 3.1.4).
 fn headless_text(segment: &SegmentFacts, facts: &RenditionFacts) -> bool {
     let unknown = segment.inspection.as_ref().is_some_and(|i| i.container == Container::Unknown);
     unknown && init_of(segment, facts).is_some_and(|init| init.container == Container::WebVtt)
@@ -99,8 +101,8 @@ fn head_text(head: &[u8]) -> String {
     }
 }
 
-/// A contradiction between the segment's container and that of its EXT-X-MAP. A transport stream may have an EXT-X-MAP too
-/// (3.1.1).
+/// Returns a text if the segment's container contradicts that of its EXT-X-MAP. A transport stream may have an
+/// EXT-X-MAP too (RFC 8216bis 3.1.1).
 fn wrong_map(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionFacts, terms: &Terms) -> Option<String> {
     let initialization = terms.initialization;
     let map = segment.segment.map.as_ref();

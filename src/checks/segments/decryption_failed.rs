@@ -46,7 +46,7 @@ fn failed_segment(facts: &SegmentFacts) -> Option<Violation> {
     Some(violation.with("method", key.map(|k| k.method.as_str())).with("vector", key.map(vector)))
 }
 
-/// The initialization vector that a player uses for a key.
+/// Returns a text with the initialization vector that a player uses with a key.
 fn vector(key: &Key) -> String {
     key.iv.clone().unwrap_or_else(|| "media sequence number".to_owned())
 }

@@ -19,7 +19,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Expected DRM systems: `widevine`, `playready`, `fairplay`, `clearkey`. If the list is empty, the check doesn't run.
+    /// Expected DRM systems: `widevine`, `playready`, `fairplay`, `clearkey`. If the list is empty, the check does not
+    /// run.
     systems: Vec<DrmSystem> = Vec::new(),
 }
 

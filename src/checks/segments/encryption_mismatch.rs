@@ -30,7 +30,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     select::judge_renditions(context, select::NO_SEGMENT, |facts, past| judge(protocol, facts, past))
 }
 
-/// Tag or element of the manifest that announces encryption.
+/// Returns the tag or element with which a manifest of this protocol announces encryption.
 fn announcing_tag(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Hls => "EXT-X-KEY",
@@ -65,8 +65,8 @@ fn mismatch(facts: &SegmentFacts, announcement: &Announcement) -> Option<Violati
     Some(segment_violation(facts, format!("segment {} {problem}", facts.segment.number)).with("method", method))
 }
 
-/// A violation if all segments that arrived are noise in whole blocks, as AES-128 leaves them, and have no key. A single
-/// such segment may be chance or damage, so that at least two are needed.
+/// Returns a violation if all segments that arrived look like noise in whole blocks of 16 bytes, as AES-128 leaves
+/// them, and have no key. A single such segment may be chance or damage, so at least two are needed.
 fn unannounced_noise(segments: &[&SegmentFacts], tag: &str) -> Option<Violation> {
     let noise = |s: &SegmentFacts| {
         let unknown = complete_inspection(s)

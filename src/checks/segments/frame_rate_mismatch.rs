@@ -20,9 +20,10 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Largest difference as a ratio of the announced rate. FRAME-RATE is rounded to three decimals, and 59.94 is often announced as 60.
+    /// Largest allowed difference between the measured and the announced frame rate, as a ratio of the announced one.
+    /// FRAME-RATE is rounded to three decimals, and 59.94 is often announced as 60.
     tolerance: f64 = 0.01,
-    /// Seconds that a segment has to last for its pictures to be counted.
+    /// Shortest segment, in seconds, in which frames are counted.
     min_duration: f64 = 1.0,
 }
 
@@ -41,18 +42,19 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// A video track whose pictures were counted.
+/// A video track whose frames were counted.
 struct Counted<'a> {
     track: &'a ParsedTrack<'a>,
     picture: VideoParameters,
-    /// Pictures a second.
+    /// Measured frame rate in frames per second.
     rate: f64,
-    /// Pictures a second by which `rate` changes with one picture more or less.
+    /// Frames per second by which the measured rate changes with one frame more or less.
     resolution: f64,
 }
 
 impl<'a> Counted<'a> {
-    /// `None` for sound, for a track without readable picture parameters and for one shorter than `min_duration`.
+    /// Counts the frames of a track. `None` for audio, for a track without readable video parameters, and for one
+    /// shorter than `min_duration`.
     fn of(track: &'a ParsedTrack<'a>, params: &Params) -> Option<Self> {
         let picture = track.parameters.video.filter(|_| track.track.media == Some(Media::Video))?;
         let duration = track.track.duration()?.0;
@@ -84,7 +86,8 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::codec::parameters::Ratio;
 
-    /// A segment of 2 s with `samples` pictures and the bitstream's own timing `coded`.
+    /// Makes a scene with a segment of 2 s that has `samples` frames and the frame rate `coded` in its bitstream.
+    /// `announced` is the frame rate in the manifest.
     fn scene(announced: f64, coded: Option<Ratio>, samples: u64, interlaced: bool) -> Scene {
         let mut actual = video("avc1.64001f");
         let picture = actual.video.as_mut().unwrap();

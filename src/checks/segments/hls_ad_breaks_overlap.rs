@@ -18,7 +18,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Seconds by which a break may be longer or shorter than announced and still end by itself. At least a target duration is always allowed.
+    /// Seconds by which an ad break may be longer or shorter than announced and still end by itself. At least a target
+    /// duration is always allowed.
     tolerance: f64 = 1.0,
 }
 
@@ -52,7 +53,8 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::stream::ads::MarkerKind;
 
-    /// A break of `announced` seconds that begins with segment 11, and another that begins with segment 13, 4 s later.
+    /// Runs the check on an ad break that begins with segment 11 and announces `announced` seconds, and another that
+    /// begins with segment 13, 4 s later.
     fn run(announced: f64) -> CheckVerdict {
         check(&marked(vec![(11, out(announced)), (13, out(4.0))]).context(), &Params::default())
     }

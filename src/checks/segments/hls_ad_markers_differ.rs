@@ -21,9 +21,10 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Largest difference in seconds between the durations that two renditions announce for one break.
+    /// Largest allowed difference in seconds between the durations that two renditions announce for one ad break.
     duration_tolerance: f64 = 0.5,
-    /// Largest difference in seconds between the starts or ends of one break; at most half a target duration is allowed.
+    /// Largest allowed difference in seconds between the starts or ends of one ad break. At most half a target duration
+    /// is allowed.
     date_tolerance: f64 = 1.0,
 }
 
@@ -43,8 +44,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     }
 }
 
-/// One violation for each rendition that differs from the first. If at least two others differ from the first and none
-/// agrees with it, the first is the one that is reported.
+/// Returns a violation for each rendition whose ad breaks differ from those of the first. If at least two others differ
+/// from the first and none agrees with it, the first is reported instead.
 fn compare(first: &MarkedPlaylist<'_>, others: &[MarkedPlaylist<'_>], params: &Params) -> Vec<Violation> {
     let differing: Vec<_> = others.iter().filter_map(|other| Some((other, other.difference(first, params)?))).collect();
     match others {
@@ -63,14 +64,14 @@ struct MarkedPlaylist<'a> {
     dates: Vec<Option<Timestamp>>,
 }
 
-/// The span of time that two playlists list both, without a target duration at either end: there a marker may have left
-/// already, or may still be missing.
+/// Span of time that two playlists have in common, without a target duration at either end, where a marker may have
+/// left already or may still be missing.
 #[derive(Clone, Copy)]
 struct CommonWindow {
     from: Timestamp,
     to: Timestamp,
     target: Seconds,
-    /// Largest difference between two dates of one splice.
+    /// Largest allowed difference between two dates of one splice.
     slack: Seconds,
 }
 
@@ -80,7 +81,8 @@ fn violation(playlist: &MarkedPlaylist<'_>, message: String) -> Violation {
 }
 
 impl<'a> MarkedPlaylist<'a> {
-    /// `None` if a segment has no date, for text, and for sound without markers: packagers need not mark sound.
+    /// Makes a playlist for comparison. `None` if a segment has no date, for subtitles, and for audio without markers,
+    /// because packagers need not mark audio.
     fn new(facts: &'a RenditionFacts) -> Option<Self> {
         let timeline = facts.timeline.as_deref()?;
         let judged = match facts.rendition.media {
@@ -93,8 +95,8 @@ impl<'a> MarkedPlaylist<'a> {
         dated.then(|| Self { facts, timeline, breaks: timeline.ad_breaks(), dates })
     }
 
-    /// The first difference from `other` as a message about this rendition; `None` if there is none, or the playlists have
-    /// no window in common.
+    /// Returns a message about this rendition with the first difference from `other`. `None`: there is no difference,
+    /// or the playlists have no time in common.
     fn difference(&self, other: &Self, params: &Params) -> Option<String> {
         let common = self.common_window(other, params)?;
         let name = &other.facts.rendition.name;
@@ -129,8 +131,8 @@ impl<'a> MarkedPlaylist<'a> {
         (from < to).then_some(CommonWindow { from, to, target, slack })
     }
 
-    /// Whether the other rendition has to announce this break too, because its start or a tag that continues it is inside
-    /// the common window.
+    /// Whether the other rendition must announce this ad break too, because its start, or a tag that continues it, is
+    /// inside the common window.
     fn must_be_matched(&self, ad_break: &AdBreak, common: CommonWindow) -> bool {
         let Some(start) = ad_break.start else { return false };
         match (ad_break.source, ad_break.from) {
@@ -146,7 +148,7 @@ impl<'a> MarkedPlaylist<'a> {
         tags.any(|m| self.start_of(m.number).is_some_and(|at| at > common.from && at < common.to))
     }
 
-    /// Start of segment `number`; the end of the newest segment for a number beyond the window.
+    /// Returns the start of segment `number`, or the end of the newest segment if the number is beyond the window.
     fn start_of(&self, number: u64) -> Option<Timestamp> {
         let place = usize::try_from(number.checked_sub(self.timeline.segments.first()?.number)?).ok()?;
         match self.dates.get(place) {
@@ -155,7 +157,7 @@ impl<'a> MarkedPlaylist<'a> {
         }
     }
 
-    /// A message if both announce the break but with different durations or ends.
+    /// Returns a message if both renditions announce the ad break but with different durations or ends.
     fn announced_differently(
         &self,
         ours: &AdBreak,
@@ -191,8 +193,8 @@ impl<'a> MarkedPlaylist<'a> {
     }
 }
 
-/// Whether both are the same break from the same kind of marker. A break that began before the window is known only to a
-/// target duration, from the elapsed seconds of a tag that continues it.
+/// Whether both markers announce the same ad break, with the same kind of tag. The start of a break that began before
+/// the window is known only within a target duration, from the elapsed seconds of a tag that continues the break.
 fn same_break(ours: &AdBreak, theirs: &AdBreak, common: CommonWindow) -> bool {
     let begins_in_both = ours.source == AdSource::DateRange || (ours.from.is_some() && theirs.from.is_some());
     let slack = if begins_in_both { common.slack } else { common.target };
@@ -219,7 +221,8 @@ mod tests {
         MarkerKind::Range(Box::new(AdRange { id: "1".to_owned(), start, planned, out: true, ..AdRange::default() }))
     }
 
-    /// Each with segments 10 to 19 of 2 s, the first at second -20; the live edge is now.
+    /// Makes a scene of renditions, each with these ad markers and the segments 10 to 19 of 2 s. The first segment
+    /// starts 20 s before the time of the probe, and the newest ends at it.
     fn scene(renditions: &[(&str, Media, Markers)]) -> Scene {
         let mut scene = Scene::live();
         scene.output.renditions =

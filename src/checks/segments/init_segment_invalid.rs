@@ -45,9 +45,9 @@ fn judge(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHis
     Some(found)
 }
 
-/// One violation for each initialization segment whose content changed under its URI, which players fetch only once.
-/// packager_restarted reports a packager restart. A packager writes the initialization segment before the playlist, so that
-/// a change is judged with the next playlist.
+/// Returns a violation for each initialization segment whose content changed under the same URI, because players fetch
+/// it only once. A change with a packager restart is left out; packager_restarted reports the restart. A packager
+/// writes the initialization segment before the playlist, so a change is judged when the next playlist was seen.
 fn replaced(context: &CheckContext<'_>, past: &RenditionHistory) -> Vec<Violation> {
     let restarts = select::restart_times(past);
     let steps = past.inits.iter().enumerate().filter_map(|(at, later)| {
@@ -107,7 +107,7 @@ fn unreadable(inspection: &Inspection) -> Option<String> {
     }
 }
 
-/// A violation if fragments have tracks that the initialization segment doesn't have.
+/// Returns a violation if fragments have tracks that the initialization segment doesn't have.
 fn unknown_tracks(segment: &SegmentFacts) -> Option<Violation> {
     let defect = complete_inspection(segment)?.defects.iter().find(|d| d.kind == DefectKind::Initialization)?;
     let message = format!("segment {}: {}: {}", segment.segment.number, defect.at, defect.message);
@@ -198,7 +198,8 @@ mod tests {
         assert_eq!(violations(run(broken, other)).len(), 1);
     }
 
-    /// Two contents under one URI, the second from `since` on; `change` is done to it.
+    /// Makes a scene in which the content of an initialization segment changed under the same URI at second `since`,
+    /// after `change` of the later content.
     fn replaced_since(since: f64, change: impl FnOnce(&mut InitState)) -> Scene {
         let init = |digest| InitFacts {
             map: map(),

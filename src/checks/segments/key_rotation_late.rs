@@ -17,7 +17,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Most seconds that one key may be used for; if it is absent, the check doesn't run.
+    /// Longest time in seconds for which one key may be used. If it is not set, the check does not run.
     max_age: Option<f64> = None,
 }
 
@@ -27,7 +27,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, MISSING, |_, past| judge(past, params.max_age?))
 }
 
-/// Compares the key's age in media time: while the live edge stands still, a key gets no older.
+/// Compares the age of the key with `limit` seconds. The age is in media time: while the live edge stands still, a key
+/// gets no older.
 fn judge(past: &RenditionHistory, limit: f64) -> Option<Vec<Violation>> {
     let used = past.key_use.as_ref()?;
     let age = Seconds::between(used.since, past.edge_since?).0;
@@ -43,7 +44,7 @@ mod tests {
     use crate::checks::testing::*;
     use crate::history::KeyUsage;
 
-    /// A key that has been in use for 60 s of media time.
+    /// Runs the check on a key that has been in use for 60 s of media time; without encryption there is no key.
     fn run(encrypted: bool, max_age: Option<f64>) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.past().edge_since = Some(time(-1.0));

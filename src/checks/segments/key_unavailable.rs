@@ -17,7 +17,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Whether a key may answer 401 or 403, because viewers have credentials that the exporter lacks. Segments under such a key aren't inspected.
+    /// Whether a key may be answered with 401 or 403, because viewers have credentials that the exporter doesn't have.
+    /// Segments that are encrypted with such a key aren't inspected.
     forbidden_ok: bool = false,
 }
 

@@ -20,7 +20,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Most seconds between key frames; if it is absent, the interval isn't judged.
+    /// Longest time in seconds between key frames. If it is not set, the interval isn't judged.
     max_interval: Option<f64> = None,
 }
 
@@ -37,7 +37,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
     Some(tracks.filter_map(|(s, track)| violation(s, track, params)).collect())
 }
 
-/// The video track of a segment; `None` if key frames can't be seen, as in encrypted video.
+/// Returns the video track of a segment. `None`: key frames can't be seen, as in encrypted video.
 fn video(segment: &SegmentFacts) -> Option<&Track> {
     let tracks = &complete_inspection(segment)?.tracks;
     tracks.iter().find(|t| t.media == Some(Media::Video) && t.starts_with_keyframe.is_some())

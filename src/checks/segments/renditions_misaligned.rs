@@ -20,13 +20,14 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Most frames by which the starts may differ, at the frame rate of the slower rendition.
+    /// Number of frames by which the starts of a segment in two renditions may differ, at the frame rate of the slower
+    /// rendition.
     frames: f64 = 1.0,
 }
 
 const FEW: &str = "no segment was inspected in two video renditions";
 
-/// A segment and its video track.
+/// A segment with its video track.
 type VideoSegment<'a> = (&'a SegmentFacts, &'a Track);
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
@@ -59,8 +60,9 @@ fn track(segment: &SegmentFacts) -> Option<&Track> {
     tracks.iter().find(|t| t.media == Some(Media::Video) && t.presentation_start.is_some() && t.samples > 0)
 }
 
-/// The same segment of the reference rendition, by date if both have one, else by number. Numbers of renditions may be
-/// independent (RFC 8216bis 6.3.2), so that without dates the media times must be near each other too.
+/// Returns the corresponding segment of the reference rendition: by date if both segments have one, otherwise by
+/// number. The numbers of renditions may be independent (RFC 8216bis 6.3.2), so without dates the media times must be
+/// near each other too.
 fn matching<'p, 'a>(
     place: &VideoSegment<'_>,
     reference: &'p [VideoSegment<'a>],
@@ -85,13 +87,13 @@ fn matching<'p, 'a>(
     reference.iter().rev().find(fits)
 }
 
-/// Seconds by which `place` starts after `other`.
+/// Returns the seconds by which the segment `place` starts after the segment `other`.
 fn start_offset(place: &VideoSegment<'_>, other: &VideoSegment<'_>) -> Option<f64> {
     Some(place.1.presentation_start?.since(other.1.presentation_start?)?.0)
 }
 
-/// A violation if most key frames inside segments are at different times. One rendition may have more of them than the
-/// other, at changes of scene.
+/// Returns a violation if most key frames inside segments are at different times in both renditions. One rendition may
+/// have more key frames than the other, at scene changes.
 fn keyframes(pairs: &[(&VideoSegment<'_>, &VideoSegment<'_>)], name: &str, params: &Params) -> Option<Violation> {
     let (mut all, mut misplaced) = (0, Vec::new());
     for (place, reference) in pairs {
@@ -110,10 +112,10 @@ fn keyframes(pairs: &[(&VideoSegment<'_>, &VideoSegment<'_>)], name: &str, param
     Some(segment_violation(place.0, message).with("reference_rendition", name).with("keyframes", count).with("of", all))
 }
 
-/// Least number of key frames inside segments to judge by: fewer may all be at changes of scene.
+/// Smallest number of key frames inside segments that are judged. Fewer may all be at scene changes.
 const MIN_KEYFRAMES: usize = 3;
 
-/// Seconds from the segment's first picture to each key frame after it. `None` if not all key frames are known.
+/// Returns the seconds from the segment's first frame to each later key frame. `None`: not all key frames are known.
 fn inner_keyframes(place: &VideoSegment<'_>) -> Option<Vec<f64>> {
     let track = place.1;
     let start = track.presentation_start?;
@@ -122,7 +124,7 @@ fn inner_keyframes(place: &VideoSegment<'_>) -> Option<Vec<f64>> {
     known.then(|| inside.filter_map(|time| Some(time.since(start)?.0)).collect())
 }
 
-/// Duration in seconds of a picture of the slower rendition.
+/// Returns the duration in seconds of a frame of the slower rendition.
 fn frame_duration(place: &VideoSegment<'_>, reference: &VideoSegment<'_>) -> f64 {
     [place, reference].iter().filter_map(|p| Some(p.1.duration()?.0 / p.1.samples as f64)).fold(0.0, f64::max)
 }
@@ -147,7 +149,8 @@ mod tests {
     use crate::history::RenditionHistory;
     use std::sync::Arc;
 
-    /// Two renditions at 25 frames a second, with these segments: number, start, and date where there is one.
+    /// Makes a scene of two renditions with 25 frames per second. Each of their segments is given by number, start in
+    /// seconds, and optional date.
     fn scene(reference: &[(u64, f64, Option<f64>)], other: &[(u64, f64, Option<f64>)]) -> Scene {
         let mut scene = Scene::live();
         scene.output.renditions.push(rendition("other"));
@@ -176,7 +179,8 @@ mod tests {
         assert!(messages(run(&[(5, 10.0, None)], &[(5, 9.5, None)])).contains("0.500 s before"));
     }
 
-    /// Segments 5 and 6 of both renditions, with these key frames behind the first.
+    /// Runs the check on segments 5 and 6 in both renditions. `own` and `other` are the seconds from each segment's
+    /// first frame to its later key frames.
     fn with_keyframes(own: &[f64], other: &[f64]) -> CheckVerdict {
         let times = [(5, 10.0, None), (6, 12.0, None)];
         let mut scene = scene(&times, &times);

@@ -20,7 +20,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Largest difference in pixels, of the width and of the height each. Some packagers announce the size before cropping.
+    /// Number of pixels by which width and height may each differ. Some packagers announce the size before cropping.
     tolerance: u32 = 8,
 }
 
@@ -59,18 +59,19 @@ fn mismatch(
     Some(violation.with("line", rendition.line))
 }
 
-/// Whether a codec of the rendition is LCEVC (`lvc1`), which enhances the pictures of another codec.
+/// Whether the manifest announces LCEVC (`lvc1`) for the rendition, which enhances the pictures of another codec.
 fn announces_lcevc(rendition: &Rendition) -> bool {
     rendition.codecs.iter().chain(&rendition.supplemental).any(|codec| codec.starts_with("lvc1"))
 }
 
-/// Whether a segment has an LCEVC enhancement as a track of its own.
+/// Whether a segment has an LCEVC enhancement as a separate track.
 fn has_lcevc_stream(segment: &SegmentFacts) -> bool {
     let tracks = segment.inspection.as_ref().map_or(&[][..], |i| &i.tracks);
     tracks.iter().any(|track| matches!(track.codec.as_str(), "lcevc" | "lvc1"))
 }
 
-/// Sizes of pictures that LCEVC makes of `base`: each of two steps doubles the width, and the height or not (ISO/IEC 23094-2).
+/// Returns the picture sizes that LCEVC can make of `base`: each of two steps doubles the width, and may double the
+/// height (ISO/IEC 23094-2).
 fn enhanced_sizes(base: Resolution) -> Vec<Resolution> {
     let factors = [(2, 1), (2, 2), (4, 1), (4, 2), (4, 4)];
     let sized = |(across, down)| Resolution {
@@ -80,8 +81,8 @@ fn enhanced_sizes(base: Resolution) -> Vec<Resolution> {
     factors.map(sized).into()
 }
 
-/// Sizes that a packager may announce: the coded size, and the size after stretching to square samples in width or in
-/// height.
+/// Returns the picture sizes that a packager may announce: the coded size, and the size after scaling to square samples
+/// in width or in height.
 fn display_sizes(coded: Resolution, picture: &VideoParameters) -> Vec<Resolution> {
     let mut sizes = vec![coded];
     if let Some(aspect) = picture.sample_aspect {
@@ -99,7 +100,7 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::codec::parameters::Ratio;
 
-    /// Pictures of this size, where 1280x720 is announced.
+    /// Runs the check on pictures of this size and sample aspect ratio, for which 1280x720 is announced.
     fn sized(width: u32, height: u32, aspect: Option<Ratio>) -> CheckVerdict {
         let mut actual = video("avc1.64001f");
         let picture = actual.video.as_mut().unwrap();

@@ -20,17 +20,19 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Largest difference between the measured and the declared duration, as a ratio of the declared one.
+    /// Largest allowed difference between the measured and the declared duration of a segment, as a ratio of the
+    /// declared one.
     tolerance: f64 = 0.05,
-    /// Further difference that is allowed where an MPD declares one @duration for all segments, as a ratio of it.
+    /// Further difference that is allowed if an MPD declares one @duration for all segments, as a ratio of @duration.
     nominal_ratio: f64 = 0.5,
-    /// Difference in seconds that is always allowed; the duration of a frame is allowed too.
+    /// Difference in seconds that is always allowed. The duration of a frame is always allowed too.
     least_seconds: f64 = 0.05,
 }
 
-/// Seconds that are allowed for an EXTINF in whole seconds, which is a rounded value (4.4.4.1).
+/// Difference in seconds that is allowed for an EXTINF in whole seconds, which is a rounded value (RFC 8216bis
+/// 4.4.4.1).
 const WHOLE_SECONDS: f64 = 0.5;
-/// Seconds for the rounding of decimal fractions.
+/// Tolerance in seconds for the binary representation of decimal fractions.
 const ROUNDING: f64 = 1e-6;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
@@ -51,7 +53,8 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, terms: &Terms, params:
     Some(found.collect())
 }
 
-/// Whether a segment is shorter than the MPD's @duration because its Period ends: the next one begins another.
+/// Whether a segment is shorter than the MPD's @duration because its Period ends, so that the next segment begins
+/// another Period.
 fn ends_period(facts: &RenditionFacts, segment: &SegmentFacts, track: &Track) -> bool {
     let nominal = segment.segment.media_start.is_some_and(|start| start.nominal);
     let shorter = track.duration().is_some_and(|d| d < segment.segment.duration);
@@ -60,7 +63,8 @@ fn ends_period(facts: &RenditionFacts, segment: &SegmentFacts, track: &Track) ->
     nominal && shorter && next().is_some_and(|s| s.discontinuity)
 }
 
-/// The track whose duration EXTINF gives: video before audio (RFC 8216bis 3). `None` for a damaged segment.
+/// Returns the track whose duration EXTINF declares: video before audio (RFC 8216bis 3). `None`: the segment is
+/// damaged, a gap, or its duration can't be measured.
 fn leading(segment: &SegmentFacts) -> Option<&Track> {
     let inspection = undamaged_inspection(segment)?;
     let of = |media| inspection.tracks.iter().find(|t| t.media == Some(media));

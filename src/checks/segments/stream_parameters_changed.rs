@@ -50,7 +50,8 @@ fn changed_between(before: &SegmentFacts, next: &SegmentFacts) -> Option<Violati
     })
 }
 
-/// The first parameter that differs in a way that a player's decoder notices, as text with its unit.
+/// Returns the first parameter that differs in a way that a player's decoder notices, as two texts with its unit: that
+/// of `a` and that of `b`.
 fn difference(a: &CodecParameters, b: &CodecParameters) -> Option<(String, String)> {
     let sound = a.audio.zip(b.audio);
     let picture = a.video.zip(b.video);
@@ -74,7 +75,7 @@ mod tests {
     use packager_media::stream::Resolution;
     use std::sync::Arc;
 
-    /// One segment in the middle of which every track's parameters change.
+    /// Runs the check on one segment in the middle of which every track's parameters change.
     fn inside(change: &dyn Fn(&mut CodecParameters)) -> CheckVerdict {
         let mut segment = segment_with(5, video("avc1.64001f"), stereo());
         for track in &mut segment.inspection.as_mut().unwrap().tracks {

@@ -20,11 +20,13 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Most seconds between the end of a segment and the start of the next one; the longest distance between two of their samples is always allowed.
+    /// Longest gap or overlap in seconds between the end of a segment and the start of the next one. The longest
+    /// distance between two of their samples is always allowed.
     tolerance: f64 = 0.1,
-    /// Most seconds between two samples of one track inside a segment.
+    /// Longest time in seconds between two samples of one track inside a segment.
     max_sample_gap: f64 = 1.0,
-    /// Most seconds between two samples of sound whose every frame is known (AAC, AC-3, E-AC-3, MPEG layers), because these last some hundredths of a second.
+    /// Longest time in seconds between two samples of audio whose every frame is known (AAC, AC-3, E-AC-3, MPEG
+    /// layers), because these frames last some hundredths of a second.
     max_audio_gap: f64 = 0.2,
 }
 
@@ -42,7 +44,8 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
     Some(found)
 }
 
-/// Video and audio tracks with timestamps. Samples of text and metadata may be far apart.
+/// Returns the video and audio tracks of a segment that have timestamps. Samples of text and metadata may be far apart,
+/// so their tracks are left out.
 fn tracks(segment: &SegmentFacts) -> impl Iterator<Item = &Track> {
     let tracks = undamaged_inspection(segment).map_or(&[][..], |i| i.tracks.as_slice());
     tracks.iter().filter(|t| matches!(t.media, Some(Media::Video | Media::Audio)) && t.start.is_some())
@@ -72,7 +75,8 @@ fn between(before: &SegmentFacts, next: &SegmentFacts, params: &Params) -> Vec<V
     pairs.filter_map(|(b, t)| Some((t, off(b, t, params)?))).map(|(t, off)| violation(before, next, t, off)).collect()
 }
 
-/// How far the track starts from where the segment before it ended, where that is too far.
+/// Returns the time by which a track starts later than it ended in the previous segment (earlier if negative). `None`:
+/// the time is within the tolerance, or unknown.
 fn off(before: &Track, next: &Track, params: &Params) -> Option<Seconds> {
     let off = derived::track_gap(before, next)?;
     // The duration of the last sample is an estimate, as good as the samples are regular.
@@ -108,7 +112,7 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// Segment 6 starts `off` seconds from the end of segment 5.
+    /// Makes segments 5 and 6, of which segment 6 starts `off` seconds after the end of segment 5.
     fn pair(off: f64) -> [SegmentFacts; 2] {
         [ts_segment(5, 10.0, 2.0), ts_segment(6, 12.0 + off, 2.0)]
     }

@@ -20,7 +20,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Seconds that a segment must last to be judged: the rest before a discontinuity can be shorter than an audio frame.
+    /// Shortest segment, in seconds, that is judged. The rest of a segment before a discontinuity can be shorter than
+    /// an audio frame.
     min_duration: f64 = 0.5,
 }
 
@@ -48,8 +49,8 @@ fn judge(
     Some(readable.filter_map(|(s, i)| violation(s, i, &announced)).collect())
 }
 
-/// Media that the rendition's own segments must have. Audio of a group with playlists of its own isn't in the variant's
-/// segments. An undefined group announces nothing; ladder_groups_invalid reports it.
+/// Returns the media types that the rendition's own segments must contain. Audio that has playlists of its own isn't in
+/// the segments of a variant. An undefined group announces nothing; ladder_groups_invalid reports it.
 fn announced_media(facts: &RenditionFacts, output: &OutputFacts) -> Vec<Media> {
     let rendition = &facts.rendition;
     if rendition.media != Media::Video {
@@ -66,7 +67,7 @@ fn announced_media(facts: &RenditionFacts, output: &OutputFacts) -> Vec<Media> {
     announced
 }
 
-/// Medium of a codec string; `None` if its sample entry isn't common in HLS or DASH.
+/// Returns the media type of a codec string. `None`: its sample entry isn't common in HLS or DASH.
 fn media_of(codec: &str) -> Option<Media> {
     let family = codec.split('.').next().unwrap_or_default().to_ascii_lowercase();
     match family.as_str() {
@@ -78,7 +79,7 @@ fn media_of(codec: &str) -> Option<Media> {
     }
 }
 
-/// Inspection of a segment whose tracks are known: it isn't damaged, and its tables or movie box were read.
+/// Returns the inspection of a segment whose tracks are known: it isn't damaged, and its tables or movie box were read.
 fn readable(segment: &SegmentFacts) -> Option<&Inspection> {
     let inspection = undamaged_inspection(segment)?;
     let unknown = inspection.defects.iter().any(|d| d.kind == DefectKind::Tables)

@@ -20,7 +20,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Whether to compare the counters of consecutive segments too. A packager that restarts the counters in each segment gets a warning.
+    /// Whether the continuity counters of consecutive segments are compared too. A packager that restarts the counters
+    /// in each segment gets a warning.
     across: bool = true,
 }
 
@@ -61,10 +62,12 @@ fn broken(segment: &SegmentFacts, ts: &TsFacts) -> Option<Violation> {
     Some(violation.with("transport_errors", ts.transport_errors))
 }
 
-/// A violation if counters don't continue from the segment before, although this packager's counters otherwise do.
+/// Returns a violation if continuity counters don't continue from the previous segment, although they do so between
+/// most segments of this packager.
 ///
 /// RFC 8216bis 3 requires continuous counters. Some packagers restart them in each segment, and players cope: see
-/// [`restarted_counters`]. So a break counts as lost packets only for a PID whose other pairs are mostly continuous.
+/// [`restarted_counters`]. So a break counts as lost packets only for a PID that is continuous at most boundaries of
+/// segments.
 fn across(pair: &Pair<'_>, pairs: &[Pair<'_>]) -> Option<Violation> {
     let breaks: BTreeMap<u16, (u8, u8)> = steps(pair)
         .filter(|(last, first)| !follows(*last, *first) && mostly_continuous(first.pid, pairs))
@@ -86,8 +89,8 @@ fn across(pair: &Pair<'_>, pairs: &[Pair<'_>]) -> Option<Violation> {
     )
 }
 
-/// Last and first counter of each elementary stream at the boundary of two segments. PAT and PMT are repeated in each
-/// segment, and packagers count them separately.
+/// Returns the counters before and after the boundary of two segments for each elementary stream. PAT and PMT are left
+/// out, because they are repeated in each segment, and packagers count them separately.
 fn steps<'a>(pair: &Pair<'a>) -> impl Iterator<Item = (ContinuityCounter, ContinuityCounter)> + use<'a> {
     let (before, next) = (pair.0.inspection.as_ref(), pair.1.inspection.as_ref());
     let counters = |i: Option<&'a Inspection>| i.and_then(|i| i.ts.as_ref()).map_or(&[][..], |t| t.counters.as_slice());
@@ -108,7 +111,7 @@ fn mostly_continuous(pid: u16, pairs: &[Pair<'_>]) -> bool {
     kept >= 2 && kept >= all.len() - kept && !always_the_same
 }
 
-/// A warning if counters restart in each segment, which breaks the standard but harms no player.
+/// Returns a warning if continuity counters restart in each segment, which breaks the standard but harms no player.
 fn restarted_counters(pairs: &[Pair<'_>]) -> Option<Violation> {
     let again = |pair: &&Pair<'_>| {
         let mut steps = steps(pair).peekable();
@@ -138,7 +141,7 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// Segments 1 to 8; `counters` gives the first and last counter of the video of each.
+    /// Makes segments 1 to 8. `counters` returns the first and last continuity counter of the video in a segment.
     fn stream(counters: impl Fn(u64) -> (u8, u8)) -> Vec<SegmentFacts> {
         let one = |n: u64| {
             let mut segment = ts_segment(n, 2.0 * n as f64, 2.0);

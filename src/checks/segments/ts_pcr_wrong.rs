@@ -20,11 +20,13 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Most seconds between PCRs. Three times the usual interval of the packager is always allowed: some write one PCR a key frame, and players cope.
+    /// Longest time in seconds between PCRs. Three times the usual interval of the packager is always allowed: some
+    /// write one PCR for each key frame, and players cope.
     max_interval: f64 = 0.1,
-    /// Most seconds by which the first decode time may be after the first PCR: the standard's limit for the buffer of coded pictures.
+    /// Seconds by which the first decode time may be after the first PCR. The default is the standard's limit for the
+    /// buffer of coded pictures.
     max_lead: f64 = 10.0,
-    /// Most seconds by which the first decode time may be before the first PCR.
+    /// Seconds by which the first decode time may be before the first PCR.
     max_lag: f64 = 1.0,
 }
 
@@ -78,7 +80,8 @@ fn violation(
     Some(violation.with("interval_seconds", interval).with("lead_seconds", lead))
 }
 
-/// Seconds from the first PCR to the first decode time of the track that starts first.
+/// Returns the seconds from the first PCR to the earliest first decode time of a track (negative if it is before the
+/// PCR).
 fn lead(inspection: &Inspection, ts: &TsFacts) -> Option<f64> {
     let first = ts.pcr_first?;
     let starts = inspection.tracks.iter().filter(|t| matches!(t.media, Some(Media::Video | Media::Audio)));
@@ -93,7 +96,8 @@ mod tests {
 
     const NONE: &str = "no transport stream segment was inspected";
 
-    /// Media begins at 20 s.
+    /// Makes a transport stream segment whose media begin at 20 s. `interval` is the longest time between PCRs and
+    /// `pcr` is the first PCR, in seconds.
     fn segment(number: u64, interval: f64, pcr: f64) -> SegmentFacts {
         let mut segment = ts_segment(number, 20.0, 2.0);
         let ts = segment.inspection.as_mut().unwrap().ts.as_mut().unwrap();

@@ -42,8 +42,8 @@ fn transport_stream(segment: &SegmentFacts) -> Option<&Inspection> {
     complete_inspection(segment).filter(|i| i.ts.as_ref().is_some_and(|ts| ts.packets > 0))
 }
 
-/// A violation if tables are missing or damaged. They may be in an EXT-X-MAP instead (RFC 8216bis 3.1.1), and lost packets
-/// may have contained them.
+/// Returns a violation if PAT or PMT are missing or damaged, except if they are in an EXT-X-MAP (RFC 8216bis 3.1.1) or
+/// packets were lost, which may have contained them.
 fn invalid_tables(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionFacts) -> Option<Violation> {
     let map = segment.segment.map.as_ref();
     let init = map.and_then(|m| facts.inits.iter().find(|i| i.map == *m)).and_then(|i| i.inspection.as_ref());
@@ -72,7 +72,7 @@ fn changed(before: &SegmentFacts, next: &SegmentFacts, terms: &Terms) -> Option<
     Some(segment_violation(next, message))
 }
 
-/// PIDs and codecs that the segment's own PMT lists; `None` if it has no PMT or damaged tables.
+/// Returns the PIDs and codecs that the segment's own PMT lists. `None`: it has no PMT, or damaged tables.
 fn program(segment: &SegmentFacts) -> Option<BTreeSet<(u32, &str)>> {
     let inspection = transport_stream(segment)?;
     let has_pmt = inspection.ts.as_ref()?.pmt_offset.is_some();

@@ -1,4 +1,4 @@
-//! Ad breaks of a rendition, as several checks compare them.
+//! Functions about the ad breaks of a rendition that several checks use.
 
 use crate::checks::support::select;
 use crate::facts::SegmentFacts;
@@ -6,31 +6,31 @@ use packager_media::stream::Timeline;
 use packager_media::stream::ads::AdBreak;
 use packager_media::units::Seconds;
 
-/// Reason of a check that has no ad marker to judge.
+/// Reason why a check doesn't run if there is no ad marker.
 pub(in crate::checks) const NO_MARKER: &str = "no ad marker was seen";
 
-/// Announced duration of a break, as text for a message.
+/// Returns the announced duration of an ad break as text for a message.
 pub(in crate::checks) fn duration_text(announced: Option<Seconds>) -> String {
     announced.map_or_else(|| "no duration".to_owned(), |a| format!("{} s", a.0))
 }
 
-/// Largest distance between two times of one break: `tolerance` seconds, but at least a target duration, because cue
-/// tags stand between segments.
+/// Returns the largest allowed difference between two times of the same ad break: `tolerance` seconds, but at least a
+/// target duration, because cue tags stand between segments.
 pub(in crate::checks) fn time_slack(tolerance: f64, timeline: &Timeline) -> Seconds {
     Seconds(tolerance.max(select::target_duration(timeline).unwrap_or_default().0))
 }
 
-/// Whether both breaks have a start and these are at most `slack` apart.
+/// Whether both ad breaks have a start and these are at most `slack` apart.
 pub(in crate::checks) fn starts_match(a: &AdBreak, b: &AdBreak, slack: Seconds) -> bool {
     a.start.zip(b.start).is_some_and(|(a, b)| Seconds::between(a, b).abs() <= slack)
 }
 
-/// Whether any of these segments carries an SCTE-35 section that begins or ends a break.
+/// Whether any of these segments contains an SCTE-35 section that begins or ends an ad break.
 pub(in crate::checks) fn carry_splices(segments: &[&SegmentFacts]) -> bool {
     segments.iter().filter_map(|s| select::complete_inspection(s)).any(|i| i.splice_count() > 0)
 }
 
-/// Scenes with ad markers, for the tests of these checks.
+/// Scenes with ad markers, for the tests of checks.
 #[cfg(test)]
 pub(in crate::checks) mod testing {
     use crate::checks::testing::*;
@@ -38,7 +38,8 @@ pub(in crate::checks) mod testing {
     use packager_media::stream::ads::{AdRange, AdSource, Marker, MarkerKind};
     use packager_media::units::Seconds;
 
-    /// A scene of the segments 10 to 15 of 2 s, from second -12 to now, with these markers from line 20 on.
+    /// Makes a scene with the segments 10 to 15 of 2 s, which end at the time of the probe. The markers are given by
+    /// segment number; the first is on line 20.
     pub(crate) fn marked(markers: Vec<(u64, MarkerKind)>) -> Scene {
         let mut scene = Scene::live();
         let timeline = scene.timeline();
@@ -60,14 +61,16 @@ pub(in crate::checks) mod testing {
         MarkerKind::Range(Box::new(range))
     }
 
-    /// The ad break of an Event element or of event messages, in line 4.
+    /// Makes the ad break of an Event element or of event messages, on line 4. `start` is in seconds from the time of
+    /// the probe, `seconds` is the announced duration.
     pub(crate) fn dash_range(source: AdSource, start: f64, seconds: f64) -> AdRange {
         let (start, coded) = (Some(time(start)), Some(Seconds(seconds)));
         AdRange { source, id: "1".to_owned(), start, coded, out: true, line: 4, ..AdRange::default() }
     }
 
-    /// A scene of 2 s segments from second -20 to now, with these events, messages and inspected span. `declared` adds
-    /// an InbandEventStream.
+    /// Makes a scene of a live MPD with 2 s segments, the first at second -20 and the last ending at the time of the
+    /// probe. It has these events and event messages, and segments were inspected in the span `inspected`. `declared`:
+    /// whether an InbandEventStream declares the messages.
     pub(crate) fn dash_scene(
         events: Vec<AdRange>,
         messages: Vec<AdRange>,

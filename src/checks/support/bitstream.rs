@@ -1,4 +1,4 @@
-//! Codec parameters that inspected segments carry, for the checks that compare them with the manifest.
+//! Codec parameters in inspected segments, for the checks that compare them with the manifest.
 
 use crate::checks::Violation;
 use crate::checks::support::select::{self, segment_violation};
@@ -15,7 +15,8 @@ pub(in crate::checks) struct ParsedTrack<'a> {
 }
 
 impl ParsedTrack<'_> {
-    /// A violation whose message and evidence name the manifest's attribute, its value and the bitstream's value.
+    /// Makes a violation whose message and evidence have the manifest's attribute, its announced value, and the value
+    /// in the bitstream.
     pub(crate) fn mismatch(&self, attribute: &str, announced: &str, actual: &str) -> Violation {
         let number = self.segment.segment.number;
         let message = format!("{attribute} is {announced}; the bitstream of segment {number} has {actual}");
@@ -26,15 +27,17 @@ impl ParsedTrack<'_> {
     }
 }
 
-/// Tracks of an undamaged segment that have samples and readable codec parameters.
+/// Returns the tracks of an undamaged segment that have samples and readable codec parameters.
 pub(in crate::checks) fn parsed_tracks(segment: &SegmentFacts) -> Vec<ParsedTrack<'_>> {
     let tracks = select::undamaged_inspection(segment).map_or(&[][..], |i| &i.tracks).iter().filter(|t| t.samples > 0);
     tracks.filter_map(|track| Some(ParsedTrack { segment, track, parameters: track.parameters.as_deref()? })).collect()
 }
 
-/// Parsed tracks of all inspected segments of a rendition, the newest segment first; `None` if there are none.
+/// Returns the parsed tracks of all inspected segments of a rendition, the newest segment first. `None`: there are
+/// none.
 ///
-/// A check reports the first track that differs: one wrong attribute is one fault, however many segments show it.
+/// A check reports the first track that differs, because one wrong attribute is one fault, however many segments show
+/// it.
 pub(in crate::checks) fn newest_first<'a>(
     facts: &RenditionFacts,
     past: &'a RenditionHistory,
@@ -44,7 +47,7 @@ pub(in crate::checks) fn newest_first<'a>(
     (!tracks.is_empty()).then_some(tracks)
 }
 
-/// Segments with chosen codec parameters, for the tests of these checks.
+/// Segments with chosen codec parameters, for the tests of checks.
 #[cfg(test)]
 pub(in crate::checks) mod testing {
     use super::*;
@@ -54,7 +57,7 @@ pub(in crate::checks) mod testing {
     use packager_media::stream::{Rendition, Resolution};
     use std::sync::Arc;
 
-    /// Parameters of a picture of 1280x720 with 25 frames per second.
+    /// Returns the parameters of video with 1280x720 pixels and 25 frames per second.
     pub(crate) fn video(codec: &str) -> CodecParameters {
         let resolution = Some(Resolution { width: 1280, height: 720 });
         let picture = VideoParameters { resolution, frame_rate: Ratio::new(25, 1), ..VideoParameters::default() };
@@ -66,12 +69,12 @@ pub(in crate::checks) mod testing {
         CodecParameters::with_audio(Codec::parse(codec).unwrap(), sound)
     }
 
-    /// Parameters of stereo AAC at 48 kHz.
+    /// Returns the parameters of stereo AAC at 48 kHz.
     pub(crate) fn stereo() -> CodecParameters {
         audio("mp4a.40.2", 2, 48_000)
     }
 
-    /// A transport stream segment of 2 s with a video and an audio track of these parameters.
+    /// Makes a transport stream segment of 2 s with a video and an audio track that have these parameters.
     pub(crate) fn segment_with(number: u64, video: CodecParameters, audio: CodecParameters) -> SegmentFacts {
         let mut segment = ts_segment(number, 2.0 * number as f64, 2.0);
         let tracks = &mut segment.inspection.as_mut().unwrap().tracks;
@@ -81,7 +84,7 @@ pub(in crate::checks) mod testing {
         segment
     }
 
-    /// A scene whose one segment has this video and stereo sound, after `change` of the announced rendition.
+    /// Makes a scene with one segment that has this video and stereo AAC, after `change` of the announced rendition.
     pub(crate) fn scene_with(video: CodecParameters, change: impl FnOnce(&mut Rendition)) -> Scene {
         let mut scene = Scene::live();
         scene.remember([segment_with(5, video, stereo())]);

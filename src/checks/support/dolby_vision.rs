@@ -1,10 +1,11 @@
-//! SUPPLEMENTAL-CODECS beside the configuration of the stream: Dolby Vision on top of a base layer that others play.
+//! Compares SUPPLEMENTAL-CODECS with the Dolby Vision configuration of a stream whose base layer other players can
+//! play.
 
 use packager_media::codec::parameters::DolbyVisionConfig;
 use packager_media::codec::rfc6381::Codec;
 
-/// The first declared Dolby Vision string and the actual configuration as text, if no declared string matches the
-/// stream; else `None`.
+/// Returns the first declared Dolby Vision string, and the actual configuration as text. `None`: a declared string
+/// matches the stream, or none declares Dolby Vision.
 pub(crate) fn differs(declared: &[String], actual: Option<DolbyVisionConfig>) -> Option<(&str, String)> {
     let mut all = declared.iter().filter_map(|text| DeclaredDolbyVision::read(text));
     let first = all.next()?;
@@ -16,12 +17,13 @@ pub(crate) fn differs(declared: &[String], actual: Option<DolbyVisionConfig>) ->
     Some((first.text, format!("Dolby Vision profile {profile}, level {level}, compatibility {compatibility}")))
 }
 
-/// A declared string such as `dvh1.08.07/db4h`: profile, level, and the brands that name the base layer.
+/// Parsed value of SUPPLEMENTAL-CODECS such as `dvh1.08.07/db4h`: profile, level, and the brands that name the base
+/// layer.
 struct DeclaredDolbyVision<'a> {
     text: &'a str,
     profile: u8,
     level: u8,
-    /// Compatibility of the base layer, as in [`DolbyVisionConfig::compatibility`]; `None` if no known brand names it.
+    /// Compatibility of the base layer, as in [`DolbyVisionConfig::compatibility`]. `None`: no known brand names it.
     base: Option<u8>,
 }
 
@@ -32,15 +34,16 @@ impl<'a> DeclaredDolbyVision<'a> {
         Some(Self { text, profile, level, base: parts.find_map(base) })
     }
 
-    /// Whether a decoder of the declared profile and level plays the actual stream; a decoder of a higher level plays
-    /// lower levels too.
+    /// Whether a decoder for the declared profile and level can play the actual stream. A decoder for a higher level
+    /// plays lower levels too.
     fn covers(&self, actual: DolbyVisionConfig) -> bool {
         let base = self.base.is_none_or(|base| base == actual.compatibility);
         base && self.profile == actual.profile && self.level >= actual.level
     }
 }
 
-/// Base layer compatibility of a brand of the MP4 Registration Authority (HDR10, SDR or HLG); `None` for other brands.
+/// Returns the base layer compatibility that a brand of the MP4 Registration Authority stands for (HDR10, SDR or HLG).
+/// `None` for other brands.
 fn base(brand: &str) -> Option<u8> {
     match brand {
         "db1p" => Some(1),

@@ -1,4 +1,4 @@
-//! How long a live edge has stood still, and how bad that is: for a playlist and for an MPD alike.
+//! Judges how long the live edge of a playlist or MPD has not advanced.
 
 use crate::checks::support::select;
 use crate::checks::{CheckContext, Violation};
@@ -10,34 +10,35 @@ use packager_media::stream::Timeline;
 use packager_media::units::{Seconds, Timestamp};
 
 pub(in crate::checks) struct AgeLimits {
-    /// Age from which on a live edge that stands still is a major violation, in units of [`AgeUnit`].
+    /// Age above which a live edge that doesn't advance is a major violation, in units of [`AgeUnit`].
     pub major_after: f64,
     pub critical_after: f64,
-    /// Age that a date is allowed to have in addition, if nothing but the date shows the age; in units of [`AgeUnit`].
+    /// Seconds that are subtracted from the age if only the date of the live edge shows the age.
     pub date_allowance: f64,
 }
 
-/// The unit in which the age of a live edge is counted, with its name for messages.
+/// Unit in which the age of a live edge is counted, with its name for messages.
 pub(in crate::checks) struct AgeUnit {
     pub length: Seconds,
     pub name: &'static str,
 }
 
-/// The time at which the origin made the manifest, by the origin's own statement.
+/// Time at which the origin made the manifest, as the origin itself states it, and the header or attribute that states
+/// it.
 pub(in crate::checks) struct PublishedAt {
     pub at: Option<Timestamp>,
     pub source: &'static str,
 }
 
-/// The time for which the live edge has stood still at least, with the source of that knowledge.
+/// Shortest time for which the live edge can have stood still, with the source of this knowledge.
 struct EdgeAge {
     age: Seconds,
     source: &'static str,
-    /// Whether the source suffices for a critical verdict. A date alone does not, because it may be wrong.
+    /// Whether the source suffices for a critical verdict. A date alone does not suffice, because it may be wrong.
     certain: bool,
 }
 
-/// `None`: never remembered.
+/// Returns the violation of a live edge that stands still for too long. `None`: the rendition has no history.
 pub(in crate::checks) fn judge(
     context: &CheckContext<'_>,
     (facts, past, timeline): (&RenditionFacts, &RenditionHistory, &Timeline),
@@ -76,8 +77,8 @@ fn violation(
     Some(if critical { violation.severity(Severity::Critical) } else { violation })
 }
 
-/// The age of the live edge. What the exporter itself observed counts; headers and dates may make the edge older only
-/// while it has never been seen to advance.
+/// Returns the age of the live edge. The exporter's own observation counts. Headers and dates may make the edge older
+/// only while it has never been seen to advance.
 fn edge_age(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
@@ -104,20 +105,21 @@ fn edge_age(
     Some(if claimed.age > seen.age { claimed } else { seen })
 }
 
-/// Age of the manifest by its server's Date header; `None` without one.
+/// Returns the age of the manifest. The present time is the server's Date header, or the time of the probe if there is
+/// none. `None`: the time at which the manifest was made isn't known.
 fn manifest_age(context: &CheckContext<'_>, facts: &RenditionFacts, made: &PublishedAt) -> Option<Seconds> {
     let exchange = facts.playlist.as_ref()?.ok()?;
     Some(Seconds::between(made.at?, exchange.date.unwrap_or(context.now)))
 }
 
-/// The time in the Last-Modified header of a rendition's playlist.
+/// Returns the time in the Last-Modified header of a rendition's playlist.
 pub(in crate::checks) fn last_modified(facts: &RenditionFacts) -> PublishedAt {
     let exchange = facts.playlist.as_ref().and_then(|p| p.ok());
     PublishedAt { at: exchange.and_then(|e| e.last_modified), source: "Last-Modified" }
 }
 
-/// The target duration as unit of age: EXT-X-TARGETDURATION, or the longest listed segment if the tag is missing.
-/// `None` for an empty playlist without the tag.
+/// Returns the target duration as the unit of age: EXT-X-TARGETDURATION, or the longest listed segment if the tag is
+/// missing. `None`: the playlist is empty and has no such tag.
 pub(in crate::checks) fn target_duration_unit(timeline: &Timeline) -> Option<AgeUnit> {
     Some(AgeUnit { length: select::target_duration(timeline)?, name: "target duration" })
 }

@@ -1,51 +1,53 @@
-//! How a state of a live MPD follows the one before it: it went on, went back, or began again.
+//! Classifies each update of a live MPD: the MPD continued, went back, or restarted.
 //!
-//! The counterpart of [`crate::checks::support::playlist_step`]. What a playlist lists, an MPD partly leaves to the clock, so its renditions
-//! can't be compared by what they list at two instants: that would accuse the packager of every slip of a clock.
+//! For playlists [`crate::checks::support::playlist_step`] does the same. An MPD leaves to the clock a part of what a
+//! playlist lists. So its renditions can't be compared by what they list at two instants, because each change of a
+//! clock would look like the packager's fault.
 
 use crate::checks::CheckContext;
 use crate::history::{MpdState, MpdWindow, PeriodStart};
 use packager_media::units::{Seconds, Timestamp};
 
-/// Seconds by which two times must differ to count as different: packagers write times with three decimals or none.
+/// Largest difference in seconds between two times that count as equal, because packagers write times with three
+/// decimals or none.
 const SAME: f64 = 1.0;
-/// Seconds by which the ends of two segments may differ and still count as one instant.
+/// Largest difference in seconds between the ends of two segments that count as the same instant.
 const CLOSE: f64 = 0.1;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::checks) enum MpdChange {
     Continued,
-    /// The MPD is older than one already seen, or it moves segments that players have already fetched.
+    /// The MPD is older than one that was seen before, or it moves segments that players have already fetched.
     Regressed(MpdRegression),
-    /// The presentation time began anew.
+    /// The timeline of the presentation began anew.
     Restarted,
 }
 
-/// The worst of what went back from one MPD to the next.
+/// What went back from one MPD to the next. If several things did, it is the worst of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::checks) enum MpdRegression {
-    /// availabilityStartTime changed under the same timeline, or returned to an earlier value.
+    /// availabilityStartTime changed by this time on the same timeline, or returned to an earlier value.
     Start(Seconds),
-    /// The newest segment is older than the newest segment before, by this time.
+    /// The newest segment is older, by this time, than the newest segment before.
     Edge(Seconds),
-    /// A Period that had begun moved, is gone or was replaced.
+    /// A Period that had begun was moved, removed or replaced.
     Period(PeriodRegression),
     /// Only publishTime went back, by this time.
     Published(Seconds),
 }
 
-/// What became of a Period that had begun. Positions are those in the earlier state.
+/// Change of a Period that had begun. Positions are those in the earlier state of the MPD.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::checks) enum PeriodRegression {
-    /// The Period at this position begins at another time.
+    /// The Period at this position now begins at this time.
     Moved(usize, Seconds),
-    /// The Period at this position is gone, and an older one is the newest.
+    /// The Period at this position was removed, and an older Period is the newest.
     Gone(usize),
-    /// No Period is left of those that the window covered, and others are in their place.
+    /// All Periods that the window covered were removed, and others are in their place.
     Replaced,
 }
 
-/// Two consecutive states of an output's MPD and the relation between them.
+/// Two consecutive states of an output's MPD, and the kind of change between them.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::checks) struct MpdStep<'a> {
     pub earlier: &'a MpdState,
@@ -53,8 +55,8 @@ pub(in crate::checks) struct MpdStep<'a> {
     pub change: MpdChange,
 }
 
-/// The steps whose later state was first seen within `hold`. `None` if the MPD was seen only once, or if this probe has
-/// no MPD.
+/// Returns the steps of the MPD whose later state was first seen within `hold`. `None`: the MPD was seen only once, or
+/// this probe has no MPD.
 pub(in crate::checks) fn recent_steps<'a>(context: &CheckContext<'a>) -> Option<Vec<MpdStep<'a>>> {
     context.output.dash()?;
     let states = &context.past.mpds;
@@ -68,15 +70,15 @@ pub(in crate::checks) fn recent_steps<'a>(context: &CheckContext<'a>) -> Option<
     twice.then(|| updates.filter(within).collect())
 }
 
-/// Times at which a changed availabilityStartTime was first seen: segment dates before and after such a time can't be
-/// compared.
+/// Returns the times at which a changed availabilityStartTime was first seen. Segment dates before and after such a
+/// time can't be compared.
 pub(in crate::checks) fn availability_start_changes(context: &CheckContext<'_>) -> Vec<Timestamp> {
     let states = &context.past.mpds;
     let pairs = states.iter().zip(states.iter().skip(1));
     pairs.filter(|(a, b)| a.availability_start != b.availability_start).map(|(_, b)| b.first_seen).collect()
 }
 
-/// Whether a Period that is new in `b` begins after everything that `a` listed.
+/// Whether a Period that begins at `start` begins after everything that the MPD `a` listed.
 pub(in crate::checks) fn begins_later(a: &MpdState, start: Seconds) -> bool {
     match a.window {
         Some(MpdWindow::Timeline { end, .. }) => start.0 >= end.0 - CLOSE,
@@ -84,12 +86,12 @@ pub(in crate::checks) fn begins_later(a: &MpdState, start: Seconds) -> bool {
     }
 }
 
-/// Whether both times are those of one Period.
+/// Whether two start times are those of the same Period.
 pub(in crate::checks) fn is_same_start(a: Seconds, b: Seconds) -> bool {
     (a - b).0.abs() <= SAME
 }
 
-/// Whether state `b` has reached the live edge and publishTime of state `a`, or is beyond them.
+/// Whether MPD `b` has reached the live edge and publishTime of MPD `a`, or is beyond them.
 fn has_caught_up(a: &MpdState, b: &MpdState) -> bool {
     let edge = match (a.window, b.window) {
         (Some(MpdWindow::Timeline { end: was, .. }), Some(MpdWindow::Timeline { end: is, .. })) => {
@@ -101,8 +103,8 @@ fn has_caught_up(a: &MpdState, b: &MpdState) -> bool {
     start && edge && publish_time_decrease(a, b).is_none()
 }
 
-/// Whether the MPD `later` has reached the position from which it went back in `step`, or is beyond it. A Period that moved or
-/// vanished has returned when a Period begins at its time again.
+/// Whether the MPD `later` has reached the position from which the MPD went back in `step`, or is beyond it. A Period
+/// that was moved or removed has returned when a Period begins at its time again.
 pub(in crate::checks) fn has_returned(step: &MpdStep<'_>, later: &MpdState) -> bool {
     let begins = |p: &PeriodStart| later.periods.iter().any(|q| is_same_start(q.start, p.start));
     let periods = match step.change {
@@ -163,7 +165,7 @@ fn windows_overlap(a: &MpdState, b: &MpdState) -> bool {
     }
 }
 
-/// Whether the media times or numbers of two states continue, whatever availabilityStartTime is.
+/// Whether media times or segment numbers continue from MPD `a` to `b`, whatever availabilityStartTime is.
 fn timeline_continues(a: &MpdState, b: &MpdState) -> bool {
     match (a.window, b.window) {
         (Some(MpdWindow::Timeline { media_end: was, .. }), Some(MpdWindow::Timeline { media_end: is, .. })) => {
@@ -176,27 +178,27 @@ fn timeline_continues(a: &MpdState, b: &MpdState) -> bool {
     }
 }
 
-/// Whether run `b` began after run `a` was last seen. Media times alone don't show this: those of a source's time code
-/// continue through a restart.
+/// Whether the presentation of `b` began after `a` was last seen. Media times alone don't show a restart: those of a
+/// source's time code continue through it.
 fn started_after(a: &MpdState, b: &MpdState) -> bool {
     b.availability_start.is_some_and(|start| Seconds::between(a.last_seen, start).0 >= -SAME)
 }
 
-/// A Period that had begun when `a` was seen and that is moved in `b`, or that is gone from `b` while an earlier Period is the
-/// newest.
+/// Returns the change of a Period that had begun when `a` was seen: it is moved in `b`, or it is missing from `b` while
+/// an earlier Period is the newest.
 pub(in crate::checks) fn regressed_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     moved_period(a, b).or_else(|| gone_period(a, b))
 }
 
-/// Periods that had begun when `a` was seen, with their positions.
+/// Returns the Periods that had begun when `a` was seen, with their positions.
 fn begun_periods(a: &MpdState) -> impl Iterator<Item = (usize, &PeriodStart)> {
     let begun = |start: Seconds| a.availability_start.is_some_and(|at| start.after(at) <= a.last_seen);
     a.periods.iter().enumerate().filter(move |(_, p)| begun(p.start))
 }
 
-/// A Period that had begun when `a` was seen begins at another time in `b`. An id that stands twice names no Period, and one
-/// that is used again for a Period after all that `a` listed moves nothing. A Period without an id has moved when another one
-/// begins inside of what it covered.
+/// Returns the first Period that had begun when `a` was seen and begins at another time in `b`. An id that two Periods
+/// have identifies neither of them. An id that is used again for a Period after everything that `a` listed isn't a
+/// move. A Period without an id was moved if it is missing and another one begins inside the time that it covered.
 fn moved_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     let by_id = |state: &'_ MpdState, id: &str| -> Vec<Seconds> {
         let named = state.periods.iter().filter(|p| p.id.as_deref() == Some(id));
@@ -220,15 +222,16 @@ fn moved_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     begun_periods(a).find_map(moved)
 }
 
-/// A Period that had begun when `a` was seen is gone from `b`, while one that began before it is the newest.
+/// Returns the first Period that had begun when `a` was seen and is missing from `b`, while a Period that began earlier
+/// is the newest.
 fn gone_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     let newest = b.periods.iter().map(|p| p.start.0).fold(f64::MIN, f64::max);
     let gone = |period: &PeriodStart| !is_listed(b, period) && newest < period.start.0 - SAME;
     begun_periods(a).find(|(_, p)| gone(p)).map(|(at, _)| PeriodRegression::Gone(at))
 }
 
-/// None of the Periods of `a` is left in `b`, although the window of `a` had not passed. Periods that were announced in `a` may
-/// take over.
+/// Returns [`PeriodRegression::Replaced`] if no Period of `a` is left in `b` although the window of `a` had not passed.
+/// Periods that `a` announced may take over.
 fn replaced_periods(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     let (Some(MpdWindow::Timeline { start, end, .. }), Some(MpdWindow::Timeline { .. })) = (a.window, b.window) else {
         return None;
@@ -240,7 +243,7 @@ fn replaced_periods(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     (all_gone && !passed).then_some(PeriodRegression::Replaced)
 }
 
-/// Whether the Period is listed under its id, or another one begins at its time.
+/// Whether the MPD lists the Period by its id, or another Period that begins at its time.
 fn is_listed(state: &MpdState, period: &PeriodStart) -> bool {
     let same_id = |p: &PeriodStart| p.id.is_some() && p.id == period.id;
     state.periods.iter().any(|p| same_id(p) || is_same_start(p.start, period.start))
@@ -282,7 +285,7 @@ mod tests {
         assert_eq!(changes(again)[1], Regressed(Edge(Seconds(80.0))), "seen before");
     }
 
-    /// A state whose availabilityStartTime is later by `moved` seconds.
+    /// Changes the state of an MPD: its availabilityStartTime is `moved` seconds after the usual one.
     fn moved(state: MpdState, moved: f64) -> MpdState {
         MpdState { availability_start: Some(time(-1000.0 + moved)), ..state }
     }
@@ -317,7 +320,8 @@ mod tests {
         assert_eq!(changes([first(), paced(mpd(-20, 0.0), -1000.0)]), [Continued]);
     }
 
-    /// A state whose window of 20 s ends at 980 s, or at `edge`. An empty id is none.
+    /// Makes the state of an MPD with these Periods, given by id and start in seconds. Its window of 20 s ends `edge`
+    /// seconds after the start of the presentation. An empty id means that the Period has none.
     fn with_edge(second: i64, edge: f64, periods: &[(&str, f64)]) -> MpdState {
         let period = |(id, start): &(&str, f64)| PeriodStart {
             id: Some((*id).to_owned()).filter(|id| !id.is_empty()),

@@ -1,7 +1,7 @@
-//! How an observation of a playlist follows the one before it: it went on, went back, or began again.
+//! Classifies each update of a media playlist: the playlist continued, went back, or restarted.
 //!
-//! Every check that compares observations asks here, so that one event (a restart, a stale origin) is
-//! reported by the one check it belongs to and explained to all others.
+//! Every check that compares observations uses this module, so that one event (a restart, a stale origin) is reported
+//! by one check and explained to all others.
 
 use crate::checks::CheckContext;
 use crate::facts::RenditionFacts;
@@ -9,32 +9,32 @@ use crate::history::{ListedSegment, Observation, RenditionHistory};
 use packager_media::units::Seconds;
 use std::sync::Arc;
 
-/// Seconds by which two dates of one segment may differ; dates that differ by more belong to two segments. RFC 8216bis,
-/// 6.2.1 lets a packager correct its mapping by less than a second.
+/// Largest difference in seconds between two dates of the same segment; dates that differ by more belong to two
+/// segments. RFC 8216bis 6.2.1 lets a packager correct its dates by less than a second.
 const SAME_DATE: f64 = 2.0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::checks) enum PlaylistChange {
     /// The window stayed or moved forward.
     Continued,
-    /// The window went back over segments already seen: a stale cache, or two origins out of step.
+    /// The window went back to segments that it had left: a stale cache, or two origins out of step.
     Regressed,
-    /// New segments are listed under numbers that began anew.
+    /// New segments are listed, and their numbers began anew.
     Restarted,
 }
 
-/// Two consecutive observations of a rendition's playlist and the relation between them.
+/// Two consecutive observations of a rendition's playlist, and the kind of change between them.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::checks) struct PlaylistStep<'a> {
     pub earlier: &'a Observation,
     pub later: &'a Observation,
     pub change: PlaylistChange,
-    /// Index of the observation `later` in the history.
+    /// Index of the later observation in the history.
     pub index: usize,
 }
 
-/// The steps whose later observation was first seen within `hold`. `None` for a rendition that was seen for the first
-/// time, or whose playlist is missing from this probe.
+/// Returns the steps of the playlist whose later observation was first seen within `hold`. `None`: the rendition was
+/// seen for the first time, or this probe has no playlist of it.
 pub(in crate::checks) fn recent_steps<'a>(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
@@ -47,7 +47,8 @@ pub(in crate::checks) fn recent_steps<'a>(
     seen_twice.then(|| all_steps(past).into_iter().filter(within).collect())
 }
 
-/// Every remembered step, oldest first. Observations of an empty window are left out, because they show no position.
+/// Returns every remembered step of the playlist, oldest first. Observations of an empty window are left out, because
+/// they show no position.
 pub(in crate::checks) fn all_steps(past: &RenditionHistory) -> Vec<PlaylistStep<'_>> {
     let seen: Vec<_> =
         past.observations.iter().map(AsRef::as_ref).enumerate().filter(|(_, o)| !o.segments.is_empty()).collect();
@@ -60,12 +61,12 @@ pub(in crate::checks) fn all_steps(past: &RenditionHistory) -> Vec<PlaylistStep<
         .collect()
 }
 
-/// Number of the newest segment; for an empty window, the number before its first segment.
+/// Returns the number of the newest segment; for an empty window, the number before its first segment.
 pub(in crate::checks) fn newest_number(observation: &Observation) -> u64 {
     observation.segments.last().map_or(observation.media_sequence.saturating_sub(1), |s| s.number)
 }
 
-/// Pairs of segments that both observations list under the same number.
+/// Returns pairs of segments that both observations list under the same number.
 pub(in crate::checks) fn common_segments<'a>(
     a: &'a Observation,
     b: &'a Observation,
@@ -101,7 +102,8 @@ fn change_between<'a>(
     }
 }
 
-/// Each number listed in both dates from after everything the earlier window held: files overwritten by a new run.
+/// Whether each number that both observations list has a later date in `b` than every segment of `a`, because a
+/// restarted packager overwrote the files.
 fn new_dates_under_old_numbers(a: &Observation, b: &Observation) -> bool {
     let Some(newest) = a.segments.iter().filter_map(|s| s.program_date_time).max() else { return false };
     let mut moved = common_segments(a, b).map(|(old, new)| match (old.program_date_time, new.program_date_time) {
@@ -111,7 +113,7 @@ fn new_dates_under_old_numbers(a: &Observation, b: &Observation) -> bool {
     moved.next().is_some_and(|first| first && moved.all(|m| m))
 }
 
-/// The numbers start at the beginning and the window is filling again.
+/// Whether the numbers start from the beginning and the window is filling again.
 fn window_refills_from_start(a: &Observation, b: &Observation) -> bool {
     b.media_sequence <= 1 && b.segments.len() < a.segments.len() && newest_number(b) < newest_number(a)
 }
@@ -127,12 +129,12 @@ fn dates_agree(old: &ListedSegment, new: &ListedSegment) -> bool {
     }
 }
 
-/// The same segments under lower numbers.
+/// Whether `b` lists segments of `a` under other numbers.
 fn lists_same_segments_renumbered(a: &Observation, b: &Observation) -> bool {
     b.media_sequence > 1 && b.segments.iter().any(|new| a.segments.iter().any(|old| is_same_segment(old, new)))
 }
 
-/// `None` where the dates don't say.
+/// Returns whether `b` has a later date than `a`. `None`: one of them has no dates.
 fn has_newer_dates(a: &Observation, b: &Observation) -> Option<bool> {
     let newest = |o: &Observation| o.segments.iter().filter_map(|s| s.program_date_time).max();
     Some(newest(b)? > newest(a)?)
@@ -142,7 +144,7 @@ fn seen_before<'a>(mut before: impl Iterator<Item = &'a Observation>, b: &Observ
     before.any(|o| common_segments(o, b).any(|(old, new)| is_same_segment(old, new)))
 }
 
-/// A run that began at number 0 after `a` was last seen can have come as far as `b`.
+/// Whether a packager that restarted with number 0 after `a` was last seen can have reached `b`.
 fn new_run_could_reach(a: &Observation, b: &Observation) -> bool {
     let count = b.segments.len().max(1) as f64;
     let segment = b.segments.iter().map(|s| s.duration.0).sum::<f64>() / count;

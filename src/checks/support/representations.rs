@@ -1,4 +1,5 @@
-//! What several DASH checks look at in the same way: the rungs of the Period that is playing, and the renditions they are.
+//! Selects what several DASH checks judge: the Representations of the Period that plays now, with the facts about their
+//! renditions.
 
 use crate::checks::support::select::{NO_MANIFEST, cap_violations};
 use crate::checks::{CheckContext, CheckVerdict, Violation};
@@ -9,18 +10,18 @@ use packager_media::units::{Seconds, Timestamp};
 
 pub(in crate::checks) const STATIC_MPD: &str = "the MPD is static";
 
-/// One rung at one instant.
+/// A Representation of the Period that plays now, with the instant at which it is judged.
 pub(in crate::checks) struct LiveRepresentation<'a> {
     pub mpd: &'a Mpd,
     pub period: &'a Period,
     pub representation: &'a Representation,
-    /// What this probe has of it.
+    /// Facts that this probe has about the Representation.
     pub facts: &'a RenditionFacts,
-    /// By the clock that the MPD means.
+    /// Time of the probe by the clock to which the MPD refers (UTCTiming).
     pub now: Timestamp,
 }
 
-/// Judges each video Representation of the Period that is playing in a live MPD.
+/// Judges each playable Representation of the Period that plays now in a live MPD.
 pub(in crate::checks) fn judge_live_representations(
     context: &CheckContext<'_>,
     judge: impl Fn(&LiveRepresentation<'_>) -> Vec<Violation>,
@@ -43,8 +44,8 @@ pub(in crate::checks) fn judge_live_representations(
 }
 
 impl LiveRepresentation<'_> {
-    /// The runs of the Representation's SegmentTimeline; `None` if its segments have a fixed `@duration` or are parts
-    /// of one file.
+    /// Returns the S elements of the Representation's SegmentTimeline. `None`: its segments have a fixed `@duration`,
+    /// or are parts of one file.
     pub(crate) fn timeline_runs(&self) -> Option<&[TimelineRun]> {
         self.representation.addressing.segments.runs()
     }
@@ -53,7 +54,8 @@ impl LiveRepresentation<'_> {
         ticks as f64 / f64::from(self.representation.addressing.timescale.get())
     }
 
-    /// The wall-clock time of a media time in ticks; `None` if it is out of range.
+    /// Returns the wall-clock time of a media time in ticks. `None`: it is out of range, or the MPD has no
+    /// availabilityStartTime.
     pub(crate) fn wall_clock_time(&self, ticks: u64) -> Option<Timestamp> {
         let span = dash::SegmentSpan { number: 0, start: ticks, duration: 0 };
         let presented: Seconds = timing::presentation_time(self.period, &self.representation.addressing, span)?;

@@ -1,4 +1,4 @@
-//! What several checks look at in the same way: renditions that can be judged, inspected segments, consecutive pairs.
+//! Selects what several checks judge: renditions, inspected segments, and pairs of consecutive segments.
 
 use crate::checks::support::playlist_step::{self, PlaylistChange};
 use crate::checks::{CheckContext, CheckVerdict, Violation};
@@ -19,11 +19,12 @@ pub(in crate::checks) const NO_SEGMENT: &str = "no segment was inspected";
 const LIST: &str = "the MPDs that a list MPD (MPD@type `list`) names are not looked into";
 pub(in crate::checks) const FIRST_OBSERVATION: &str = "first observation";
 
-/// Most violations that one check reports of one rendition; the last one says how many more there are.
+/// Largest number of violations that one check reports for one rendition. The last of them says how many more there
+/// are.
 pub(in crate::checks) const MAX_VIOLATIONS: usize = 16;
 
-/// Judges each rendition on its own. `None` leaves a rendition out because its input is missing; with all of
-/// them left out the check has not run, for the reason `missing`.
+/// Judges each rendition separately. `judge` returns `None` to leave a rendition out because its input is missing. If
+/// all renditions are left out, the check has not run, for the reason `missing`.
 pub(in crate::checks) fn judge_renditions<'a>(
     context: &CheckContext<'a>,
     missing: &'static str,
@@ -43,15 +44,15 @@ pub(in crate::checks) fn judge_renditions<'a>(
     }
 }
 
-/// Why media of the output are not looked into, which is the reason when a check finds nothing that it could judge. `None`: all
-/// of them are.
+/// Returns the reason why segments of the output are not inspected, for a check that finds nothing to judge. `None`:
+/// all are inspected.
 pub(in crate::checks) fn uninspected(context: &CheckContext<'_>) -> Option<&'static str> {
     let list = context.output.dash().is_some_and(|dash| dash.mpd.list);
     let of_rendition = || context.output.renditions.iter().find_map(|r| r.rendition.uninspected);
     if list { Some(LIST) } else { of_rendition().map(Uninspected::reason) }
 }
 
-/// The first [`MAX_VIOLATIONS`] violations; the last one says how many were left out.
+/// Returns the first [`MAX_VIOLATIONS`] violations. The message of the last one says how many were left out.
 pub(in crate::checks) fn cap_violations(mut violations: Vec<Violation>) -> Vec<Violation> {
     let more = violations.len().saturating_sub(MAX_VIOLATIONS);
     violations.truncate(MAX_VIOLATIONS);
@@ -62,14 +63,15 @@ pub(in crate::checks) fn cap_violations(mut violations: Vec<Violation>) -> Vec<V
     violations
 }
 
-/// EXT-X-TARGETDURATION, or the longest listed segment where the tag is missing.
+/// Returns EXT-X-TARGETDURATION, or the duration of the longest listed segment if the tag is missing. `None`: the
+/// playlist is empty, too.
 pub(in crate::checks) fn target_duration(timeline: &Timeline) -> Option<Seconds> {
     let longest = || timeline.segments.iter().map(|s| s.duration.0).reduce(f64::max).map(Seconds);
     timeline.target_duration.or_else(longest).filter(|t| t.0 > 0.0)
 }
 
-/// The segments of a rendition that a check judges: those inspected within `hold`, each once, in the order of
-/// inspection. `None` where this probe could not make sure that they are what the template asks for.
+/// Returns the segments of a rendition that a check judges: those inspected within `hold`, each once, in the order of
+/// inspection. `None`: the probe could not inspect the segments for which the template asks.
 pub(in crate::checks) fn inspected_segments<'a>(
     facts: &RenditionFacts,
     past: &'a RenditionHistory,
@@ -91,7 +93,8 @@ pub(in crate::checks) fn inspected_segments<'a>(
     Some(segments)
 }
 
-/// Rank of a fetch among several fetches of one segment: a failure outranks an answer, and a deadline counts least.
+/// Returns the rank of a download among several downloads of one segment. The highest counts: a failure ranks above an
+/// answer, and a download that the probe's deadline ended ranks lowest.
 fn fetch_rank(segment: &SegmentFacts) -> u8 {
     match (segment.fetched.probe_timed_out(), segment.fetched.ok().is_some()) {
         (true, _) => 0,
@@ -100,7 +103,8 @@ fn fetch_rank(segment: &SegmentFacts) -> u8 {
     }
 }
 
-/// The segments whose bytes can be counted as media: they arrived whole, have a duration and are no HTML page.
+/// Returns the segments whose bytes can be counted as media: they arrived completely, have a duration and are in a
+/// known container.
 pub(in crate::checks) fn measurable_segments<'a>(
     facts: &RenditionFacts,
     past: &'a RenditionHistory,
@@ -112,14 +116,14 @@ pub(in crate::checks) fn measurable_segments<'a>(
     (!measured.is_empty()).then_some(measured)
 }
 
-/// The inspection of a segment that arrived whole; else `None`.
+/// Returns the inspection of a segment that arrived completely, `None` for other segments.
 pub(in crate::checks) fn complete_inspection(segment: &SegmentFacts) -> Option<&Inspection> {
     segment.fetched.ok()?;
     segment.inspection.as_ref()
 }
 
-/// The inspection of an undamaged segment; else `None`. Times and counters of a damaged segment are wrong for a reason
-/// that other checks report, and say nothing about its neighbours.
+/// Returns the inspection of an undamaged segment, `None` for other segments. Times and counters of a damaged segment
+/// are wrong for a reason that other checks report, and say nothing about the next segment.
 pub(in crate::checks) fn undamaged_inspection(segment: &SegmentFacts) -> Option<&Inspection> {
     let damaged = |i: &Inspection| {
         let packets = i.ts.as_ref().is_some_and(|t| t.continuity_errors > 0 || t.transport_errors > 0);
@@ -128,8 +132,8 @@ pub(in crate::checks) fn undamaged_inspection(segment: &SegmentFacts) -> Option<
     complete_inspection(segment).filter(|i| !damaged(i))
 }
 
-/// Pairs of segments that a player plays one after the other: consecutive numbers, no discontinuity announced,
-/// the same initialization section, both undamaged, and no packager restart between their inspections.
+/// Returns pairs of segments that a player plays one after the other: consecutive numbers, no discontinuity announced,
+/// the same initialization segment, both undamaged, and no packager restart between their inspections.
 pub(in crate::checks) fn consecutive_pairs<'a>(
     segments: &[&'a SegmentFacts],
     past: &RenditionHistory,
@@ -145,7 +149,7 @@ pub(in crate::checks) fn consecutive_pairs<'a>(
     pairs
 }
 
-/// Times at which each new run of the packager was first seen.
+/// Returns the times at which a restart of the packager was first seen.
 pub(in crate::checks) fn restart_times(past: &RenditionHistory) -> Vec<Timestamp> {
     let steps = playlist_step::all_steps(past).into_iter();
     steps.filter(|s| s.change == PlaylistChange::Restarted).map(|s| s.later.first_seen).collect()
@@ -162,14 +166,14 @@ fn plays_on(before: &SegmentFacts, next: &SegmentFacts, restarts: &[Timestamp]) 
         && undamaged_inspection(next).is_some()
 }
 
-/// Whether two segments have the same initialization section. Query strings are ignored, because they carry tokens that
-/// change with every request.
+/// Whether two segments have the same initialization segment. Query strings are ignored, because they contain tokens
+/// that change with every request.
 fn same_map(a: Option<&Map>, b: Option<&Map>) -> bool {
     let file = |m: &Map| (m.uri.path().to_owned(), m.byte_range);
     a.map(file) == b.map(file)
 }
 
-/// A violation whose evidence names the segment's number and URL.
+/// Makes a violation whose evidence has the segment's number, URL, line and the time of its inspection.
 pub(in crate::checks) fn segment_violation(segment: &SegmentFacts, message: impl Into<String>) -> Violation {
     Violation::new(message)
         .with("number", segment.segment.number)
@@ -178,7 +182,7 @@ pub(in crate::checks) fn segment_violation(segment: &SegmentFacts, message: impl
         .with("inspected_at", segment.inspected_at.to_string())
 }
 
-/// A violation from a parser's defect.
+/// Makes a violation from a defect that a parser found.
 pub(in crate::checks) fn defect_violation(url: &Url, defect: &Defect) -> Violation {
     let place = match defect.at {
         Position::Whole => String::new(),

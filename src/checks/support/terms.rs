@@ -1,11 +1,11 @@
-//! What HLS and DASH call the same thing, so that a finding speaks of what stands in the manifest.
+//! Terms of HLS and of DASH for the same things, so that a finding uses the words that are in the manifest.
 
 use packager_media::stream::Protocol;
 
-/// The names of one protocol.
+/// Terms of one protocol.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::checks) struct Terms {
-    /// The element that declares a rendition of video.
+    /// Tag or element that declares a video rendition.
     pub variant: &'static str,
     pub bandwidth: &'static str,
     pub codecs: &'static str,
@@ -14,11 +14,11 @@ pub(in crate::checks) struct Terms {
     pub channels: &'static str,
     pub supplemental_codecs: &'static str,
     pub video_range: &'static str,
-    /// The declared duration of a segment.
+    /// Tag or attribute with the declared duration of a segment.
     pub segment_duration: &'static str,
-    /// What declares an initialization segment.
+    /// Tag or element that names an initialization segment.
     pub initialization: &'static str,
-    /// What announces that the next segment doesn't continue the one before.
+    /// Tag or element that announces that the next segment doesn't continue the previous one.
     pub discontinuity: &'static str,
 }
 
@@ -50,7 +50,7 @@ const DASH: Terms = Terms {
     discontinuity: "a new Period",
 };
 
-/// The names of `protocol`.
+/// Returns the terms of `protocol`.
 pub(in crate::checks) const fn terms(protocol: Protocol) -> &'static Terms {
     match protocol {
         Protocol::Hls => &HLS,

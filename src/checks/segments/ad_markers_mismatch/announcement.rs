@@ -1,4 +1,4 @@
-//! Splices that segments carry, against the ad breaks that the manifest announces.
+//! Compares the SCTE-35 splices in segments with the ad breaks that the manifest announces.
 
 use crate::checks::Violation;
 use crate::checks::support::select;
@@ -9,8 +9,8 @@ use packager_media::stream::ads::{AdBreak, AdSource, Marker, MarkerKind};
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{MediaTime, Seconds, Timestamp};
 
-/// One violation for each break that the segments' SCTE-35 sections begin and that no marker of the manifest announces.
-/// `marker` is what a manifest of this protocol announces breaks with, for the message.
+/// Returns a violation for each ad break that an SCTE-35 section in a segment begins and that no marker of the manifest
+/// announces. `marker` is the name of such markers in this protocol, for the message.
 pub(super) fn unannounced_splices(
     segments: &[&SegmentFacts],
     breaks: &[AdBreak],
@@ -44,12 +44,13 @@ pub(super) fn unannounced_splices(
     found
 }
 
-/// Location and time of an SCTE-35 section in a segment: in a transport stream packet or in an event message.
+/// Location and time of an SCTE-35 section in a segment. The section is in transport stream packets or in an event
+/// message.
 struct CarriedSection {
-    /// The place of the section in the segment, as text for a message: `on PID 258`, `in an emsg`.
+    /// Location of the section in the segment, as text for a message: `on PID 258` or `in an emsg`.
     location: String,
     byte: u64,
-    /// Media time of the splice; `None` for an immediate one.
+    /// Media time of the splice. `None`: the splice is immediate.
     at: Option<MediaTime>,
 }
 
@@ -67,7 +68,7 @@ impl CarriedSection {
     }
 }
 
-/// Every section of these segments that begins an ad break.
+/// Returns every SCTE-35 section of these segments that begins an ad break.
 fn opening_splices<'a>(segments: &[&'a SegmentFacts]) -> Vec<(&'a SegmentFacts, CarriedSection, &'a SpliceCue)> {
     let in_segment = |s: &&'a SegmentFacts| {
         let segment: &'a SegmentFacts = s;
@@ -77,8 +78,8 @@ fn opening_splices<'a>(segments: &[&'a SegmentFacts]) -> Vec<(&'a SegmentFacts, 
     segments.iter().flat_map(in_segment).collect()
 }
 
-/// Number of the segment that contains the splice's time; `None` if that segment wasn't inspected. An immediate splice is
-/// in the segment that carries it.
+/// Returns the number of the segment that contains the time of the splice. `None`: this segment wasn't inspected. An
+/// immediate splice is in the segment that contains its section.
 fn splice_segment(carrier: &SegmentFacts, carried: &CarriedSection, segments: &[&SegmentFacts]) -> Option<u64> {
     let Some(at) = carried.at else { return Some(carrier.segment.number) };
     let holds = |s: &&&SegmentFacts| {
@@ -92,8 +93,8 @@ fn splice_segment(carrier: &SegmentFacts, carried: &CarriedSection, segments: &[
     segments.iter().find(holds).map(|s| s.segment.number)
 }
 
-/// Whether a marker stands at most a segment from this one, or the segment is inside an announced break: each
-/// advertisement of a break may have a section.
+/// Whether the manifest announces a splice in segment `number`: a marker is at most a segment away, or the segment is
+/// inside an announced ad break, since each advertisement of a break may have a section.
 fn is_announced(number: u64, date: Option<Timestamp>, breaks: &[AdBreak], timeline: &Timeline) -> bool {
     let near = |n: u64| n.abs_diff(number) <= 1;
     let section = |m: &Marker| matches!(&m.kind, MarkerKind::Splice(s) if s.first_out().is_some());
@@ -121,7 +122,8 @@ mod tests {
     use packager_media::container::{EventMessage, TsSpliceSection};
     use packager_media::splice::SpliceDirection;
 
-    /// Segments 10 to 15 inspected, the first at second 0 of the media; segment 10 announces a splice at `at`.
+    /// Makes a scene in which segments 10 to 15 were inspected, of which the first begins at media time 0 s. Segment 10
+    /// contains a section for a splice at `at` seconds, and the playlist has these markers.
     fn carrying(at: f64, markers: Vec<(u64, MarkerKind)>) -> Scene {
         let mut scene = marked(markers);
         let mut segments: Vec<_> = (10..16).map(|n| ts_segment(n, 2.0 * (n - 10) as f64, 2.0)).collect();

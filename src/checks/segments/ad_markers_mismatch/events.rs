@@ -1,4 +1,4 @@
-//! Ad breaks of DASH: events of the MPD, which all of its renditions share, against event messages of the segments.
+//! Compares the ad breaks of an MPD's events, which all renditions share, with the event messages in the segments.
 
 use super::Params;
 use super::announcement::unannounced_splices;
@@ -12,7 +12,7 @@ use packager_media::stream::ads::{self, AdBreak, BreakState};
 use packager_media::stream::{Media, Timeline, labels};
 use packager_media::units::Seconds;
 
-/// Most seconds that an event message comes before its splice.
+/// Longest time by which an event message comes before its splice.
 const LEAD: Seconds = Seconds(30.0);
 const INBAND_SCHEME: &str = "urn:scte:scte35:2013:bin";
 
@@ -66,7 +66,8 @@ fn undeclared(carrier: &SegmentFacts) -> Violation {
     select::segment_violation(carrier, message)
 }
 
-/// Breaks of the MPD that the segments' event messages announce differently, or don't announce although they should.
+/// Returns a violation for each ad break of the MPD that the event messages of the segments announce differently, or
+/// don't announce although they should.
 fn differing_messages(timeline: &Timeline, past: &RenditionHistory, declared: bool, params: &Params) -> Vec<Violation> {
     let slack = time_slack(params.date_tolerance, timeline);
     let messages: Vec<AdBreak> = ads::breaks(&past.ads.messages, timeline.live_edge()).collect();
@@ -93,8 +94,8 @@ fn announced_differently(event: &AdBreak, carried: &AdBreak, params: &Params) ->
     })
 }
 
-/// A message if no segment from `LEAD` before the break up to its start carries an event message of it, although all of
-/// them were inspected.
+/// Returns a text if no event message announces the ad break, although all segments from `LEAD` before its start up to
+/// its start were inspected.
 fn missing_message(event: &AdBreak, past: &RenditionHistory, slack: Seconds) -> Option<String> {
     let (start, seen) = (event.start?, past.ads.inspected?);
     let all = seen.from <= Seconds(-LEAD.0).after(start) && seen.to >= slack.after(start);
@@ -151,7 +152,8 @@ mod tests {
         assert_holds(run(&ahead));
     }
 
-    /// The segment that begins at second -10 carries a message of a splice at second -6.
+    /// Makes a scene in which the segment that begins at second -10 contains an event message for a splice at second
+    /// -6. `declared`: whether an InbandEventStream declares such messages; `events`: the events of the MPD.
     fn carried(declared: bool, events: Vec<AdRange>) -> Scene {
         let mut scene = dash_scene(events, vec![], None, declared);
         let listed = scene.timeline().segments.clone();

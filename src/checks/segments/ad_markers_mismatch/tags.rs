@@ -1,5 +1,5 @@
-//! EXT-X-CUE-OUT against EXT-X-DATERANGE: a playlist that uses both announces each break of its window with both, and
-//! alike.
+//! Compares EXT-X-CUE-OUT with EXT-X-DATERANGE: a playlist that uses both must announce each ad break with both, and
+//! with the same values.
 
 use super::Params;
 use crate::checks::Violation;
@@ -30,8 +30,8 @@ pub(super) fn differing_tags(breaks: &[AdBreak], timeline: &Timeline, params: &P
     found
 }
 
-/// Whether a time is more than `slack` from both ends of the window: near them one of two markers may have left already,
-/// or may still be missing.
+/// Whether a time is more than `slack` away from both ends of the window. Near the ends one of two markers may have
+/// left already, or may still be missing.
 fn well_inside(start: Timestamp, timeline: &Timeline, slack: Seconds) -> bool {
     let first = timeline.start_dates().into_iter().flatten().next();
     let (Some(first), Some(edge)) = (first, timeline.live_edge()) else { return false };

@@ -1,4 +1,4 @@
-//! Subtitles in fragmented MP4: TTML documents (`stpp`) and WebVTT in boxes (`wvtt`).
+//! Judges subtitles in fragmented MP4: TTML documents (`stpp`) and WebVTT in boxes (`wvtt`).
 
 use super::{MIN_SEGMENTS, Params, unreadable};
 use crate::checks::support::select::{self, segment_violation};
@@ -10,7 +10,8 @@ use packager_media::units::Seconds;
 
 const FORMS: [&str; 2] = ["stpp", "wvtt"];
 
-/// `None` if none of these segments is fragmented MP4 with clear subtitles.
+/// Returns the violations of subtitle segments in fragmented MP4. `None`: none of the segments is fragmented MP4 with
+/// clear subtitles.
 pub(super) fn judge(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
@@ -40,14 +41,15 @@ fn text(segment: &SegmentFacts) -> Option<&Track> {
     inspection.tracks.iter().find(|t| t.media == Some(Media::Text) && t.encryption.is_none())
 }
 
-/// The announced form of subtitles, such as `stpp` for the codec `stpp.ttml.im1t`.
+/// Returns the announced form of subtitles, such as `stpp` for the codec `stpp.ttml.im1t`. `None`: no known form is
+/// announced.
 fn announced_form(facts: &RenditionFacts) -> Option<&'static str> {
     let codecs = || facts.rendition.codecs.iter().filter_map(|c| c.split('.').next());
     FORMS.into_iter().find(|form| codecs().any(|codec| codec == *form))
 }
 
-/// A violation if no segment has a sample. A packager writes an empty sample when nobody speaks, so that no sample means
-/// that it lost its subtitles.
+/// Returns a violation if no segment has a sample. While nobody speaks a packager writes an empty sample, so a missing
+/// sample means that the packager lost its subtitles.
 fn without_samples(looked: &[(&SegmentFacts, &Track)], params: &Params) -> Option<Vec<Violation>> {
     let ((first, _), (last, track)) = (looked.first()?, looked.last()?);
     let media: f64 = looked.iter().map(|(s, _)| s.segment.duration.0).sum();
@@ -61,7 +63,8 @@ fn without_samples(looked: &[(&SegmentFacts, &Track)], params: &Params) -> Optio
     Some(vec![segment_violation(last, message).with("segments", count)])
 }
 
-/// A violation if all cues are outside of the sample that carries them: players never show these (ISO/IEC 14496-30 5.6).
+/// Returns a violation if all cues are outside of the sample that contains them: players never show such cues (ISO/IEC
+/// 14496-30 5.6).
 fn misplaced(context: &CheckContext<'_>, segment: &SegmentFacts, track: &Track, params: &Params) -> Option<Violation> {
     let subtitles = track.subtitles.filter(|s| s.cues > 0)?;
     let ((first, last), start, end) = (subtitles.span?, track.presentation_start?, track.end?);
@@ -101,7 +104,7 @@ mod tests {
     use packager_media::defect::{Defect, DefectKind, Position};
     use std::sync::Arc;
 
-    /// Segments of 2 s of subtitles; the first begins at 10 s of its track.
+    /// Makes `count` subtitle segments of 2 s, of which the first begins at 10 s of media time.
     fn segments(count: u64, codec: &str, change: impl Fn(&mut SegmentFacts)) -> Vec<SegmentFacts> {
         let one = |n: u64| {
             let mut segment = at(ts_segment(n, 10.0 + 2.0 * n as f64, 2.0), 2 * n as i64 - 60);

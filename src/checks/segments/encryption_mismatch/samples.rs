@@ -1,18 +1,19 @@
-//! Encryption inside the container: what the manifest announces against what the segment itself declares.
+//! Compares the encryption that the manifest announces with the encryption that the segment's container declares.
 
 use packager_media::container::{Container, Inspection, SampleEncryption};
 use packager_media::drm::{ProtectionScheme, Uuid};
 use packager_media::stream::{Key, Segment};
 
-/// How the manifest announces encryption.
+/// Announcement of encryption by the manifest.
 pub(super) struct Announcement {
-    /// Tag or element that announces it.
+    /// Name of the tag or element that announces encryption.
     pub tag: &'static str,
     /// Whether clear samples may be announced as encrypted.
     pub clear_samples_allowed: bool,
 }
 
-/// The first difference between announcement and segment, as the rest of a sentence that begins with the segment.
+/// Returns the first difference between announcement and segment, as text that follows the words "segment N". `None`:
+/// there is no difference.
 pub(super) fn mismatch(segment: &Segment, inspection: &Inspection, announcement: &Announcement) -> Option<String> {
     let method = segment.key.as_ref().map(|k| k.method.as_str());
     let announced = matches!(method, Some("SAMPLE-AES" | "SAMPLE-AES-CTR")) || method.is_some_and(is_mpd_scheme);
@@ -37,7 +38,7 @@ pub(super) fn mismatch(segment: &Segment, inspection: &Inspection, announcement:
     }
 }
 
-/// Whether the container declares the encryption of samples and has samples that could be encrypted.
+/// Whether the container declares if samples are encrypted, and has samples that could be.
 fn may_show_encryption(inspection: &Inspection) -> bool {
     matches!(inspection.container, Container::MpegTs | Container::Cmaf)
         && inspection
@@ -46,7 +47,7 @@ fn may_show_encryption(inspection: &Inspection) -> bool {
             .any(|t| t.samples > 0 && matches!(t.codec.as_str(), "h264" | "hevc" | "av1" | "aac" | "ac-3" | "ec-3"))
 }
 
-/// RFC 8216bis 4.4.4.4: each METHOD stands for one scheme of common encryption.
+/// Returns a text if the track is not encrypted with the scheme for which METHOD stands (RFC 8216bis 4.4.4.4).
 fn wrong_scheme(method: &str, track: &SampleEncryption) -> Option<String> {
     let meant = match method {
         "SAMPLE-AES" => ProtectionScheme::CBCS,
@@ -62,7 +63,7 @@ fn wrong_scheme(method: &str, track: &SampleEncryption) -> Option<String> {
     Some(format!("is encrypted with the scheme {scheme}; {announced}, and players decrypt it into noise"))
 }
 
-/// Whether a method is a scheme that ContentProtection of an MPD names, not a METHOD of EXT-X-KEY.
+/// Whether `method` is a scheme that ContentProtection of an MPD names, not a METHOD of EXT-X-KEY.
 fn is_mpd_scheme(method: &str) -> bool {
     method == "common encryption" || method.as_bytes().try_into().is_ok_and(|name| ProtectionScheme(name).is_common())
 }
@@ -83,7 +84,7 @@ fn key_system_name(key: &Key) -> String {
     key.system().map_or_else(|| key.format().to_owned(), |system| system.to_string())
 }
 
-/// The first three key IDs as text.
+/// Returns the first three key IDs as text.
 fn list(ids: &[Uuid]) -> String {
     let shown: Vec<_> = ids.iter().take(3).map(Uuid::to_string).collect();
     let more = if ids.len() > shown.len() { ", …" } else { "" };
@@ -105,7 +106,8 @@ mod tests {
         Key { method: method.to_owned(), uri: None, iv: None, key_format: Some(format.to_owned()), key_id }
     }
 
-    /// A segment of common encryption under these keys.
+    /// Compares a segment in common encryption, with the scheme `scheme` and the key ID `kid`, with the announced
+    /// `keys`.
     fn run(scheme: [u8; 4], kid: Option<&str>, keys: &[Key]) -> Option<String> {
         let facts = ts_segment(5, 0.0, 2.0);
         let (mut segment, mut inspection) = (facts.segment, facts.inspection.unwrap());
