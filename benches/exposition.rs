@@ -1,5 +1,5 @@
-//! Time of the exposition of 2 outputs with 6 renditions and 80 checks each, which must stay under 1 ms. A unit test
-//! holds its size under 150 kB.
+//! Benchmark of the exposition of 2 outputs with 6 renditions and 80 checks each, which must take less than 1 ms. A
+//! unit test checks that its size is less than 150 kB.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use packager_exporter::metrics;

@@ -61,9 +61,9 @@ fn classify_v6(ip: Ipv6Addr) -> AddressClass {
     }
 }
 
-/// The IPv4 address inside an IPv6 address of a transition format, to which a gateway would forward: mapped and
-/// compatible (RFC 4291 2.5.5), translated (RFC 2765 2.1), NAT64 (RFC 6052 2.1, RFC 8215), 6to4 (RFC 3056 2), Teredo
-/// (RFC 4380 4).
+/// Returns the IPv4 address inside of an IPv6 address of a transition format, to which a gateway would forward; `None`
+/// for other addresses. The formats are mapped and compatible (RFC 4291 2.5.5), translated (RFC 2765 2.1), NAT64 (RFC
+/// 6052 2.1, RFC 8215), 6to4 (RFC 3056 2) and Teredo (RFC 4380 4).
 fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match ip.segments() {

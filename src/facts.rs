@@ -1,4 +1,4 @@
-//! Facts that one capture of a channel found: plain data without verdicts.
+//! Facts that one capture of a channel found, as plain data without verdicts.
 
 mod dash;
 pub(crate) mod derived;
@@ -21,7 +21,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use url::Url;
 
-/// Everything that one probe fetched and read of a channel.
+/// Facts that one probe fetched and parsed of a channel.
 #[derive(Debug, Clone)]
 pub struct Capture {
     pub started_at: Timestamp,
@@ -32,7 +32,7 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Body bytes of all answers after content decoding.
+    /// Returns the number of body bytes of all answers in the capture, after content decoding.
     #[must_use]
     pub fn body_bytes(&self) -> u64 {
         let renditions = self.outputs.iter().flat_map(|o| o.renditions.iter().map(move |r| (o.protocol(), r)));
@@ -67,38 +67,39 @@ pub struct OutputFacts {
     /// Name of the output in its channel's configuration, such as `hls`.
     pub name: String,
     pub url: Url,
-    /// The request for the top manifest: multivariant playlist, MPD, or a media playlist in their place.
+    /// The request for the top manifest: a multivariant playlist, an MPD, or a media playlist in the place of a
+    /// multivariant one.
     pub manifest: Fetched,
-    /// What the top manifest was read as.
+    /// What the top manifest turned out to be when it was parsed.
     pub content: ManifestFacts,
-    /// The playback session that the listings of the renditions belong to.
+    /// Playback session to which the listings of the renditions belong.
     pub session: SessionFacts,
-    /// Defects of the multivariant playlist or of the MPD. Those of a media playlist belong to its rendition.
+    /// Defects of the multivariant playlist or of the MPD. The defects of a media playlist belong to its rendition.
     pub defects: Vec<Defect>,
     pub renditions: Vec<RenditionFacts>,
-    /// I-frame playlists (HLS), empty when the template does not have them probed.
+    /// I-frame playlists (HLS); empty if the template doesn't have them probed.
     pub i_frames: Vec<IFrameFacts>,
 }
 
-/// The playback session of an output: the addresses that one answer of its manifest named, in use over several probes.
+/// The playback session of an output: the URLs that one answer of its manifest named, in use over several probes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SessionFacts {
-    /// The session's number, which grows from one session to the next. `None`: nothing live was listed.
+    /// Number of the session, which grows from one session to the next. `None` if no live segments were listed.
     pub number: Option<u64>,
-    /// Whether the listings came from addresses of an earlier manifest, because this probe's manifest names others.
+    /// Whether the listings were fetched from URLs of an earlier manifest, although this probe's manifest names others.
     pub followed: bool,
     /// Whether the session began in this probe.
     pub begun: bool,
 }
 
-/// What the top manifest of an output was read as.
+/// What the top manifest of an output turned out to be when it was parsed.
 #[derive(Debug, Clone)]
 pub enum ManifestFacts {
-    /// The answer did not come, or is neither a playlist nor an MPD. The protocol is the one that the address or the
-    /// content indicates.
+    /// There was no answer, or it is neither a playlist nor an MPD. The protocol is the one that the URL or the content
+    /// indicates.
     Unreadable(Protocol),
     HlsMultivariant(VariantCounts),
-    /// An HLS media playlist in place of a multivariant playlist: it is the output's only rendition.
+    /// The answer is an HLS media playlist instead of a multivariant playlist: it is the output's only rendition.
     HlsMedia,
     Dash(Box<DashFacts>),
 }
@@ -113,19 +114,19 @@ impl OutputFacts {
         }
     }
 
-    /// Whether the top manifest was read as a playlist or an MPD, with whatever defects.
+    /// Returns whether the top manifest could be parsed as a playlist or an MPD, with whatever defects.
     #[must_use]
     pub fn is_readable(&self) -> bool {
         !matches!(self.content, ManifestFacts::Unreadable(_))
     }
 
-    /// Whether the top manifest is a media playlist.
+    /// Returns whether the top manifest is a media playlist.
     #[must_use]
     pub fn is_media_playlist(&self) -> bool {
         matches!(self.content, ManifestFacts::HlsMedia)
     }
 
-    /// Facts about the MPD; `None` for HLS and for an MPD that could not be read.
+    /// Returns the facts about the MPD; `None` for HLS and for an MPD that couldn't be parsed.
     #[must_use]
     pub fn dash(&self) -> Option<&DashFacts> {
         match &self.content {
@@ -134,7 +135,7 @@ impl OutputFacts {
         }
     }
 
-    /// Whether each rendition has a media playlist of its own, as it has under a multivariant playlist.
+    /// Returns whether each rendition has its own media playlist, as under a multivariant playlist.
     #[must_use]
     pub fn has_playlists(&self) -> bool {
         self.protocol() == Protocol::Hls && !self.is_media_playlist()
@@ -145,43 +146,45 @@ impl OutputFacts {
 #[derive(Debug, Clone)]
 pub struct RenditionFacts {
     pub rendition: Rendition,
-    /// The request for the media playlist, or for the top manifest that lists the segments. `None`: the probe ran out of
-    /// time, or the manifest gives no URI.
+    /// The request for the media playlist, or for the top manifest that lists the segments. `None` if the probe ran out
+    /// of time, or the manifest gives no URI.
     pub playlist: Option<Fetched>,
-    /// Time at which that playlist was requested.
+    /// Time at which the rendition's playlist was requested; `None` if it wasn't.
     pub playlist_at: Option<Timestamp>,
-    /// The listed segments; `None` when the playlist did not arrive or cannot be read.
+    /// Listing of the rendition's segments; `None` if the playlist didn't arrive or can't be parsed.
     pub timeline: Option<Arc<Timeline>>,
-    /// Defects of the media playlist.
+    /// Defects of the rendition's media playlist.
     pub defects: Vec<Defect>,
-    /// The initialization segments of the inspected segments, fetched in this probe or in an earlier one.
+    /// Initialization segments of the inspected segments, fetched in this probe or in an earlier one.
     pub inits: Vec<Arc<InitFacts>>,
-    /// The keys with an http(s) URI of the newest and of the inspected segments, requested in this probe or remembered
-    /// from an earlier one.
+    /// Keys with an http(s) URI of the newest segment and of the inspected segments, requested in this probe or
+    /// remembered from an earlier one.
     pub keys: Vec<Arc<KeyFacts>>,
     /// Segments inspected in this probe, oldest first.
     pub segments: Vec<Arc<SegmentFacts>>,
-    /// The oldest segment of the window, requested only to see whether it is available. `None`: not requested.
+    /// The oldest segment of the window, requested only to see whether it is available. `None` if it wasn't requested.
     pub oldest: Option<OldestSegmentFacts>,
-    /// Base URLs of its segments that have alternatives (DASH).
+    /// Base URLs of the rendition's segments that have alternatives (DASH).
     pub base_urls: Vec<BaseUrls>,
-    /// Addresses at which segments or initialization segments of this probe were asked for in vain before an alternative was.
+    /// URLs at which a segment or initialization segment of this probe was requested in vain, before an alternative URL
+    /// was.
     pub failed_addresses: Vec<FailedAddress>,
-    /// Answers to low-latency requests. `None` for a playlist without parts and delivery directives.
+    /// Answers to the requests of low-latency players. `None` for a playlist without parts and delivery directives.
     pub low_latency: Option<LowLatencyFacts>,
-    /// Number of segments that the template's coverage includes and that a bound or the deadline left out.
+    /// Number of segments that the template's coverage includes, but that weren't inspected because of a bound or the
+    /// deadline.
     pub skipped: u64,
     /// Whether all segments of the template's coverage were inspected, in this probe or in an earlier one.
     pub covered: bool,
 }
 
-/// An address that doesn't have a resource which has alternative addresses.
+/// A URL that doesn't have a resource for which the MPD gives alternative URLs.
 #[derive(Debug, Clone)]
 pub struct FailedAddress {
-    /// Number of the segment; `None` for an initialization segment.
+    /// Number of the segment that was requested; `None` for an initialization segment.
     pub number: Option<u64>,
     pub fetched: Fetched,
-    /// The alternative that has the resource; `None` if none has it.
+    /// Alternative URL that has the resource; `None` if none has it.
     pub found_at: Option<Url>,
 }
 
@@ -190,12 +193,13 @@ pub struct FailedAddress {
 pub struct InitFacts {
     pub map: Map,
     pub fetched: Fetched,
-    /// The content, after decryption when the whole resource is encrypted. `None`: the content is unknown.
+    /// Contents of the initialization segment, after decryption if it is encrypted as a whole. `None` if they aren't
+    /// known.
     pub inspection: Option<Inspection>,
-    /// Result of the decryption. `None`: the playlist does not announce whole-resource encryption.
+    /// Result of the decryption. `None` if the playlist announces no encryption of the whole resource.
     pub decryption: Option<Decryption>,
-    /// Hash of the content, by which two contents are compared. `None`: the resource is incomplete, has no movie box, or is
-    /// encrypted as a whole, so that the same content may have other bytes.
+    /// Hash of the initialization segment's content, by which two contents are compared. `None` if the resource is
+    /// incomplete, has no movie box, or is encrypted as a whole, so that the same content may have other bytes.
     pub digest: Option<u64>,
 }
 
@@ -205,13 +209,14 @@ pub struct KeyFacts {
     pub key: Key,
     pub asked_at: Timestamp,
     pub fetched: Fetched,
-    /// The key. `None`: the body is not a key of 16 bytes.
+    /// The AES-128 key in the answer. `None` if the body isn't a key of 16 bytes.
     pub secret: Option<AesKey>,
 }
 
 impl KeyFacts {
-    /// Whether a player can use the answer. For the format `identity` it must be a key of 16 bytes. For other formats any
-    /// answer below status 500 counts, since only the player of the DRM system knows how to request a licence.
+    /// Returns whether a player can use the key server's answer. For the format `identity` it has to be a key of 16
+    /// bytes. For other formats any answer below status 500 counts, because only the player of the DRM system knows how
+    /// to request a licence.
     #[must_use]
     pub fn usable(&self) -> bool {
         match self.key.format() {
@@ -225,17 +230,17 @@ impl KeyFacts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decryption {
     Done,
-    /// The body is clear media, not encrypted.
+    /// The body isn't encrypted: it is clear media.
     Clear,
-    /// The body is text, such as an error page.
+    /// The body isn't encrypted: it is text, such as an error page.
     Text,
     /// The key is missing or of a format that this exporter does not support, so that the content is unknown.
     Locked,
-    /// The key and the initialization vector do not decrypt the body.
+    /// The key and the initialization vector don't decrypt the body.
     Failed(DecryptError),
 }
 
-/// Facts about the oldest segment of the window, of which only the answer's head is read.
+/// Facts about the oldest segment of the window, of which only the head of the answer is read.
 #[derive(Debug, Clone)]
 pub struct OldestSegmentFacts {
     pub segment: Segment,
@@ -249,9 +254,10 @@ pub struct SegmentFacts {
     pub segment: Segment,
     pub inspected_at: Timestamp,
     pub fetched: Fetched,
-    /// The content, after decryption when the whole segment is encrypted. `None`: the content is unknown.
+    /// Contents of the segment, after decryption if it is encrypted as a whole. `None` if they aren't known.
     pub inspection: Option<Inspection>,
-    /// Result of the decryption. `None`: no whole-segment encryption is announced, or the segment is incomplete.
+    /// Result of the decryption. `None` if no encryption of the whole segment is announced, or the segment is
+    /// incomplete.
     pub decryption: Option<Decryption>,
     /// Whether the segment was the newest of its playlist when it was fetched.
     pub newest: bool,
@@ -260,19 +266,19 @@ pub struct SegmentFacts {
 /// One HTTP request with its redirects, and its answer or failure.
 #[derive(Debug, Clone)]
 pub struct Fetched {
-    /// URL of the request, before redirects.
+    /// URL of the request before redirects.
     pub url: Url,
     pub result: Result<Exchange, Failure>,
 }
 
 impl Fetched {
-    /// The answer when its status is a 2xx and its body is complete.
+    /// Returns the answer if its status is 2xx and its body is complete.
     #[must_use]
     pub fn ok(&self) -> Option<&Exchange> {
         self.result.as_ref().ok().filter(|e| e.complete() && e.is_success())
     }
 
-    /// Whether the probe's own deadline ended the request, which says nothing about the stream.
+    /// Returns whether the probe's own deadline ended the request, which says nothing about the stream.
     #[must_use]
     pub fn probe_timed_out(&self) -> bool {
         let failure = match &self.result {
@@ -282,15 +288,15 @@ impl Fetched {
         failure.is_some_and(|f| f.kind == FailureKind::Deadline)
     }
 
-    /// Whether the answer to a range request holds other, more or fewer bytes than requested, so that its content says nothing
-    /// about the media.
+    /// Returns whether the answer to a range request holds other, more or fewer bytes than requested, so that its
+    /// content says nothing about the media.
     #[must_use]
     pub fn has_wrong_range(&self) -> bool {
         let broken = self.result.as_ref().ok().and_then(|e| e.broken.as_ref());
         broken.is_some_and(|f| f.kind == FailureKind::Range)
     }
 
-    /// A sentence about the failure, for people. `None` for a complete 2xx answer.
+    /// Returns a sentence for people about the failure of the request. `None` for a complete 2xx answer.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         match &self.result {
@@ -301,13 +307,13 @@ impl Fetched {
     }
 }
 
-/// An HTTP answer whose headers arrived.
+/// An HTTP answer whose headers were received.
 #[derive(Debug, Clone)]
 pub struct Exchange {
     /// URL that answered, after redirects.
     pub final_url: Url,
     pub status: u16,
-    /// HTTP version: `HTTP/1.1` or `HTTP/2.0`.
+    /// HTTP version of the answer: `HTTP/1.1` or `HTTP/2.0`.
     pub version: &'static str,
     pub redirects: u32,
     pub timings: Timings,
@@ -315,35 +321,38 @@ pub struct Exchange {
     pub content_encoding: Option<String>,
     pub content_length: Option<u64>,
     pub last_modified: Option<Timestamp>,
-    /// Date header: the time by the server's clock.
+    /// Date header of the answer: the time by the server's clock. `None` without a readable one.
     pub date: Option<Timestamp>,
-    /// Other headers that checks read, with lower-case names and bounded values.
+    /// Other headers of the answer that checks read, with lower-case names and bounded values.
     pub headers: Vec<(String, String)>,
-    /// Body bytes read, after content decoding.
+    /// Number of body bytes that were read, after content decoding.
     pub body_bytes: u64,
-    /// Earliest `notAfter` on the path from the server's certificate to a trusted one. `None` without TLS.
+    /// Earliest `notAfter` of the certificates on the path from the server's certificate to a trusted one. `None`
+    /// without TLS.
     pub certificate_expiry: Option<Timestamp>,
-    /// Earliest `notAfter` of all certificates that the server sent, also of those that lead nowhere. `None` without TLS.
+    /// Earliest `notAfter` of all certificates that the server sent, including those that aren't on the path to a
+    /// trusted one. `None` without TLS.
     pub sent_certificates_expiry: Option<Timestamp>,
-    /// The failure that ended the body early. `None`: the body is complete.
+    /// Failure that ended the body early. `None` if the body is complete.
     pub broken: Option<Failure>,
 }
 
 impl Exchange {
-    /// Whether the status is a 2xx.
+    /// Returns whether the status of the answer is 2xx.
     #[must_use]
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// Whether the body was read to its end.
+    /// Returns whether the body of the answer was read to its end.
     #[must_use]
     pub fn complete(&self) -> bool {
         self.broken.is_none()
     }
 }
 
-/// Durations of the request's phases on the last hop; `total` covers all hops. `None`: a reused connection had no such phase.
+/// Durations of the phases of a request on its last hop; `total` covers all hops. `None` for a phase that didn't take
+/// place, because a connection was reused.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Timings {
     pub dns: Option<Seconds>,
@@ -354,15 +363,15 @@ pub struct Timings {
     pub total: Seconds,
 }
 
-/// The reason why a request has no answer, or no complete one.
+/// Reason why a request has no answer, or no complete one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
     pub kind: FailureKind,
-    /// One sentence with the address or bound concerned, and the next step for the operator if there is one.
+    /// One sentence with the address or bound concerned and, if there is one, the next step for the operator.
     pub message: String,
 }
 
-/// The phase or rule in which a request failed.
+/// Phase or rule in which a request failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
@@ -374,7 +383,7 @@ pub enum FailureKind {
     Timeout,
     /// The probe's own deadline ended the request, which says nothing about the stream.
     Deadline,
-    /// The connection ended within the headers or the body.
+    /// The connection ended while the headers or the body were received.
     Cut,
     TooLarge,
     Redirect,

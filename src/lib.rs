@@ -1,6 +1,7 @@
-//! Probes live HLS and DASH channels for Prometheus: manifests, ladder, segment continuity and container.
+//! The exporter as a library: it probes live HLS and DASH channels for Prometheus (manifests, ladder, segment
+//! continuity and container).
 //!
-//! The modules stand bottom-up: each may use only those above it in this list (`tests/integration/layers.rs`).
+//! A module may use only the modules above it in this list (`tests/integration/layers.rs`).
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Facts about an MPD itself, apart from its renditions: clock, Location, patch.
+//! Facts about an MPD itself: its clock, Location and patches. Those of its renditions are separate.
 
 use super::Fetched;
 use packager_media::dash::timing::ClockSource;
@@ -12,24 +12,25 @@ use std::sync::Arc;
 pub struct DashFacts {
     pub mpd: Arc<Mpd>,
     pub asked_at: Timestamp,
-    /// The first clock of UTCTiming that gave a time; if none did, the first that this exporter can read, or else the first one.
-    /// `None`: the MPD has no UTCTiming.
+    /// The clock of UTCTiming that is used: the first that gave a time; if none did, the first that this exporter can
+    /// read, or else the first one. `None` if the MPD has no UTCTiming.
     pub clock: Option<ClockFacts>,
-    /// The other clocks that were asked and gave no time.
+    /// Clocks of UTCTiming that were asked before `clock` and gave no time.
     pub dead_clocks: Vec<ClockFacts>,
-    /// `None`: the MPD has no Location, or the template does not have it requested.
+    /// Answer of the MPD's Location. `None` if the MPD has none, or the template doesn't have it requested.
     pub location: Option<LocationFacts>,
-    /// `None`: no patch can be requested now, or the template does not have one requested.
+    /// Answer of the MPD's PatchLocation. `None` if no patch can be requested now, or the template doesn't have one
+    /// requested.
     pub patch: Option<PatchFacts>,
-    /// The MPD in the form that later probes need to request its patches. `None`: it has no PatchLocation.
+    /// The MPD in the form that later probes need to request its patches. `None` if it has no PatchLocation.
     pub patchable: Option<Arc<PatchableMpd>>,
 }
 
-/// The answer of the MPD's first Location.
+/// Answer of the MPD's first Location.
 #[derive(Debug, Clone)]
 pub struct LocationFacts {
     pub fetched: Fetched,
-    /// The MPD at that URL. `None`: the answer is no MPD.
+    /// The MPD that the Location answered. `None` if the answer isn't an MPD.
     pub mpd: Option<Box<Mpd>>,
 }
 
@@ -38,56 +39,56 @@ pub struct LocationFacts {
 pub struct PatchableMpd {
     pub id: Option<String>,
     pub publish_time: Timestamp,
-    /// PatchLocations in document order.
+    /// PatchLocation elements in document order.
     pub locations: Vec<PatchLocation>,
     /// Bytes of the MPD.
     pub text: Vec<u8>,
 }
 
-/// The answer of a PatchLocation.
+/// Answer of a PatchLocation.
 #[derive(Debug, Clone)]
 pub struct PatchFacts {
-    /// The MPD that the patch applies to.
+    /// The MPD to which the patch applies.
     pub patched: Arc<PatchableMpd>,
-    /// Whether that MPD is older than the newest one, so that a patch must exist.
+    /// Whether the patched MPD is older than the newest one, so that a patch has to exist.
     pub outdated: bool,
-    /// Time for which PatchLocation@ttl promises patches of that MPD.
+    /// Time for which PatchLocation@ttl promises patches of the patched MPD; `None` if it promises none.
     pub ttl: Option<Seconds>,
     pub fetched: Fetched,
-    /// `None`: the answer is no patch.
+    /// The patch; `None` if the answer isn't a patch.
     pub patch: Option<Patch>,
-    /// Whether the answer is a full MPD in place of a patch.
+    /// Whether the answer is a full MPD instead of a patch.
     pub full_mpd: bool,
     pub defects: Vec<Defect>,
 }
 
-/// The answer of the clock that UTCTiming refers to.
+/// Answer of the clock to which UTCTiming refers.
 #[derive(Debug, Clone)]
 pub struct ClockFacts {
     pub timing: Descriptor,
-    /// `None`: the scheme or its value is unknown.
+    /// Source of the time; `None` if the scheme or its value is unknown.
     pub source: Option<ClockSource>,
-    /// `None`: the clock needs no request.
+    /// The request for the time; `None` if the clock needs no request.
     pub fetched: Option<Fetched>,
-    /// Time of that clock minus time of the exporter's clock. `None`: the clock gave no time.
+    /// Time of the UTCTiming clock minus time of the exporter's clock. `None` if the clock gave no time.
     pub offset: Option<Seconds>,
 }
 
 impl DashFacts {
-    /// Facts about an MPD with nothing beside it: no clock, no Location, no patch.
+    /// Makes facts about an MPD without clock, Location and patch.
     #[must_use]
     pub fn new(mpd: Arc<Mpd>, asked_at: Timestamp) -> Self {
         Self { mpd, asked_at, clock: None, dead_clocks: Vec::new(), location: None, patch: None, patchable: None }
     }
 
-    /// Requests for the clock, the Location and the patch.
+    /// Iterates over the requests for the clock, the Location and the patch.
     pub fn fetched(&self) -> impl Iterator<Item = &Fetched> {
         let clock = self.clock.iter().chain(&self.dead_clocks).filter_map(|c| c.fetched.as_ref());
         let location = self.location.iter().map(|l| &l.fetched);
         clock.chain(location).chain(self.patch.iter().map(|p| &p.fetched))
     }
 
-    /// Time of the MPD's clock minus time of the exporter's clock; zero while unknown.
+    /// Returns the time of the MPD's clock minus the time of the exporter's clock; zero if it isn't known.
     #[must_use]
     pub fn clock_offset(&self) -> Seconds {
         self.clock.as_ref().and_then(|c| c.offset).unwrap_or(Seconds::ZERO)

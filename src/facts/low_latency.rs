@@ -5,15 +5,15 @@ use packager_media::container::Inspection;
 use packager_media::stream::{Part, PreloadHint, Timeline};
 use std::sync::Arc;
 
-/// Answers to the requests that low-latency players make (RFC 8216bis 6.2.5, 6.2.6), one of each kind. `None`: the playlist
-/// does not offer it, or the probe ran out of time.
+/// Answers to the requests that low-latency players make (RFC 8216bis 6.2.5, 6.2.6), one for each kind of request.
+/// `None` if the playlist doesn't offer it, or the probe ran out of time.
 #[derive(Debug, Clone, Default)]
 pub struct LowLatencyFacts {
     /// Whether the probe ran out of time before all requests were made.
     pub cut_short: bool,
     pub reload: Option<BlockingReloadFacts>,
     pub hint: Option<PreloadHintFacts>,
-    /// The newest listed parts, oldest first.
+    /// The newest listed parts that were requested, oldest first.
     pub parts: Vec<PartFacts>,
     pub delta: Option<DeltaUpdateFacts>,
 }
@@ -26,18 +26,18 @@ impl LowLatencyFacts {
     }
 }
 
-/// The answer to a blocking playlist reload for the part after the newest listed one.
+/// Answer to a blocking playlist reload that asks for the part after the newest listed one.
 #[derive(Debug, Clone)]
 pub struct BlockingReloadFacts {
-    /// `_HLS_msn`: the media sequence number requested.
+    /// Media sequence number that was requested (`_HLS_msn`).
     pub segment: u64,
-    /// `_HLS_part`: the part index requested.
+    /// Part index that was requested (`_HLS_part`).
     pub part: u64,
     pub fetched: Fetched,
     pub timeline: Option<Arc<Timeline>>,
 }
 
-/// The answer to a request for a preload hint.
+/// Answer to a request for a preload hint.
 #[derive(Debug, Clone)]
 pub struct PreloadHintFacts {
     pub hint: PreloadHint,
@@ -50,11 +50,11 @@ pub struct PartFacts {
     /// The part as the playlist lists it.
     pub part: Part,
     pub fetched: Fetched,
-    /// `None`: the part did not arrive, or cannot be decrypted.
+    /// Contents of the part; `None` if the part didn't arrive or can't be decrypted.
     pub inspection: Option<Inspection>,
 }
 
-/// The answer to `_HLS_skip=YES`.
+/// Answer to a request for a delta update (`_HLS_skip=YES`).
 #[derive(Debug, Clone)]
 pub struct DeltaUpdateFacts {
     pub fetched: Fetched,

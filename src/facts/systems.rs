@@ -3,14 +3,14 @@ use packager_media::drm::DrmSystem;
 use std::collections::BTreeSet;
 
 impl RenditionFacts {
-    /// DRM systems of the keys that the playlist announces for the newest segment.
+    /// Returns the DRM systems of the keys that the playlist announces for the newest segment.
     #[must_use]
     pub fn offered_systems(&self) -> BTreeSet<DrmSystem> {
         let newest = self.timeline.as_deref().and_then(|t| t.segments.last());
         newest.into_iter().flat_map(|s| s.keys.iter()).filter_map(|key| key.system()).collect()
     }
 
-    /// DRM systems of the `pssh` boxes in the initialization segments and in the segments of this probe.
+    /// Returns the DRM systems of the `pssh` boxes in the initialization segments and in the segments of this probe.
     #[must_use]
     pub fn systems_in_media(&self) -> BTreeSet<DrmSystem> {
         let inits = self.inits.iter().filter_map(|i| i.inspection.as_ref());

@@ -1,4 +1,4 @@
-//! Ad breaks of a rendition over several probes.
+//! History of a rendition's ad breaks over several probes.
 
 use crate::facts::SegmentFacts;
 use packager_media::stream::Timeline;
@@ -6,51 +6,51 @@ use packager_media::stream::ads::{self, AdBreak, AdRange, AdSource, BreakState, 
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
-/// Ad breaks of a rendition. They are remembered for longer than `hold`, since a break lasts minutes and its
-/// EXT-X-CUE-OUT leaves the window before the break ends.
+/// Ad breaks of a rendition. They are remembered for longer than the template's `hold`, because a break lasts minutes
+/// and its EXT-X-CUE-OUT leaves the window before the break ends.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AdHistory {
-    /// The break that cue tags opened and did not close yet.
+    /// The break that cue tags opened and haven't closed yet; `None` if there is none.
     pub open: Option<OpenAdBreak>,
-    /// Time at which a tag that opens or continues a break was last listed.
+    /// Time of the last probe in which a tag that opens or continues a break was listed; `None` if none was.
     pub last_cue: Option<Timestamp>,
-    /// Time of the first observation: cues before it are unknown.
+    /// Time of the first observation, before which ad markers aren't known.
     pub watched_since: Option<Timestamp>,
-    /// Breaks from the MPD's events (DASH), in their order. A break stays while it is open, even when its event has left
+    /// Breaks from the MPD's events (DASH), in their order. A break stays while it is open, even if its event has left
     /// the MPD.
     pub events: Vec<AdRange>,
     /// Breaks from event messages in segments (DASH), known as far as every segment was inspected.
     pub messages: Vec<AdRange>,
-    /// Time at which a message that opens a break was last inspected.
+    /// Time at which an event message that opens a break was last inspected; `None` if none was.
     pub last_message: Option<Timestamp>,
-    /// The newest stretch of media in which every segment was inspected.
+    /// The newest span of media in which every segment was inspected; `None` if there is none.
     pub inspected: Option<InspectedSpan>,
 }
 
-/// A stretch of consecutive segments that were all inspected.
+/// A span of consecutive segments that were all inspected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct InspectedSpan {
-    /// Start of the first segment by the MPD.
+    /// Start of the span's first segment by the MPD.
     pub from: Timestamp,
-    /// End of the last segment by the MPD.
+    /// End of the span's last segment by the MPD.
     pub to: Timestamp,
-    /// Number of the last segment.
+    /// Number of the span's last segment.
     last: u64,
 }
 
-/// An ad break that cue tags opened and did not close yet.
+/// An ad break that cue tags opened and haven't closed yet.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OpenAdBreak {
-    /// Time, by the exporter's clock, at which the live edge was where the break begins.
+    /// Time by the exporter's clock at which the live edge was at the beginning of the break.
     pub opened: Timestamp,
-    /// Duration that the tag announces.
+    /// Duration that the opening tag announces; `None` if it announces none.
     pub announced: Option<Seconds>,
-    /// Number of the first segment of the break; `None` when its opening tag was never listed in a probe.
+    /// Number of the break's first segment; `None` if its opening tag was never listed in a probe.
     pub from: Option<u64>,
 }
 
 impl InspectedSpan {
-    /// A stretch whose last segment has the number 0.
+    /// Makes a span whose last segment has the number 0.
     #[cfg(test)]
     #[must_use]
     pub fn of(from: Timestamp, to: Timestamp) -> Self {
@@ -59,8 +59,8 @@ impl InspectedSpan {
 }
 
 impl AdHistory {
-    /// Adds a playlist that was requested at `at` and whose live edge has been where it is since `edge_since`. `before` is
-    /// the number of the newest segment in the previous observation.
+    /// Adds a playlist that was requested at `at` and whose live edge hasn't moved since `edge_since`. `before` is the
+    /// number of the newest segment in the previous observation.
     pub(super) fn observe_playlist(
         &mut self,
         timeline: &Timeline,
@@ -85,14 +85,14 @@ impl AdHistory {
         };
     }
 
-    /// Whether the live edge at `edge` is in a break that events or event messages opened.
+    /// Returns whether the live edge at `edge` is in a break that events or event messages opened.
     #[must_use]
     pub fn is_in_break(&self, edge: Option<Timestamp>) -> bool {
         let mut breaks = ads::breaks(&self.events, edge).chain(ads::breaks(&self.messages, edge));
         breaks.any(|b| b.state == BreakState::Open)
     }
 
-    /// Adds the MPD's events. An event that is gone while its time is still listed was withdrawn.
+    /// Adds the MPD's events. An event that is missing although the MPD still lists its time was withdrawn.
     fn observe_events(&mut self, timeline: &Timeline) {
         let first = timeline.segments.first().and_then(|s| s.program_date_time);
         let ranges: Vec<&AdRange> = timeline.event_ranges().collect();
@@ -101,7 +101,8 @@ impl AdHistory {
         ranges.into_iter().for_each(|range| ads::merge_range(&mut self.events, range.clone()));
     }
 
-    /// Adds inspected segments, oldest first. A segment that was missed may have ended a break.
+    /// Adds inspected segments, oldest first. A segment that wasn't inspected may have ended a break, so the breaks
+    /// before it are forgotten.
     pub(super) fn observe_segments(&mut self, segments: &[Arc<SegmentFacts>]) {
         for facts in segments {
             let segment = &facts.segment;
@@ -134,7 +135,8 @@ impl AdHistory {
         }
     }
 
-    /// The open break after a tag. A break that was open before keeps its start: later tags do not know it better.
+    /// Returns the open break after a tag. A break that was open before keeps its start, because later tags give it
+    /// less exactly.
     fn opened(&self, ad_break: &AdBreak, edge_since: Timestamp) -> OpenAdBreak {
         let same = self.open.filter(|known| ad_break.from.is_none() || known.from == ad_break.from);
         let elapsed = ad_break.elapsed.unwrap_or_default();
@@ -146,7 +148,7 @@ impl AdHistory {
     }
 }
 
-/// Whether the window overlaps the previous one or follows it, so that no tag that closes a break was missed.
+/// Returns whether the window overlaps the previous one or follows it, so that no tag that closes a break was missed.
 fn joins(timeline: &Timeline, before: Option<u64>) -> bool {
     let (Some(first), Some(last)) = (timeline.segments.first(), timeline.segments.last()) else { return true };
     before.is_none_or(|b| (first.number <= b || first.follows(b)) && last.number >= b)

@@ -1,13 +1,13 @@
-//! Steps of the exporter's clock: what was seen keeps its age.
+//! Adjustment of the history to steps of the exporter's wall clock: everything keeps its age.
 
 use super::{AdHistory, InitState, KeyUsage, LadderState, MpdState, Observation, RenditionHistory};
 use crate::history::InputState;
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
-/// A state with times at which the exporter saw something.
+/// A state of the history with times at which the exporter saw something.
 pub(super) trait Seen {
-    /// Moves those times by a step of the clock. Times that the stream names stay.
+    /// Moves the times at which the exporter saw something by a step of its clock. Times that the stream names stay.
     fn shift(&mut self, by: Seconds);
 }
 

@@ -1,4 +1,4 @@
-//! Contents of initialization segments over several probes.
+//! History of the contents of initialization segments over several probes.
 
 use crate::facts::{InitFacts, RenditionFacts};
 use packager_media::stream::{ByteRange, Timeline};
@@ -6,31 +6,31 @@ use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 use url::Url;
 
-/// One content of an initialization segment, and the time in which its URI answered with that content.
+/// A content of an initialization segment, and the time in which its URI answered with this content.
 #[derive(Debug, Clone)]
 pub struct InitState {
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub facts: Arc<InitFacts>,
-    /// Discontinuity sequence number of the newest listed segment that uses it.
+    /// Discontinuity sequence number of the newest listed segment that uses the initialization segment.
     pub discontinuity_sequence: u64,
     place: InitLocation,
 }
 
-/// Identity of the URI and byte range.
+/// Identity of an initialization segment's URI, and its byte range.
 type InitLocation = (u64, Option<ByteRange>);
 
-/// Bound for packagers that give each initialization segment a new name.
+/// Largest number of contents that are remembered, for packagers that give each initialization segment a new name.
 const MAX_STATES: usize = 16;
 
 impl InitState {
-    /// Whether both have the same URI and byte range.
+    /// Returns whether both initialization segments have the same URI and byte range.
     #[must_use]
     pub fn same_place(&self, other: &Self) -> bool {
         self.place == other.place
     }
 
-    /// Whether both have the same bytes. Tokens in the URI do not matter.
+    /// Returns whether both initialization segments have the same bytes, whatever their URIs.
     #[must_use]
     pub fn same_content(&self, other: &InitFacts) -> bool {
         self.facts.digest == other.digest
@@ -43,8 +43,8 @@ impl InitState {
     }
 }
 
-/// Adds the contents that this probe found; `identity` is that of a URI. A content is forgotten once it was replaced longer than `hold`
-/// ago; the current one stays as the baseline of the next.
+/// Adds the contents that this probe found; `identity` returns the identity of a URI. A content is forgotten if it was
+/// replaced longer than `hold` ago; the current one stays, to be compared with the next.
 pub(super) fn record(
     states: &mut Vec<InitState>,
     facts: &RenditionFacts,

@@ -1,4 +1,4 @@
-//! Active inputs of the packager over several probes.
+//! History of the packager's active inputs over several probes.
 
 use crate::facts::{Exchange, Fetched, OutputFacts};
 use packager_media::units::{Seconds, Timestamp};
@@ -8,17 +8,18 @@ use std::sync::Arc;
 /// The set of active inputs that a packager named in the answers of one probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputState {
-    /// Time of the first probe with this set.
+    /// Time of the first probe with this set of inputs.
     pub first_seen: Timestamp,
-    /// One input, except during a switch and when two origins answer.
+    /// Names of the active inputs. There is one, except during a switch and when two origins answer.
     pub inputs: BTreeSet<String>,
 }
 
-/// Bound against hostile origins: a value may have up to 256 characters.
+/// Largest number of inputs in a set, against hostile origins: a name may have up to 256 characters.
 const MAX_INPUTS: usize = 8;
 const MAX_STATES: usize = 16;
 
-/// Adds the inputs of this probe's answers when they differ from the newest state, and forgets states older than `hold`.
+/// Adds the active inputs in this probe's answers if they differ from the newest state, and forgets states older than
+/// `hold`.
 pub(super) fn record(states: &mut Vec<Arc<InputState>>, facts: &OutputFacts, now: Timestamp, hold: Seconds) {
     let inputs = inputs(facts);
     let in_time = states.last().is_none_or(|last| last.first_seen <= now);

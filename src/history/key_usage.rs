@@ -1,4 +1,4 @@
-//! The key in use over several probes.
+//! History of the key in use over several probes.
 
 use crate::facts::RenditionFacts;
 use packager_media::crypt::AesKey;
@@ -6,23 +6,24 @@ use packager_media::drm::Uuid;
 use packager_media::stream::{Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 
-/// The key of the newest segments, and since when it is in use. It is remembered for longer than `hold`, since keys stay for
-/// hours.
+/// The key of the newest segments, and the time since which it is in use. It is remembered for longer than the
+/// template's `hold`, because keys stay for hours.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyUsage {
-    /// Time, by the exporter's clock, at which the live edge was where the key is first used. The key may have been used before
-    /// the first probe.
+    /// Time by the exporter's clock at which the live edge was where the key is first used. The key may have been used
+    /// before the first probe.
     pub since: Timestamp,
     key: Identity,
 }
 
-/// The known properties of a key, the most reliable first: a URI may stay while its key changes, and the other way round.
+/// Properties of a key, the most reliable first. Its URI may stay while the key changes, and its key may stay while the
+/// URI changes.
 #[derive(Debug, Clone, PartialEq)]
 struct Identity {
     secret: Option<AesKey>,
-    /// Key id of the samples.
+    /// Key identifier of the encrypted samples; `None` if it isn't known.
     kid: Option<Uuid>,
-    /// KEYFORMAT, URI and KEYID of each key.
+    /// KEYFORMAT, URI and KEYID of each key in force.
     named: Vec<(String, Option<String>, Option<Uuid>)>,
 }
 
@@ -32,7 +33,8 @@ impl KeyUsage {
         Self { since, key: Identity { secret: None, kid: None, named: Vec::new() } }
     }
 
-    /// The key use after a playlist whose live edge has been where it is since `edge_since`. `None`: the newest segment is clear.
+    /// Returns the key in use after a playlist whose live edge hasn't moved since `edge_since`. `None` if the newest
+    /// segment is clear.
     pub(super) fn next(
         before: Option<Self>,
         facts: &RenditionFacts,
@@ -69,13 +71,13 @@ impl Identity {
         }
     }
 
-    /// Adds the properties that only the earlier look found.
+    /// Adds the properties of the key that only the earlier probe found.
     fn or(self, newer: Self) -> Self {
         Self { secret: newer.secret.or(self.secret), kid: newer.kid.or(self.kid), named: newer.named }
     }
 }
 
-/// Duration of the newest segments with the same keys.
+/// Returns the total duration of the newest segments that have the same keys.
 fn alike(timeline: &Timeline, newest: &Segment) -> Seconds {
     let same = |s: &&Segment| {
         s.keys.len() == newest.keys.len()
@@ -101,7 +103,7 @@ mod tests {
         Key { method: "AES-128".to_owned(), uri, iv: None, key_format: None, key_id: None }
     }
 
-    /// Segments of 2 s, each under the key of its URI.
+    /// Makes a playlist with segments of 2 s, each with the key of this URI, or clear for an empty URI.
     fn timeline(uris: &[&str]) -> Timeline {
         let segment = |(n, uri): (usize, &&str)| Segment {
             number: n as u64,
@@ -123,7 +125,7 @@ mod tests {
         Timeline { segments: uris.iter().enumerate().map(segment).collect(), ..Timeline::default() }
     }
 
-    /// With the answer of the key's address.
+    /// Makes the facts of a rendition for which these key URIs answered with these keys (16 times the byte).
     fn facts(answers: &[(&str, u8)]) -> RenditionFacts {
         let failure = Failure { kind: FailureKind::Timeout, message: "not under test".into() };
         let fetched = Fetched { url: Url::parse("http://packager/key").unwrap(), result: Err(failure) };

@@ -1,4 +1,4 @@
-//! Ladders of an output over several probes.
+//! History of an output's ladder over several probes.
 
 use super::Retention;
 use crate::facts::OutputFacts;
@@ -7,19 +7,19 @@ use packager_media::units::{Seconds, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The kinds of renditions that a manifest lists.
+/// Kinds of renditions that a manifest lists, with their numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LadderState {
     /// Time of the first probe with this ladder.
     pub first_seen: Timestamp,
-    /// Number of renditions of each kind (`video 1920x1080`, `audio en`). Bit rates are no part of a kind, since some
-    /// packagers measure and rewrite them.
+    /// Number of renditions of each kind (`video 1920x1080`, `audio en`). Bit rates don't belong to a kind, because
+    /// some packagers measure and rewrite them.
     pub rungs: BTreeMap<String, usize>,
 }
 
 const MAX_LADDERS: usize = 64;
 
-/// Adds this probe's ladder when it differs from the newest one, and forgets ladders older than `hold`.
+/// Adds the ladder of this probe if it differs from the newest one, and forgets ladders older than `hold`.
 pub(super) fn record(ladders: &mut Vec<Arc<LadderState>>, facts: &OutputFacts, now: Timestamp, retention: Retention) {
     if facts.is_readable() && !facts.is_media_playlist() && ladders.last().is_none_or(|last| last.first_seen <= now) {
         let rungs = rungs(facts);

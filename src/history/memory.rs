@@ -1,4 +1,4 @@
-//! The memory of all outputs, its bounds, and what a probe takes from it.
+//! Memory of all outputs: its bounds, what a probe adds, and what a probe takes from it.
 
 use super::clock_step::Seen;
 use super::inits;
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use url::Url;
 
-/// The memory of all outputs. When it holds its bound of outputs, the one that was not probed for longest is forgotten.
+/// Memory of all outputs. When it is full, the output that wasn't probed for the longest time is forgotten.
 #[derive(Debug)]
 pub(crate) struct History {
     max_outputs: AtomicUsize,
@@ -29,14 +29,14 @@ type Outputs = HashMap<(OutputKey, QueryIdentifies), Memory>;
 
 type QueryIdentifies = bool;
 
-/// Channel code and output name: the key of an output's memory.
+/// Key of an output's memory: channel code and output name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct OutputKey {
     pub channel: String,
     pub output: String,
 }
 
-/// How a template has the memory kept.
+/// Settings of a template that say how the memory of an output is kept.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Retention {
     /// Time for which states and inspected segments are remembered.
@@ -47,21 +47,23 @@ pub(crate) struct Retention {
 
 #[derive(Debug, Default)]
 struct Memory {
-    /// URL of the manifest, without its query unless `query_identifies`. The memory of another URL is discarded.
+    /// URL of the output's manifest, without its query unless `query_identifies`. The memory is discarded when the URL
+    /// changes.
     url: String,
     touched: Timestamp,
-    /// The longest `hold` of the templates that probe the output: a template with a short one must not make others forget.
+    /// The longest `hold` of the templates with which the output is probed: a template with a short one must not make
+    /// others forget.
     hold: Seconds,
     /// Number of the playback session whose states are remembered; 0 before the first.
     session: u64,
-    /// Time of the first probe in that session.
+    /// Time of the first probe in the playback session.
     session_since: Timestamp,
     labels: LabelMemory,
     renditions: HashMap<RenditionIdentity, RenditionMemory>,
     ladders: Vec<Arc<LadderState>>,
     inputs: Vec<Arc<InputState>>,
     mpds: Vec<Arc<MpdState>>,
-    /// Time at which the newest known MPD had arrived.
+    /// Time at which the newest known MPD arrived.
     mpd_arrived: Timestamp,
     /// The newest MPD whose patches may be requested, and the one before it.
     patchable: Vec<Arc<PatchableMpd>>,
@@ -71,7 +73,7 @@ struct Memory {
 struct RenditionMemory {
     past: RenditionHistory,
     touched: Timestamp,
-    /// Time at which the newest known playlist had arrived.
+    /// Time at which the newest known playlist arrived.
     arrived: Timestamp,
     /// Names of the segments in the newest known playlist.
     uris: UriNames,
@@ -80,27 +82,29 @@ struct RenditionMemory {
 /// Time after which a rendition that no manifest lists any more is forgotten.
 const FORGET_RENDITION: Seconds = Seconds(3600.0);
 const MAX_RENDITIONS: usize = 64;
-/// A probe that begins so long before the newest known one means that the clock was set back: no probe lasts as long.
+/// Time difference that means that the clock was set back: no probe lasts so long that it could begin this long before
+/// the newest known one.
 const CLOCK_SET_BACK: Seconds = Seconds(3700.0);
-/// Target durations after which a live edge that doesn't move stands still: twice the 1.5 within which a new segment is due
-/// (RFC 8216bis 6.2.1).
+/// Number of target durations after which a live edge that doesn't move counts as standing still: twice the 1.5 within
+/// which a new segment is due (RFC 8216bis 6.2.1).
 const STUCK: f64 = 3.0;
-/// Time after which a session that stands still is left for another. Until then its viewers wait, which is reported.
+/// Time after which a playback session whose live edge stands still is given up for another session. Until then its
+/// viewers wait, which is reported.
 const FROZEN: Seconds = Seconds(60.0);
-/// Stands in for the target duration of an MPD, which has none: that of common packagers.
+/// Value that is used as the target duration of an MPD, which has none: that of common packagers.
 const DEFAULT_TARGET: Seconds = Seconds(6.0);
 const MAX_OBSERVATIONS: usize = 64;
 const MAX_SEGMENTS: usize = 32;
 const MAX_KEYS: usize = 32;
 
 impl History {
-    /// An empty memory for at most `max_outputs` outputs, at least one.
+    /// Makes an empty memory for at most `max_outputs` outputs, at least one.
     #[must_use]
     pub(crate) fn new(max_outputs: usize) -> Self {
         Self { max_outputs: AtomicUsize::new(max_outputs.max(1)), outputs: Mutex::default() }
     }
 
-    /// Sets another bound on the number of outputs, and forgets those above it at once.
+    /// Sets a new bound for the number of outputs, and forgets those above it at once.
     pub(crate) fn bound(&self, max_outputs: usize) {
         let bound = max_outputs.max(1);
         if self.max_outputs.swap(bound, Ordering::Relaxed) > bound {
@@ -108,14 +112,14 @@ impl History {
         }
     }
 
-    /// Number of remembered outputs.
+    /// Returns the number of remembered outputs.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
         self.lock().len()
     }
 
-    /// Gives the renditions of the manifest at `url` the labels that they had in earlier probes, and new ones a label.
-    /// Renditions that go on under another identity keep their memory.
+    /// Gives the renditions of the manifest at `url` the labels that they had in earlier probes, and labels new
+    /// renditions. Renditions that continue under another identity keep their memory.
     pub(crate) fn recognize(
         &self,
         key: &OutputKey,
@@ -135,8 +139,8 @@ impl History {
         }
     }
 
-    /// Segments and keys that earlier probes of the output inspected, and that a probe need not fetch again. Empty for an
-    /// output that was never probed.
+    /// Returns the segments and keys that earlier probes of the output inspected, so that a probe needn't fetch them
+    /// again. Empty for an output that was never probed.
     #[must_use]
     pub(crate) fn already_inspected(&self, key: &OutputKey, retention: Retention) -> AlreadyInspected {
         let outputs = self.lock();
@@ -156,8 +160,8 @@ impl History {
         }
     }
 
-    /// Adds this probe's facts, forgets states older than `hold`, and returns the history that checks compare with. The
-    /// memory of an output whose URL changed (its query aside) is discarded first.
+    /// Adds this probe's facts, forgets states older than `hold`, and returns the history with which checks compare.
+    /// The memory of an output whose URL changed (except in its query) is discarded first.
     pub(crate) fn record(
         &self,
         key: &OutputKey,
@@ -183,12 +187,14 @@ impl History {
         memory.past(facts, now, retention.hold)
     }
 
-    /// Follows a step of the exporter's clock by `by`, which is negative for a clock that was set back: what was seen keeps its age.
+    /// Moves all remembered times by a step of the exporter's clock, so that everything keeps its age. `by` is negative
+    /// for a clock that was set back.
     pub(crate) fn follow_clock_step(&self, by: Seconds) {
         self.lock().values_mut().for_each(|memory| memory.shift(by));
     }
 
-    /// The output's memory, for which the longest unseen output is forgotten when there are too many.
+    /// Returns the memory of an output. If there are too many outputs, the one that wasn't probed for the longest time
+    /// is forgotten.
     fn memory<'m>(&self, outputs: &'m mut Outputs, key: &OutputKey, retention: Retention) -> &'m mut Memory {
         let key = (key.clone(), retention.query_identifies);
         if !outputs.contains_key(&key) {
@@ -224,8 +230,9 @@ impl Memory {
         self.hold = if self.hold < retention.hold { retention.hold } else { self.hold };
     }
 
-    /// Goes over to the session of this probe's facts when it is a newer one: what doesn't go on in it begins anew. `false`
-    /// means that the facts are of an older session than the memory, because their probe was slow, and are no news.
+    /// Changes to the playback session of this probe's facts if it is newer, and forgets renditions that don't continue
+    /// in it. Returns `false` if the facts belong to an older session than the memory, because their probe was slow;
+    /// they are ignored then.
     fn enter_session(&mut self, facts: &OutputFacts, now: Timestamp, query_identifies: bool) -> bool {
         let Some(session) = facts.session.number.filter(|session| *session != self.session) else { return true };
         if session < self.session {
@@ -257,7 +264,7 @@ impl Memory {
         }
     }
 
-    /// The history of the renditions that this probe found, by their labels.
+    /// Returns the history of the renditions that this probe found, by their labels.
     fn past(&self, facts: &OutputFacts, now: Timestamp, hold: Seconds) -> OutputHistory {
         let past = |rendition: &Rendition| {
             let mut past = self.renditions.get(&rendition.identity)?.past.clone();
@@ -332,8 +339,8 @@ impl RenditionMemory {
         self.trim(now, retention);
     }
 
-    /// Adds an observation, and returns whether it was used. Probes with different templates overlap: a playlist that was
-    /// requested before the newest known one had arrived may be older or newer than that, and is ignored.
+    /// Adds an observation, and returns whether it was used. Probes with different templates overlap: a playlist that
+    /// was requested before the newest known one had arrived may be older or newer, and is ignored.
     fn observe(&mut self, mut seen: Observation, arrived: Timestamp) -> bool {
         let observations = &mut self.past.observations;
         if !observations.is_empty() && seen.first_seen < self.arrived {
@@ -357,16 +364,16 @@ impl RenditionMemory {
         true
     }
 
-    /// Whether the listing of another session is a later state of this one: sessions of servers that only put a token or a
-    /// name into their addresses list the same segments.
+    /// Returns whether the listing in another playback session is a later state of this one. Sessions of servers that
+    /// only put a token or a name into their URLs list the same segments.
     fn goes_on(&self, timeline: &Timeline, at: Timestamp, query_identifies: bool) -> bool {
         let renaming = self.uris.renaming(timeline, query_identifies);
         let later = Observation::of(timeline, at, query_identifies, &renaming);
         self.past.observations.last().is_some_and(|last| last.continues_in(&later))
     }
 
-    /// Forgets the states of the session before. A live edge that was seen to stand still is remembered until it moves,
-    /// because another session may stand still for the same reason.
+    /// Forgets the states of the previous playback session. The time at which a live edge stopped is remembered until
+    /// it moves, because the next session may stand still for the same reason.
     fn begin_session(&mut self) {
         let stood_still = self.stood_still(Timestamp::MIN).0 > self.target_duration().0 * STUCK;
         let edge_since = self.past.edge_since.filter(|_| stood_still);
@@ -375,13 +382,13 @@ impl RenditionMemory {
         (self.arrived, self.uris) = (Timestamp::default(), UriNames::default());
     }
 
-    /// Whether the listing of the last probe, at `touched`, had not moved in a session since `since` for so long that no
-    /// viewer stays with it.
+    /// Returns whether the listing of the last probe, at `touched`, hasn't moved in a playback session since `since`
+    /// for so long that no viewer would stay with it.
     fn is_frozen(&self, touched: Timestamp, since: Timestamp) -> bool {
         self.touched == touched && self.stood_still(since).0 > FROZEN.0 + self.target_duration().0 * STUCK
     }
 
-    /// Time over which probes since `since` saw the live edge where it is now.
+    /// Returns the time over which probes since `since` saw the live edge where it is now.
     fn stood_still(&self, since: Timestamp) -> Seconds {
         let observations = &self.past.observations;
         let Some(last) = observations.last() else { return Seconds::ZERO };
@@ -418,7 +425,7 @@ impl RenditionHistory {
     }
 }
 
-/// Time at which the playlist that was requested at `at` had arrived.
+/// Returns the time at which the playlist that was requested at `at` arrived.
 fn arrival(facts: &RenditionFacts, at: Timestamp) -> Timestamp {
     let exchange = facts.playlist.as_ref().and_then(|p| p.result.as_ref().ok());
     exchange.map_or(at, |e| e.timings.total.after(at))
@@ -430,63 +437,65 @@ fn same_segment(known: &SegmentFacts, segment: &Segment, query_identifies: bool)
         && uri_identity(&known.segment.uri, query_identifies) == uri_identity(&segment.uri, query_identifies)
 }
 
-/// Segments, keys and MPDs of earlier probes of one output, which a probe need not fetch again.
+/// Segments, keys and MPDs of earlier probes of one output, which a probe needn't fetch again.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AlreadyInspected {
     renditions: HashMap<RenditionIdentity, Vec<Arc<SegmentFacts>>>,
-    /// Keys that a player can use.
+    /// Answers of key servers that a player can use.
     keys: Vec<Arc<KeyFacts>>,
     query_identifies: bool,
-    /// Renditions whose listing has not moved for so long that no viewer stays with it.
+    /// Identities of renditions whose listing hasn't moved for so long that no viewer would stay with it.
     frozen: HashSet<RenditionIdentity>,
-    /// Number of the playback session in which they stand still.
+    /// Number of the playback session in which the listings of `frozen` stand still.
     session: u64,
     /// MPDs whose patches may be requested (DASH), oldest first.
     pub patchable: Vec<Arc<PatchableMpd>>,
 }
 
 impl AlreadyInspected {
-    /// Facts about the segment with the same number, URI and byte range. `None`: it was not inspected, or is forgotten.
+    /// Returns the facts about the segment with the same number, URI and byte range. `None` if it wasn't inspected, or
+    /// is forgotten.
     #[must_use]
     pub(crate) fn segment(&self, rendition: &RenditionIdentity, segment: &Segment) -> Option<Arc<SegmentFacts>> {
         let known = self.renditions.get(rendition)?;
         known.iter().find(|k| same_segment(k, segment, self.query_identifies)).cloned()
     }
 
-    /// The key's answer that is younger than `hold`. URIs are compared as a whole, query included, since another query may
-    /// select another key.
+    /// Returns the answer for a key, if it is younger than `hold`. URIs are compared as a whole, query included,
+    /// because another query may select another key.
     #[must_use]
     pub(crate) fn key(&self, key: &MediaKey, now: Timestamp, hold: Seconds) -> Option<Arc<KeyFacts>> {
         let fresh = |k: &&Arc<KeyFacts>| Seconds::between(k.asked_at, now) < hold;
         self.keys.iter().filter(fresh).find(|k| k.key.same_source(key)).cloned()
     }
 
-    /// Whether no inspected segment of the rendition is remembered.
+    /// Returns whether no inspected segment of the rendition is remembered.
     #[must_use]
     pub(crate) fn is_new(&self, rendition: &RenditionIdentity) -> bool {
         self.renditions.get(rendition).is_none_or(Vec::is_empty)
     }
 
-    /// The part that counts in a new playback session: keys, and no segments, whose numbers may have begun again.
+    /// Returns what stays valid in a new playback session: keys, but no segments, whose numbers may have begun again.
     #[must_use]
     pub(crate) fn in_new_session(&self) -> Self {
         Self { renditions: HashMap::new(), frozen: HashSet::new(), patchable: Vec::new(), ..self.clone() }
     }
 
-    /// Whether the rendition's listing has not moved in this playback session for so long that no viewer stays with it.
+    /// Returns whether the rendition's listing hasn't moved in this playback session for so long that no viewer would
+    /// stay with it.
     #[must_use]
     pub(crate) fn is_frozen(&self, session: u64, rendition: &RenditionIdentity) -> bool {
         self.session == session && self.frozen.contains(rendition)
     }
 
-    /// Whether any rendition of the output has a listing that has not moved in this playback session for so long that no viewer
-    /// stays with it.
+    /// Returns whether the listing of any rendition hasn't moved in this playback session for so long that no viewer
+    /// would stay with it.
     #[must_use]
     pub(crate) fn any_frozen(&self, session: u64) -> bool {
         self.session == session && !self.frozen.is_empty()
     }
 
-    /// Number of the newest segment in `timeline` that was inspected before.
+    /// Returns the number of the newest segment in `timeline` that was inspected before; `None` if none was.
     #[must_use]
     pub(crate) fn last_inspected(&self, rendition: &RenditionIdentity, timeline: &Timeline) -> Option<u64> {
         timeline.segments.iter().rev().find(|s| self.segment(rendition, s).is_some()).map(|s| s.number)

@@ -1,9 +1,10 @@
-//! What checks compare with: a bounded memory of each output, in which every entry has its time.
+//! History with which checks compare: a bounded memory of each output, in which every entry has its time.
 //!
-//! Comparison is by time and never by the number of scrapes: two Prometheus replicas, a person with `debug=true` and the
-//! web page all probe the same channel, and each must get the same verdict. So a probe consumes nothing:
-//! observations and inspected segments stay for the template's `hold` time, and a check compares *every*
-//! consecutive pair of observations in that time. A restart is thus reported for `hold` and is the baseline afterwards.
+//! Comparison is by time and never by the number of scrapes: two Prometheus replicas, a person with `debug=true` and
+//! the web page all probe the same channel, and each has to get the same verdict. So a probe consumes nothing:
+//! observations and inspected segments stay for the template's `hold` time, and a check compares *every* consecutive
+//! pair of observations in that time. A restart of a packager is thus reported for `hold`, and is the new state to
+//! compare with afterwards.
 
 mod ads;
 mod clock_step;
@@ -39,9 +40,9 @@ use std::sync::Arc;
 /// States of one output within `hold` before now, including the state that this probe found.
 #[derive(Debug, Clone, Default)]
 pub struct OutputHistory {
-    /// The renditions that this probe found, by their labels.
+    /// History of the renditions that this probe found, by their labels.
     pub renditions: HashMap<String, RenditionHistory>,
-    /// Distinct ladders, oldest first. The first may be older than `hold`: it is the baseline of the second.
+    /// Distinct ladders, oldest first. The first may be older than `hold`, because the second is compared with it.
     pub ladders: Vec<Arc<LadderState>>,
     /// Distinct sets of active inputs that the packager named, oldest first; the first may be older than `hold`.
     pub inputs: Vec<Arc<InputState>>,
@@ -52,19 +53,20 @@ pub struct OutputHistory {
 /// States of one rendition within `hold` before now, including the state that this probe found.
 #[derive(Debug, Clone, Default)]
 pub struct RenditionHistory {
-    /// Distinct states of the listing, oldest first. The first may be older than `hold`: it is the baseline of the second.
+    /// Distinct states of the listing, oldest first. The first may be older than `hold`, because the second is compared
+    /// with it.
     pub observations: Vec<Arc<Observation>>,
-    /// Segments inspected within `hold`, in order of inspection. The newest listed segment is among them if it was ever
-    /// inspected.
+    /// Segments that were inspected within `hold`, in order of inspection. The newest listed segment is among them if
+    /// it was ever inspected.
     pub segments: Vec<Arc<SegmentFacts>>,
     /// The newest answer of each key URI that was requested within `hold`.
     pub keys: Vec<Arc<KeyFacts>>,
-    /// Time at which the live edge was first seen where it is now. `None` before the first observation.
+    /// Time at which the live edge was first seen where it is now; `None` before the first observation.
     pub edge_since: Option<Timestamp>,
     pub ads: AdHistory,
     /// Contents of initialization segments in the order in which they appeared: the current ones, and those that were
     /// replaced within `hold`.
     pub inits: Vec<InitState>,
-    /// Use of the current key; `None` while segments are clear.
+    /// The current key, and since when it is in use; `None` while segments are clear.
     pub key_use: Option<KeyUsage>,
 }

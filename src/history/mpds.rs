@@ -1,4 +1,4 @@
-//! States of a live MPD over several probes.
+//! History of a live MPD's states over several probes.
 
 use crate::facts::OutputFacts;
 use packager_media::dash::timing::presentation_time;
@@ -9,7 +9,7 @@ use packager_media::stream::Media;
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
-/// The properties of a live MPD that an update may not change or move back, and the time in which they were seen.
+/// Properties of a live MPD that an update must not change or move back, and the time in which they were seen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MpdState {
     pub first_seen: Timestamp,
@@ -21,20 +21,20 @@ pub struct MpdState {
     pub periods: Vec<PeriodStart>,
 }
 
-/// The range that an MPD lists: ends of its SegmentTimelines, or the origin of a fixed segment duration. Of video if the MPD
-/// has video.
+/// Range of media that an MPD lists: the ends of its SegmentTimelines, or the origin of a fixed segment duration. It is
+/// that of video if the MPD has video.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MpdWindow {
     Timeline {
-        /// Start of the first segment on the presentation's timeline.
+        /// Start of the first listed segment on the presentation's timeline.
         start: Seconds,
-        /// End of the last segment on the presentation's timeline.
+        /// End of the last listed segment on the presentation's timeline.
         end: Seconds,
-        /// End of the last segment in media time.
+        /// End of the last listed segment in media time.
         media_end: Seconds,
     },
     Paced {
-        /// Time at which segment number 0 begins, or would begin.
+        /// Wall-clock time at which the segment with number 0 begins, or would begin.
         zero: Timestamp,
         duration: Seconds,
     },
@@ -51,7 +51,7 @@ const MAX_STATES: usize = 64;
 const MAX_PERIODS: usize = 16;
 
 impl MpdState {
-    /// The state of `mpd`, which was requested at `at`.
+    /// Makes the state of `mpd`, which was requested at `at`.
     #[must_use]
     pub fn of(mpd: &Mpd, at: Timestamp) -> Self {
         let known = mpd.periods.iter().filter_map(|p| Some(PeriodStart { id: p.id.clone(), start: p.start? }));
@@ -76,8 +76,8 @@ impl MpdState {
     }
 }
 
-/// Adds this probe's MPD, and forgets states older than `hold`. `arrived` is when the newest known MPD had arrived: an MPD
-/// that was requested before that may be older, and is ignored.
+/// Adds the MPD of this probe, and forgets states older than `hold`. `arrived` is the time at which the newest known
+/// MPD arrived: an MPD that was requested before then may be older, and is ignored.
 pub(super) fn record(
     states: &mut Vec<Arc<MpdState>>,
     arrived: &mut Timestamp,
@@ -100,8 +100,8 @@ pub(super) fn record(
     states.drain(..stale.max(states.len().saturating_sub(MAX_STATES)));
 }
 
-/// Whether the MPD of another session is a later state of the newest known one: it has the same start, and neither its
-/// timeline nor its publishTime is older.
+/// Returns whether the MPD of another playback session is a later state of the newest known one: its
+/// availabilityStartTime is the same, and neither its timeline nor its publishTime is older.
 pub(super) fn goes_on(states: &[Arc<MpdState>], facts: &OutputFacts) -> bool {
     let (Some(last), Some(dash)) = (states.last(), facts.dash().filter(|d| d.mpd.dynamic)) else { return false };
     let later = MpdState::of(&dash.mpd, dash.asked_at);
@@ -112,7 +112,8 @@ pub(super) fn goes_on(states: &[Arc<MpdState>], facts: &OutputFacts) -> bool {
     last.availability_start == later.availability_start && last.publish_time <= later.publish_time && listed
 }
 
-/// The range from the start of the oldest Period that lists segments to the end of the newest one.
+/// Returns the range of media from the start of the oldest Period that lists segments to the end of the newest one;
+/// `None` if no segments are listed.
 fn listed(mpd: &Mpd) -> Option<MpdWindow> {
     let of = |period: &Period| of_kind(mpd, period, true).or_else(|| of_kind(mpd, period, false));
     let newest = mpd.periods.iter().rev().find_map(of)?;
@@ -125,7 +126,7 @@ fn listed(mpd: &Mpd) -> Option<MpdWindow> {
     })
 }
 
-/// The range of the Representation that reaches furthest.
+/// Returns the range of media of the Representation that reaches furthest, among those of video or among the others.
 fn of_kind(mpd: &Mpd, period: &Period, video: bool) -> Option<MpdWindow> {
     let kind = playable_representations(period).filter(|(set, _)| (set.media == Media::Video) == video);
     let each = kind.filter_map(|(_, r)| one(mpd, period, &r.addressing));

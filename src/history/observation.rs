@@ -1,4 +1,4 @@
-//! States of a media playlist, or of an MPD's list of segments, over several probes.
+//! History of a media playlist's states, or of the states of an MPD's list of segments, over several probes.
 
 use super::uri_names::Renaming;
 use packager_media::stream::{ByteRange, Segment, Timeline};
@@ -15,22 +15,24 @@ pub struct Observation {
     pub target_duration: Option<Seconds>,
     pub ended: bool,
     pub window: Seconds,
-    /// Whether EXT-X-DISCONTINUITY stands before the first segment of the window, which may be older than those in `segments`.
+    /// Whether EXT-X-DISCONTINUITY stands before the first segment of the window, which may be older than the segments
+    /// that are kept here.
     pub starts_with_discontinuity: bool,
-    /// The newest segments, oldest first, at most [`MAX_LISTED_SEGMENTS`]. Segments that did not change are shared with the
-    /// previous observation, since most of a long window stays as it was.
+    /// The newest listed segments, oldest first, at most [`MAX_LISTED_SEGMENTS`]. Unchanged segments share their memory
+    /// with the previous observation, because most of a long window stays as it was.
     pub segments: Vec<Arc<ListedSegment>>,
 }
 
-/// Most segments of an observation: 25 minutes of 6 s segments. A longer window is compared only at its live end.
+/// Largest number of segments in an observation: 25 minutes with segments of 6 s. Of a longer window only the newest
+/// segments are compared.
 pub(crate) const MAX_LISTED_SEGMENTS: usize = 256;
 
 /// The properties of a listed segment that show whether it was rewritten.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ListedSegment {
     pub number: u64,
-    /// Hash of the URI without host, and without its query unless a template identifies segments by it. Parts that were renamed in
-    /// all URIs together are as they were first seen.
+    /// Hash of the URI without its host, and without its query unless the template identifies segments by it. Parts
+    /// that were renamed in all URIs together are hashed as they were first seen.
     pub uri_identity: u64,
     pub duration: Seconds,
     pub byte_range: Option<ByteRange>,
@@ -58,13 +60,13 @@ impl Observation {
         }
     }
 
-    /// Number of the newest listed segment.
+    /// Returns the number of the newest listed segment; `None` for an empty list.
     #[must_use]
     pub fn last_number(&self) -> Option<u64> {
         self.segments.last().map(|s| s.number)
     }
 
-    /// Whether both are the same state of the listing, whenever they were seen.
+    /// Returns whether two observations are the same state of the listing, whenever they were seen.
     pub(super) fn same_state(&self, other: &Self) -> bool {
         // By name, so that a new field can't be left out of the comparison.
         let Self {
@@ -87,7 +89,8 @@ impl Observation {
             && *segments == other.segments
     }
 
-    /// Whether `later` lists segments of this listing, none of them changed, and none that is older than its oldest.
+    /// Returns whether `later` lists segments of this listing without changes, and none that is older than the oldest
+    /// segment of this one.
     pub(super) fn continues_in(&self, later: &Self) -> bool {
         let same = |old: &ListedSegment, new: &ListedSegment| {
             old.uri_identity == new.uri_identity
@@ -101,7 +104,7 @@ impl Observation {
         newer && common.peek().is_some() && common.all(|(old, new)| same(&old, new))
     }
 
-    /// Replaces segments that are equal in `before` by references to those.
+    /// Replaces segments that are equal to those in `before` by references to the latter.
     pub(super) fn share(&mut self, before: &Self) {
         let mut known = before.segments.iter().peekable();
         for segment in &mut self.segments {

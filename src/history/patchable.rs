@@ -1,13 +1,14 @@
-//! MPDs whose patches later probes may request.
+//! History of the MPDs whose patches later probes may request.
 
 use crate::facts::{OutputFacts, PatchableMpd};
 use std::sync::Arc;
 
-/// The newest MPD and the one before it: a second probe at the same time then requests the same patch.
+/// Number of MPDs that are kept: the newest one and the one before it, so that a second probe at the same time requests
+/// the same patch.
 const KEPT: usize = 2;
 
-/// Adds this probe's MPD when it is newer than those known. Forgets MPDs of another presentation, and all of them when the
-/// MPD has no PatchLocation any more.
+/// Adds the MPD of this probe if it is newer than the known ones. Forgets MPDs of another presentation, and all of them
+/// if the MPD has no PatchLocation any more.
 pub(super) fn record(known: &mut Vec<Arc<PatchableMpd>>, facts: &OutputFacts) {
     let Some(dash) = facts.dash() else { return };
     let Some(newest) = &dash.patchable else {

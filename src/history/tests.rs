@@ -273,7 +273,7 @@ fn windows_of_an_mpd_share_the_segments_that_both_list() {
     assert_eq!(later.segments.iter().map(|s| s.number).collect::<Vec<_>>(), [24_000, 26_000, 28_000, 30_000]);
 }
 
-/// The segment at `position` in an MPD, where numbers are milliseconds.
+/// Makes the segment at `position` of a DASH listing with segments of 2 s, where segment numbers are milliseconds.
 fn dash_segment(position: u64) -> Segment {
     let after = position.checked_sub(1).map(|before| before * 2000);
     Segment { number: position * 2000, after, ..segment(position, "") }
@@ -333,7 +333,8 @@ mod ads {
 
     const OUT: MarkerKind = MarkerKind::Out { announced: Some(Seconds(30.0)) };
 
-    /// A window of five segments of 2 s from `first` on, with markers before some of them.
+    /// Records a playlist of five segments of 2 s, beginning with the number `first`, with these ad markers before
+    /// segments of these numbers, and returns the ad history.
     fn see(history: &History, first: u64, when: i64, markers: &[(u64, MarkerKind)]) -> AdHistory {
         let marker = |(number, kind): &(u64, MarkerKind)| Marker { kind: kind.clone(), number: *number, line: 9 };
         let timeline = Timeline { markers: markers.iter().map(marker).collect(), ..timeline(first, 5, "") };
@@ -372,7 +373,7 @@ mod events {
     use packager_media::stream::ads::{AdRange, AdSource, BreakState, Marker, MarkerKind, breaks};
     use packager_media::units::{MPEG_TIMESCALE, MediaTime};
 
-    /// Of DASH: segment `number` begins that many seconds after the epoch, its media 100 s later.
+    /// Makes a DASH segment that begins `number` seconds after the epoch; its media time is 100 s later.
     fn dated(number: u64) -> Segment {
         let ticks = (100 + number as i64) * 90_000;
         let media_start = Some(MediaStart { at: MediaTime::new(ticks, MPEG_TIMESCALE), nominal: false });
@@ -380,7 +381,8 @@ mod events {
         Segment { after: number.checked_sub(2), program_date_time: date, media_start, ..segment(number, "") }
     }
 
-    /// With a message for each (seconds after the epoch, way out).
+    /// Makes an inspected DASH segment with an event message for each signal: seconds after the epoch, and whether it
+    /// leads out of the programme.
     fn carrying(number: u64, signals: &[(i64, bool)]) -> Arc<SegmentFacts> {
         let (mut inspection, _) = SegmentInspector::new(None).finish();
         inspection.container = Container::Cmaf;
@@ -439,7 +441,8 @@ mod events {
         assert!(see(&history, 6, vec![Arc::new(lost)]).messages.is_empty());
     }
 
-    /// An MPD whose window is segments `first` to `first` + 8, with these ways out.
+    /// Records an MPD with the segments `first` to `first` + 8 and ad breaks that begin at the seconds `outs`, and
+    /// returns the ad history.
     fn listed(history: &History, first: u64, outs: &[i64]) -> AdHistory {
         let range = |start: &i64| {
             let start = Some(at(*start));
@@ -630,8 +633,8 @@ fn what_was_seen_keeps_its_age_when_the_clock_is_set() {
     }
 }
 
-/// Records a probe of a channel whose multivariant playlist lists `path` with the bit rate, and whose media playlist lists the
-/// segments from `first` on. Returns the label and the history of the rendition.
+/// Records a probe of a channel whose multivariant playlist lists `path` with this bit rate and whose media playlist is
+/// `timeline`. Returns label and history of the rendition.
 fn probe(history: &History, path: &str, rate: u64, timeline: Timeline, when: i64) -> (String, RenditionHistory) {
     let text = format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH={rate},RESOLUTION=1920x1080\n{path}\n");
     let base = Url::parse("http://packager/live/TV1.m3u8").unwrap();
@@ -719,7 +722,8 @@ fn another_rendition_under_the_same_label_has_a_history_of_its_own() {
 mod sessions {
     use super::*;
 
-    /// The facts of the session `number`, with a window of five segments of 2 s from `first` on, in the folder of `name`.
+    /// Makes the facts of the playback session `number`, with a window of five segments of 2 s, beginning with the
+    /// number `first`, whose URIs are in the folder `name`.
     fn in_session(number: u64, first: u64, name: &str, when: i64) -> OutputFacts {
         let mut timeline = timeline(first, 5, "");
         for segment in &mut timeline.segments {

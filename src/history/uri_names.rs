@@ -1,8 +1,8 @@
-//! Names of segments over several probes: URIs that were all renamed by one common part are the same URIs.
+//! Names of segments over several probes: URIs in which one common part was renamed everywhere count as the same URIs.
 //!
-//! A packager or CDN may write the viewer's session into every path (`media_w1234_7.ts`), and an edge to which a request was
-//! redirected may have a folder of its own. Each session then lists the same segments under other names. What is compared are
-//! therefore names in which such a part is what it was when it was first seen.
+//! A packager or CDN may write the viewer's session into every path (`media_w1234_7.ts`), and an edge server to which a
+//! request was redirected may have its own folder. Each session then lists the same segments under other names.
+//! Therefore names are compared after such a part is put back to what it was when it was first seen.
 
 use packager_media::stream::{Key, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
@@ -10,43 +10,44 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use url::Url;
 
-/// Most URIs of an observation that are remembered for the comparison with the next one: the newest.
+/// Largest number of URIs of an observation that are remembered for the comparison with the next one: the newest URIs.
 const MAX_URIS: usize = 32;
-/// Longest URI that is compared by its parts, in bytes.
+/// Largest length in bytes of a URI that is compared by its parts.
 const MAX_URI: usize = 2048;
-/// Dates of one segment further apart than this, in seconds, are dates of two segments (RFC 8216bis 6.2.1).
+/// Largest difference in seconds between two program date-times of the same segment; dates further apart belong to two
+/// segments (RFC 8216bis 6.2.1).
 const SAME_DATE: f64 = 2.0;
 
-/// Names of the newest segments of the newest observation, with the renaming that was in force then.
+/// Names of the newest segments in the newest observation, with the renaming that was in force then.
 #[derive(Debug, Clone, Default)]
 pub(super) struct UriNames {
     names: Vec<KnownName>,
     renaming: Renaming,
 }
 
-/// The name of one listed segment.
+/// Name of a listed segment.
 #[derive(Debug, Clone)]
 struct KnownName {
     number: u64,
-    /// The URI without host, and with its renamed parts as they were first seen.
+    /// URI of the segment without its host, with renamed parts as they were first seen.
     name: String,
     date: Option<Timestamp>,
 }
 
-/// The parts of URIs that were renamed, and what they were when they were first seen. Empty when nothing was renamed.
+/// Parts of URIs that were renamed, and what they were when they were first seen. Empty if nothing was renamed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Renaming(Vec<RenamedPart>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct RenamedPart {
-    /// Position among the parts of the URI as it is now.
+    /// Index of the renamed part among the parts of the current URI.
     at: usize,
     now: Vec<String>,
     first: Vec<String>,
 }
 
 impl UriNames {
-    /// How the listed URIs were renamed. Where no listed segment is known, the renaming stays as it was.
+    /// Returns how the listed URIs were renamed. If no listed segment is known, the renaming stays as it was.
     pub(super) fn renaming(&self, timeline: &Timeline, query_identifies: bool) -> Renaming {
         let known: HashMap<u64, &KnownName> = self.names.iter().map(|known| (known.number, known)).collect();
         let listed = newest(timeline, query_identifies);
@@ -61,7 +62,7 @@ impl UriNames {
         self.common_part(&listed, &pairs).unwrap_or_default()
     }
 
-    /// Remembers the names of an observation.
+    /// Remembers the segment names of an observation.
     pub(super) fn remember(&mut self, timeline: &Timeline, query_identifies: bool, renaming: Renaming) {
         self.names = newest(timeline, query_identifies);
         for known in &mut self.names {
@@ -70,14 +71,14 @@ impl UriNames {
         self.renaming = renaming;
     }
 
-    /// The [`uri_identity`] of another resource of the rendition, such as an initialization segment. What was renamed in the URIs of
-    /// segments may stand anywhere in it.
+    /// Returns the [`uri_identity`] of another resource of the rendition, such as an initialization segment. Parts that
+    /// were renamed in the segments' URIs may stand anywhere in its URI.
     pub(super) fn resource_identity(&self, uri: &Url, query_identifies: bool) -> u64 {
         hash_of(self.renaming.renamed_back(&name_of(uri, query_identifies)))
     }
 
-    /// Whether the window went on, or its dates say that it lists the same segments. A new run of the packager may use the same
-    /// numbers again in a folder of its own.
+    /// Returns whether the window moved on, or its dates say that it lists the same segments. Without this condition, a
+    /// restarted packager that uses the same numbers in another folder would look like a renaming.
     fn goes_on(&self, listed: &[KnownName], pairs: &[(&KnownName, &KnownName)]) -> bool {
         let newest = |names: &[KnownName]| names.last().map(|known| known.number);
         let same_date = |(old, new): &(&KnownName, &KnownName)| {
@@ -86,8 +87,8 @@ impl UriNames {
         newest(listed) >= newest(&self.names) || pairs.iter().all(same_date)
     }
 
-    /// The renaming of more than half of the segments that both lists have, if it is common to more than half of all names on both
-    /// sides: a part that only some segments have is a part of their own names.
+    /// Returns the renaming that more than half of the segments in both lists have, if more than half of all names on
+    /// both sides contain it. A part that only some segments have belongs to their own names.
     fn common_part(&self, listed: &[KnownName], pairs: &[(&KnownName, &KnownName)]) -> Option<Renaming> {
         let mut counts: HashMap<Renaming, usize> = HashMap::new();
         for (old, new) in pairs {
@@ -106,7 +107,7 @@ impl UriNames {
 }
 
 impl Renaming {
-    /// The parts in which the names differ. `None`: one of them is too long to be compared.
+    /// Returns the parts in which two names differ. `None` if a name is too long to be compared.
     fn between(first: &str, now: &str) -> Option<Self> {
         if first.len().max(now.len()) > MAX_URI {
             return None;
@@ -130,17 +131,17 @@ impl Renaming {
         Some(Self(vec![RenamedPart { at: begin, now: middle(&now), first: middle(&first) }]))
     }
 
-    /// Whether the parts of a name have what was renamed at their places.
+    /// Returns whether the parts of a name contain the renamed parts as they are now, at their positions.
     fn is_now(&self, parts: &[&str]) -> bool {
         self.0.iter().all(|part| has(parts, part.at, &part.now))
     }
 
-    /// Whether the parts of a name have at their places what the renamed parts were first.
+    /// Returns whether the parts of a name contain the renamed parts as they were first seen, at their positions.
     fn was_first(&self, parts: &[&str]) -> bool {
         self.0.iter().all(|part| has(parts, part.at, &part.first))
     }
 
-    /// The name with its renamed parts as they were first seen; the name itself if it has them not.
+    /// Returns the name with its renamed parts as they were first seen; the unchanged name if it doesn't contain them.
     fn first_name(&self, name: &str) -> String {
         let parts = parts(name);
         if self.0.is_empty() || !self.is_now(&parts) {
@@ -157,12 +158,12 @@ impl Renaming {
         text
     }
 
-    /// The [`uri_identity`] of a segment whose renamed parts are as they were first seen.
+    /// Returns the [`uri_identity`] of a segment, with renamed parts as they were first seen.
     pub(super) fn segment_identity(&self, uri: &Url, query_identifies: bool) -> u64 {
         hash_of(self.first_name(&name_of(uri, query_identifies)))
     }
 
-    /// Hash of a key's method, URI and IV. Of a URI with http or https the host is left out, as for segments.
+    /// Returns a hash of a key's method, URI and IV. The host of an http(s) URI is left out, as for segments.
     pub(super) fn key_identity(&self, key: &Key, query_identifies: bool) -> u64 {
         let uri = key.uri.as_deref().unwrap_or_default();
         let http = Url::parse(uri).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
@@ -186,8 +187,9 @@ impl Renaming {
     }
 }
 
-/// Hash of the part of a URI that identifies a resource. The host may be another CDN node's after a redirect, and query strings often
-/// contain tokens that change with every request: both are left out, the query unless `query_identifies`.
+/// Returns a hash of the part of a URI that identifies a resource. It leaves out the host, which may be another CDN
+/// node's after a redirect, and the query unless `query_identifies`, because queries often contain tokens that change
+/// with every request.
 pub(super) fn uri_identity(uri: &Url, query_identifies: bool) -> u64 {
     hash_of(name_of(uri, query_identifies))
 }
@@ -202,7 +204,7 @@ fn has(parts: &[&str], at: usize, wanted: &[String]) -> bool {
     parts.get(at..at + wanted.len()).is_some_and(|there| there.iter().zip(wanted).all(|(a, b)| a == b))
 }
 
-/// Runs of letters and digits, and each other character by itself.
+/// Splits a name into parts: consecutive letters and digits are one part, and each other character is one.
 fn parts(name: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut rest = name;
@@ -223,7 +225,7 @@ fn name_of(uri: &Url, query_identifies: bool) -> String {
     query.map_or_else(|| uri.path().to_owned(), |query| format!("{}?{query}", uri.path()))
 }
 
-/// The newest listed segments, oldest first.
+/// Returns the names of the newest listed segments, oldest first.
 fn newest(timeline: &Timeline, query_identifies: bool) -> Vec<KnownName> {
     let skip = timeline.segments.len().saturating_sub(MAX_URIS);
     let known = |s: &Segment| KnownName {
@@ -258,12 +260,13 @@ mod tests {
         }
     }
 
-    /// Segments from `first` to `last`, whose paths come from their numbers.
+    /// Makes a playlist with segments of the numbers `first` to `last`, whose paths `path` returns.
     fn list(first: u64, last: u64, path: impl Fn(u64) -> String) -> Timeline {
         Timeline { segments: (first..=last).map(|n| segment(n, &path(n))).collect(), ..Timeline::default() }
     }
 
-    /// For each list after the first: the numbers whose names changed since the list before it.
+    /// Observes these lists one after the other, and returns for each list after the first the numbers of the segments
+    /// whose names count as changed.
     fn changed(lists: &[Timeline]) -> Vec<Vec<u64>> {
         let mut names = UriNames::default();
         let mut before: HashMap<u64, u64> = HashMap::new();

@@ -1,4 +1,5 @@
-//! Requests of careless and hostile clients of the API: each is answered with a problem document and changes nothing.
+//! Tests with requests of careless and hostile clients of the API: each is answered with a problem document and changes
+//! nothing.
 
 use crate::database::{EVENING, Stack, alert, channel};
 use serde_json::{Value, json};

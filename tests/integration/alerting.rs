@@ -1,5 +1,6 @@
-//! From a fault to a phone: live origins, PostgreSQL, exporter, Prometheus, Alertmanager, Slack, mail and Zabbix, all
-//! as shipped except for addresses and times. The times, the scrape interval included, are shorter by [`factor`].
+//! Tests of the whole way from a fault to a phone: live origins, PostgreSQL, exporter, Prometheus, Alertmanager, Slack,
+//! mail and Zabbix, all as shipped except for addresses and times. All times, the scrape interval included, are shorter
+//! by [`factor`].
 
 mod faster;
 mod receivers;
@@ -15,13 +16,13 @@ use stack::{AlertingStack, origin};
 use std::process::Command;
 use std::time::Duration;
 
-/// Seconds of Prometheus's clock from the first failed scrape until ChannelDown fires at the latest: its `for` and two
-/// scrape intervals, longer on a busy machine.
+/// Returns the longest time in seconds of Prometheus's clock from the first failed scrape until ChannelDown fires: its
+/// `for` and two scrape intervals, longer on a busy machine.
 fn longest_until_firing() -> f64 {
     (20.0 + 2.0 * 15.0) / factor() as f64 * pace::slowdown()
 }
 
-/// Labels of an alert, and the receivers that get it.
+/// Labels of an alert, and the receivers that have to get it.
 const ROUTES: [(&[&str], &str); 11] = [
     (&["alertname=Watchdog", "severity=none"], "zabbix,dead-mans-switch"),
     (&["alertname=ChannelDownInhibitor", "severity=none", "tier=1", "channel=A"], "nobody"),
@@ -36,10 +37,10 @@ const ROUTES: [(&[&str], &str); 11] = [
     (&["alertname=ChannelAdvisory", "severity=warning", "tier=1", "channel=A"], "alert-database,e-mail"),
 ];
 
-/// The words of alertmanager.yml that switch receivers on.
+/// Words in alertmanager.yml that switch receivers on.
 pub(crate) const RECEIVERS: [&str; 5] = ["database", "slack", "mail", "zabbix", "switch"];
 
-/// The shipped alertmanager.yml with these receivers switched on, as its comment says.
+/// Returns the shipped alertmanager.yml with these receivers switched on, as the comment in the file says.
 pub(crate) fn alertmanager_with(receivers: &[&str]) -> String {
     let text = std::fs::read_to_string(shipped().join("alertmanager.yml")).unwrap();
     let switched = |line: &str| {
@@ -58,7 +59,8 @@ fn amtool(arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
 }
 
-/// An installation without a receiver would alert on itself: Alertmanager counts each notification that it can't send.
+/// Alertmanager counts each notification that it can't send, so an installation without receivers would alert on
+/// itself.
 #[test]
 fn the_shipped_receivers_send_nothing_until_they_are_switched_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -98,7 +100,7 @@ fn amtool_accepts_the_shipped_configuration_and_routes_each_kind_of_alert() {
     }
 }
 
-/// Slack would cut a message about a hundred channels at any place.
+/// Slack would cut a message about a hundred channels at an arbitrary place.
 #[test]
 fn a_message_of_many_alerts_names_ten_and_counts_the_others() {
     let alert = |n: usize| {
@@ -168,7 +170,7 @@ async fn every_fault_and_its_end_reach_every_receiver_once() {
     assert_eq!(stack.mails_about("").len(), 2 * paged.len(), "mails, and none twice: {:#?}", stack.mails_about(""));
 }
 
-/// Runs at the shipped times with every receiver, for `QUIET_SECONDS` (`make quiet`).
+/// The test takes `QUIET_SECONDS` at the shipped times, with every receiver (`make quiet`).
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_without_its_faults_sends_no_alert() {
     let origin = origin("127.0.0.3:0").await;
@@ -194,7 +196,7 @@ async fn the_demo_without_its_faults_sends_no_alert() {
     assert_eq!(rows["alerts"], json!([]), "{rows}");
 }
 
-/// Creates the demo's templates and clean channels over the API, and returns the number of channels.
+/// Creates the demo's templates and clean channels through the API, and returns the number of channels.
 async fn demo(stack: &AlertingStack, origin: &Origin) -> usize {
     let folder = shipped().join("../examples/demo/config");
     let read = |name: &str| serde_yaml::from_str(&std::fs::read_to_string(folder.join(name)).unwrap()).unwrap();
@@ -221,7 +223,7 @@ async fn demo(stack: &AlertingStack, origin: &Origin) -> usize {
     made
 }
 
-/// Creates `channels`, the code and URL of each, with a template that downloads no segments.
+/// Creates the channels `channels` (code and URL of each) with a template that downloads no segments.
 async fn catalogue(stack: &AlertingStack, channels: &[(&str, String)]) {
     // Without segments a busy machine can't fail a check of their download time.
     let settings = json!({"timeout": format!("{}ms", pace::patience(Duration::from_secs(2)).as_millis()), "hold": "20s", "ladder": {"minimum_video": 1}, "segments": {"mode": "none"}});
@@ -322,7 +324,8 @@ async fn the_database(stack: &mut AlertingStack) {
     stack.wait_for_zabbix("-", "DatabaseAway", &["3", "0"]).await;
 }
 
-/// The database and Zabbix, which hear of alerts from the exporter, hear of this one once it is back.
+/// The database and Zabbix learn of alerts from the exporter, so they learn of the alert about the exporter once it is
+/// back.
 async fn the_exporter(stack: &mut AlertingStack) {
     stack.kill_exporter();
     stack.wait_for_alerts("alertname=\"ExporterDown\"", "active", 1).await;

@@ -1,11 +1,11 @@
-//! The program as an operator runs it.
+//! Tests of the program as an operator runs it.
 
 use crate::exporter::{Exporter, Files, catalogue, command, exit_and_output, failed, live_origin, run, value};
 use packager_testbed::origin::Origin;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-/// A URL at which nothing listens.
+/// A manifest URL at which nothing listens.
 const DEAD: &str = "http://127.0.0.1:1/master.m3u8";
 const T2: &str = "T2";
 
@@ -17,7 +17,7 @@ fn fault(origin: &Origin, id: &str) -> String {
     origin.url(&format!("fault/{id}/TV1/master.m3u8"))
 }
 
-/// Whether the text names the line of a mistake in channels.yml.
+/// Returns whether the text names the line of a mistake in channels.yml.
 fn names_the_line(text: &str, line: usize) -> bool {
     text.contains(&format!("channels.yml:{line}:"))
 }
@@ -143,7 +143,7 @@ fn a_configuration_is_checked_without_serving() {
     assert!(code == 2 && names_the_line(&why, 2), "serving refuses it too: {code} {why}");
 }
 
-/// Like [`run`], while the origin in this process keeps answering.
+/// Runs the program as [`run`] does, while the origin in this process keeps answering.
 async fn run_concurrently(files: &Files, arguments: &[&str]) -> (i32, String, String) {
     let mut command = command(files.folder());
     command.args(arguments);
@@ -180,7 +180,7 @@ async fn a_probe_at_a_terminal_ends_with_its_verdict() {
     }
 }
 
-/// Runs the commands of a runbook with the names of this test.
+/// The test runs the commands of a runbook with its own channel names and addresses.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_runbooks_commands_distinguish_a_faulty_from_a_clean_channel() {
     let origin = live_origin().await;
@@ -207,7 +207,7 @@ async fn the_runbooks_commands_distinguish_a_faulty_from_a_clean_channel() {
     }
 }
 
-/// Exit code and the first `count` reports of a repeated probe that is interrupted after them.
+/// Interrupts a repeated probe after `count` reports, and returns its exit code and these reports.
 fn interrupt_after_reports(files: &Files, count: usize, arguments: &[&str]) -> (Option<i32>, Vec<serde_json::Value>) {
     let mut child = command(files.folder()).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().take(count);

@@ -1,4 +1,4 @@
-//! Many clients that write at the same time.
+//! Tests with many clients that write to the API at the same time.
 
 use crate::database::{EVENING, LATER, Stack, alert, channel};
 use futures_util::future::join_all;

@@ -1,4 +1,4 @@
-//! Every query of every dashboard against a Prometheus that scrapes channels with and without faults.
+//! Tests that run every query of every dashboard in a Prometheus that scrapes channels with and without faults.
 
 use crate::alerting::{factor, faster, rules};
 use crate::exporter::{Exporter, Files, PATIENCE, live_origin};
@@ -35,7 +35,7 @@ fn the_json_of_every_dashboard_matches_its_description() {
     }
 }
 
-/// Mistakes that Grafana would accept silently and show wrongly.
+/// The test finds mistakes that Grafana would accept silently and show wrongly.
 #[test]
 fn every_dashboard_is_whole() {
     let dashboards = read_descriptions(&folder()).unwrap();
@@ -57,7 +57,8 @@ fn every_dashboard_is_whole() {
     }
 }
 
-/// Checks keys, options and values with Grafana's own types (`scripts/grafana`), since Grafana ignores unknown ones.
+/// The test checks keys, options and values with Grafana's own types (`scripts/grafana`), because Grafana ignores
+/// unknown ones.
 #[test]
 fn grafana_knows_every_key_and_value() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -87,7 +88,7 @@ fn grafana_knows_every_key_and_value() {
     );
 }
 
-/// Panels that each dashboard must have.
+/// Panels that each dashboard has to have, by its name.
 const REQUIRED_PANELS: [(&str, &[&str]); 4] = [
     (
         "packager-overview",
@@ -170,7 +171,7 @@ async fn every_panel_shows_something() {
     compare(&text);
 }
 
-/// A template with an expected ladder, for the panels that compare with it.
+/// Template with an expected ladder, for the panels that compare with it.
 const EXPECTED_LADDER: &str =
     "\nTD: {extends: T2, ladder: {video: [{resolution: 1920x1080}, {resolution: 1280x720}]}}\n";
 
@@ -178,7 +179,7 @@ const HEAD: &str = "# Dashboards\n\nA test generates this file: it sends every q
 dashboards, `make docs` writes them for Grafana into `dashboards/grafana/*.json`, and Grafana loads them with the files in \
 `dashboards/provisioning`. The samples come from one run of a live origin with faults.\n";
 
-/// Compares everything except the samples with the committed page.
+/// Compares the page of dashboard queries with the committed one, except for the samples.
 fn compare(text: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/dashboards.md");
     if is_update() {
@@ -199,7 +200,7 @@ fn queries(dashboard: &Dashboard) -> Vec<(String, String)> {
     dashboard.panels().flat_map(expressions).collect()
 }
 
-/// Repeats a query until it has an answer, since rules are evaluated after the scrapes.
+/// Repeats a query until it has an answer, because rules are evaluated after the scrapes.
 async fn wait_for_answer(prometheus: &Prometheus, expression: &str) -> Vec<Sample> {
     let began = Instant::now();
     loop {
@@ -211,7 +212,7 @@ async fn wait_for_answer(prometheus: &Prometheus, expression: &str) -> Vec<Sampl
     }
 }
 
-/// The expression that Grafana sends when every value of every variable is selected.
+/// Returns the expression that Grafana sends when every value of every variable is selected.
 fn with_all_selected(expression: &str) -> String {
     ["$tier", "$packager", "$channel"].iter().fold(expression.to_owned(), |text, name| text.replace(name, ".*"))
 }

@@ -1,4 +1,4 @@
-//! Catalogue, API and alerts on a real PostgreSQL.
+//! Tests of catalogue, API and alerts with a real PostgreSQL.
 
 use crate::exporter::{Exporter, Files, PATIENCE, command, exit_and_output, live_origin, value};
 use futures_util::future::join_all;
@@ -74,8 +74,8 @@ impl Stack {
         }
     }
 
-    /// Sends until the answer isn't 503, as a client does that heeds Retry-After: a busy machine may keep every
-    /// connection to the database in use for longer than a request waits for one.
+    /// Sends a request until the answer isn't 503, as a client does that respects Retry-After. A busy machine may keep
+    /// every connection to the database in use for longer than a request waits for one.
     pub(crate) async fn retry(&self, send: impl AsyncFn() -> (u16, Value)) -> (u16, Value) {
         let began = Instant::now();
         loop {
@@ -515,7 +515,7 @@ async fn the_role_of_a_token_limits_its_requests() {
     assert!(!output.status.success() && error.contains("--api.tokens-file"), "{error}");
 }
 
-/// The row of an alert shows its last state; who acknowledged it before is in its history.
+/// The row of an alert shows only its last state; its history shows who acknowledged it before.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_history_of_an_alert_keeps_what_its_row_forgets() {
     let stack = Stack::start(&[]).await;

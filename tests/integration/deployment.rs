@@ -1,4 +1,4 @@
-//! The examples of deployment: their mounts exist, their flags are valid, and nginx lets nobody write.
+//! Tests of the deployment examples: their mounts exist, their flags are valid, and nginx lets nobody write.
 
 use crate::alerting::alertmanager_with;
 use crate::discovery::by_discovery;
@@ -27,8 +27,8 @@ fn strings(list: &Value) -> Vec<&str> {
     list.as_sequence().unwrap().iter().map(|item| item.as_str().unwrap()).collect()
 }
 
-/// Runs the program with these arguments and `--config.check`, with the shipped configuration in place of the
-/// container's.
+/// Runs the program with these arguments and `--config.check`, and asserts that it accepts them. The shipped
+/// configuration takes the place of the container's.
 fn assert_flags_valid(arguments: &[&str]) {
     let file = format!("--config.file={}", shipped().join("exporter.yml").display());
     assert!(arguments.iter().any(|argument| argument.starts_with("--config.file")), "{arguments:?}");
@@ -38,7 +38,7 @@ fn assert_flags_valid(arguments: &[&str]) {
     assert_eq!(code, 0, "{all:?}: {output}{error}");
 }
 
-/// Names of the variables in `${…}`.
+/// Iterates over the names of the variables in `${…}`.
 fn variables(text: &str) -> impl Iterator<Item = &str> {
     text.split("${").skip(1).map(|rest| rest.split([':', '}']).next().unwrap())
 }
@@ -159,7 +159,7 @@ impl Drop for Nginx {
     }
 }
 
-/// The shipped nginx.conf on free ports, in front of this exporter.
+/// Returns the shipped nginx.conf with free ports, in front of this exporter.
 fn configuration(folder: &Path, https: u16, exporter: &str) -> String {
     let mut text = text("nginx/nginx.conf");
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]

@@ -1,4 +1,5 @@
-//! The results of docs/detection.md, measured again: every fault is found by its checks, and nothing else is found.
+//! Tests that measure the results of docs/detection.md again: every fault is found by its checks, and nothing else is
+//! found.
 
 use packager_exporter::checks::{CHECKS, CheckResult};
 use packager_testbed::detection_page;
@@ -87,7 +88,7 @@ async fn the_page_matches_the_measurement() {
     assert!(document.starts_with(&measured), "docs/detection.md is out of date; run `make detection`");
 }
 
-/// Name and path of streams in valid dialects of packagers.
+/// Name and path of streams that are written in valid dialects of packagers.
 const DIALECTS: &[(&str, &str)] = &[
     ("loose", "dialect/loose/TV1/master.m3u8"),
     ("dated", "dialect/dated/TV1/master.m3u8"),
@@ -110,7 +111,8 @@ async fn ten_minutes_of_every_dialect_have_no_finding() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Probes a dialect for ten minutes of its clock, again when a busy machine may be the reason of a finding.
+/// Probes a dialect for ten minutes of its clock, and probes it again if a busy machine may be the reason for a
+/// finding. Returns the findings.
 async fn probe_dialect(name: &str, path: &str) -> Vec<String> {
     for _ in 0..3 {
         let wrong = probe_dialect_once(name, path).await;
@@ -141,6 +143,6 @@ async fn probe_dialect_once(name: &str, path: &str) -> Vec<String> {
     wrong
 }
 
-/// Checks that must pass in every probe of a dialect.
+/// Ids of the checks that have to pass in every probe of a dialect.
 const MUST_PASS: [&str; 4] =
     ["hls_syntax_error", "segment_unavailable", "timestamp_discontinuity", "hls_program_date_time_wrong"];

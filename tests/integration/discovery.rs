@@ -1,4 +1,5 @@
-//! Changes of the catalogue in the database: Prometheus discovers channels, and a new threshold applies at once.
+//! Tests of changes of the catalogue in the database: Prometheus discovers channels, and a new threshold applies at
+//! once.
 
 use crate::database::{Stack, channel};
 use crate::exporter::{PATIENCE, live_origin, value};
@@ -7,7 +8,7 @@ use packager_testbed::pace;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-/// The shipped prometheus.yml with HTTP discovery in place of files.
+/// Returns the shipped prometheus.yml with HTTP discovery instead of files.
 pub(crate) fn by_discovery() -> String {
     let text = std::fs::read_to_string(shipped().join("prometheus.yml")).unwrap();
     let files = "    file_sd_configs:\n      - files: [channels/*.yml]\n        refresh_interval: 30s\n";
@@ -20,7 +21,7 @@ pub(crate) fn by_discovery() -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The configuration of [`by_discovery`] for this exporter, with every interval a second.
+/// Returns the configuration of [`by_discovery`] for this exporter, with every interval set to a second.
 pub(crate) fn discovering(exporter: &str) -> String {
     let text = by_discovery().replace("127.0.0.1:10115", exporter);
     text.replace("refresh_interval: 30s", "refresh_interval: 1s")

@@ -1,4 +1,4 @@
-//! The documents agree with the program that they describe.
+//! Tests that the documents agree with the program that they describe.
 
 use crate::exporter::run;
 use std::collections::BTreeSet;
@@ -39,8 +39,8 @@ fn every_metric_that_a_document_or_a_configuration_names_exists() {
     assert!(unknown.is_empty(), "no such metric:\n{}", unknown.join("\n"));
 }
 
-/// Names that documents may use: metrics with the series of histograms, checks, the program, the scrape job of
-/// channels, the bucket in InfluxDB, and the database's notification channel.
+/// Returns the names that documents may use: metrics with the series of histograms, checks, the program, the scrape job
+/// of channels, the bucket in InfluxDB, and the database's notification channel.
 fn known() -> BTreeSet<String> {
     let mut known: BTreeSet<String> =
         ["packager_exporter", "packager_channels", "packager_metrics", "packager_catalogue"].map(str::to_owned).into();
@@ -57,8 +57,8 @@ fn known() -> BTreeSet<String> {
     known
 }
 
-/// Words that look like one of our metrics. A name that ends in `_` is the beginning of several, as in
-/// `packager_check_*`.
+/// Iterates over words that look like names of the exporter's metrics. A name that ends in `_` is the beginning of
+/// several names, as in `packager_check_*`.
 fn names(text: &str) -> impl Iterator<Item = String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| word.starts_with("packager_") && !word.ends_with('_')).map(str::to_owned)

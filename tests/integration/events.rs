@@ -1,4 +1,4 @@
-//! Server-sent events of probes and alerts.
+//! Tests of server-sent events of probes and alerts.
 
 use crate::database::{EVENING, Stack, alert, channel};
 use crate::exporter::{PATIENCE, live_origin};
@@ -19,7 +19,7 @@ impl EventStream {
         stream
     }
 
-    /// The next block, up to an empty line.
+    /// Returns the next block of the event stream, up to an empty line.
     async fn block(&mut self) -> String {
         loop {
             if let Some((block, rest)) = self.read.split_once("\n\n") {
@@ -32,7 +32,7 @@ impl EventStream {
         }
     }
 
-    /// Name and data of the next event.
+    /// Returns name and data of the next server-sent event.
     async fn event(&mut self) -> (String, Value) {
         let began = Instant::now();
         loop {
@@ -45,7 +45,7 @@ impl EventStream {
         }
     }
 
-    /// Change, fingerprint and status of the next event, which must be of an alert.
+    /// Returns change, fingerprint and status of the next server-sent event, which has to be one about an alert.
     async fn alert_change(&mut self) -> (Value, Value, Value) {
         let (name, data) = self.event().await;
         assert_eq!(name, "alert", "{data}");

@@ -1,4 +1,4 @@
-//! The program in a process of its own, with its configuration files.
+//! The exporter's program in a separate process, with its configuration files, for integration tests.
 
 use packager_testbed::harness::{TEMPLATES, with_patience};
 use packager_testbed::origin::{Clock, Origin};
@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_packager_exporter");
-/// Longer than any wait of these tests takes on a machine that is ten times slower than an idle one: only a test that
-/// would hang reaches it.
+/// Time limit of a wait. No wait of these tests takes as long, even on a machine that is ten times slower than an idle
+/// one, so only a test that hangs reaches it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
-/// A live origin on this machine's clock.
+/// Starts a live origin with this machine's clock.
 pub(crate) async fn live_origin() -> Origin {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     Origin::start(listener, Clock::system())
 }
 
-/// A command for the program in `folder` with an empty environment.
+/// Makes a command for the program in `folder` with an empty environment.
 pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
     command.current_dir(folder).env_clear().stdin(Stdio::null());
@@ -33,19 +33,19 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     exit_and_output(&command(folder).args(arguments).output().unwrap())
 }
 
-/// Exit code, standard output and standard error.
+/// Returns exit code, standard output and standard error of a program that has ended.
 pub(crate) fn exit_and_output(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
-/// A folder with `config/`, where the program looks for its configuration.
+/// A temporary folder with `config/`, where the program looks for its configuration.
 pub(crate) struct Files {
     folder: TempDir,
 }
 
 impl Files {
-    /// Configuration files with `channels`: code, URL and template of each.
+    /// Writes configuration files with these channels: code, URL and template of each.
     pub(crate) fn new(channels: &[(&str, String, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("config")).unwrap();
@@ -69,7 +69,7 @@ impl Files {
     }
 }
 
-/// A channels.yml with `channels`: code, URL and template of each.
+/// Returns the text of a channels.yml with these channels: code, URL and template of each.
 pub(crate) fn catalogue(channels: &[(&str, String, &str)]) -> String {
     let mut text = String::from("defaults: {channel_type: LIVE, tier: 1}\nchannels:\n");
     for (code, url, template) in channels {
@@ -78,7 +78,7 @@ pub(crate) fn catalogue(channels: &[(&str, String, &str)]) -> String {
     text
 }
 
-/// A running `serve` on a free port; it is killed when this value is dropped.
+/// A running `packager_exporter serve` on a free port; it is killed when this value is dropped.
 pub(crate) struct Exporter {
     /// Address of the web server, such as `127.0.0.1:40123`.
     pub address: String,
@@ -92,12 +92,12 @@ impl Exporter {
         Self::spawn(&mut command(folder), &[]).await
     }
 
-    /// Starts `command`, the program with folder and environment, on a free port.
+    /// Starts `command`, which has folder and environment of the program, on a free port.
     pub(crate) async fn spawn(command: &mut Command, arguments: &[&str]) -> Self {
         Self::spawn_at("127.0.0.1:0", command, arguments).await
     }
 
-    /// Starts `command` at this address.
+    /// Starts `command`, which has folder and environment of the program, at this address.
     pub(crate) async fn spawn_at(address: &str, command: &mut Command, arguments: &[&str]) -> Self {
         command.args(["serve", "--web.listen-address", address]).args(arguments);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -123,17 +123,17 @@ impl Exporter {
         }
     }
 
-    /// The log so far.
+    /// Returns the program's log so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    /// Status and text of `GET path`.
+    /// Returns status and text of the answer to `GET path`.
     pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         self.send(self.client.get(self.url(path))).await
     }
 
-    /// Status and text of `GET path` with the header of a Prometheus scrape with this timeout.
+    /// Returns status and text of the answer to `GET path` with the header of a Prometheus scrape with this timeout.
     pub(crate) async fn scrape(&self, path: &str, timeout: Duration) -> (u16, String) {
         let request = self.client.get(self.url(path));
         self.send(request.header("X-Prometheus-Scrape-Timeout-Seconds", timeout.as_secs_f64().to_string())).await
@@ -152,7 +152,7 @@ impl Exporter {
         format!("http://{}{path}", self.address)
     }
 
-    /// Requests `path` until `wanted` accepts status and text, and returns the text.
+    /// Requests `path` until `wanted` accepts status and text of the answer, and returns the text.
     pub(crate) async fn until(&self, path: &str, wanted: impl Fn(u16, &str) -> bool) -> String {
         let began = Instant::now();
         loop {
@@ -165,7 +165,7 @@ impl Exporter {
         }
     }
 
-    /// Sends the signal of that name, such as `HUP`.
+    /// Sends the signal with this name, such as `HUP`, to the program.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
@@ -192,7 +192,7 @@ impl Drop for Exporter {
     }
 }
 
-/// Collects the output of a program in a thread: a full pipe that nobody reads would stop the program.
+/// Collects the output of a program in a thread, because a full pipe that nobody reads would stop the program.
 pub(crate) fn collect_lines(lines: impl BufRead + Send + 'static) -> Arc<Mutex<String>> {
     let text = Arc::new(Mutex::new(String::new()));
     let to = text.clone();
@@ -206,13 +206,13 @@ pub(crate) fn collect_lines(lines: impl BufRead + Send + 'static) -> Arc<Mutex<S
     text
 }
 
-/// The value of a series without labels.
+/// Returns the value of a series without labels in an exposition; `None` without it.
 pub(crate) fn value(exposition: &str, name: &str) -> Option<f64> {
     let line = exposition.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
     line.trim().parse().ok()
 }
 
-/// Ids of the checks that failed in an exposition, sorted.
+/// Returns the ids of the checks that failed according to an exposition, sorted.
 pub(crate) fn failed(exposition: &str) -> Vec<&str> {
     let held = exposition.lines().filter_map(|line| line.strip_prefix("packager_check_ok{check=\""));
     let failed = held.filter(|rest| rest.ends_with("} 0")).filter_map(|rest| rest.split('"').next());

@@ -1,4 +1,4 @@
-//! Recordings of ffmpeg: the inspection and ffprobe must agree on them.
+//! Tests with recordings of ffmpeg: the segment inspection and ffprobe have to agree on them.
 
 use packager_media::container::{Inspection, SegmentInspector, Track};
 use packager_media::stream::Media;
@@ -9,11 +9,11 @@ use std::process::Command;
 const TEST_PICTURE: &str = "testsrc2=size=320x180:duration=1.2:rate=";
 const TONE: &str = "sine=frequency=440:duration=1.2:sample_rate=";
 
-/// A recording: ffmpeg's input, encoder options, containers by file name extension, and the expected video range.
+/// A recording by ffmpeg: its input, encoder options, containers by file name extension, and the expected video range.
 struct Recording {
     source: String,
     encoder: &'static str,
-    /// Muxers by file name extension.
+    /// File name extensions of the containers into which the recording is muxed.
     into: &'static [&'static str],
     range: Option<&'static str>,
 }
@@ -118,7 +118,7 @@ fn inspect(file: &Path) -> Inspection {
     inspection
 }
 
-/// Stream and packets in ffprobe's JSON.
+/// Returns ffprobe's JSON about the streams and packets of a file.
 fn probe(file: &Path) -> Value {
     let mut command = Command::new("ffprobe");
     command.args(["-loglevel", "error", "-of", "json", "-show_streams", "-show_packets"]).arg(file);

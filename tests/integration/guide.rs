@@ -1,5 +1,5 @@
-//! Every command of examples/guide/run.sh against the exporter with PostgreSQL, Prometheus and Alertmanager, and a mock
-//! of InfluxDB 2.
+//! Tests that run every command of examples/guide/run.sh with the exporter, PostgreSQL, Prometheus, Alertmanager and a
+//! mock of InfluxDB 2.
 
 use crate::discovery::discovering;
 use crate::exporter::{Exporter, Files, command, exit_and_output, live_origin};
@@ -18,8 +18,8 @@ use tokio::io::AsyncReadExt as _;
 
 type Lines = Arc<Mutex<String>>;
 
-/// A mock of InfluxDB 2: it keeps the lines that are written, and answers a query with the lines that contain every
-/// text of its filters.
+/// Starts a mock of InfluxDB 2: it keeps the lines that are written, and answers a query with the lines that contain
+/// every text of the query's filters.
 async fn influxdb() -> String {
     fn known(headers: &HeaderMap) -> Result<(), StatusCode> {
         let known = headers.get("authorization").is_some_and(|token| token == "Token guide-token");

@@ -1,12 +1,12 @@
-//! Responses that would exhaust or hang a careless client, against the program in a process of its own, so that its
-//! memory can be measured.
+//! Tests with responses that would exhaust or hang a careless client. The exporter runs in a separate process, so that
+//! its memory can be measured.
 
 use crate::exporter::{Exporter, Files, failed, live_origin, value};
 use packager_testbed::pace;
 use packager_testbed::static_files::StaticFiles;
 use std::time::{Duration, Instant};
 
-/// Fault of the origin, check that fails, and part of its message.
+/// Fault of the origin, id of the check that has to fail, and part of its message.
 const HOSTILE: [(&str, &str, &str); 9] = [
     ("master_404", "manifest_unavailable", "status 404"),
     ("renditions_all_404", "rendition_unavailable", "status 404"),
@@ -18,7 +18,7 @@ const HOSTILE: [(&str, &str, &str); 9] = [
     ("silent", "manifest_unavailable", "no answer"),
     ("lines_10m", "manifest_unavailable", "8388608"),
 ];
-/// Scrape timeout of Prometheus on an idle machine.
+/// Prometheus's scrape timeout on an idle machine.
 const SCRAPE_TIMEOUT: Duration = Duration::from_secs(5);
 const MOST_MEMORY: u64 = 100 << 20;
 
@@ -35,7 +35,7 @@ async fn hostile_answers_are_failed_checks_in_time_and_in_bounded_memory() {
     assert!(peak < MOST_MEMORY, "{:.1} MB", peak as f64 / 1e6);
 }
 
-/// Name of the file, check that fails, and part of its message.
+/// Name of the MPD file, id of the check that has to fail, and part of its message.
 const HOSTILE_MPDS: [(&str, &str, &str); 3] = [
     ("bomb", "dash_syntax_error", "a document type declaration"),
     ("deep", "dash_syntax_error", "nest more than 48 deep"),
@@ -59,7 +59,7 @@ async fn hostile_mpds_are_failed_checks_in_time_and_in_bounded_memory() {
     assert!(peak < MOST_MEMORY, "{:.1} MB", peak as f64 / 1e6);
 }
 
-/// An MPD whose entities expand to a thousand million words.
+/// Returns an MPD whose entities expand to a thousand million words.
 fn xml_bomb() -> String {
     let entity = |n: usize| format!("<!ENTITY e{n} \"{}\">", format!("&e{};", n - 1).repeat(10));
     let entities: String = (1..10).map(entity).collect();
@@ -81,7 +81,7 @@ async fn judge(exporter: &Exporter, fault: &'static str, check: &str, words: &st
     (fault, took)
 }
 
-/// Peak resident memory of a process, in bytes.
+/// Returns the peak resident memory of a process in bytes.
 fn peak_memory(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

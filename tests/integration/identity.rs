@@ -1,4 +1,5 @@
-//! Renditions are recognised, and keep their series, whatever moves in the manifest beside them.
+//! Tests that renditions are recognised and keep their series although bit rates, order or sessions in the manifest
+//! change.
 
 use packager_exporter::checks::CheckResult;
 use packager_exporter::metrics::exposition;
@@ -13,14 +14,14 @@ async fn harness(path: &str) -> Harness {
     Harness::new(&[ChannelSpec { code: "TV", path, template: "T2" }], TEMPLATES, "").await
 }
 
-/// Every series of a probe, without its value.
+/// Returns every series of a probe, without its value.
 fn series(report: &Report) -> BTreeSet<String> {
     let text = exposition(report);
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     samples.filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect()
 }
 
-/// The series of so many probes of a channel without a fault.
+/// Returns the series of `probes` probes of a channel without a fault.
 async fn series_of(harness: &Harness, probes: usize) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for _ in 0..probes {

@@ -1,4 +1,4 @@
-//! No list of the API reads a whole table: PostgreSQL's plans of the API's statements use indexes.
+//! Tests that no list of the API reads a whole table: PostgreSQL's plans for the API's statements use indexes.
 
 use crate::database::Stack;
 use packager_testbed::postgres::Postgres;
@@ -12,7 +12,8 @@ const ALERTS: &str = "INSERT INTO alerts (fingerprint, alertname, severity, stat
     timestamptz '2026-01-31T18:00:00Z' + make_interval(mins => n)
   FROM generate_series(1, 20000) n";
 
-/// Number of requests: PostgreSQL plans a statement five times before it may choose one plan for all values.
+/// Number of requests of each list: PostgreSQL plans a statement five times before it may choose one plan for all
+/// values.
 const ASKED: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +56,7 @@ async fn no_list_reads_a_whole_table() {
     }
 }
 
-/// Plans of the statements that read a page.
+/// Returns PostgreSQL's plans of the statements that read a page of a list.
 fn plans(stack: &Stack) -> Vec<String> {
     let log = stack.postgres.log();
     let pages = log.split("LOG:  ").filter(|entry| entry.contains("Query Text: SELECT") && entry.contains(" LIMIT $"));

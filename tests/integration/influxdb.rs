@@ -1,4 +1,4 @@
-//! Writes to InfluxDB: version 1 with Debian's server, and the endpoint of version 2 with VictoriaMetrics.
+//! Tests of writes to InfluxDB: version 1 with Debian's server, and the endpoint of version 2 with VictoriaMetrics.
 
 use crate::exporter::{Exporter, Files, PATIENCE, live_origin, value};
 use serde_json::Value;
@@ -56,7 +56,7 @@ impl Server {
         }
     }
 
-    /// The answer to an InfluxQL query.
+    /// Returns the answer to an InfluxQL query.
     async fn influxql(&self, query: &str) -> Value {
         let url =
             reqwest::Url::parse_with_params(&format!("{}/query", self.url), [("db", "tv"), ("q", query)]).unwrap();

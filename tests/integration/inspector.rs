@@ -1,4 +1,5 @@
-//! Programs of Inspector LIVE become channels: a mock server with TLS, the program, and a real PostgreSQL.
+//! Tests that programs of Inspector LIVE become channels, with a mock server with TLS, the program, and a real
+//! PostgreSQL.
 
 use crate::exporter::{Exporter, Files, PATIENCE, command, exit_and_output};
 use packager_testbed::pace;
@@ -11,10 +12,10 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 
-/// The answer of the mock, and the heads of the requests so far.
+/// State of the mock server: its answer, and the heads of the requests so far.
 #[derive(Default)]
 struct MockState {
-    /// Status and body of the answer; `None` for no answer at all.
+    /// Status and body of the mock's answer; `None` for no answer at all.
     answer: Option<(u16, String)>,
     heads: Vec<String>,
 }
@@ -109,7 +110,7 @@ impl Stack {
         self.files.write("exporter.yml", &text);
     }
 
-    /// Runs `sync inspector` in a thread of its own, since the mock answers in this one.
+    /// Runs `sync inspector` in a separate thread, because the mock answers in this one.
     async fn sync(&self, arguments: &[&str]) -> (i32, String, String) {
         let mut program = command(self.files.folder());
         program.env("DATABASE_URL", self.postgres.url()).args(["sync", "inspector"]).args(arguments);

@@ -1,5 +1,4 @@
-//! `src/lib.rs` and `crates/media/src/lib.rs` list their modules bottom-up; a module may use only those above it in its
-//! list.
+//! Tests that a module uses only modules above it in the lists of `src/lib.rs` and `crates/media/src/lib.rs`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

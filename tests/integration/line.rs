@@ -1,4 +1,4 @@
-//! The way of a probe from the request to the report, against the live origin.
+//! Tests of a probe's way from the request to the report, against the live origin.
 
 use packager_exporter::checks::CheckResult;
 use packager_exporter::facts::SegmentFacts;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// T2 with a timeout that no test waits for: the scrape's own timeout bounds the probe.
+/// Template like T2 with a timeout that no test waits for, so that the timeout of the scrape limits the probe.
 const PATIENT: &str = "\nPATIENT:\n  extends: T2\n  timeout: 10m\n";
 
 fn channel<'a>(code: &'a str, path: &'a str) -> ChannelSpec<'a> {
@@ -234,7 +234,7 @@ async fn a_low_latency_rendition_gets_the_requests_of_a_player_once_per_probe() 
     assert_eq!(parts, 5 * 3, "the hinted one and the two newest");
 }
 
-/// The response takes 1.5 s and counts as late from 1.2 s on, which a probe of a second can't judge.
+/// The blocking reload takes 1.5 s and counts as late from 1.2 s on, which a probe of one second can't judge.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocking_reload_that_outlasts_the_probe_is_not_run() {
     let harness = Harness::new(&[channel("LL1", "fault/ll_reload_late/LL1/master.m3u8")], TEMPLATES, "").await;
@@ -311,7 +311,7 @@ async fn hls_and_dash_of_the_same_segments_are_the_same_renditions_with_the_same
     assert_eq!(hls_measures, dash_measures);
 }
 
-/// Gauges that follow from the segments alone, however a manifest lists them and however fast they arrive.
+/// Gauges that depend only on the segments, however a manifest lists them and however fast they arrive.
 const SEGMENT_GAUGES: [&str; 7] = [
     "packager_rendition_available",
     "packager_segment_http_status_code",
@@ -322,8 +322,8 @@ const SEGMENT_GAUGES: [&str; 7] = [
     "packager_av_offset_seconds",
 ];
 
-/// Name, rendition, kind and value of each sample of [`SEGMENT_GAUGES`], sorted. Values are rounded to thousandths, as
-/// playlists write durations.
+/// Returns name, rendition, kind and value of each sample of [`SEGMENT_GAUGES`], sorted. Values are rounded to
+/// thousandths, as playlists write durations.
 fn segment_gauges(report: &Report) -> Vec<[String; 4]> {
     let renditions = report.capture.outputs.iter().flat_map(|o| &o.renditions).map(|r| &r.rendition);
     let described: BTreeMap<&str, String> = renditions.map(|r| (r.name.as_str(), description(r))).collect();
@@ -344,13 +344,14 @@ fn segment_gauges(report: &Report) -> Vec<[String; 4]> {
     samples
 }
 
-/// Bit rates, and names with them, count a variant's sound in HLS only.
+/// Returns a rendition's declared properties without bit rate and name, because these include the sound of a variant
+/// only in HLS.
 fn description(rendition: &Rendition) -> String {
     let Rendition { media, resolution, frame_rate, language, .. } = rendition;
     format!("{media:?} {resolution:?} {frame_rate:?} {language:?}")
 }
 
-/// Rendition, path, declared milliseconds and measured tracks of each segment.
+/// Returns rendition, path, declared duration in milliseconds and measured tracks of each segment.
 fn segment_measures(report: &Report) -> Vec<[String; 4]> {
     let renditions = report.capture.outputs.iter().flat_map(|o| &o.renditions);
     let each = renditions.flat_map(|r| r.segments.iter().map(move |s| (&r.rendition, s)));

@@ -1,4 +1,4 @@
-//! The OpenAPI document names exactly the routes, and the responses match it.
+//! Tests that the OpenAPI document names exactly the routes, and that the responses match it.
 
 use crate::database::{Stack, alert, channel};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! The database fails while clients probe, write and send alerts.
+//! Tests in which the database fails while clients probe, write and send alerts.
 
 use crate::database::{EVENING, Stack, alert, channel};
 use crate::exporter::{Exporter, Files, PATIENCE, command, live_origin, value};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 const WRITERS: usize = 4;
 
-/// Shortest outage of the database; OUTAGE_SECONDS.
+/// Returns the shortest duration of the database outage, from the environment variable OUTAGE_SECONDS.
 fn outage() -> Duration {
     let seconds = std::env::var("OUTAGE_SECONDS").map_or(0, |text| text.parse().expect("OUTAGE_SECONDS"));
     Duration::from_secs(seconds)
@@ -76,7 +76,7 @@ impl LoadGenerator {
         !self.over.load(Ordering::Relaxed)
     }
 
-    /// Posts a body and returns the status: 503 with Retry-After, success, or `also`.
+    /// Posts a body and returns the status of the answer, which has to be 503 with Retry-After, success, or `also`.
     async fn post(&self, path: &str, body: &Value, also: u16) -> u16 {
         let request =
             self.client.post(format!("{}/api/v1{path}", self.base)).header("content-type", "application/json");
@@ -93,7 +93,7 @@ impl LoadGenerator {
     }
 }
 
-/// Probes until the end, and expects every probe to succeed.
+/// Probes until the test ends, and asserts that every probe succeeds.
 async fn probe_repeatedly(load: std::sync::Arc<LoadGenerator>) {
     let began = Instant::now();
     while load.is_running(began) {
@@ -105,7 +105,7 @@ async fn probe_repeatedly(load: std::sync::Arc<LoadGenerator>) {
     }
 }
 
-/// Creates one channel after the other, and returns the codes that were acknowledged.
+/// Creates one channel after the other until the test ends, and returns the codes that were acknowledged.
 async fn create_channels(load: std::sync::Arc<LoadGenerator>, writer: usize) -> Vec<String> {
     let began = Instant::now();
     let mut acknowledged = Vec::new();
@@ -122,7 +122,8 @@ async fn create_channels(load: std::sync::Arc<LoadGenerator>, writer: usize) -> 
     acknowledged
 }
 
-/// Sends one alert after the other, each until it is accepted, as Alertmanager does. Returns their number.
+/// Sends one alert after the other until the test ends, each until it is accepted, as Alertmanager does. Returns the
+/// number of alerts.
 async fn send_alerts(load: std::sync::Arc<LoadGenerator>, sender: usize) -> usize {
     let began = Instant::now();
     let mut sent = 0;
@@ -139,7 +140,7 @@ async fn send_alerts(load: std::sync::Arc<LoadGenerator>, sender: usize) -> usiz
     sent
 }
 
-/// Forwards connections to an address that a test changes; connections that are made stay where they are.
+/// A TCP proxy that forwards new connections to an address that a test changes; open connections stay where they are.
 struct Switch {
     address: String,
     target: std::sync::Arc<std::sync::Mutex<String>>,
@@ -172,7 +173,7 @@ fn host_and_port(postgres: &Postgres) -> String {
     format!("127.0.0.1:{}", postgres.port())
 }
 
-/// After a failover the old primary answers on the connections that are open, and takes no write.
+/// After a failover the old primary still answers on open connections, but accepts no write.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_to_a_server_that_became_read_only_are_given_up_for_the_new_primary() {
     let (old, new) = (Postgres::start(), Postgres::start());
@@ -204,7 +205,7 @@ async fn connections_to_a_server_that_became_read_only_are_given_up_for_the_new_
     );
 }
 
-/// Prometheus keeps its targets after an error, and nobody is told that a channel doesn't exist.
+/// Prometheus keeps its targets after an error, and no client is told that a channel doesn't exist.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exporter_that_never_reached_its_database_is_not_ready() {
     let mut postgres = Postgres::start();

@@ -1,4 +1,5 @@
-//! One channel of a real packager, probed every two seconds, and whether the packager keeps real time meanwhile.
+//! Monitor for tests with a real packager: it probes one channel every two seconds, and observes whether the packager
+//! keeps real time meanwhile.
 
 use crate::exporter::Files;
 use packager_exporter::checks::CheckResult;
@@ -31,12 +32,12 @@ SINGLE:
   extends: DATED
   ladder: {minimum_video: 1}
 ";
-/// Seconds for which the template keeps an event.
+/// Seconds for which the monitor's template reports an event.
 pub(crate) const HOLD: f64 = 10.0;
-/// Time between two probes.
+/// Time between two probes of the monitor.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Checks that fail rightly when the packager or the server in front of it gets too little of the processors.
+/// Ids of the checks that rightly fail when the packager, or the server in front of it, gets too little CPU time.
 const TIMING: [&str; 7] = [
     "hls_playlist_stale",
     "dash_mpd_stale",
@@ -46,18 +47,19 @@ const TIMING: [&str; 7] = [
     "segment_download_slow",
     "segment_unavailable",
 ];
-/// From this slowdown on (see [`pace::slowdown`]) an encoder may not keep real time.
+/// Slowdown of the machine (see [`pace::slowdown`]) from which on an encoder may not keep real time.
 const BUSY: f64 = 1.5;
 
 /// A prober of one real packager that also watches how well the packager keeps real time.
 pub(crate) struct PackagerMonitor {
     prober: Prober,
     ticks: tokio::time::Interval,
-    /// The media playlists, or the MPD, where the packager writes them.
+    /// Paths of the media playlists, or of the MPD, that the packager writes.
     playlists: Vec<PathBuf>,
-    /// When the files were last older than a live playlist's may be, or the machine was busy.
+    /// Time at which the playlists were last older than those of a live stream may be, or the machine was last busy;
+    /// `None` if never.
     fell_behind: Option<Instant>,
-    /// End of the last probe.
+    /// Time at which the last probe ended; `None` before the first.
     last_probe: Option<Instant>,
     /// Seconds between the ends of the last two probes: [`EVERY`] on an idle machine.
     interval: f64,
@@ -65,17 +67,17 @@ pub(crate) struct PackagerMonitor {
 }
 
 impl PackagerMonitor {
-    /// A monitor of a packager that writes EXT-X-PROGRAM-DATE-TIME.
+    /// Makes a monitor of a packager that writes EXT-X-PROGRAM-DATE-TIME.
     pub(crate) fn new(url: String, playlists: Vec<PathBuf>) -> Self {
         Self::with_template(url, playlists, "DATED")
     }
 
-    /// A monitor of a packager that writes no EXT-X-PROGRAM-DATE-TIME.
+    /// Makes a monitor of a packager that writes no EXT-X-PROGRAM-DATE-TIME.
     pub(crate) fn undated(url: String, playlists: Vec<PathBuf>) -> Self {
         Self::with_template(url, playlists, "UNDATED")
     }
 
-    /// A monitor of a packager with one video rendition.
+    /// Makes a monitor of a packager with one video rendition.
     pub(crate) fn single(url: String, playlists: Vec<PathBuf>) -> Self {
         Self::with_template(url, playlists, "SINGLE")
     }
@@ -92,7 +94,7 @@ impl PackagerMonitor {
         Self { prober, ticks, playlists, fell_behind: None, last_probe: None, interval, _files: files }
     }
 
-    /// Waits for the next tick and probes.
+    /// Waits until the next probe is due, and probes.
     pub(crate) async fn probe(&mut self) -> Arc<Report> {
         self.ticks.tick().await;
         let age = self.oldest_playlist_age();
@@ -107,8 +109,8 @@ impl PackagerMonitor {
         report
     }
 
-    /// Findings of the last probe, except those that come from a packager that didn't keep real time: these are
-    /// printed. An event stays in the report for [`HOLD`], and so does the excuse.
+    /// Returns the findings of the last probe, except those that are explained by a packager that didn't keep real
+    /// time; these are printed. An event stays in the report for [`HOLD`], and so does its explanation.
     pub(crate) fn false_findings(&self, report: &Report) -> Vec<String> {
         let excused = self.fell_behind.is_some_and(|at| at.elapsed().as_secs_f64() < HOLD + 2.0 * self.interval);
         let is_timing = |finding: &String| excused && TIMING.iter().any(|check| finding.starts_with(check));
@@ -119,37 +121,37 @@ impl PackagerMonitor {
         others
     }
 
-    /// Probes once more, and panics when a finding isn't so.
+    /// Probes once more, and panics if there is a false finding.
     pub(crate) async fn assert_clean(&mut self) {
         let report = self.probe().await;
         assert_eq!(self.false_findings(&report), [""; 0], "{}", packager_exporter::report::log(&report));
     }
 
-    /// Seconds since the packager last wrote the playlist that it left alone for the longest.
+    /// Returns the age in seconds of the playlist that the packager wrote the longest ago.
     pub(crate) fn oldest_playlist_age(&self) -> f64 {
         let age = |path: &PathBuf| Seconds::from(path.metadata().unwrap().modified().unwrap().elapsed().unwrap()).0;
         self.playlists.iter().map(age).fold(0.0, f64::max)
     }
 
-    /// Seconds between the ends of the last two probes.
+    /// Returns the seconds between the ends of the last two probes.
     pub(crate) fn interval(&self) -> f64 {
         self.interval
     }
 }
 
-/// `check (rendition): message` of every finding, warnings included.
+/// Returns `check (rendition): message` for every finding, warnings included.
 pub(crate) fn failures(report: &Report) -> Vec<String> {
     let findings = report.outcomes.iter().filter(|o| o.result == CheckResult::Failed).flat_map(|o| &o.findings);
     findings.map(|f| format!("{} ({:?}): {}", f.check, f.rendition, f.message)).collect()
 }
 
-/// The worst severity that a check found; `None` when it found nothing.
+/// Returns the worst severity that a check found in a report; `None` if it found nothing.
 pub(crate) fn worst(report: &Report, check: &str) -> Option<Severity> {
     let findings = report.outcomes.iter().flat_map(|o| &o.findings);
     findings.filter(|f| f.check == check).map(|f| f.severity).max()
 }
 
-/// Seconds since the live edge of each rendition last moved: the shortest and the longest.
+/// Returns the shortest and the longest time in seconds since the live edge of a rendition last moved.
 pub(crate) fn edge_ages(report: &Report) -> (f64, f64) {
     let ages = || report.edge_age.iter().map(|(_, _, age)| age.0);
     (ages().fold(f64::INFINITY, f64::min), ages().fold(0.0, f64::max))

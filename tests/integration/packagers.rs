@@ -1,4 +1,4 @@
-//! Real packagers: a running packager has no finding, and a packager that stops and starts again is noticed.
+//! Tests with real packagers: a running packager has no finding, and a packager that stops and starts again is noticed.
 
 use crate::exporter::PATIENCE;
 use crate::packager_monitor::{HOLD, PackagerMonitor, edge_ages, failures, worst};
@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// Segments of the shortest window that passes every check.
+/// Number of segments in the shortest window that passes every check.
 const WINDOW: usize = 6;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,7 +47,7 @@ async fn shaka_packager_with_encrypted_fragmented_mp4_is_clean() {
     shaka_hls(OutputFormat::Fmp4, Encryption::Cbcs { clear_lead: 0 }).await;
 }
 
-/// The clear lead ends while the packager is probed.
+/// The clear lead ends while the packager is probed, so that encryption begins.
 #[tokio::test(flavor = "multi_thread")]
 async fn shaka_packager_is_clean_when_encryption_begins() {
     shaka_hls(OutputFormat::Fmp4, Encryption::Cbcs { clear_lead: 30 }).await;
@@ -130,8 +130,8 @@ async fn dash_life_cycle(feed: EncoderFeed, naming: SegmentNaming) {
     }
 }
 
-/// Expects no finding while the newest segment may still be on its way, except those of checks in `cut`, and a critical
-/// one within 3 target durations and a probe after the MPD was last written.
+/// Asserts that a stopped packager has no finding while its newest segment may still be on its way, except those of the
+/// checks `cut`, and a critical finding within 3 target durations and a probe after the MPD was last written.
 async fn mpd_goes_stale(monitor: &mut PackagerMonitor, cut: &[&str]) {
     let target = SEGMENT.as_secs_f64();
     loop {
@@ -149,7 +149,8 @@ async fn mpd_goes_stale(monitor: &mut PackagerMonitor, cut: &[&str]) {
     }
 }
 
-/// Checks that fail when a packager has stopped: the MPD is old, and segments are due by the clock and missing.
+/// Ids of the checks that fail when a DASH packager has stopped: the MPD is old, and segments are due by the clock and
+/// missing.
 const STOPPED: [&str; 4] =
     ["hls_playlist_stale", "dash_mpd_stale", "dash_live_edge_unavailable", "segment_unavailable"];
 
@@ -161,7 +162,7 @@ async fn shaka_hls(format: OutputFormat, encryption: Encryption) {
     clean(&mut PackagerMonitor::undated(server.url(MASTER), packager.playlists())).await;
 }
 
-/// Probes for a minute, and expects no finding.
+/// Probes for a minute, and asserts that there is no finding.
 async fn clean(monitor: &mut PackagerMonitor) {
     let began = Instant::now();
     while began.elapsed() < MINUTE {
@@ -186,8 +187,9 @@ async fn hls_life_cycle(format: SegmentFormat) {
     }
 }
 
-/// Expects severity major when a rendition is older than 1.5 target durations, and critical when all are older than 3
-/// (while one of them plays, the others' fault is major), in the first probe after each.
+/// Asserts that a stopped packager has a finding of severity major when a rendition is older than 1.5 target durations,
+/// and critical when all are older than 3, in the first probe after each. While one rendition plays, the fault of the
+/// others is major.
 async fn goes_stale(monitor: &mut PackagerMonitor) {
     let target = SEGMENT.as_secs_f64();
     let (mut seen, mut longest) = (Vec::new(), 0.0_f64);
@@ -213,8 +215,8 @@ async fn goes_stale(monitor: &mut PackagerMonitor) {
     assert!(seen.contains(&Some(Severity::Major)) || too_slow, "{seen:?}, probes up to {longest} s apart");
 }
 
-/// Expects findings of `stopped` until the new run lists a segment, then a restart for the template's hold, then
-/// nothing.
+/// Asserts that after a restart of the packager there are findings of `stopped` until the restarted packager lists a
+/// segment, then a restart for the template's hold, then nothing.
 async fn restart_comes_once_and_goes(monitor: &mut PackagerMonitor, stopped: &[&str]) {
     let began = Instant::now();
     let mut report = monitor.probe().await;
@@ -238,14 +240,14 @@ async fn restart_comes_once_and_goes(monitor: &mut PackagerMonitor, stopped: &[&
     assert_eq!(monitor.false_findings(&report), [""; 0]);
 }
 
-/// Whether the finding is of a segment that was due by the clock between the runs: such an event stays for the
-/// template's hold.
+/// Returns whether the finding is about a segment that was due by the clock while the packager was stopped. Such an
+/// event stays for the template's hold.
 fn is_missing_segment(failure: &str, stopped: &[&str]) -> bool {
     stopped.contains(&"segment_unavailable") && failure.starts_with("segment_unavailable")
 }
 
-/// Whether the finding is of the old manifest, or of an initialization segment that ffmpeg has emptied at its start and
-/// fills with its first segment.
+/// Returns whether the finding is about the old manifest, or about an initialization segment that ffmpeg has emptied at
+/// its start and fills with its first segment.
 fn is_between_runs(failure: &str, stopped: &[&str]) -> bool {
     let emptied = failure.starts_with("init_segment_invalid") && failure.contains("the body is empty");
     emptied || stopped.iter().any(|check| failure.starts_with(check))

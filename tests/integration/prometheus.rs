@@ -1,4 +1,4 @@
-//! Prometheus with the shipped scrape configuration.
+//! Tests of Prometheus with the shipped scrape configuration.
 
 use crate::exporter::{Exporter, Files, PATIENCE, collect_lines, command, live_origin};
 use packager_testbed::origin::Origin;
@@ -47,7 +47,7 @@ fn promtool_accepts_the_shipped_configuration() {
     }
 }
 
-/// All channels of a packager are in one shard: otherwise PackagerDown would see half of them.
+/// All channels of a packager have to be in one shard, because PackagerDown would see only a part of them otherwise.
 #[test]
 fn two_shards_part_the_channels_by_packager() {
     let folder = tempfile::tempdir().unwrap();
@@ -128,7 +128,7 @@ async fn prometheus_scrapes_over_tls_with_its_password_and_not_without() {
     assert!(build.len() == 1 && build[0].labels["job"] == "known", "{build:?}");
 }
 
-/// Expects that clean channels never failed, and that each faulty channel failed by the check of its fault.
+/// Asserts that clean channels never failed, and that each faulty channel failed by the check for its fault.
 async fn verdicts(prometheus: &Prometheus) {
     let codes =
         |samples: Vec<Sample>| samples.into_iter().map(|s| s.labels["channel"].clone()).collect::<BTreeSet<_>>();
@@ -152,7 +152,7 @@ async fn verdicts(prometheus: &Prometheus) {
     }
 }
 
-/// Expects the label `channel` on every series of a channel, and no renamed label.
+/// Asserts that every series of a channel has the label `channel`, and that no label was renamed.
 async fn labels(prometheus: &Prometheus) {
     for name in ["probe_success", "packager_check_ok", "packager_rendition_info", "packager_segment_size_bytes"] {
         let channels = prometheus.one(&format!("count(count by (channel) ({name}))")).await;
@@ -179,7 +179,7 @@ pub(crate) struct Sample {
     pub value: f64,
 }
 
-/// A running Prometheus; it is killed when this value is dropped.
+/// A running Prometheus server; it is killed when this value is dropped.
 pub(crate) struct Prometheus {
     child: Child,
     address: String,
@@ -195,7 +195,7 @@ impl Prometheus {
         Self::listening(&address, configuration, &ten_channels(), &[]).await
     }
 
-    /// Starts Prometheus at `address`. `channels` is the text of a file of targets, `rules` are names and texts of rule
+    /// Starts Prometheus at `address`. `channels` is the text of a targets file, `rules` are names and texts of rule
     /// files.
     pub(crate) async fn listening(
         address: &str,
@@ -282,7 +282,7 @@ impl Drop for Prometheus {
     }
 }
 
-/// The shipped configuration with this exporter's address.
+/// Returns the shipped configuration with this exporter's address.
 fn configuration(exporter: &str) -> String {
     let text = std::fs::read_to_string(shipped().join("prometheus.yml")).unwrap();
     // Channels, the exporter itself, and discovery in a comment.
@@ -290,7 +290,7 @@ fn configuration(exporter: &str) -> String {
     text.replace("127.0.0.1:10115", exporter)
 }
 
-/// The shipped example of targets with the codes of these channels.
+/// Returns the shipped example of a targets file with the codes of these channels.
 fn ten_channels() -> String {
     let codes: Vec<&str> = CLEAN.iter().map(|(code, ..)| *code).chain(FAULTY.iter().map(|(code, _)| *code)).collect();
     let example = std::fs::read_to_string(shipped().join("channels/example.yml")).unwrap();
@@ -298,7 +298,7 @@ fn ten_channels() -> String {
     example.replace("CH_TV_HD_001", &codes.join(", "))
 }
 
-/// A port below the range from which the system takes free ports; never the same twice.
+/// Returns a port below the range from which the system takes free ports, and never the same one twice.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + (std::process::id() % 5_000) as u16;

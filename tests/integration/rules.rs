@@ -1,4 +1,5 @@
-//! The alert and recording rules that are shipped: Prometheus's own tools, the runbooks, and the checks they cover.
+//! Tests of the shipped alert and recording rules: Prometheus's own tools, the runbooks, and the checks that the rules
+//! cover.
 
 use packager_exporter::checks::CHECKS;
 use packager_testbed::alert_rules::{self, BY_SEVERITY};
@@ -19,7 +20,7 @@ fn ending(folder: &str, end: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Runs promtool of each version that is installed: Debian's, and that of Prometheus 3 where it could be compiled.
+/// Runs each installed version of promtool: Debian's, and that of Prometheus 3 where it could be compiled.
 fn promtool(arguments: &[&str], files: &[PathBuf]) {
     let newer = root().join("target/tools/bin/promtool3");
     let newer = newer.exists().then_some(newer);
@@ -35,12 +36,12 @@ struct Alert {
     name: String,
     expr: String,
     severity: Option<String>,
-    /// Seconds of `keep_firing_for`.
+    /// `keep_firing_for` of the rule in seconds.
     kept: u64,
     annotations: Value,
 }
 
-/// Each rule, with the name of its file.
+/// Returns each rule with the name of its file.
 fn rules() -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for file in ending("rules", ".rules.yml") {
@@ -71,7 +72,7 @@ fn promtool_accepts_every_rule_and_each_fires_and_ends_when_it_should() {
     promtool(&["test", "rules"], &ending("rules/tests", ".test.yml"));
 }
 
-/// Every line of a promql block is a query.
+/// The test parses every line of a promql block in the documents as a query.
 #[test]
 fn prometheus_understands_every_query_of_the_documents() {
     let mut rules = Vec::new();
@@ -132,8 +133,8 @@ fn every_alert_has_a_severity_and_a_measured_value() {
     }
 }
 
-/// The message names the channel by its code and its name, links to its log and dashboard, and names its renditions where the
-/// alert is about renditions.
+/// The message has to name the channel by its code and its name, to link to its log and dashboard, and to name its
+/// renditions if the alert is about renditions.
 #[test]
 fn an_alert_on_a_channel_names_it_and_its_renditions() {
     for Alert { name, expr, annotations, .. } in alerts() {
@@ -152,8 +153,8 @@ fn an_alert_on_a_channel_names_it_and_its_renditions() {
     }
 }
 
-/// The longest delay: the channel fails just after a scrape, the scrape comes just after an evaluation, and the group
-/// is new.
+/// The longest delay is tested: the channel fails just after a scrape, the scrape comes just after an evaluation, and
+/// the group is new.
 #[test]
 fn a_dead_channel_pages_within_a_minute_and_one_bad_scrape_does_not() {
     let read =
@@ -207,7 +208,7 @@ fn a_check_alerts_by_its_own_alert_or_by_its_severity() {
     }
 }
 
-/// An alert is tested to be silent at the evaluation before the first at which it fires, and silent again later.
+/// The tests of every alert check that it is silent at the evaluation before it first fires, and silent again later.
 #[test]
 fn every_alert_is_tested_at_its_beginning_and_at_its_end() {
     let mut tested = BTreeSet::new();
@@ -240,7 +241,8 @@ fn every_alert_is_tested_at_its_beginning_and_at_its_end() {
     assert_eq!(left, ["Watchdog"], "which has neither");
 }
 
-/// A matcher of alertmanager.yml, such as `alertname=~"A|B"`: label, operator and the regular expression of the value.
+/// Parses a matcher of alertmanager.yml, such as `alertname=~"A|B"`: label, operator and the regular expression of the
+/// value.
 fn matcher(text: &str) -> (&str, &str, regex::Regex) {
     let at = text.find(['=', '!']).unwrap();
     let (label, rest) = text.split_at(at);
@@ -248,7 +250,8 @@ fn matcher(text: &str) -> (&str, &str, regex::Regex) {
     (label, operator, regex::Regex::new(&format!("^(?:{})$", value.trim_matches('"'))).unwrap())
 }
 
-/// Whether an alert of this rule may fit the matchers: its name is known, and which of the labels `channel` and `check` it has.
+/// Returns whether an alert of this rule may satisfy the matchers, as far as its name and its labels `channel` and
+/// `check` are known.
 fn may_fit(alert: &Alert, matchers: &Value) -> bool {
     matchers.as_sequence().unwrap().iter().all(|text| {
         let (label, operator, value) = matcher(text.as_str().unwrap());
@@ -262,7 +265,7 @@ fn may_fit(alert: &Alert, matchers: &Value) -> bool {
     })
 }
 
-/// Otherwise an alert would be sent after the channel has recovered, when the alert that inhibited it is over.
+/// Otherwise an alert would be sent after the channel has recovered, because the alert that inhibited it is over.
 #[test]
 fn an_alert_is_kept_firing_at_least_as_long_as_every_alert_that_it_inhibits() {
     let file = std::fs::read_to_string(root().join("config/alertmanager.yml")).unwrap();
@@ -303,8 +306,8 @@ fn seconds(text: &str) -> u64 {
     humantime::parse_duration(text).unwrap().as_secs()
 }
 
-/// A label of a channel's target may change: then two series of it exist for some time, with equal labels otherwise. The right
-/// side of such a join must not have both.
+/// A label of a channel's target may change: then two series of it exist for some time, with otherwise equal labels.
+/// The right side of such a join must not have both.
 #[test]
 fn a_join_of_many_series_with_one_aggregates_the_one() {
     let mut joins = 0;
@@ -321,7 +324,7 @@ fn a_join_of_many_series_with_one_aggregates_the_one() {
     assert!(joins > 5, "{joins}");
 }
 
-/// relabelled.test.yml is a test of every rule only if it has every series that the rules ask for, twice.
+/// relabelled.test.yml tests every rule only if it has each series that the rules query twice, with different labels.
 #[test]
 fn every_metric_of_the_rules_is_tested_under_two_sets_of_labels() {
     let tests = std::fs::read_to_string(root().join("rules/tests/relabelled.test.yml")).unwrap();
@@ -342,7 +345,8 @@ fn every_metric_of_the_rules_is_tested_under_two_sets_of_labels() {
     }
 }
 
-/// The ids in the matchers `check="a"` and `check=~"a|b"`, or in `check!~"a|b"` if `begin` is `check!`.
+/// Iterates over the check ids in the matchers `check="a"` and `check=~"a|b"` of an expression, or in `check!~"a|b"` if
+/// `begin` is `check!`.
 fn named<'a>(expression: &'a str, begin: &str) -> impl Iterator<Item = String> + 'a {
     let parts: Vec<&str> = expression.split(begin).skip(1).collect();
     let quoted = parts.into_iter().filter_map(|rest| rest.trim_start_matches('~').strip_prefix('"')?.split('"').next());

@@ -1,12 +1,12 @@
-//! Versions of the schema: each earlier one is migrated with its rows, an older exporter works next to a newer one, and
-//! a backup of a running exporter can be restored.
+//! Tests of the database schema's versions: each earlier one is migrated with its rows, an older exporter works beside
+//! a newer one, and a backup of a running exporter can be restored.
 
 use crate::database::{Stack, channel};
 use packager_testbed::postgres::Postgres;
 use serde_json::json;
 use sqlx::migrate::Migrator;
 
-/// Rows of an exporter of the first version, with every column that it knew. An exporter that writes like this must
+/// Rows as an exporter of the first schema version writes them, with every column that it knows. Such writes have to
 /// work for another release.
 const ROWS: &str = "
 INSERT INTO probes (probe_name, location, kind, url, enabled) VALUES ('edge', 'Hanoi', 'inspector_live', 'https://i:8443/', true);
@@ -31,7 +31,7 @@ async fn migrated(postgres: &Postgres, versions: usize) {
     pool.close().await;
 }
 
-/// Rows with the columns of the first version, without those that a migration added.
+/// Returns the rows with the columns of the first schema version, without the columns that a migration added.
 fn rows(postgres: &Postgres) -> String {
     let select = [
         "SELECT probe_name, location, kind, url, enabled FROM probes ORDER BY id",
@@ -85,7 +85,7 @@ async fn an_older_exporter_works_next_to_a_newer_one() {
     assert_eq!(status, 201, "{body}");
 }
 
-/// A released migration is in databases and never changes; a change goes into a new file.
+/// A released migration is applied in databases, so it never changes; a change goes into a new file.
 #[test]
 fn released_migrations_stay_as_they_are() {
     let released = [

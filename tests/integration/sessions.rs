@@ -1,4 +1,5 @@
-//! Servers that begin a playback session with each request of a manifest, and servers that want a cookie back.
+//! Tests of servers that begin a playback session with each request for a manifest, and of servers that require a
+//! cookie.
 
 use packager_exporter::checks::CheckResult;
 use packager_exporter::probe::ProbeRequest;
@@ -18,7 +19,8 @@ fn failed(report: &Report) -> Vec<&'static str> {
     report.outcomes.iter().filter(|o| o.result == CheckResult::Failed).map(|o| o.check.id).collect()
 }
 
-/// The folders of sessions whose playlists or MPDs were asked for, the sessions' own multivariant playlists aside.
+/// Returns the folders of playback sessions whose media playlists or MPDs were requested; multivariant playlists don't
+/// count.
 fn sessions_asked(harness: &Harness) -> BTreeSet<String> {
     let is_session = |f: &&str| f.strip_prefix('s').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     let folder = |path: &str| path.split('/').find(is_session).map(str::to_owned);

@@ -1,4 +1,4 @@
-//! Acknowledged alerts are silenced in a real Alertmanager.
+//! Tests that acknowledged alerts are silenced in a real Alertmanager.
 
 use crate::database::{EVENING, Stack, alert};
 use crate::prometheus::free_port;
@@ -21,7 +21,7 @@ fn free_address() -> String {
     format!("127.0.0.1:{}", free_port())
 }
 
-/// Starts an Alertmanager without data.
+/// Starts an Alertmanager without stored data.
 pub(crate) fn alertmanager(address: &str, exporter: &str) -> Alertmanager {
     let folder = tempfile::tempdir().unwrap();
     let text = format!(
@@ -65,7 +65,7 @@ async fn acknowledge_new_alert(stack: &Stack, url: &str) -> Value {
     id
 }
 
-/// Ends the alert of [`acknowledge_new_alert`] in Alertmanager, and waits until the exporter has found that out.
+/// Ends the alert of [`acknowledge_new_alert`] in Alertmanager, and waits until the exporter has found out.
 async fn end_alert(stack: &Stack, url: &str, id: &Value) {
     let ended = json!({"labels": labels(), "endsAt": "2026-01-31T18:00:00Z", "startsAt": "2026-01-31T17:00:00Z"});
     assert!(post_alert(stack, url, ended).await, "the end is accepted, and no webhook is sent for a silenced alert");
@@ -136,7 +136,7 @@ async fn an_alert_that_still_fires_is_not_resolved_by_hand() {
     assert_eq!((status, &body["resolved_by"]), (200, &json!("lan")));
 }
 
-/// Alertmanager notifies nobody of an inhibited alert.
+/// The exporter asks Alertmanager for inhibited alerts, because Alertmanager sends no notification about them.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_inhibited_alert_is_in_the_history_of_its_channel_with_its_present_text() {
     let address = free_address();

@@ -1,4 +1,4 @@
-//! Changes of `--api.tokens-file` while the exporter runs.
+//! Tests of changes of `--api.tokens-file` while the exporter runs.
 
 use crate::database::Stack;
 use crate::exporter::{command, exit_and_output};

@@ -1,4 +1,5 @@
-//! Alerts in Zabbix: a mock server that speaks the sender protocol, and Debian's Zabbix with the shipped template.
+//! Tests of alerts in Zabbix: with a mock server that speaks the sender protocol, and with Debian's Zabbix and the
+//! shipped template.
 
 mod server;
 
@@ -10,23 +11,23 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Time from the discovery of an alert to its items; Zabbix itself needs up to a minute.
+/// Time from the discovery of an alert until the mock has its items; Zabbix itself needs up to a minute.
 const MAKING_ITEMS: Duration = Duration::from_millis(1_500);
-/// A channel for which Zabbix never makes items.
+/// A channel for which the mock never creates items.
 const CHANNEL_WITHOUT_ITEMS: &str = "CH_0";
 
 #[derive(Debug, Default)]
 struct Received {
-    /// The last value of each key.
+    /// The last value of each item key.
     values: BTreeMap<String, String>,
-    /// Every value of each key that differed from the value before it.
+    /// Every value of each item key that differed from the value before it.
     changes: BTreeMap<String, Vec<String>>,
-    /// End of each discovered key, and when it was discovered.
+    /// Suffix of each discovered item key, and when it was discovered.
     discovered: BTreeMap<String, Instant>,
     refused: usize,
 }
 
-/// A mock of a Zabbix server's trapper port.
+/// A mock of a Zabbix server's trapper port, which receives item values.
 pub(crate) struct Trapper {
     pub address: String,
     received: Arc<Mutex<Received>>,
@@ -46,12 +47,12 @@ impl Trapper {
         Self { address, received }
     }
 
-    /// The last value of an item.
+    /// Returns the last value of an item; `None` without a value.
     pub(crate) fn value(&self, key: &str) -> Option<String> {
         self.received.lock().unwrap().values.get(key).cloned()
     }
 
-    /// The values that an item has had, one for each change.
+    /// Returns the values that an item has had, one for each change.
     pub(crate) fn values(&self, key: &str) -> Vec<String> {
         self.received.lock().unwrap().changes.get(key).cloned().unwrap_or_default()
     }

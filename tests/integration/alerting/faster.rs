@@ -1,12 +1,12 @@
-//! The shipped rules and configurations with shorter times, generated so that nothing else differs. The tests of
-//! `rules/tests` hold the shipped times.
+//! The shipped alert rules and configurations with shorter times, generated so that nothing else differs. The tests in
+//! `rules/tests` check the shipped times.
 
 use crate::prometheus::shipped;
 use packager_testbed::pace;
 use std::sync::OnceLock;
 
-/// By how much the times of these tests are shorter than the shipped ones: 5 on an idle machine, less on a busy one,
-/// which couldn't scrape and evaluate so often. The same in all tests of a run.
+/// Returns the factor by which the times of these tests are shorter than the shipped ones: 5 on an idle machine, less
+/// on a busy machine, which couldn't scrape and evaluate so often. It is the same in all tests of a run.
 pub(crate) fn factor() -> u64 {
     static FACTOR: OnceLock<u64> = OnceLock::new();
     *FACTOR.get_or_init(|| match pace::slowdown() {
@@ -16,7 +16,7 @@ pub(crate) fn factor() -> u64 {
     })
 }
 
-/// Divides every duration of a configuration by `times`, except `repeat_interval`.
+/// Returns a configuration with every duration divided by `times`, except `repeat_interval`.
 pub(crate) fn faster(text: &str, times: u64) -> String {
     let shorter = |line: &str| {
         let keys = [
@@ -43,7 +43,7 @@ pub(crate) fn faster(text: &str, times: u64) -> String {
     text.lines().map(|line| shorter(line).unwrap_or_else(|| line.to_owned()) + "\n").collect()
 }
 
-/// Name and text of each shipped rule file, with every duration divided by `times`.
+/// Returns name and text of each shipped rule file, with every duration divided by `times`.
 pub(crate) fn rules(times: u64) -> Vec<(String, String)> {
     let entries = std::fs::read_dir(shipped().join("../rules")).unwrap().map(|entry| entry.unwrap());
     let rules = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".rules.yml"));

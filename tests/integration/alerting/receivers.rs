@@ -1,4 +1,4 @@
-//! Mocks of the receivers: Slack's webhook and a mail relay, which keep what they receive.
+//! Mocks of the alert receivers Slack (webhook) and mail relay, which keep what they receive.
 
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
@@ -6,7 +6,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 pub(super) type Received = Arc<Mutex<Vec<String>>>;
 
-/// Answers every POST with 200 and keeps it as `PATH BODY`.
+/// Starts a web server that answers every POST with 200 and keeps it as `PATH BODY`.
 pub(super) async fn webhook() -> (String, Received) {
     let received = Received::default();
     let kept = received.clone();
@@ -20,7 +20,7 @@ pub(super) async fn webhook() -> (String, Received) {
     (address, received)
 }
 
-/// Takes every mail (RFC 5321, no extension) and keeps its text.
+/// Starts a mail server that accepts every mail (RFC 5321, no extension) and keeps its text.
 pub(super) async fn mail_server() -> (String, Received) {
     let received = Received::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

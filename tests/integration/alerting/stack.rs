@@ -1,5 +1,4 @@
-//! Every program between a fault and a person: origins, database, exporter, Prometheus, Alertmanager, and the
-//! receivers.
+//! Every program between a fault and a person: origins, database, exporter, Prometheus, Alertmanager and the receivers.
 
 use super::faster::{faster, rules};
 use super::receivers::{Received, mail_server, webhook};
@@ -16,15 +15,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Longer than any wait of these tests takes on a machine that is ten times slower than an idle one: only a test that
-/// would fail reaches it.
+/// Time limit of a wait. No wait of these tests takes as long, even on a machine that is ten times slower than an idle
+/// one, so only a failing test reaches it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(600);
 
 pub(super) struct AlertingStack {
     pub prometheus: Prometheus,
     pub alertmanager: Alertmanager,
     pub postgres: Postgres,
-    /// `None` while it is killed.
+    /// The running exporter; `None` while it is killed.
     pub exporter: Option<Exporter>,
     pub zabbix: Trapper,
     address: String,
@@ -34,11 +33,11 @@ pub(super) struct AlertingStack {
     files: Files,
 }
 
-/// Nobody follows the links to it.
+/// URL of Grafana in messages; no test follows it.
 const GRAFANA: &str = "http://grafana.example/";
 
 impl AlertingStack {
-    /// Starts every program with the shipped times divided by `times`. Channels are created over the API, and
+    /// Starts every program with the shipped times divided by `times`. Channels are created through the API, and
     /// Prometheus discovers them.
     pub(super) async fn start(times: u64) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -61,14 +60,14 @@ impl AlertingStack {
         stack
     }
 
-    /// Creates a template or a channel and returns the answer.
+    /// Creates a template or a channel through the API and returns the answer.
     pub(super) async fn create(&self, path: &str, body: &Value) -> Value {
         let made = self.api("POST", path, body).await;
         assert!(made["status"] == "ok", "{body}: {made}");
         made
     }
 
-    /// The JSON of the answer, whatever its status; its text when it is no JSON.
+    /// Sends a request to the API and returns the answer as JSON, whatever its status, or its text if it isn't JSON.
     pub(super) async fn api(&self, method: &str, path: &str, body: &Value) -> Value {
         let request = self.client.request(method.parse().unwrap(), format!("http://{}/api/v1{path}", self.address));
         let request = request.header("content-type", "application/json").body(body.to_string());
@@ -79,14 +78,14 @@ impl AlertingStack {
         serde_json::from_str(&text).unwrap_or(Value::String(text))
     }
 
-    /// Text at a link of a message.
+    /// Returns the text at a link of a message.
     pub(super) async fn follow_link(&self, url: &str) -> String {
         let answer = self.client.get(url).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{url}");
         answer.text().await.unwrap()
     }
 
-    /// Kills the exporter, as the kernel does when memory runs out.
+    /// Kills the exporter in the way in which the kernel does when memory runs out.
     pub(super) fn kill_exporter(&mut self) {
         self.exporter = None;
     }
@@ -95,7 +94,7 @@ impl AlertingStack {
         self.exporter = Some(exporter(&self.files, &self.postgres, &self.address, &self.alertmanager.address).await);
     }
 
-    /// Waits until Alertmanager has so many alerts in this state, and returns them.
+    /// Waits until Alertmanager has `count` alerts in this state that match the filter, and returns them.
     pub(super) async fn wait_for_alerts(&self, filter: &str, state: &str, count: usize) -> Vec<Value> {
         let url = url::Url::parse_with_params(
             &format!("http://{}/api/v2/alerts", self.alertmanager.address),
@@ -112,7 +111,7 @@ impl AlertingStack {
         .await
     }
 
-    /// Waits until the newest alert of this name and channel in the database has this status, and returns its row.
+    /// Waits until the newest alert with this name and channel in the database has this status, and returns its row.
     pub(super) async fn wait_for_row(&self, alert: &str, channel: Option<&str>, status: &str) -> Value {
         self.until(&format!("{alert} of {channel:?} is {status} in the database"), async || {
             let all = self.api("GET", "/alerts", &Value::Null).await;
@@ -123,7 +122,7 @@ impl AlertingStack {
         .await
     }
 
-    /// Waits until Zabbix's item has had exactly these values, one after the other.
+    /// Waits until the Zabbix item of a channel's alert has had exactly these values, one after the other.
     pub(super) async fn wait_for_zabbix(&self, channel: &str, alert: &str, values: &[&str]) {
         let key = format!("packager.alert[{channel},{alert}]");
         self.until(&format!("{key} has been {values:?} in Zabbix"), async || {
@@ -132,7 +131,8 @@ impl AlertingStack {
         .await;
     }
 
-    /// Slack messages of one status that contain `about`: channel, title, link and text of each, one a line.
+    /// Returns the Slack messages of one status that contain `about`: channel, title, link and text of each, one per
+    /// line.
     pub(super) fn slack_messages(&self, status: &str, about: &str) -> Vec<String> {
         let posts = self.posts.lock().unwrap();
         let message = |post: &String| {
@@ -155,7 +155,8 @@ impl AlertingStack {
         .await
     }
 
-    /// Mails that contain `about`, with the lines joined again that quoted-printable (RFC 2045 6.7) wrapped.
+    /// Returns the mails that contain `about`, with the lines joined again that quoted-printable encoding (RFC 2045
+    /// 6.7) wrapped.
     pub(super) fn mails_about(&self, about: &str) -> Vec<String> {
         let mails = self.mails.lock().unwrap();
         let plain = |mail: &String| mail.replace("=\r\n", "").replace("=3D", "=").replace("\r\n", "\n");
@@ -192,7 +193,8 @@ async fn exporter(files: &Files, postgres: &Postgres, address: &str, alertmanage
     Exporter::spawn_at(address, &mut program, &["--alertmanager.url", &silences, "--grafana.url", GRAFANA]).await
 }
 
-/// The shipped configuration, with discovery in place of the files, as its comment says.
+/// Starts Prometheus with the shipped configuration, with HTTP discovery instead of files, as the comment in the
+/// configuration says.
 async fn prometheus(exporter: &str, alertmanager: &str, times: u64) -> Prometheus {
     let address = format!("127.0.0.1:{}", free_port());
     let text = std::fs::read_to_string(shipped().join("prometheus.yml")).unwrap();
@@ -207,7 +209,7 @@ async fn prometheus(exporter: &str, alertmanager: &str, times: u64) -> Prometheu
     Prometheus::listening(&address, &text, "[]", &rules(times)).await
 }
 
-/// The shipped Alertmanager on the shipped configuration; it is killed when this is dropped.
+/// A running Alertmanager with the shipped configuration; it is killed when this value is dropped.
 pub(super) struct Alertmanager {
     pub address: String,
     child: Child,
@@ -259,7 +261,7 @@ impl Drop for Alertmanager {
     }
 }
 
-/// A live origin at this loopback address, which is the name of its packager.
+/// Starts a live origin at this loopback address, which is also the name of its packager.
 pub(super) async fn origin(address: &str) -> Origin {
     let listener = tokio::net::TcpListener::bind(address).await.unwrap();
     Origin::start(listener, Clock::system())

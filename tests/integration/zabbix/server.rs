@@ -8,14 +8,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Longest wait for the server, which first reads its configuration from a large database.
+/// Longest time to wait for the server, which first reads its configuration from a large database.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Tables of users and rights. The rest, Zabbix's own templates, takes a minute to load and isn't needed.
+/// Tables of users and rights. The other tables, which hold Zabbix's own templates, take a minute to load and aren't
+/// needed.
 const NEEDED: [&str; 7] = ["role", "role_rule", "users", "usrgrp", "users_groups", "hstgrp", "config"];
 
 pub(super) struct Zabbix {
-    /// Address of the trapper.
+    /// Address of the server's trapper port.
     pub address: String,
     postgres: Postgres,
     folder: TempDir,
@@ -24,7 +25,7 @@ pub(super) struct Zabbix {
 
 impl Zabbix {
     /// Imports the template, creates a host and links the template, as docs/operations.md describes. The server isn't
-    /// started.
+    /// started yet.
     pub(super) async fn prepare() -> Self {
         let postgres = Postgres::start();
         let own = unpacked("data");
@@ -68,7 +69,7 @@ impl Zabbix {
         }
     }
 
-    /// The newest value of an item; numbers are in `history_uint`, text in `history_text`.
+    /// Returns the newest value of an item; numbers are in the table `history_uint`, text in `history_text`.
     pub(super) fn value(&self, table: &str, key: &str) -> String {
         self.postgres.sql_in(
             "zabbix",
@@ -79,7 +80,7 @@ impl Zabbix {
         )
     }
 
-    /// Every trigger of the host, with 1 for a problem, and the newest value of every item.
+    /// Returns every trigger of the host, with 1 for a problem, and the newest value of every item.
     pub(super) fn problems(&self) -> String {
         let triggers = "SELECT DISTINCT t.description, t.value FROM triggers t JOIN functions USING (triggerid)
              JOIN items USING (itemid) JOIN hosts h USING (hostid) WHERE h.host = 'packager_exporter' AND h.status = 0";
@@ -125,7 +126,7 @@ fn installed() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/zabbix/usr")
 }
 
-/// Zabbix's web frontend, which has the API.
+/// Zabbix's web frontend, which provides the API.
 struct Frontend {
     child: Child,
     url: String,
