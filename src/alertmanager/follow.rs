@@ -1,5 +1,5 @@
-//! The alerts that Alertmanager has, in the database. Notifications alone don't tell them all: Alertmanager notifies nobody
-//! of an alert that is inhibited or silenced, nor of its end.
+//! Keeps the alerts in the database up to date with Alertmanager. Its notifications don't report all changes:
+//! Alertmanager notifies nobody of an alert that is inhibited or silenced, nor of the end of such an alert.
 
 use super::{Alertmanager, RETRY_PAUSES};
 use crate::store::{EndedAlert, OpenAlert, PresentAlert, Store};

@@ -16,7 +16,7 @@ use url::Url;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest answer of Alertmanager that is read, in bytes. An alert has one or two KB; thousands fire in a storm.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
-/// Pauses between the attempts to send a request to Alertmanager.
+/// Pauses after each failed attempt to send a request to Alertmanager; after the last the request is given up.
 const RETRY_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
 /// Comment of the silence for an acknowledgement without a comment, because Alertmanager refuses an empty comment.
 const DEFAULT_COMMENT: &str = "acknowledged";
@@ -29,7 +29,7 @@ pub(crate) struct Alertmanager {
     base: Arc<str>,
 }
 
-/// Body of `POST /api/v2/silences`.
+/// Body of Alertmanager's `POST /api/v2/silences`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SilenceRequest<'a> {
@@ -70,7 +70,7 @@ impl<'a> SilenceRequest<'a> {
     }
 }
 
-/// Answer to `POST /api/v2/silences`.
+/// Answer to Alertmanager's `POST /api/v2/silences`.
 #[derive(Debug, Deserialize)]
 struct SilenceCreated {
     #[serde(rename = "silenceID")]
@@ -85,14 +85,14 @@ impl SilenceCreated {
     }
 }
 
-/// Answer to `GET /api/v2/status`.
+/// Answer to Alertmanager's `GET /api/v2/status`.
 #[derive(Debug, Deserialize)]
 struct Status {
     /// Time at which the Alertmanager process started, as RFC 3339 text.
     uptime: String,
 }
 
-/// One alert in the answer to `GET /api/v2/alerts`.
+/// One alert in the answer to Alertmanager's `GET /api/v2/alerts`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct KnownAlert {
@@ -206,7 +206,7 @@ impl Alertmanager {
     }
 }
 
-/// Sends a request and parses the JSON answer, of which at most [`MAX_ANSWER_BYTES`] are read.
+/// Sends a request to Alertmanager and parses the JSON answer, of which at most [`MAX_ANSWER_BYTES`] are read.
 async fn answer<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T, String> {
     let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|e| e.to_string())?;
     let body = read_service_answer(response, MAX_ANSWER_BYTES).await?;

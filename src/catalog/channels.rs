@@ -35,7 +35,8 @@ struct ChannelKeys {
     template: Option<String>,
     probe: Option<String>,
     enabled: Option<bool>,
-    /// The key `input_url`, which is moved into `outputs` before this struct is read; the field makes the key known.
+    /// The key `input_url` of a channel, which is moved into `outputs` before this struct is read. The field is only
+    /// here so that the key isn't reported as unknown.
     #[serde(rename = "input_url")]
     _input_url: Option<String>,
     outputs: sections::Outputs,
@@ -43,13 +44,14 @@ struct ChannelKeys {
     request: request::RequestKeys,
 }
 
-/// A channel of channels.yml, with the node of its template's name, at which a fault of the template is reported later.
+/// A channel of channels.yml, with the place of its template's name in the file, at which an unknown template is
+/// reported later.
 pub(super) struct ParsedChannel {
     pub channel: Channel,
     pub template_at: NodeIndex,
 }
 
-/// Returns the channels of a document in its order, and every fault. Secret files are read relative to `folder`.
+/// Reads the channels of a document in their order, and lists every fault. Secret files are read relative to `folder`.
 pub(super) fn read_channels(document: &Document, folder: &Path) -> (Vec<ParsedChannel>, Vec<Fault>) {
     let (sections, mut faults) = sections::split(&document.root);
     let mut first: BTreeMap<String, NodeIndex> = BTreeMap::new();

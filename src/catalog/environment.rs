@@ -11,7 +11,7 @@ use url::Url;
 pub(crate) struct Environment {
     pub packager: Option<Url>,
     pub codes: Vec<String>,
-    /// Thresholds of the built-in template: the key of each with its value.
+    /// Thresholds of the built-in template that environment variables set: the key of each with its value.
     pub thresholds: Vec<(&'static str, f64)>,
 }
 

@@ -16,12 +16,12 @@ pub(crate) struct CatalogFiles {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LoadedCatalog {
     pub snapshot: CatalogSnapshot,
-    /// Texts about settings that are allowed but probably not intended, one sentence each.
+    /// Warnings about settings that are allowed but probably not intended, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// Reads both files and the environment `variables`. Channels of the file take precedence over `CHANNELS`;
-/// thresholds of the environment apply to the built-in template alone.
+/// Loads the catalogue from both files and the environment `variables`. Channels of the file take precedence over
+/// `CHANNELS`; thresholds of the environment apply to the built-in template alone.
 pub(crate) fn load(
     files: &CatalogFiles,
     variables: &BTreeMap<String, String>,

@@ -100,7 +100,7 @@ pub enum Auth {
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Template {
-    /// Name of the template; in a file it is the key of the template's section.
+    /// Name of the template. In templates.yml it is the key of the template's section.
     #[serde(skip)]
     pub name: String,
     /// Longest time of a probe. The scrape timeout of a request may shorten it.
@@ -141,7 +141,7 @@ pub enum CoverageMode {
 }
 
 impl Default for Coverage {
-    /// Returns the coverage of a template without the section: every segment, at most six a probe. Six segments of 6 s
+    /// Returns the coverage of a template that sets none: every segment, at most six in a probe. Six segments of 6 s
     /// last longer than a scrape interval of 30 s, so that no segment of a healthy channel is skipped.
     fn default() -> Self {
         Self { mode: CoverageMode::Every, count: 6, oldest: true }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// Keys of channels.yml that a channel in the database can't have, each with the text that says what to write instead.
 const COLUMN_NAMES: [(&str, &str); 3] =
     [("request", FILE_ONLY), ("template", "write `template_id`"), ("probe", "write `probe_id`")];
-/// Members of a template's JSON that a write ignores or that are read elsewhere.
+/// Members of a template's JSON that the check of a write skips, because they are ignored or read elsewhere.
 const TEMPLATE_IGNORED: [&str; 6] = ["id", "probe_name", "template_name", "version", "created_at", "updated_at"];
 /// Reason for refusing sections with secrets in the database: the secrets would be readable in the table and in every
 /// answer of the API.

@@ -61,8 +61,8 @@ impl Default for TemplateKeys {
     }
 }
 
-/// Returns the templates of a document and every fault. The built-in template, with its `thresholds` from environment
-/// variables, is among the templates.
+/// Reads the templates of a document, and lists every fault. The built-in template, with its `thresholds` from
+/// environment variables, is among the templates.
 pub(super) fn read_templates(
     root: &Node,
     thresholds: &[(&'static str, f64)],

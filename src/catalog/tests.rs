@@ -6,7 +6,7 @@ use std::path::Path;
 mod shipped;
 
 /// Loads the catalogue from a new folder with these texts of channels.yml and templates.yml, and from the environment
-/// variables `env`. The folder has no file whose text is `None`.
+/// variables `env`. A file whose text is `None` doesn't exist.
 fn load_with(
     channels: Option<&str>,
     templates: Option<&str>,

@@ -86,8 +86,8 @@ mod tests {
         facts
     }
 
-    /// Returns the severity of each violation, if the output has these renditions and each of the named ones has one
-    /// critical violation.
+    /// Returns the severity of the violation of each rendition in `faulty`, if the output has the renditions
+    /// `renditions` and each faulty one has one critical violation.
     fn severities(renditions: Vec<RenditionFacts>, faulty: &[&str]) -> Vec<Option<Severity>> {
         let mut scene = Scene::live();
         scene.output.renditions = renditions;

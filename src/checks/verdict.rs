@@ -56,11 +56,11 @@ impl Violation {
 /// Result of one check on one output.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CheckOutcome {
-    /// Metadata of the check; serialized as its id.
+    /// Metadata of the check. It is serialized as the id of the check.
     #[serde(serialize_with = "serialize_id")]
     pub check: &'static CheckMeta,
-    /// Severity of the worst finding. If the check passed or didn't run, it is the severity that it is configured to
-    /// have.
+    /// Severity of the worst finding of the check. If the check passed or didn't run, it is the severity that the check
+    /// is configured to have.
     pub severity: Severity,
     /// Name of the output that was judged.
     pub output: String,

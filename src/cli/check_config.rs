@@ -21,7 +21,7 @@ pub(super) struct Summary {
     pub warnings: Vec<String>,
 }
 
-/// Loads the configuration as `serve` does, without any access to the network.
+/// Loads the configuration as `serve` does, without any access to the network, and returns its summary.
 pub(super) fn check_config(source: &ConfigPaths) -> Result<Summary, DocumentErrors> {
     let loaded = config::load(source)?;
     let snapshot = &loaded.snapshot;

@@ -36,7 +36,7 @@ impl Level {
     }
 }
 
-/// Starts logging to standard error. A second call has no effect.
+/// Starts writing log lines to standard error. A second call has no effect.
 pub(super) fn start(level: Level, format: Format) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(level.filter()))

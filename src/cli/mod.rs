@@ -21,7 +21,7 @@ use std::process::ExitCode;
 /// Exit code of a command, for scripts and cron jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// The command succeeded, or the channel is healthy.
+    /// The command succeeded; for `probe`: no critical or major check failed.
     Healthy = 0,
     /// A critical or major check of the channel failed.
     Unhealthy = 1,

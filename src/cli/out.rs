@@ -10,7 +10,7 @@ pub(super) fn print(text: &str) -> Result<(), String> {
     write(&mut io::stdout().lock(), text.as_bytes()).map_err(|e| format!("can't write to standard output: {e}"))
 }
 
-/// Writes to standard error; a failure to do so is ignored.
+/// Writes a text to standard error. A failure to do so is ignored.
 pub(super) fn error(text: &str) {
     let _ = write(&mut io::stderr().lock(), text.as_bytes());
 }

@@ -31,7 +31,7 @@ pub struct InspectorSettings {
     /// Path of the list of programs in the JSON answer; a dot separates the keys of nested objects.
     pub programs: String,
     pub fields: FieldNames,
-    /// Keys of a new channel that no rule sets.
+    /// Values for the keys of a new channel that no rule sets.
     pub channel: ChannelDefaults,
     /// Rules in order of precedence: a key of the channel takes its value from the first matching rule that sets the
     /// key.
@@ -116,7 +116,7 @@ pub struct Set {
     pub is_hdr: Option<bool>,
 }
 
-/// A key of a channel that a synchronisation may overwrite.
+/// A key of a channel that every synchronisation may overwrite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OwnedKey {

@@ -18,7 +18,8 @@ use tokio::sync::watch;
 pub struct ConfigHandle {
     source: ConfigPaths,
     current: watch::Sender<Arc<Config>>,
-    /// State of the loads. The lock is held during a load, so that reloads run one after the other.
+    /// Result of the last load of the configuration, with fingerprints of its files. The lock is held during a load, so
+    /// that reloads run one after the other.
     state: Mutex<HandleState>,
 }
 
@@ -47,7 +48,7 @@ pub struct Reload {
 enum Trigger {
     /// A person asked for the load, so the new configuration may take away any number of channels.
     Request,
-    /// The content of a file changed, so the number of channels that may go is limited.
+    /// The content of a file changed, so the number of channels that the new configuration may take away is limited.
     Change,
 }
 
@@ -171,15 +172,15 @@ impl ConfigHandle {
         }
     }
 
-    /// Locks the state of the loads. After a panic under the lock the state is still consistent, because the next
-    /// reload replaces it.
+    /// Locks the result of the last load. After a panic under the lock it is still consistent, because the next reload
+    /// replaces it.
     fn state(&self) -> MutexGuard<'_, HandleState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Returns the error that `new` would take away too many channels of `old`. `None`: it takes away none, one of several,
-/// or few enough.
+/// Returns an error if the configuration `new` has far fewer enabled channels than `old`. `None`: it takes away none,
+/// one of several, or no larger share than `catalog.max_removed`.
 fn removal(old: &Config, new: &Config) -> Option<DocumentErrors> {
     let enabled = |config: &Config| config.snapshot.channels.values().filter(|channel| channel.enabled).count();
     let (before, after) = (enabled(old), enabled(new));

@@ -17,16 +17,16 @@ pub const DEFAULT_FILE: &str = "config/exporter.yml";
 pub struct ConfigPaths {
     /// Path of exporter.yml, which must exist. `None`: [`DEFAULT_FILE`] is read if it exists.
     pub file: Option<PathBuf>,
-    /// Environment variables by name.
+    /// Environment variables by name, with their values.
     pub variables: BTreeMap<String, String>,
 }
 
-/// A whole configuration: settings, channels and templates that were valid together.
+/// A whole configuration: settings, channels and templates that are valid together.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
     pub exporter: ExporterSettings,
     pub snapshot: CatalogSnapshot,
-    /// Texts about settings that are allowed but probably not intended, one sentence each.
+    /// Warnings about settings that are allowed but probably not intended, one sentence each.
     pub warnings: Vec<String>,
     /// Paths of the files that the configuration was read from.
     pub files: Vec<PathBuf>,

@@ -275,7 +275,8 @@ fn only_changed_content_loads_again() {
     assert!(live.current().snapshot.template("T").is_ok());
 }
 
-/// A file that was emptied, removed, or cut while it was written, is more often a mistake than intended.
+/// A file that lost channels because it was emptied, removed, or cut while it was written, is more often a mistake than
+/// intended.
 #[test]
 fn a_changed_file_takes_few_channels_away_unless_somebody_reloads() {
     let channels = |count: usize| {

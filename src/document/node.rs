@@ -60,7 +60,7 @@ impl Node {
         self.entries().iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
     }
 
-    /// Returns the index of the value of the key `name`, or the index of the mapping if it has no such key.
+    /// Returns the node index of the value of the key `name`, or that of the mapping if it has no such key.
     #[must_use]
     pub fn index_of(&self, name: &str) -> NodeIndex {
         self.get(name).map_or(self.at, |node| node.at)
@@ -108,7 +108,7 @@ pub(super) struct RepeatedKey {
     pub name: String,
 }
 
-/// Syntax of a document.
+/// Syntax of a document: YAML or JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Syntax {
     Yaml,
@@ -167,7 +167,7 @@ impl Builder {
         self.count - 1
     }
 
-    /// Fails at the node that [`locate`] looks for, and when the tree exceeds the bounds of nodes or text.
+    /// Fails at the node whose position [`locate`] looks for, and when the tree exceeds the bounds of nodes or text.
     fn check<E: serde::de::Error>(&mut self, at: NodeIndex, text_bytes: usize) -> Result<(), E> {
         self.text_bytes += text_bytes;
         if self.stop == Some(at) {

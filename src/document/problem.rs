@@ -12,9 +12,9 @@ pub(crate) const MAX_REPORTED: usize = 20;
 /// A fault in a document, with the index of the node that it belongs to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    /// Index of the faulty node. `None` until the node is known.
+    /// Index of the faulty node. `None`: the node isn't known yet.
     pub at: Option<NodeIndex>,
-    /// Whether the fault is about a key. Its path is then that of the section which contains the key.
+    /// Whether the fault is about a key of the document. Its path is then that of the section which contains the key.
     pub about_key: bool,
     pub message: String,
     /// Suggestion that follows the message and the path: the nearest names that are valid at this place of the
@@ -98,7 +98,7 @@ impl fmt::Display for Problem {
 pub struct DocumentErrors(pub Vec<Problem>);
 
 impl DocumentErrors {
-    /// Returns `Ok(value)` if there is no problem, else the problems.
+    /// Returns `Ok(value)` if the list of problems is empty, else the problems.
     pub fn or<T>(self, value: T) -> Result<T, Self> {
         if self.0.is_empty() { Ok(value) } else { Err(self) }
     }

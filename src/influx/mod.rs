@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 /// Callback that counts lines sent to InfluxDB; it gets a result and the number of lines with this result.
 pub(crate) type CountLines = Arc<dyn Fn(LineResult, u64) + Send + Sync>;
 
-/// The result of sending lines to InfluxDB.
+/// Result of sending lines to InfluxDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LineResult {
     /// InfluxDB accepted the lines.

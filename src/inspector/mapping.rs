@@ -146,7 +146,7 @@ impl Program {
         Ok(Some(rate))
     }
 
-    /// Replaces each field name in braces in `pattern` by the program's value of the field.
+    /// Replaces each field name in braces in `pattern` by the value that the program has in this field.
     fn fill_pattern(&self, pattern: &str, written: impl Fn(&str) -> String) -> Result<String, String> {
         let mut out = String::new();
         let mut rest = pattern;
@@ -165,7 +165,7 @@ impl Program {
     }
 }
 
-/// Sets the columns in `set` that no earlier rule has set.
+/// Sets the columns of a channel in `set` that no earlier rule has set, from the rule's columns `later`.
 fn set_missing(set: &mut Set, later: &Set) {
     let Set { channel_type, tier, template, probe, input_url, codec, resolution, fps, is_4k, is_hdr } = later;
     set.channel_type = set.channel_type.take().or_else(|| channel_type.clone());

@@ -25,7 +25,7 @@ pub(crate) enum SyncEvent<'a> {
     Synced(&'a Synced),
     /// The synchronisation failed and changed nothing.
     Failed,
-    /// The source is no longer configured.
+    /// The source is no longer in the configuration.
     Gone,
 }
 

@@ -19,13 +19,13 @@ use crate::report::{Report, ReportView};
 use prometheus::TextEncoder;
 use series::{Series, SeriesBudget};
 
-/// The content type of the text that [`exposition`] and [`SelfMetrics::encode`] return.
+/// Content type of the metrics that [`exposition`] and [`SelfMetrics::encode`] return.
 pub use prometheus::TEXT_FORMAT;
 
 /// The largest number of series in the answer to one probe, [`SERIES_DROPPED`] included.
 const MAX_SERIES: usize = 2_000;
 
-/// One gauge of `/probe`, with the function that sets its series.
+/// One gauge of `/probe`: name, labels, help, and the function that sets its series.
 struct Gauge {
     name: &'static str,
     labels: &'static [&'static str],

@@ -37,8 +37,8 @@ impl SeriesBudget {
     }
 }
 
-/// Joins sanitised label values with NUL, as a key. Sanitising removes NUL from each value, so that a stream can't
-/// forge the separator.
+/// Joins sanitised label values with NUL to one text, by which series are compared. Sanitising removes NUL from each
+/// value, so that a stream can't forge the separator.
 fn key(values: &[&str]) -> String {
     values.iter().map(|v| redact::sanitize_label(v, MAX_LABEL)).collect::<Vec<_>>().join("\0")
 }
@@ -80,7 +80,7 @@ impl Series<'_> {
         }
     }
 
-    /// Adds several series for each rendition. The name of each value is the value of the third label.
+    /// Adds several series of a gauge for each rendition. Each value comes with the value of the gauge's third label.
     pub(crate) fn kinds<const N: usize>(
         &mut self,
         view: &ReportView<'_>,

@@ -152,9 +152,9 @@ impl MediaCounts {
         }
     }
 
-    /// Counts the renditions of each media type for which `counted` is true. The count is 0 only for a media type that
-    /// the manifest lists or the ladder promises, and absent when `counted` is `None` for any rendition of the media
-    /// type.
+    /// Counts the renditions of each media type for which `counted` returns true. The count is 0 only for a media type
+    /// that the manifest lists or the ladder promises, and absent when `counted` returns `None` for any rendition of
+    /// the media type.
     fn of(
         parsed: bool,
         renditions: &[RenditionView<'_>],

@@ -212,9 +212,9 @@ pub struct AlertEventRow {
 pub struct PresentAlert {
     #[serde(flatten)]
     pub alert: WebhookAlert,
-    /// Fingerprints of the alerts that inhibit the alert.
+    /// Fingerprints of the alerts that inhibit the alert in Alertmanager.
     pub inhibited_by: Vec<String>,
-    /// Ids of the silences that match the alert.
+    /// Ids of the silences in Alertmanager that match the alert.
     pub silenced_by: Vec<String>,
 }
 

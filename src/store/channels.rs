@@ -44,7 +44,7 @@ pub struct ImportRow {
     pub line: usize,
     /// Values of the columns that could be read.
     pub columns: JsonObject,
-    /// Faults of the row's other columns.
+    /// Faults of the columns of an imported row that could not be read.
     pub problems: Vec<String>,
 }
 

@@ -9,19 +9,19 @@ pub(super) const NO_CONNECTION: &str = "no connection came about in time";
 /// Error of the database, or of a value that was to be written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database can't be reached at the moment; the caller may try again later.
+    /// The database can't be reached at the moment. The caller may try again later.
     #[error("the database is away: {0}")]
     Away(String),
     /// The requested entry does not exist.
     #[error("{0}")]
     Missing(String),
-    /// The name is taken, or the entry is in use or has ended.
+    /// The write conflicts with the stored entries: the name is taken, or the entry is in use or has ended.
     #[error("{0}")]
     Conflict(String),
-    /// The entry has the version given here, and `If-Match` names another.
+    /// The entry was changed meanwhile: it has the version given here, and `If-Match` names another.
     #[error("it was changed since you read it (version {0} now); read it again")]
     Changed(i32),
-    /// Values can't be written, because they are invalid.
+    /// The values of a write are invalid.
     #[error("{0}")]
     Invalid(DocumentErrors),
     /// The database refused a statement: a fault of the exporter or of the schema.

@@ -12,15 +12,15 @@ use sqlx::{Encode, PgPool, QueryBuilder, Type};
 pub(super) struct Filtered<'a>(QueryBuilder<'a, Postgres>);
 
 impl<'a> Filtered<'a> {
-    /// Begins the statement. `select` selects an id and a JSON document, and ends with the comparison of the id, to
-    /// which `cursor` is appended.
+    /// Begins an SQL statement that selects a page. `select` selects an id and a JSON document, and ends with the
+    /// comparison of the id, to which `cursor` is appended.
     pub(super) fn new(select: String, cursor: i64) -> Self {
         let mut sql = QueryBuilder::new(select);
         sql.push_bind(cursor);
         Self(sql)
     }
 
-    /// Adds the condition that `column` equals `value`, if there is a value.
+    /// Adds to an SQL statement the condition that `column` equals `value`, if there is a value.
     pub(super) fn equal<T>(&mut self, column: &str, value: Option<T>)
     where
         T: 'a + Encode<'a, Postgres> + Type<Postgres>,
@@ -30,12 +30,13 @@ impl<'a> Filtered<'a> {
         }
     }
 
-    /// Adds the SQL condition `before`, the text `value`, `after`.
+    /// Adds to an SQL statement a condition that is made of the SQL text `before`, the bound text `value`, and the SQL
+    /// text `after`.
     pub(super) fn and(&mut self, before: &str, value: &'a str, after: &str) {
         self.0.push(format_args!(" AND {before}")).push_bind(value).push(after);
     }
 
-    /// Reads a page of at most `limit` rows.
+    /// Reads a page of at most `limit` rows with the SQL statement.
     pub(super) async fn page<R>(mut self, order: &str, limit: usize, pool: &PgPool) -> Result<Page<R>, StoreError>
     where
         R: DeserializeOwned + Send + Unpin + 'static,

@@ -51,7 +51,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
 /// State of the database, as the task sees it that keeps the catalogue up to date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
-    /// The database was not reached yet.
+    /// The exporter has not reached the database yet.
     Starting,
     Connected {
         /// Faults of the rows that are not in force, because they are invalid.
@@ -131,7 +131,7 @@ impl Store {
         self.was_read.load(Ordering::Relaxed)
     }
 
-    /// Adds to an error the reason why the pool has no connection.
+    /// Adds to an error the reason why there is no connection to the database.
     async fn explained(&self, error: StoreError) -> StoreError {
         match error {
             StoreError::Away(why) if why == error::NO_CONNECTION => {

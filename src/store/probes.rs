@@ -26,7 +26,7 @@ pub struct ProbeRow {
     pub kind: ProbeKind,
     #[schema(required, pattern = "^https?://", max_length = 2048)]
     pub url: Option<String>,
-    /// Whether the probe is enabled. A write without a value sets it to `true`.
+    /// Whether this exporter or appliance is enabled. A write without a value sets it to `true`.
     pub enabled: bool,
     /// Version of the row, which is the ETag of the probe.
     pub version: i32,
@@ -49,7 +49,8 @@ impl TableRow for ProbeRow {
     const DEFAULTS: &'static [(&'static str, &'static str)] = &[("kind", "'exporter'"), ("enabled", "true")];
 }
 
-/// Columns of a probe that a client writes.
+/// Body of a request that writes a probe (an exporter or an Inspector LIVE appliance): the columns that a client
+/// writes.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProbeWritten {
@@ -72,7 +73,7 @@ impl ToSchema for ProbeWritten {}
 static PROBES: LazyLock<Table<ProbeRow>> = LazyLock::new(|| Table::new("probe", "probe_name"));
 
 impl Store {
-    /// Returns at most `limit` probes with ids above `after`, by id.
+    /// Returns at most `limit` probes (exporters and appliances) with ids above `after`, by id.
     ///
     /// # Errors
     /// Fails if the database can't be reached.
@@ -80,7 +81,7 @@ impl Store {
         PROBES.page(&self.pool, after, limit).await
     }
 
-    /// Returns the probe with the id or name `key`.
+    /// Returns the probe (an exporter or an appliance) with the id or name `key`.
     ///
     /// # Errors
     /// Fails if there is no such probe, or if the database can't be reached.
@@ -88,7 +89,7 @@ impl Store {
         PROBES.get(&mut *self.pool.acquire().await?, key).await
     }
 
-    /// Creates a probe and returns its id.
+    /// Creates a probe (an exporter or an appliance) in the database and returns its id.
     ///
     /// # Errors
     /// Fails with every bad field; fails if the name is taken, or if the database can't be reached.
@@ -97,7 +98,7 @@ impl Store {
         PROBES.insert(&mut *self.pool.acquire().await?, &columns).await
     }
 
-    /// Replaces the probe with the id or name `key`.
+    /// Replaces the probe (an exporter or an appliance) with the id or name `key`.
     ///
     /// # Errors
     /// Fails with every bad field; fails if there is no such probe, if its version is not `expected`, or if the
@@ -116,7 +117,7 @@ impl Store {
         Ok(after)
     }
 
-    /// Deletes the probe with the id or name `key`.
+    /// Deletes the probe (an exporter or an appliance) with the id or name `key`.
     ///
     /// # Errors
     /// Fails if channels belong to the probe, if there is no such probe, if its version is not `expected`, or if the

@@ -23,8 +23,8 @@ pub struct StateChange {
     pub failed_checks: Vec<&'static str>,
     #[serde(serialize_with = "as_text")]
     pub since: Timestamp,
-    /// Whether this is the first probe since the start of the exporter, for which the newest row may have the same
-    /// state already.
+    /// Whether the change comes from the first probe since the start of the exporter. The newest row may have the same
+    /// state already then.
     pub is_first: bool,
 }
 

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Channels of a source, and what the synchronisation with this source may change.
+/// Channels of a source, such as an Inspector LIVE server, and what the synchronisation with this source may change.
 #[derive(Debug, Clone)]
 pub struct Sync<'a> {
     /// Name of the source, such as `inspector_live/live-packager-01`.
@@ -65,7 +65,7 @@ struct StoredChannel {
     row: ChannelRow,
 }
 
-/// Planned writes of a synchronisation.
+/// Writes to the database that a synchronisation has planned.
 #[derive(Default)]
 struct Plan {
     rows: Vec<JsonObject>,

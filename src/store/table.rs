@@ -9,7 +9,7 @@ use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
 use std::marker::PhantomData;
 
-/// SQL texts with the columns of a table.
+/// SQL texts that name the columns of a table, made from the fields of the row's struct.
 pub(super) struct ColumnLists {
     /// SQL expression that makes the JSON document of a row.
     pub document: String,
@@ -54,7 +54,7 @@ pub(super) fn comma_separated(items: impl Iterator<Item = String>) -> String {
 pub(super) struct Table<R> {
     /// Word for one row in messages, such as `template`.
     entry: &'static str,
-    /// Column that contains the unique name.
+    /// Column of the table that contains the unique name of each row.
     key: &'static str,
     lists: ColumnLists,
     row: PhantomData<R>,
@@ -71,14 +71,14 @@ impl<R: TableRow> Table<R> {
         Self { entry, key, lists: ColumnLists::of::<R>(R::TABLE, &[]), row: PhantomData }
     }
 
-    /// Returns at most `limit` rows with ids above `after`, by id.
+    /// Returns at most `limit` rows of the table with ids above `after`, by id.
     pub(super) async fn page(&self, pool: &PgPool, after: i64, limit: usize) -> Result<Page<R>, StoreError> {
         let (document, table) = (&self.lists.document, R::TABLE);
         let sql = Filtered::new(format!("SELECT id::bigint, {document} FROM {table} WHERE id > "), after);
         sql.page(" ORDER BY id LIMIT ", limit, pool).await
     }
 
-    /// Returns the row with the id or name `key`.
+    /// Returns the row of the table that has the id or name `key`.
     pub(super) async fn get(&self, connection: &mut PgConnection, key: &str) -> Result<Versioned<R>, StoreError> {
         get(connection, &self.select(), self.entry, key).await
     }
@@ -105,7 +105,7 @@ impl<R: TableRow> Table<R> {
         Ok(Locked { id, row })
     }
 
-    /// Inserts a row and returns its id.
+    /// Inserts a row into the table and returns its id.
     pub(super) async fn insert(&self, connection: &mut PgConnection, columns: &JsonObject) -> Result<i32, StoreError> {
         let ColumnLists { writable, given, .. } = &self.lists;
         demand_free(connection, R::TABLE, self.key, columns).await?;
@@ -138,7 +138,7 @@ impl<R: TableRow> Table<R> {
     }
 }
 
-/// Refuses a name or code that is taken. A refusal by the insert statement would use up an id.
+/// Refuses a name or code that is taken already. A refusal by the insert statement would use up an id.
 pub(super) async fn demand_free(
     connection: &mut PgConnection,
     table: &str,

@@ -1,4 +1,4 @@
-//! Templates in the database: reads, and checked writes.
+//! Reads and writes templates in the database. Writes are checked like templates.yml.
 
 use super::table::Table;
 use super::{Page, Store, StoreError, Versioned};

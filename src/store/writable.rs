@@ -8,9 +8,9 @@ use sqlx::postgres::PgListener;
 use sqlx::{Connection as _, PgConnection};
 use std::time::Duration;
 
-/// Longest time for an answer on a connection that was idle.
+/// Longest time for the answer of a database server on a connection that was idle.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
-/// Longest time for a connection that is made only to learn why connections fail.
+/// Longest time for a connection to the database that is made only to learn why connections fail.
 const CONNECT_TIME: Duration = Duration::from_secs(2);
 
 /// SQL statement that returns `off` if transactions of the session can write, and `on` if they can't, such as on a
@@ -25,7 +25,7 @@ pub(super) async fn is_usable(connection: &mut PgConnection, _: PoolConnectionMe
     Ok(tokio::time::timeout(ANSWER_TIME, answer).await.is_ok_and(|answer| answer.is_ok_and(|text| text == "off")))
 }
 
-/// Refuses a new connection to a server that can't be written.
+/// Refuses a new connection to a database server that can't be written.
 pub(super) async fn demand(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let answer: String = sqlx::query_scalar(READ_ONLY).fetch_one(connection).await?;
     if answer == "off" { Ok(()) } else { Err(sqlx::Error::Configuration(WHY_READ_ONLY.into())) }
@@ -42,8 +42,8 @@ pub(super) async fn demand_of_listener(listener: &mut PgListener) -> Result<(), 
     }
 }
 
-/// Returns the reason why connections fail. The pool tries again until its time is over, and doesn't say why it failed.
-/// `None`: a connection could be made.
+/// Returns the reason why connections to the database fail. The pool tries again until its time is over, and doesn't
+/// say why it failed. `None`: a connection could be made.
 pub(super) async fn reason(options: &sqlx::postgres::PgConnectOptions) -> Option<String> {
     let connected = tokio::time::timeout(CONNECT_TIME, PgConnection::connect_with(options)).await;
     match connected {

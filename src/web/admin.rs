@@ -44,7 +44,7 @@ pub(super) async fn ready(extract::State(state): Shared) -> Response {
     }
 }
 
-/// Reads the configuration again.
+/// Reads the configuration of the exporter again.
 #[utoipa::path(post, path = "/-/reload", tag = "probing", operation_id = "reload",
     responses((status = 200, description = "The new configuration is in force", body = String, content_type = "text/plain"),
         (status = 500, description = "What is wrong in the new configuration; the old one stays in force", body = String, content_type = "text/plain"), answers::GuardedText))]
@@ -58,7 +58,7 @@ pub(super) async fn reload(extract::State(state): Shared) -> Response {
     }
 }
 
-/// Reads the configuration again, as POST does. Prometheus accepts PUT too.
+/// Reads the configuration of the exporter again, as POST does. Prometheus accepts PUT too.
 #[utoipa::path(put, path = "/-/reload", tag = "probing", operation_id = "reload_by_put",
     responses((status = 200, description = "The new configuration is in force", body = String, content_type = "text/plain"),
         (status = 500, description = "What is wrong in the new configuration; the old one stays in force", body = String, content_type = "text/plain"), answers::GuardedText))]

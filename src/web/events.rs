@@ -34,7 +34,7 @@ pub(crate) struct Event {
     pub(crate) data: String,
 }
 
-/// Data of the event `probe`.
+/// Data of the event `probe`: the result of a probe of a channel.
 #[derive(Serialize)]
 struct ProbeData<'a> {
     channel: &'a str,
@@ -47,23 +47,23 @@ struct ProbeData<'a> {
     duration_seconds: f64,
 }
 
-/// Data of the event `alert`.
+/// Data of the event `alert`: an alert and the kind of its change.
 #[derive(Serialize)]
 struct AlertData<'a> {
     change: &'static str,
     alert: &'a AlertRow,
 }
 
-/// Message to every listener to events.
+/// Message that is sent to every listener of events: an event, or that events may have been lost.
 #[derive(Debug, Clone)]
 enum Message {
     Event(Arc<Event>),
-    /// An unknown number of events may be lost.
+    /// An unknown number of events may have been lost.
     Gap,
     End,
 }
 
-/// Item of the stream that a listener to events receives.
+/// Item that a listener of events receives: an event, or that events were lost.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     Event(Arc<Event>),
@@ -163,7 +163,7 @@ impl State {
         }
     }
 
-    /// Returns whether there is any listener to events.
+    /// Returns whether anybody listens to events.
     #[must_use]
     pub(crate) fn has_listeners(&self) -> bool {
         self.events.has_listeners()

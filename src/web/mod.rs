@@ -60,7 +60,7 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn reload(&self) -> Result<(), String>;
 }
 
-/// Settings of the web layer.
+/// Settings of the HTTP server's routes and pages.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// Prefix of every route: empty, or `/prefix` without a slash at its end.
@@ -218,7 +218,7 @@ impl State {
     }
 }
 
-/// The routes that one listener serves.
+/// Routes that one listener serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     All,

@@ -9,7 +9,7 @@ use std::time::Duration;
 const KNOWN: [&str; 4] = ["target", "template", "output", "debug"];
 /// Longest value of a parameter in bytes. A URL with a token fits.
 const MAX_VALUE_BYTES: usize = 4096;
-/// Timeout of a scrape request without the timeout header: the default of Prometheus.
+/// Scrape timeout that is assumed if the request has no timeout header: the default of Prometheus.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest accepted scrape timeout in seconds, which every clock can represent.
 const MAX_TIMEOUT: f64 = 3600.0;
@@ -35,7 +35,7 @@ pub(crate) struct ProbeParameters {
     /// Name of the only output to probe. Without the parameter all outputs are probed.
     #[param(max_length = 4096)]
     output: Option<String>,
-    /// Adds the log and the template to the answer.
+    /// Adds the log of the probe and the template to the answer.
     debug: Option<bool>,
 }
 

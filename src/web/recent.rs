@@ -37,12 +37,12 @@ impl RecentProbes {
         Self { limit, next: 1, results: VecDeque::new(), failures: VecDeque::new() }
     }
 
-    /// Returns whether any probes are kept.
+    /// Returns whether the page keeps any probes.
     pub(crate) fn is_enabled(&self) -> bool {
         self.limit > 0
     }
 
-    /// Adds a probe and gives it the next id.
+    /// Adds a probe to the recent ones and gives it the next id.
     pub(crate) fn push(&mut self, mut entry: RecentProbe) {
         entry.id = self.next;
         self.next += 1;
@@ -59,12 +59,12 @@ impl RecentProbes {
         }
     }
 
-    /// Returns the kept probes, newest first.
+    /// Returns the recent probes, newest first.
     pub(crate) fn list(&self) -> Vec<RecentProbe> {
         self.results.iter().rev().chain(self.failures.iter().rev()).cloned().collect()
     }
 
-    /// Returns the log of the probe with the id `id`. `None`: the probe is no longer kept.
+    /// Returns the log of the recent probe with the id `id`. `None`: the probe is no longer kept.
     pub(crate) fn text(&self, id: u64) -> Option<Arc<str>> {
         self.results.iter().chain(&self.failures).find(|e| e.id == id).map(|e| Arc::clone(&e.text))
     }

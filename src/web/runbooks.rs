@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Name and Markdown text of each runbook in `docs/runbooks`, sorted by name.
 const RUNBOOKS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/runbooks.rs"));
 
-/// Lists the runbooks.
+/// Lists the runbooks of all alerts.
 #[utoipa::path(get, path = "/runbooks", tag = "probing", operation_id = "runbooks",
     responses((status = 200, description = "The list", body = String, content_type = "text/html"), answers::GuardedText))]
 pub(super) async fn list(Extract(state): Extract<Arc<State>>) -> Response {

@@ -61,12 +61,12 @@ impl StateChanges {
         inner.waiting.push(StateChange { channel: channel.clone(), state, severity, failed_checks, since, is_first });
     }
 
-    /// Removes and returns the waiting changes.
+    /// Removes and returns the changes of channels' states that wait for the database.
     fn take(&self) -> Vec<StateChange> {
         std::mem::take(&mut self.lock().waiting)
     }
 
-    /// Puts changes that could not be written before the changes that came later.
+    /// Puts changes of channels' states that could not be written back in front of the later ones.
     fn put_back(&self, mut changes: Vec<StateChange>) {
         let mut inner = self.lock();
         changes.append(&mut inner.waiting);

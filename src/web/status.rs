@@ -32,7 +32,7 @@ pub(crate) enum ChannelState {
     Up,
     /// A check of severity major or minor failed, and `probe_success` is 1.
     Degraded,
-    /// The value of `probe_success` is 0.
+    /// The channel is down: `probe_success` is 0.
     Down,
     /// The channel was not probed since the start of the exporter, or not for three probe intervals.
     Unknown,
@@ -136,7 +136,7 @@ pub(crate) struct ChannelStatus {
 #[schema(as = ChannelSummary)]
 pub(crate) struct Summary {
     pub(crate) source: StatusSource,
-    /// Version of the exporter.
+    /// Version of the exporter that answers.
     #[schema(value_type = String)]
     pub(crate) version: &'static str,
     /// Number of channels in the catalogue, disabled ones included.
@@ -171,7 +171,7 @@ pub(crate) struct StateCounts {
     pub(crate) disabled: u32,
 }
 
-/// Numbers of channels by severity.
+/// Numbers of channels by the severity of their worst failed check.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct SeverityCounts {
     pub(crate) critical: u32,

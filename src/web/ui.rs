@@ -30,7 +30,8 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const REVALIDATED: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// Routes of the web page. For a path that names no file the answer is the page itself, which reads the path.
+/// Returns the routes of the web page. For a path that names no file the answer is the page itself, which reads the
+/// path.
 pub(super) fn routes() -> Router<Arc<State>> {
     Router::new().route("/ui", get(redirect)).route("/ui/", get(index)).route("/ui/{*path}", get(file))
 }
@@ -102,7 +103,7 @@ fn content_type(path: &str) -> HeaderValue {
     HeaderValue::from_static(known)
 }
 
-/// Returns whether the web page is part of this program.
+/// Returns whether the files of the web page are part of this program.
 #[cfg(test)]
 pub(super) fn is_built() -> bool {
     Files::get(INDEX).is_some()

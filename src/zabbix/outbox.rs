@@ -77,12 +77,12 @@ impl Outbox {
         self.pending.len() < MAX_PAIRS
     }
 
-    /// Returns whether alert states may be sent to Zabbix now, which they may not during the pause after a failure.
+    /// Returns whether alert states may be sent to Zabbix now. During the pause after a failure they may not.
     pub(crate) fn may_send_now(&self) -> bool {
         self.not_before.is_none_or(|instant| instant <= Instant::now())
     }
 
-    /// Returns when alert states are to be sent next if no notification arrives. `None`: no state waits.
+    /// Returns when alert states are to be sent to Zabbix next if no notification arrives. `None`: no state waits.
     pub(crate) fn due(&self) -> Option<Instant> {
         if self.not_before.is_some() {
             return self.not_before;
@@ -91,8 +91,8 @@ impl Outbox {
         if self.alive || self.discover { Some(Instant::now()) } else { earliest }
     }
 
-    /// Sends the alert states that are due, and reports the events. States that Zabbix doesn't store wait for the next
-    /// attempt.
+    /// Sends to Zabbix the alert states that are due, and reports the events. States that Zabbix doesn't store wait for
+    /// the next attempt.
     pub(crate) async fn send(&mut self, live: &ConfigHandle, tell: &OnDelivery) {
         let loaded = live.current();
         let settings = &loaded.exporter.zabbix;
@@ -117,7 +117,7 @@ impl Outbox {
         }
     }
 
-    /// Sends the alert states that are due, and returns whether there were any.
+    /// Sends to Zabbix the alert states that are due, and returns whether there were any.
     async fn send_due(&mut self, to: &TrapperSender<'_>, tell: &OnDelivery) -> Result<bool, String> {
         let now = Instant::now();
         let due: Vec<AlertKey> =

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use std::fmt;
 
-/// Keys of one channel merged over the defaults, with `input_url` moved into `outputs` as `hls` or `dash`.
+/// Section of one channel in channels.yml: its keys merged over `defaults`, with `input_url` moved into `outputs` as
+/// `hls` or `dash`.
 pub(super) struct Section {
     pub node: Node,
     pub code_at: NodeIndex,
@@ -40,7 +41,7 @@ pub(super) fn split(root: &Node) -> (Vec<Section>, Vec<Fault>) {
     (sections, faults)
 }
 
-/// Makes the section of a single channel, without defaults.
+/// Makes the section for the keys of a single channel, which has no `defaults`.
 pub(super) fn single_section(keys: &Node) -> Result<Section, Fault> {
     Ok(Section { node: with_output(keys)?, code_at: keys.index_of("channel_code") })
 }
@@ -60,7 +61,7 @@ fn defaults(node: &Node, faults: &mut Vec<Fault>) -> Node {
     })
 }
 
-/// Returns the keys of each channel, its code included, with the index of the code's node.
+/// Returns the keys of each channel in channels.yml, its code included, and the place of the code in the file.
 fn channel_nodes(node: &Node, faults: &mut Vec<Fault>) -> Vec<(Node, NodeIndex)> {
     match &node.value {
         Value::Null => Vec::new(),
@@ -81,7 +82,7 @@ fn list_entry(own: &Node, faults: &mut Vec<Fault>) -> Option<(Node, NodeIndex)> 
     Some((own.clone(), own.index_of("channel_code")))
 }
 
-/// Returns the keys of a channel in a map of channels by code, with the code as `channel_code`.
+/// Returns the keys of one channel from a map of channels by code. The code becomes the key `channel_code`.
 fn map_entry(key: &Key, own: &Node, faults: &mut Vec<Fault>) -> Option<(Node, NodeIndex)> {
     if !matches!(own.value, Value::Map(_) | Value::Null) {
         faults.push(Fault::value(own.at, "expected a channel's keys"));
@@ -97,7 +98,8 @@ fn map_entry(key: &Key, own: &Node, faults: &mut Vec<Fault>) -> Option<(Node, No
     Some((Node { at: own.at, value: Value::Map(entries) }, key.at))
 }
 
-/// Returns the name of the output that `input_url` defines: `dash` if the URL is that of an MPD, else `hls`.
+/// Returns the name of the output that a channel's `input_url` defines: `dash` if the URL is that of an MPD, else
+/// `hls`.
 fn first_output(node: Option<&Node>) -> Option<&'static str> {
     match &node?.get("input_url")?.value {
         Value::Text(url) => Some(Protocol::of_address(url).name()),
@@ -105,8 +107,8 @@ fn first_output(node: Option<&Node>) -> Option<&'static str> {
     }
 }
 
-/// Renames the output `from` of the defaults to `to`, for a channel whose `input_url` has another protocol than that of
-/// the defaults: the channel's URL then replaces that of the defaults.
+/// Renames the output `from` of the defaults to `to`, if a channel's `input_url` has another protocol than that of the
+/// defaults: the channel's URL then replaces that of the defaults.
 fn rename_output(defaults: &Node, from: Option<&str>, to: Option<&str>) -> Node {
     let (Some(from), Some(to), Value::Map(entries)) = (from, to, &defaults.value) else { return defaults.clone() };
     let mut entries = entries.clone();
@@ -139,7 +141,7 @@ fn with_output(node: &Node) -> Result<Node, Fault> {
     Ok(Node { at: node.at, value: Value::Map(entries) })
 }
 
-/// URLs by output name, in the order of channels.yml. `null` removes an output that the defaults have.
+/// URLs of a channel by output name, in the order of channels.yml. `null` removes an output that the defaults have.
 #[derive(Debug, Default)]
 pub(super) struct Outputs(Vec<(String, Option<String>)>);
 

@@ -76,8 +76,8 @@ fn twice(mpd: &Mpd) -> Vec<Violation> {
     shared.map(violation).collect()
 }
 
-/// Returns a violation for the newest Period that had another id in an earlier MPD, with the number of updates that
-/// changed ids so.
+/// Returns a violation for the newest Period that had another id in an earlier MPD. It also says how many updates of
+/// the MPD changed the id of a Period.
 fn changed(steps: &[MpdStep<'_>]) -> Option<Violation> {
     let renamed = |step: &MpdStep<'_>| {
         let same = |p: &&PeriodStart, q: &PeriodStart| (p.start - q.start).0.abs() <= SAME_START;

@@ -39,8 +39,8 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     })
 }
 
-/// Returns a violation for each answer with wrong bytes, and one for the newest answer that is the whole resource,
-/// because a server that ignores ranges ignores all of them.
+/// Returns a violation for each answer with wrong bytes. Of the answers that are the whole resource only the newest is
+/// reported, because a server that ignores ranges ignores all of them.
 fn judge(answers: &[RangeAnswer<'_>]) -> Vec<Violation> {
     let mut found: Vec<_> = answers.iter().filter_map(wrong_bytes).collect();
     found.extend(answers.iter().find_map(whole_resource));

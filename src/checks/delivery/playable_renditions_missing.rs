@@ -77,8 +77,8 @@ fn besides_variants(output: &OutputFacts, i_frames: usize) -> String {
     named.collect::<Vec<_>>().join(" and ")
 }
 
-/// Returns what keeps players from starting with an MPD, `None` if nothing does, or the reason why the MPD can't be
-/// judged.
+/// Returns a text with what keeps players from starting with an MPD. `None`: nothing does. Errors: the reason why the
+/// MPD can't be judged.
 fn in_mpd(context: &CheckContext<'_>, dash: &DashFacts) -> Result<Option<String>, &'static str> {
     let mpd = &dash.mpd;
     if mpd.periods.is_empty() {
@@ -175,8 +175,8 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// Makes a scene with a multivariant playlist that has these numbers of variants and I-frame playlists, and one
-    /// audio rendition of EXT-X-MEDIA.
+    /// Makes a scene with a multivariant playlist that has one audio rendition of EXT-X-MEDIA and these numbers of
+    /// declared variants, of variants with a usable URI, and of I-frame playlists.
     fn playlist(declared: usize, requestable: usize, i_frames: usize) -> Scene {
         let mut scene = Scene::live();
         scene.output.content = ManifestFacts::HlsMultivariant(VariantCounts { declared, requestable, i_frames });

@@ -61,7 +61,7 @@ mod tests {
     use packager_media::stream::ByteRange;
     use packager_media::units::BitsPerSecond;
 
-    /// Runs the check on a segment of 2 s that has `bytes` bytes and declares `declared` bits per second.
+    /// Runs hls_bitrate_mismatch on a segment of 2 s that has `bytes` bytes and declares `declared` bits per second.
     fn run(bytes: u64, declared: Option<u64>, byte_range: Option<ByteRange>) -> CheckVerdict {
         let mut segment = ts_segment(15, 0.0, 2.0);
         segment.fetched.result.as_mut().unwrap().body_bytes = bytes;

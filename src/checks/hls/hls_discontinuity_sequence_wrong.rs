@@ -64,8 +64,8 @@ fn judge(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Due {
     Value(u64),
-    /// Largest possible discontinuity sequence, for a playlist without a segment of the earlier window. How many of the
-    /// segments between the windows had a discontinuity isn't known.
+    /// Largest possible discontinuity sequence of a playlist that has no segment in common with the earlier window. How
+    /// many of the segments between the windows had a discontinuity isn't known.
     AtMost(u64),
 }
 

@@ -87,7 +87,8 @@ struct LiveVideo {
 }
 
 impl LiveVideo {
-    /// Makes the values from the live video renditions. `None`: no video rendition is live.
+    /// Returns the latest live edge and the longest target duration of the live video renditions. `None`: no video
+    /// rendition is live.
     fn latest(context: &CheckContext<'_>) -> Option<Self> {
         let video = context.output.renditions.iter().filter(|r| r.rendition.media == Media::Video);
         let live: Vec<&Timeline> = video.filter_map(|r| r.timeline.as_deref()).filter(|t| !t.ended).collect();

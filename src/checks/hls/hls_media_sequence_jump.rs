@@ -20,7 +20,7 @@ params! {
     /// Number of segments by which a playlist may advance beyond the time that passed, because a packager catches up
     /// after a pause.
     slack_segments: f64 = 3.0,
-    /// Factor by which segments may come faster than their durations.
+    /// Factor by which segments may come faster than real time.
     speed: f64 = 1.5,
 }
 
@@ -55,7 +55,7 @@ fn jump(step: &PlaylistStep<'_>, past: &RenditionHistory, params: &Params) -> Op
     Some(violation.with("elapsed_seconds", elapsed).with("seen_at", b.first_seen.to_string()))
 }
 
-/// Whether a playlist could go from observation `a` to `b` in the time between the first sight of each.
+/// Whether a playlist can have advanced from observation `a` to `b` in the time between both.
 fn explained(a: &Observation, b: &Observation, params: &Params) -> bool {
     let count = b.segments.len() as f64;
     let mean = b.segments.iter().map(|s| s.duration.0).sum::<f64>() / count;

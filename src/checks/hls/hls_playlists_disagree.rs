@@ -172,7 +172,7 @@ mod tests {
     use crate::history::Observation;
     use std::sync::Arc;
 
-    /// Runs the check on three video renditions with dated segments, after `change` of the last one.
+    /// Runs hls_playlists_disagree on three video renditions with dated segments. `change` changes the last of them.
     fn run(change: impl FnOnce(&mut RenditionFacts)) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.output.renditions.push(rendition("second"));

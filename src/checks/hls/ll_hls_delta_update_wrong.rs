@@ -79,7 +79,8 @@ fn answer(delta: &DeltaUpdateFacts, whole: &Timeline, boundary: Seconds, params:
         .map(|v| v.with("skipped", skipped))
 }
 
-/// Returns a violation if the answer is the whole playlist although at least one segment could have been skipped.
+/// Returns a violation if the answer to the request for a delta update is the whole playlist, although at least one
+/// segment could have been skipped.
 fn not_skipped(update: &Timeline, boundary: Seconds) -> Option<Violation> {
     let target = select::target_duration(update)?;
     let (window, first) = (update.window(), update.segments.first()?.duration);
@@ -122,7 +123,7 @@ fn difference(whole: &Segment, rebuilt: &Segment, names: bool, params: &Params) 
     }
 }
 
-/// Returns a violation if a skipped segment is completely inside the skip boundary.
+/// Returns a violation if a delta update skips a segment that is completely inside the skip boundary (CAN-SKIP-UNTIL).
 fn skipped_too_much(rebuilt: &Timeline, skipped: u64, boundary: Seconds) -> Option<Violation> {
     let last = usize::try_from(skipped).ok()?.checked_sub(1)?;
     let from_end: f64 = rebuilt.segments.iter().skip(last).map(|s| s.duration.0).sum();
@@ -143,8 +144,8 @@ mod tests {
     use crate::facts::FailureKind;
     use std::sync::Arc;
 
-    /// Runs the check on a playlist of segments 1 to 15 with 2 s each, after `change` of its delta update.
-    /// CAN-SKIP-UNTIL is 12 s, so the delta update contains segments 10 to 15.
+    /// Runs ll_hls_delta_update_wrong on a playlist of segments 1 to 15 with 2 s each. CAN-SKIP-UNTIL is 12 s, so the
+    /// delta update contains segments 10 to 15, before `change` changes it.
     fn run(change: impl FnOnce(&mut DeltaUpdateFacts)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         let delta = scene.rendition().low_latency.as_mut().unwrap().delta.as_mut().unwrap();

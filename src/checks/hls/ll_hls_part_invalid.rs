@@ -22,7 +22,8 @@ pub const META: CheckMeta = CheckMeta {
 params! {
     /// Largest allowed difference between the measured duration of a part and its DURATION, as a ratio of DURATION.
     tolerance: f64 = 0.05,
-    /// Difference in seconds that is always allowed. The duration of a frame is always allowed too.
+    /// Difference in seconds between the measured duration of a part and its DURATION that is always allowed. The
+    /// duration of a frame is always allowed too.
     least_seconds: f64 = 0.05,
 }
 
@@ -83,8 +84,8 @@ fn other_duration(part: &PartFacts, inspection: &Inspection, params: &Params) ->
     off.then(|| format!("lasts {measured:.3} s by its {media} timestamps, {declared:.3} s by DURATION"))
 }
 
-/// Returns the track whose duration counts: video before audio (RFC 8216bis 3). `None`: there is no such track, or it
-/// has a single sample, whose duration can't be measured.
+/// Returns the track whose duration is that of the part: video before audio (RFC 8216bis 3). `None`: there is no such
+/// track, or it has a single sample, whose duration can't be measured.
 fn leading(inspection: &Inspection) -> Option<&Track> {
     let of = |media| inspection.tracks.iter().find(|t| t.media == Some(media));
     of(Media::Video).or_else(|| of(Media::Audio)).filter(|t| t.samples > 1)
@@ -96,8 +97,8 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::defect::{Defect, Position};
 
-    /// Runs the check on a low-latency playlist after `change` of its newest part, which lasts 0.5 s and isn't
-    /// independent.
+    /// Runs ll_hls_part_invalid on a low-latency playlist whose newest part lasts 0.5 s and isn't independent. `change`
+    /// changes this part.
     fn run(change: impl FnOnce(&mut PartFacts)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         change(&mut scene.rendition().low_latency.as_mut().unwrap().parts[0]);

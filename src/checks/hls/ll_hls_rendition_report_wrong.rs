@@ -113,8 +113,8 @@ mod tests {
     use crate::checks::testing::*;
     use std::sync::Arc;
 
-    /// Runs the check on three playlists that have rendition reports of one another, all up to the second part of
-    /// segment 16, after `change`.
+    /// Runs ll_hls_rendition_report_wrong on three playlists that have rendition reports of one another, all up to the
+    /// second part of segment 16. `change` changes the scene.
     fn scene(change: impl FnOnce(&mut Scene)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         scene.timeline().segments[5].program_date_time = Some(time(-4.0));

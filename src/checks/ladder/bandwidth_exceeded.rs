@@ -33,8 +33,8 @@ params! {
     text_slack: f64 = 64000.0,
 }
 
-/// Runs the check. A variant's BANDWIDTH includes its separate audio rendition. The video segments are judged without
-/// the audio, because even alone they may not exceed BANDWIDTH.
+/// Runs the check bandwidth_exceeded. A variant's BANDWIDTH includes its separate audio rendition. The video segments
+/// are judged without the audio, because even alone they may not exceed BANDWIDTH.
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let mpd = context.output.dash().map(|dash| &dash.mpd);
     select::judge_renditions(context, "no segment of a variant with BANDWIDTH was inspected", |facts, past| match mpd {
@@ -176,8 +176,8 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::units::BitsPerSecond;
 
-    /// Runs the check on segments of 2 s with these sizes in bytes, with a BANDWIDTH of 8000 and an AVERAGE-BANDWIDTH
-    /// of 4000 bits per second.
+    /// Runs bandwidth_exceeded on segments of 2 s with these sizes in bytes, with a BANDWIDTH of 8000 and an
+    /// AVERAGE-BANDWIDTH of 4000 bits per second.
     fn run(bytes: &[u64]) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.rendition().rendition.bandwidth = Some(BitsPerSecond(8000));
@@ -210,8 +210,8 @@ mod tests {
         );
     }
 
-    /// Runs the check on segments of 2 s with these sizes in bytes, in an MPD with a `@bandwidth` of 8000 bits per
-    /// second and a minBufferTime of 2 s. A size of 0 leaves the segment out.
+    /// Runs bandwidth_exceeded on segments of 2 s with these sizes in bytes, in an MPD with a `@bandwidth` of 8000 bits
+    /// per second and a minBufferTime of 2 s. A size of 0 leaves the segment out.
     fn run_mpd(bytes: &[u64]) -> CheckVerdict {
         let mut scene = Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>"));
         scene.rendition().rendition.bandwidth = Some(BitsPerSecond(8000));

@@ -71,8 +71,8 @@ mod tests {
 
     const FEW: &str = "too few segments of a variant with a declared bit rate were inspected";
 
-    /// Runs the check on `count` segments of 2 s and 1000 bytes, whose bit rate is 4000 bits per second. `average` is
-    /// AVERAGE-BANDWIDTH, `peak` is BANDWIDTH.
+    /// Runs bitrate_collapsed on `count` segments of 2 s and 1000 bytes, whose bit rate is 4000 bits per second.
+    /// `average` is AVERAGE-BANDWIDTH, `peak` is BANDWIDTH.
     fn run(average: Option<u64>, peak: u64, count: u64) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.rendition().rendition.bandwidth = Some(BitsPerSecond(peak));

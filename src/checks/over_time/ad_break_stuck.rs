@@ -56,8 +56,8 @@ struct OpenBreak {
     line: Option<u32>,
 }
 
-/// Returns the open ad break that cue tags began. Its length is counted in media time up to the live edge, so it
-/// doesn't grow while the live edge stands still.
+/// Returns the ad break that cue tags began and that is open. Its length is counted in media time up to the live edge,
+/// so it doesn't grow while the live edge stands still.
 fn by_cue(past: &RenditionHistory) -> Option<OpenBreak> {
     let open = past.ads.open?;
     let elapsed = Seconds::between(open.opened, past.edge_since?);

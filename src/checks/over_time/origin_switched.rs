@@ -47,8 +47,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(found)
 }
 
-/// Returns the violation of a changed input. An input that vanished is not reported, because the input that replaced it
-/// is.
+/// Returns a violation if the packager has an active input that it didn't have before. An input that vanished is not
+/// reported, because the input that replaced it is.
 fn switched(earlier: &InputState, later: &InputState) -> Option<Violation> {
     let come: Vec<&str> = later.inputs.difference(&earlier.inputs).map(String::as_str).collect();
     if come.is_empty() {

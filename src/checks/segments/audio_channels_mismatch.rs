@@ -42,7 +42,7 @@ fn announced_channels(rendition: &Rendition) -> Option<u16> {
     (!objects).then_some(number)
 }
 
-/// Returns a violation if `actual` channels don't fit the `announced` number.
+/// Returns a violation if the number of audio channels in a track, `actual`, doesn't fit the `announced` number.
 fn mismatch(
     track: &ParsedTrack<'_>,
     (actual, announced): (u16, u16),

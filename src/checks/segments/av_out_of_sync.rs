@@ -94,8 +94,8 @@ fn starts<'a>(facts: &RenditionFacts, past: &'a RenditionHistory, media: Media) 
 }
 
 impl TrackStart<'_> {
-    /// Returns the seconds by which this segment starts after `video`, beyond the difference of their dates. `None`:
-    /// the segments aren't for the same time.
+    /// Returns the seconds by which this segment starts after the segment `video`, beyond the difference of their
+    /// dates. `None`: both segments aren't for the same time.
     ///
     /// Without dates only the number identifies the time, and the numbers of playlists may be independent (RFC 8216bis
     /// 6.3.2). So a distance of half a segment or more may mean another segment then.

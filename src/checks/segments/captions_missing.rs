@@ -139,8 +139,8 @@ impl<'a> VideoStarts<'a> {
         (!starts.is_empty()).then(|| Self { starts, restarts: select::restart_times(past) })
     }
 
-    /// Returns the start of the video segment for the time of `text`, and the seconds by which the text segment begins
-    /// later. `None`: there is no such segment.
+    /// Returns the start of the video segment for the time of the subtitle segment `text`, and the seconds by which the
+    /// subtitle segment begins later. `None`: there is no such video segment.
     ///
     /// Without dates only the segment number identifies the time.
     fn at_time_of(&self, text: &SegmentFacts, restarts: &[Timestamp]) -> Option<(MediaTime, f64)> {
@@ -164,8 +164,8 @@ impl<'a> VideoStarts<'a> {
     }
 }
 
-/// Returns a violation if all cues of a segment are outside of its time. Cues that last for several segments are in
-/// each of them, so that one cue inside is enough.
+/// Returns a violation if all cues of a subtitle segment are outside of the segment's time. Cues that last for several
+/// segments are in each of them, so that one cue inside is enough.
 fn misplaced(
     segment: &SegmentFacts,
     cues: &WebVttCues,
@@ -197,8 +197,8 @@ mod tests {
     use packager_media::defect::{Defect, Position};
     use std::sync::Arc;
 
-    /// Runs the check on a WebVTT segment beside a video segment. Both last 2 s, and the video begins at 10 s. The
-    /// segment has a cue from `from` to `to` seconds of a clock that is 10 s behind that of the video.
+    /// Runs captions_missing on a WebVTT segment beside a video segment. Both last 2 s, and the video begins at 10 s.
+    /// The segment has a cue from `from` to `to` seconds of a clock that is 10 s behind that of the video.
     fn run(from: f64, to: f64, change: impl FnOnce(&mut SegmentFacts)) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.remember([ts_segment(5, 10.0, 2.0)]);
@@ -268,8 +268,8 @@ mod tests {
         assert_holds(run(50.0, 51.0, |text| text.segment.discontinuity_sequence = 1));
     }
 
-    /// Runs the check on video segments of 2 s, inspected every 2 s. `announced`: whether the variant announces closed
-    /// captions; `carried`: whether each segment contains them.
+    /// Runs captions_missing on video segments of 2 s, inspected every 2 s. `announced`: whether the variant announces
+    /// closed captions; `carried`: whether each segment contains them.
     fn closed(announced: Option<bool>, carried: &[Option<bool>]) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.output.renditions[0].rendition.captions = announced;

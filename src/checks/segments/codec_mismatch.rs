@@ -255,8 +255,8 @@ mod tests {
         assert_eq!(violations(with_codecs("hvc1.2.4.L153.B0", "ec-3", &["dav1.10.06", "ec-3"])).len(), 1);
     }
 
-    /// Runs the check on an audio rendition in the group `group` that has no codecs of its own. A video rendition names
-    /// the group "a" and announces the codecs; `actual` is the codec of the audio segment.
+    /// Runs codec_mismatch on an audio rendition in the group `group` that has no codecs of its own. A video rendition
+    /// names the group "a" and announces the codecs; `actual` is the codec of the audio segment.
     fn grouped(actual: &str, group: &str) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.rendition().rendition.group = Some("a".to_owned());

@@ -46,8 +46,8 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::stream::Map;
 
-    /// Runs the check on an HEVC segment with the Dolby Vision configuration `actual`, for which SUPPLEMENTAL-CODECS
-    /// announces `announced`. `map`: whether it is fragmented MP4.
+    /// Runs dolby_vision_mismatch on an HEVC segment with the Dolby Vision configuration `actual`, for which
+    /// SUPPLEMENTAL-CODECS announces `announced`. `map`: whether it is fragmented MP4.
     fn run(announced: &[&str], actual: Option<DolbyVisionConfig>, map: bool) -> CheckVerdict {
         let mut picture = video("hvc1.2.4.L153.B0");
         picture.video.as_mut().unwrap().dolby_vision = actual;

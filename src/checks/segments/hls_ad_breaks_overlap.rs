@@ -53,8 +53,8 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::stream::ads::MarkerKind;
 
-    /// Runs the check on an ad break that begins with segment 11 and announces `announced` seconds, and another that
-    /// begins with segment 13, 4 s later.
+    /// Runs hls_ad_breaks_overlap on an ad break that begins with segment 11 and announces `announced` seconds, and
+    /// another that begins with segment 13, 4 s later.
     fn run(announced: f64) -> CheckVerdict {
         check(&marked(vec![(11, out(announced)), (13, out(4.0))]).context(), &Params::default())
     }

@@ -44,7 +44,7 @@ mod tests {
     use crate::checks::testing::*;
     use crate::history::KeyUsage;
 
-    /// Runs the check on a key that has been in use for 60 s of media time; without encryption there is no key.
+    /// Runs key_rotation_late on a key that has been in use for 60 s of media time; without encryption there is no key.
     fn run(encrypted: bool, max_age: Option<f64>) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.past().edge_since = Some(time(-1.0));

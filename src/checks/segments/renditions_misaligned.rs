@@ -179,8 +179,8 @@ mod tests {
         assert!(messages(run(&[(5, 10.0, None)], &[(5, 9.5, None)])).contains("0.500 s before"));
     }
 
-    /// Runs the check on segments 5 and 6 in both renditions. `own` and `other` are the seconds from each segment's
-    /// first frame to its later key frames.
+    /// Runs renditions_misaligned on segments 5 and 6 in both renditions. `own` and `other` are the seconds from each
+    /// segment's first frame to its later key frames.
     fn with_keyframes(own: &[f64], other: &[f64]) -> CheckVerdict {
         let times = [(5, 10.0, None), (6, 12.0, None)];
         let mut scene = scene(&times, &times);

@@ -100,7 +100,7 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::codec::parameters::Ratio;
 
-    /// Runs the check on pictures of this size and sample aspect ratio, for which 1280x720 is announced.
+    /// Runs resolution_mismatch on pictures of this size and sample aspect ratio, for which 1280x720 is announced.
     fn sized(width: u32, height: u32, aspect: Option<Ratio>) -> CheckVerdict {
         let mut actual = video("avc1.64001f");
         let picture = actual.video.as_mut().unwrap();

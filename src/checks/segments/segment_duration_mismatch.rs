@@ -25,7 +25,8 @@ params! {
     tolerance: f64 = 0.05,
     /// Further difference that is allowed if an MPD declares one @duration for all segments, as a ratio of @duration.
     nominal_ratio: f64 = 0.5,
-    /// Difference in seconds that is always allowed. The duration of a frame is always allowed too.
+    /// Difference in seconds between the measured and the declared duration that is always allowed. The duration of a
+    /// frame is always allowed too.
     least_seconds: f64 = 0.05,
 }
 

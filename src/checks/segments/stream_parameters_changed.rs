@@ -75,7 +75,7 @@ mod tests {
     use packager_media::stream::Resolution;
     use std::sync::Arc;
 
-    /// Runs the check on one segment in the middle of which every track's parameters change.
+    /// Runs stream_parameters_changed on one segment in the middle of which every track's parameters change.
     fn inside(change: &dyn Fn(&mut CodecParameters)) -> CheckVerdict {
         let mut segment = segment_with(5, video("avc1.64001f"), stereo());
         for track in &mut segment.inspection.as_mut().unwrap().tracks {

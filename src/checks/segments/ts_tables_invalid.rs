@@ -72,7 +72,7 @@ fn changed(before: &SegmentFacts, next: &SegmentFacts, terms: &Terms) -> Option<
     Some(segment_violation(next, message))
 }
 
-/// Returns the PIDs and codecs that the segment's own PMT lists. `None`: it has no PMT, or damaged tables.
+/// Returns the PIDs and codecs that the segment's own PMT lists. `None`: the segment has no PMT, or damaged tables.
 fn program(segment: &SegmentFacts) -> Option<BTreeSet<(u32, &str)>> {
     let inspection = transport_stream(segment)?;
     let has_pmt = inspection.ts.as_ref()?.pmt_offset.is_some();

@@ -34,8 +34,8 @@ impl<'a> DeclaredDolbyVision<'a> {
         Some(Self { text, profile, level, base: parts.find_map(base) })
     }
 
-    /// Whether a decoder for the declared profile and level can play the actual stream. A decoder for a higher level
-    /// plays lower levels too.
+    /// Whether a decoder for the declared Dolby Vision profile and level can play the actual stream. A decoder for a
+    /// higher level plays lower levels too.
     fn covers(&self, actual: DolbyVisionConfig) -> bool {
         let base = self.base.is_none_or(|base| base == actual.compatibility);
         base && self.profile == actual.profile && self.level >= actual.level

@@ -34,7 +34,8 @@ pub(in crate::checks) struct PublishedAt {
 struct EdgeAge {
     age: Seconds,
     source: &'static str,
-    /// Whether the source suffices for a critical verdict. A date alone does not suffice, because it may be wrong.
+    /// Whether the source of a live edge's age suffices for a critical verdict. A date alone does not suffice, because
+    /// it may be wrong.
     certain: bool,
 }
 

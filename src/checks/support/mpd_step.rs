@@ -23,7 +23,7 @@ pub(in crate::checks) enum MpdChange {
     Restarted,
 }
 
-/// What went back from one MPD to the next. If several things did, it is the worst of them.
+/// Kind of change by which an MPD went back compared with the previous one. If there are several, it is the worst.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::checks) enum MpdRegression {
     /// availabilityStartTime changed by this time on the same timeline, or returned to an earlier value.
@@ -39,9 +39,9 @@ pub(in crate::checks) enum MpdRegression {
 /// Change of a Period that had begun. Positions are those in the earlier state of the MPD.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::checks) enum PeriodRegression {
-    /// The Period at this position now begins at this time.
+    /// A Period was moved: the one at this position now begins at this time of the presentation.
     Moved(usize, Seconds),
-    /// The Period at this position was removed, and an older Period is the newest.
+    /// A Period was removed, the one at this position, and an older Period is the newest.
     Gone(usize),
     /// All Periods that the window covered were removed, and others are in their place.
     Replaced,
@@ -165,7 +165,7 @@ fn windows_overlap(a: &MpdState, b: &MpdState) -> bool {
     }
 }
 
-/// Whether media times or segment numbers continue from MPD `a` to `b`, whatever availabilityStartTime is.
+/// Whether media times or segment numbers continue from MPD `a` to MPD `b`, whatever availabilityStartTime is.
 fn timeline_continues(a: &MpdState, b: &MpdState) -> bool {
     match (a.window, b.window) {
         (Some(MpdWindow::Timeline { media_end: was, .. }), Some(MpdWindow::Timeline { media_end: is, .. })) => {
@@ -178,27 +178,28 @@ fn timeline_continues(a: &MpdState, b: &MpdState) -> bool {
     }
 }
 
-/// Whether the presentation of `b` began after `a` was last seen. Media times alone don't show a restart: those of a
-/// source's time code continue through it.
+/// Whether the presentation of MPD `b` began after MPD `a` was last seen. Media times alone don't show a restart: those
+/// of a source's time code continue through it.
 fn started_after(a: &MpdState, b: &MpdState) -> bool {
     b.availability_start.is_some_and(|start| Seconds::between(a.last_seen, start).0 >= -SAME)
 }
 
-/// Returns the change of a Period that had begun when `a` was seen: it is moved in `b`, or it is missing from `b` while
-/// an earlier Period is the newest.
+/// Returns the change of a Period that had begun when MPD `a` was seen: it is moved in MPD `b`, or it is missing from
+/// `b` while an earlier Period is the newest.
 pub(in crate::checks) fn regressed_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     moved_period(a, b).or_else(|| gone_period(a, b))
 }
 
-/// Returns the Periods that had begun when `a` was seen, with their positions.
+/// Returns the Periods that had begun when MPD `a` was seen, with their positions.
 fn begun_periods(a: &MpdState) -> impl Iterator<Item = (usize, &PeriodStart)> {
     let begun = |start: Seconds| a.availability_start.is_some_and(|at| start.after(at) <= a.last_seen);
     a.periods.iter().enumerate().filter(move |(_, p)| begun(p.start))
 }
 
-/// Returns the first Period that had begun when `a` was seen and begins at another time in `b`. An id that two Periods
-/// have identifies neither of them. An id that is used again for a Period after everything that `a` listed isn't a
-/// move. A Period without an id was moved if it is missing and another one begins inside the time that it covered.
+/// Returns the first Period that had begun when MPD `a` was seen and begins at another time in MPD `b`. An id that two
+/// Periods have identifies neither of them. An id that is used again for a Period after everything that `a` listed
+/// isn't a move. A Period without an id was moved if it is missing and another one begins inside the time that it
+/// covered.
 fn moved_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     let by_id = |state: &'_ MpdState, id: &str| -> Vec<Seconds> {
         let named = state.periods.iter().filter(|p| p.id.as_deref() == Some(id));
@@ -222,16 +223,16 @@ fn moved_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     begun_periods(a).find_map(moved)
 }
 
-/// Returns the first Period that had begun when `a` was seen and is missing from `b`, while a Period that began earlier
-/// is the newest.
+/// Returns the first Period that had begun when MPD `a` was seen and is missing from MPD `b`, while a Period that began
+/// earlier is the newest.
 fn gone_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     let newest = b.periods.iter().map(|p| p.start.0).fold(f64::MIN, f64::max);
     let gone = |period: &PeriodStart| !is_listed(b, period) && newest < period.start.0 - SAME;
     begun_periods(a).find(|(_, p)| gone(p)).map(|(at, _)| PeriodRegression::Gone(at))
 }
 
-/// Returns [`PeriodRegression::Replaced`] if no Period of `a` is left in `b` although the window of `a` had not passed.
-/// Periods that `a` announced may take over.
+/// Returns [`PeriodRegression::Replaced`] if no Period of MPD `a` is left in MPD `b` although the window of `a` had not
+/// passed. Periods that `a` announced may take over.
 fn replaced_periods(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     let (Some(MpdWindow::Timeline { start, end, .. }), Some(MpdWindow::Timeline { .. })) = (a.window, b.window) else {
         return None;

@@ -15,11 +15,11 @@ const SAME_DATE: f64 = 2.0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::checks) enum PlaylistChange {
-    /// The window stayed or moved forward.
+    /// The window of the playlist stayed or moved forward.
     Continued,
-    /// The window went back to segments that it had left: a stale cache, or two origins out of step.
+    /// The window of the playlist went back to segments that it had left: a stale cache, or two origins out of step.
     Regressed,
-    /// New segments are listed, and their numbers began anew.
+    /// The playlist lists new segments, and their numbers began anew.
     Restarted,
 }
 
@@ -102,8 +102,8 @@ fn change_between<'a>(
     }
 }
 
-/// Whether each number that both observations list has a later date in `b` than every segment of `a`, because a
-/// restarted packager overwrote the files.
+/// Whether each number that both observations of a playlist list has a later date in `b` than every segment of `a`,
+/// because a restarted packager overwrote the files.
 fn new_dates_under_old_numbers(a: &Observation, b: &Observation) -> bool {
     let Some(newest) = a.segments.iter().filter_map(|s| s.program_date_time).max() else { return false };
     let mut moved = common_segments(a, b).map(|(old, new)| match (old.program_date_time, new.program_date_time) {
@@ -113,7 +113,8 @@ fn new_dates_under_old_numbers(a: &Observation, b: &Observation) -> bool {
     moved.next().is_some_and(|first| first && moved.all(|m| m))
 }
 
-/// Whether the numbers start from the beginning and the window is filling again.
+/// Whether the segment numbers of observation `b` begin with 0 or 1 and its window is shorter than that of `a`, as
+/// after a packager restart.
 fn window_refills_from_start(a: &Observation, b: &Observation) -> bool {
     b.media_sequence <= 1 && b.segments.len() < a.segments.len() && newest_number(b) < newest_number(a)
 }
@@ -129,12 +130,13 @@ fn dates_agree(old: &ListedSegment, new: &ListedSegment) -> bool {
     }
 }
 
-/// Whether `b` lists segments of `a` under other numbers.
+/// Whether observation `b` of a playlist lists segments of observation `a` under other numbers.
 fn lists_same_segments_renumbered(a: &Observation, b: &Observation) -> bool {
     b.media_sequence > 1 && b.segments.iter().any(|new| a.segments.iter().any(|old| is_same_segment(old, new)))
 }
 
-/// Returns whether `b` has a later date than `a`. `None`: one of them has no dates.
+/// Returns whether the newest date in observation `b` of a playlist is later than that in `a`. `None`: one of them has
+/// no dates.
 fn has_newer_dates(a: &Observation, b: &Observation) -> Option<bool> {
     let newest = |o: &Observation| o.segments.iter().filter_map(|s| s.program_date_time).max();
     Some(newest(b)? > newest(a)?)
@@ -144,7 +146,7 @@ fn seen_before<'a>(mut before: impl Iterator<Item = &'a Observation>, b: &Observ
     before.any(|o| common_segments(o, b).any(|(old, new)| is_same_segment(old, new)))
 }
 
-/// Whether a packager that restarted with number 0 after `a` was last seen can have reached `b`.
+/// Whether a packager that restarted with number 0 after observation `a` can have reached observation `b`.
 fn new_run_could_reach(a: &Observation, b: &Observation) -> bool {
     let count = b.segments.len().max(1) as f64;
     let segment = b.segments.iter().map(|s| s.duration.0).sum::<f64>() / count;

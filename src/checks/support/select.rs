@@ -63,8 +63,8 @@ pub(in crate::checks) fn cap_violations(mut violations: Vec<Violation>) -> Vec<V
     violations
 }
 
-/// Returns EXT-X-TARGETDURATION, or the duration of the longest listed segment if the tag is missing. `None`: the
-/// playlist is empty, too.
+/// Returns the target duration of a playlist: EXT-X-TARGETDURATION, or the duration of the longest listed segment if
+/// the tag is missing. `None`: the playlist is empty, too.
 pub(in crate::checks) fn target_duration(timeline: &Timeline) -> Option<Seconds> {
     let longest = || timeline.segments.iter().map(|s| s.duration.0).reduce(f64::max).map(Seconds);
     timeline.target_duration.or_else(longest).filter(|t| t.0 > 0.0)

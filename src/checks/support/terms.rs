@@ -2,7 +2,7 @@
 
 use packager_media::stream::Protocol;
 
-/// Terms of one protocol.
+/// Terms of one protocol, HLS or DASH.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::checks) struct Terms {
     /// Tag or element that declares a video rendition.
@@ -50,7 +50,7 @@ const DASH: Terms = Terms {
     discontinuity: "a new Period",
 };
 
-/// Returns the terms of `protocol`.
+/// Returns the terms of the protocol `protocol`, as messages use them.
 pub(in crate::checks) const fn terms(protocol: Protocol) -> &'static Terms {
     match protocol {
         Protocol::Hls => &HLS,

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    /// Runs the check on a playlist of `segments` segments of 2 s, of which `discontinuities` begin with a
+    /// Runs discontinuity_excess on a playlist of `segments` segments of 2 s, of which `discontinuities` begin with a
     /// discontinuity.
     fn run(segments: u64, discontinuities: usize) -> CheckVerdict {
         let mut scene = Scene::live();

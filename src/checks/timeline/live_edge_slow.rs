@@ -32,7 +32,8 @@ params! {
 
 /// Shortest duration of media, in seconds, that may always be missing, whatever the target duration is.
 const MIN_ALLOWANCE: f64 = 3.0;
-/// Target durations of media that a step must lack to count as an interruption.
+/// Target durations of media that must be missing in a step between two observations for the step to count as an
+/// interruption.
 const INTERRUPTION_TARGETS: f64 = 1.5;
 const TOO_SHORT: &str = "the live edge wasn't seen to advance for long enough";
 
@@ -94,8 +95,8 @@ fn has_exact_durations(context: &CheckContext<'_>, timeline: &Timeline) -> bool 
     context.output.dash().is_some() || timeline.version.is_some_and(|v| v >= 3) || !whole()
 }
 
-/// Returns the steps within `hold` up to the newest advance of the live edge. They begin after the last step in which
-/// the window didn't go on.
+/// Returns the steps between observations within `hold`, up to the newest advance of the live edge. They begin after
+/// the last step in which the window didn't go on.
 fn advances<'a>(context: &CheckContext<'_>, past: &'a RenditionHistory) -> Vec<Advance<'a>> {
     let mut run: Vec<Advance<'a>> = Vec::new();
     for step in playlist_step::all_steps(past) {
@@ -137,7 +138,7 @@ fn elapsed(from: &Observation, to: &Observation) -> f64 {
     Seconds::between(from.first_seen, to.first_seen).0
 }
 
-/// Returns the seconds from the beginning of a step to the end of all steps.
+/// Returns the seconds from the beginning of a step between observations to the end of the last step.
 fn until_end(advances: &[Advance<'_>], step: &Advance<'_>) -> f64 {
     advances.last().map_or(0.0, |last| between(step.from, last.from))
 }

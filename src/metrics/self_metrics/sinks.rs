@@ -47,12 +47,12 @@ fn counted(registry: &Registry, opts: Opts, results: &[&str]) -> Result<IntCount
 }
 
 impl SelfMetrics {
-    /// Counts lines for InfluxDB by their result.
+    /// Counts lines for InfluxDB by their result: written, dropped or refused.
     pub fn influxdb_lines(&self, fate: &str, lines: u64) {
         self.sinks.influxdb_lines.with_label_values(&[fate]).inc_by(lines);
     }
 
-    /// Counts alert states for Zabbix by their result.
+    /// Counts alert states for Zabbix by their result: placed or given_up.
     pub fn zabbix_alerts(&self, result: &str, alerts: u64) {
         self.sinks.zabbix_alerts.with_label_values(&[result]).inc_by(alerts);
     }

@@ -216,7 +216,7 @@ pub(super) struct AlertHistory {
     pub(super) events: Vec<AlertEventRow>,
 }
 
-/// Answer to a notification of Alertmanager's webhook.
+/// Answer to a notification of Alertmanager's webhook: the number of written alerts.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"status": "ok", "alerts": 1}))]
@@ -266,6 +266,6 @@ pub(super) struct HealthDocument {
     pub(super) channels: usize,
     #[schema(value_type = u32)]
     pub(super) templates: usize,
-    /// Reasons why the exporter is not healthy.
+    /// Reasons why the exporter is not healthy; empty if it is.
     pub(super) reasons: Vec<String>,
 }

@@ -63,7 +63,7 @@ pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, Key(key): K
     Ok(json(StatusCode::OK, &ChannelRow::from(&**channel)))
 }
 
-/// Creates a channel.
+/// Creates a channel in the database.
 #[utoipa::path(post, path = "/channels", tag = "channels", operation_id = "create_channel",
     request_body = ChannelWritten,
     responses((status = 201, description = "Created", body = ChannelDone, headers(("Location" = String))),

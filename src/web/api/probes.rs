@@ -9,7 +9,7 @@ use crate::store::{ProbeRow, ProbeWritten};
 use axum::extract::State as Extract;
 use http::StatusCode;
 
-/// Lists probes by id, a page at a time.
+/// Lists probes (exporters and Inspector LIVE appliances) by id, a page at a time.
 #[utoipa::path(get, path = "/probes", tag = "probes", operation_id = "list_probes", params(bodies::Pages),
     responses((status = 200, description = "A page", body = ProbePage), answers::Reading))]
 pub(super) async fn list(_: Authorized<Read>, Extract(state): Shared, mut parameters: Parameters) -> Answer {
@@ -19,7 +19,7 @@ pub(super) async fn list(_: Authorized<Read>, Extract(state): Shared, mut parame
     Ok(json(StatusCode::OK, &ProbePage::from(page)))
 }
 
-/// Reads one probe.
+/// Reads one probe (an exporter or an Inspector LIVE appliance).
 #[utoipa::path(get, path = "/probes/{key}", tag = "probes", operation_id = "probe",
     params(("key" = String, Path, description = "Id or name")),
     responses((status = 200, description = "The probe", body = ProbeRow,
@@ -29,7 +29,7 @@ pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, Key(key): K
     Ok(versioned(&state.store()?.probe(&key).await?))
 }
 
-/// Creates a probe.
+/// Creates a probe (an exporter or an Inspector LIVE appliance).
 #[utoipa::path(post, path = "/probes", tag = "probes", operation_id = "create_probe", request_body = ProbeWritten,
     responses((status = 201, description = "Created", body = ProbeDone, headers(("Location" = String))),
         answers::Writing, answers::Conflicting))]
@@ -45,7 +45,7 @@ pub(super) async fn create(
     Ok(created(&state, "probes", &probe_id.to_string(), &done))
 }
 
-/// Replaces a probe.
+/// Replaces a probe (an exporter or an Inspector LIVE appliance).
 #[utoipa::path(put, path = "/probes/{key}", tag = "probes", operation_id = "replace_probe",
     params(("key" = String, Path, description = "Id or name"), ("If-Match" = Option<String>, Header,
         description = "ETag that was read; 412 when the probe has another version")),
@@ -65,7 +65,7 @@ pub(super) async fn replace(
     Ok(versioned(&after))
 }
 
-/// Deletes a probe that no channel belongs to.
+/// Deletes a probe (an exporter or an Inspector LIVE appliance) to which no channel belongs.
 #[utoipa::path(delete, path = "/probes/{key}", tag = "probes", operation_id = "delete_probe",
     params(("key" = String, Path, description = "Id or name"), ("If-Match" = Option<String>, Header,
         description = "ETag that was read; 412 when the probe has another version")),

@@ -22,7 +22,7 @@ use utoipa::ToSchema;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// States of the channels that a filter selects.
+/// States of the channels that a filter selects, as the answer to a request.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ChannelStatuses)]
 pub(super) struct StatusDocument {

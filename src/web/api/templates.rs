@@ -45,7 +45,7 @@ pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, Key(key): K
     Ok(json(StatusCode::OK, &TemplateRow::from(&**template)))
 }
 
-/// Creates a template.
+/// Creates a template in the database.
 #[utoipa::path(post, path = "/templates", tag = "templates", operation_id = "create_template",
     request_body = TemplateWritten,
     responses((status = 201, description = "Created", body = TemplateDone, headers(("Location" = String))),
@@ -62,7 +62,7 @@ pub(super) async fn create(
     Ok(created(&state, "templates", &template_id.to_string(), &done))
 }
 
-/// Replaces a template.
+/// Replaces a template. A field that is left out gets its default.
 #[utoipa::path(put, path = "/templates/{key}", tag = "templates", operation_id = "replace_template",
     params(("key" = String, Path, description = "Id or name"), ("If-Match" = Option<String>, Header,
         description = "ETag that was read; 412 when the template has another version")),

@@ -77,7 +77,8 @@ fn alerts(text: &str) -> Result<Vec<WebhookAlert>, String> {
     Ok(good)
 }
 
-/// Returns the alerts that can be written, and for each of the others what is wrong with it.
+/// Separates the alerts of a notification that can be written from the others. For each of the others the result says
+/// what is wrong with it.
 fn separate(alerts: Vec<WebhookAlert>) -> (Vec<WebhookAlert>, Vec<&'static str>) {
     let (mut good, mut bad) = (Vec::with_capacity(alerts.len()), Vec::new());
     for mut alert in alerts {

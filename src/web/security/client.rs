@@ -1,4 +1,5 @@
-//! Client certificates for TLS: Go's four types of client authentication, and the allowed subject alternative names.
+//! Client certificates for TLS: the types of client authentication that Go has, and the allowed subject alternative
+//! names.
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};

@@ -23,7 +23,7 @@ const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
-/// Reason why a request is refused.
+/// Reason why a request is refused before it reaches a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Denied {
     /// The user or password is missing or wrong.
@@ -112,7 +112,7 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, Option<HeaderValue>), 
     Ok((key, Some(value)))
 }
 
-/// The web configuration in force.
+/// The web configuration in force, which is read again when its files change.
 pub(crate) struct Security {
     /// Path of the web configuration file. `None`: --web.config.file is not set.
     path: Option<PathBuf>,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// Token bucket that limits the rate of requests.
 pub(crate) struct RateLimiter {
-    /// Time after which one more request is allowed.
+    /// Time after which the token bucket gets one more token, so that one more request is allowed.
     interval: Duration,
     /// Time by which a request may come early: the interval multiplied by the burst minus one.
     tolerance: Duration,

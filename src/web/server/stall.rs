@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// Stream whose writes fail when they have been pending for `limit`.
+/// Network stream whose writes fail when they have been pending for `limit`.
 pub(crate) struct StallGuard<S> {
     inner: S,
     limit: Duration,
@@ -21,7 +21,7 @@ impl<S> StallGuard<S> {
         Self { inner, limit, waiting: None }
     }
 
-    /// Returns the result of a write, or an error if writes have been pending for the limit.
+    /// Returns the result of a write to the stream, or an error if writes have been pending for the limit.
     fn bound<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
             self.waiting = None;

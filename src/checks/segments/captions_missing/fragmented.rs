@@ -48,8 +48,8 @@ fn announced_form(facts: &RenditionFacts) -> Option<&'static str> {
     FORMS.into_iter().find(|form| codecs().any(|codec| codec == *form))
 }
 
-/// Returns a violation if no segment has a sample. While nobody speaks a packager writes an empty sample, so a missing
-/// sample means that the packager lost its subtitles.
+/// Returns a violation if no subtitle segment has a sample. While nobody speaks a packager writes an empty sample, so a
+/// missing sample means that the packager lost its subtitles.
 fn without_samples(looked: &[(&SegmentFacts, &Track)], params: &Params) -> Option<Vec<Violation>> {
     let ((first, _), (last, track)) = (looked.first()?, looked.last()?);
     let media: f64 = looked.iter().map(|(s, _)| s.segment.duration.0).sum();
@@ -63,8 +63,8 @@ fn without_samples(looked: &[(&SegmentFacts, &Track)], params: &Params) -> Optio
     Some(vec![segment_violation(last, message).with("segments", count)])
 }
 
-/// Returns a violation if all cues are outside of the sample that contains them: players never show such cues (ISO/IEC
-/// 14496-30 5.6).
+/// Returns a violation if all subtitle cues are outside of the sample that contains them: players never show such cues
+/// (ISO/IEC 14496-30 5.6).
 fn misplaced(context: &CheckContext<'_>, segment: &SegmentFacts, track: &Track, params: &Params) -> Option<Violation> {
     let subtitles = track.subtitles.filter(|s| s.cues > 0)?;
     let ((first, last), start, end) = (subtitles.span?, track.presentation_start?, track.end?);

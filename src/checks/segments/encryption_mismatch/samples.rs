@@ -4,7 +4,7 @@ use packager_media::container::{Container, Inspection, SampleEncryption};
 use packager_media::drm::{ProtectionScheme, Uuid};
 use packager_media::stream::{Key, Segment};
 
-/// Announcement of encryption by the manifest.
+/// Announcement of encryption by the manifest: by which tag, and whether clear samples may be announced as encrypted.
 pub(super) struct Announcement {
     /// Name of the tag or element that announces encryption.
     pub tag: &'static str,
@@ -12,8 +12,8 @@ pub(super) struct Announcement {
     pub clear_samples_allowed: bool,
 }
 
-/// Returns the first difference between announcement and segment, as text that follows the words "segment N". `None`:
-/// there is no difference.
+/// Returns the first difference between announced encryption and the segment, as text that follows the words "segment
+/// N". `None`: there is no difference.
 pub(super) fn mismatch(segment: &Segment, inspection: &Inspection, announcement: &Announcement) -> Option<String> {
     let method = segment.key.as_ref().map(|k| k.method.as_str());
     let announced = matches!(method, Some("SAMPLE-AES" | "SAMPLE-AES-CTR")) || method.is_some_and(is_mpd_scheme);
@@ -38,7 +38,7 @@ pub(super) fn mismatch(segment: &Segment, inspection: &Inspection, announcement:
     }
 }
 
-/// Whether the container declares if samples are encrypted, and has samples that could be.
+/// Whether the segment's container would declare encrypted samples, and it has samples that could be encrypted.
 fn may_show_encryption(inspection: &Inspection) -> bool {
     matches!(inspection.container, Container::MpegTs | Container::Cmaf)
         && inspection
