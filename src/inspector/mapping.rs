@@ -16,7 +16,7 @@ const MAX_SHOWN_CHARS: usize = 64;
 /// The programs of one Inspector LIVE server as channels.
 #[derive(Debug, Default)]
 pub(crate) struct MappedPrograms {
-    /// The channels as the programs describe them.
+    /// The channels with the columns that their programs give them.
     pub(crate) wanted: Vec<Wanted>,
     /// The channel codes of programs that can't be used. These channels count as present on the server.
     pub(crate) present: BTreeSet<String>,

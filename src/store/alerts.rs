@@ -77,7 +77,7 @@ WHERE a.fingerprint = r.fingerprint AND a.starts_at = r.starts_at AND a.status <
 #[serde(rename_all = "camelCase")]
 #[schema(as = WebhookAlert)]
 pub struct WebhookAlert {
-    /// Alertmanager's fingerprint of the labels.
+    /// Fingerprint that Alertmanager computes from the alert's labels.
     #[schema(min_length = 1, max_length = 128)]
     pub fingerprint: String,
     #[schema(pattern = "^(firing|resolved)$")]
@@ -142,7 +142,7 @@ pub enum AlertStatus {
 #[schema(as = Alert)]
 pub struct AlertRow {
     pub id: i64,
-    /// Alertmanager's fingerprint of the labels.
+    /// Fingerprint that Alertmanager computes from the alert's labels.
     pub fingerprint: String,
     pub alertname: String,
     #[schema(required)]
@@ -243,7 +243,7 @@ const DELETE_BATCH: i64 = 5000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenAlert {
     pub id: i64,
-    /// Alertmanager's fingerprint of the labels.
+    /// Fingerprint that Alertmanager computes from the alert's labels.
     pub fingerprint: String,
     /// Time at which the exporter learned of the alert.
     pub first_notified_at: Timestamp,

@@ -31,7 +31,7 @@ pub struct ChannelFilter {
     pub template: Option<String>,
     /// Text that is contained in code or name of the listed channels; upper and lower case are the same.
     pub q: Option<String>,
-    /// Id after which the page begins.
+    /// Id of the channel after which the page begins.
     pub after: i64,
     /// Largest number of channels on the page.
     pub limit: usize,
@@ -40,9 +40,9 @@ pub struct ChannelFilter {
 /// One row of an import of channels.
 #[derive(Debug, Clone)]
 pub struct ImportRow {
-    /// Line in the imported file, from 1.
+    /// Line of the row in the imported file, from 1.
     pub line: usize,
-    /// Values of the columns that could be read.
+    /// Values of the columns of an imported row that could be read.
     pub columns: JsonObject,
     /// Faults of the columns of an imported row that could not be read.
     pub problems: Vec<String>,

@@ -207,7 +207,7 @@ fn message_of(error: StoreError) -> String {
     }
 }
 
-/// Ids of templates and probes by name.
+/// Ids of the templates and of the probes in the database, by name.
 struct Names {
     templates: BTreeMap<String, i32>,
     probes: BTreeMap<String, i32>,

@@ -24,13 +24,13 @@ pub(crate) const PROBE: &str = "probe";
 /// Name of the event that reports a changed state of a channel.
 pub(crate) const STATE: &str = "state";
 
-/// One event for listeners, ready to be sent.
+/// One server-sent event, ready to be sent to listeners.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) name: &'static str,
     /// Code of the channel that the event is about. `None`: the event is about no channel.
     pub(crate) channel: Option<String>,
-    /// Data of the event, as JSON in one line.
+    /// Data of the server-sent event, as JSON in one line.
     pub(crate) data: String,
 }
 

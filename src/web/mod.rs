@@ -101,7 +101,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Makes the state of an exporter with the given parts of the API.
+    /// Makes the state that all request handlers share, with the given parts of the API and without any reports.
     #[must_use]
     pub(crate) fn new(backend: Arc<dyn Backend>, settings: Settings, api: Api) -> Arc<Self> {
         let recent = Mutex::new(recent::RecentProbes::new(settings.history_limit));

@@ -15,7 +15,7 @@ pub(super) const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ccc}\
 td{overflow-wrap:anywhere}.bad{color:#b00020;font-weight:600}.good{color:#17692b}form>*{margin-right:.6rem}";
 
-/// Links that the page shows.
+/// Links that the page at `/` shows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Links {
     /// Whether the web page at `/ui/` is served beside this page.

@@ -77,7 +77,8 @@ fn jumps(timeline: &Timeline, params: &Params) -> Vec<Violation> {
     found
 }
 
-/// Media between two segments that have dates.
+/// Duration of the media between two consecutive dates of a playlist, with how far it may be rounded, and whether a
+/// discontinuity is between the dates.
 #[derive(Default)]
 struct Interval {
     duration: Seconds,

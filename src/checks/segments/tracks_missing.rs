@@ -50,7 +50,7 @@ fn judge(
 }
 
 /// Returns the media types that the rendition's own segments must contain. Audio that has playlists of its own isn't in
-/// the segments of a variant. An undefined group announces nothing; ladder_groups_invalid reports it.
+/// the segments of a variant. An undefined audio group announces nothing; ladder_groups_invalid reports it.
 fn announced_media(facts: &RenditionFacts, output: &OutputFacts) -> Vec<Media> {
     let rendition = &facts.rendition;
     if rendition.media != Media::Video {

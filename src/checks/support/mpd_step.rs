@@ -19,20 +19,21 @@ pub(in crate::checks) enum MpdChange {
     Continued,
     /// The MPD is older than one that was seen before, or it moves segments that players have already fetched.
     Regressed(MpdRegression),
-    /// The timeline of the presentation began anew.
+    /// The timeline of the MPD's presentation began anew.
     Restarted,
 }
 
 /// Kind of change by which an MPD went back compared with the previous one. If there are several, it is the worst.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::checks) enum MpdRegression {
-    /// availabilityStartTime changed by this time on the same timeline, or returned to an earlier value.
+    /// availabilityStartTime changed on the same timeline, or returned to an earlier value. The value is the
+    /// difference, negative if it is earlier.
     Start(Seconds),
-    /// The newest segment is older, by this time, than the newest segment before.
+    /// The newest segment of the MPD is older than the newest one before, by the time given here.
     Edge(Seconds),
     /// A Period that had begun was moved, removed or replaced.
     Period(PeriodRegression),
-    /// Only publishTime went back, by this time.
+    /// Only publishTime of the MPD is earlier than before, by the time given here.
     Published(Seconds),
 }
 

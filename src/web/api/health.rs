@@ -1,4 +1,4 @@
-//! Endpoint `/api/v1/health`.
+//! Endpoint `/api/v1/health`, which says whether the exporter works and why not.
 
 use super::Shared;
 use super::bodies::{HealthDocument, ProblemDocument};

@@ -43,7 +43,7 @@ struct Cells {
     objects: BTreeSet<String>,
 }
 
-/// Creates and changes channels by their codes, all or none.
+/// Imports channels: creates and changes them by their codes, all or none.
 #[utoipa::path(post, path = "/channels/import", tag = "channels", operation_id = "import_channels",
     params(("dry_run" = Option<bool>, Query, description = "Checks and counts; writes nothing")),
     request_body(description = "A header and a channel a line, or a JSON object a line", content((String = "text/csv", example = json!(EXAMPLE)), (String = "application/x-ndjson"))),
