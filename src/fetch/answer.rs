@@ -1,4 +1,4 @@
-//! Headers and body of an answer, as plain facts.
+//! Reader of an HTTP answer: its headers and body become plain facts.
 
 use crate::facts::{Exchange, Failure, FailureKind, Timings};
 use crate::fetch::body::{self, BodyBounds, BodyResult};
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// Response headers that are kept in the facts: they describe caches, packager and server.
+/// Response headers that are kept in the facts, because they describe caches, packager or server.
 const KEPT_HEADERS: [&str; 19] = [
     "accept-ranges",
     "access-control-allow-origin",
@@ -39,8 +39,8 @@ const KEPT_PREFIXES: [&str; 3] = ["x-mediapackage-", "x-amzn-mediapackage-", "x-
 const MAX_KEPT: usize = 32;
 const MAX_VALUE: usize = 256;
 
-/// Reads the body as the request wants it. `before` is the number of redirects that led here and the time that they
-/// took.
+/// Reads the body of an answer as the request wants it. `before` is the number of redirects that led to the answer and
+/// the time that they took.
 pub(super) async fn read_answer(
     parts: &ClientParts,
     request: &FetchRequest<'_>,
@@ -88,8 +88,8 @@ async fn read_body(
     BodyResult { broken, ..read }
 }
 
-/// The failure of a 206 answer whose headers announce other, more or fewer bytes than the requested ones (RFC 9110 14.4,
-/// 15.3.7). A Content-Range of another unit isn't judged.
+/// Returns the failure of a 206 answer whose headers announce other, more or fewer bytes than the requested ones (RFC
+/// 9110 14.4, 15.3.7); `None` if they are right. A Content-Range in another unit than bytes isn't judged.
 fn range_mismatch(request: &FetchRequest<'_>, exchange: &Exchange) -> Option<Failure> {
     let asked = request.range.filter(|_| exchange.status == 206)?;
     let Some((_, got)) = exchange.headers.iter().find(|(name, _)| name == "content-range") else {
@@ -104,7 +104,8 @@ fn range_mismatch(request: &FetchRequest<'_>, exchange: &Exchange) -> Option<Fai
     length_mismatch(request, exchange, exchange.content_length?)
 }
 
-/// The failure of a 206 answer whose body has another length than the requested range. An encoded body isn't judged.
+/// Returns the failure of a 206 answer whose body has another length than the requested range; `None` if it has the
+/// right one. A body with a content encoding isn't judged.
 fn length_mismatch(request: &FetchRequest<'_>, exchange: &Exchange, length: u64) -> Option<Failure> {
     let asked = request.range.filter(|_| exchange.status == 206)?;
     let encoded = exchange.content_encoding.as_ref().is_some_and(|e| !e.trim().eq_ignore_ascii_case("identity"));
@@ -117,7 +118,7 @@ fn wrong_range(asked: ByteRange, answer: &str) -> Failure {
     Failure::new(FailureKind::Range, format!("bytes {} were asked for, but {answer}", range_text(asked)))
 }
 
-/// The facts in status line and headers. Body and timings are filled in later.
+/// Returns the facts in status line and headers of an answer. Body and timings are filled in later.
 fn read_head(parts: &ClientParts, hop: &HopAnswer, url: Url) -> Exchange {
     let headers = hop.response.headers();
     let text = |name: HeaderName| headers.get(name).map(|v| header_text(v.as_bytes()));

@@ -1,4 +1,4 @@
-//! Bodies of answers: they are decoded piece by piece, counted, and bounded in bytes and time.
+//! Reader for bodies of HTTP answers: they are decoded chunk by chunk, counted, and bounded in bytes and time.
 
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::failure;
@@ -18,37 +18,37 @@ use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
-/// The number of decoded bytes that are held at a time. A body without content encoding isn't copied.
+/// Number of decoded bytes that are held at a time. A body without content encoding isn't copied.
 const PIECE: usize = 32 << 10;
-/// An unwanted body is read up to these bounds, so that its connection can be used again.
+/// Bounds in bytes and time up to which an unwanted body is read, so that its connection can be used again.
 const DRAIN_BYTES: u64 = 64 << 10;
 const DRAIN_TIME: Duration = Duration::from_millis(250);
 
-/// What may be read of a body.
+/// Bounds of what is read of a body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BodyBounds {
-    /// The largest number of decoded bytes.
+    /// Largest number of decoded bytes that are read.
     pub(crate) max: u64,
     pub(crate) deadline: Instant,
-    /// The part of the body that is wanted. `None` means the whole body.
+    /// Byte range of the body that is wanted; `None` for the whole body.
     pub(crate) cut: Option<ByteRange>,
 }
 
-/// What was read of a body.
+/// Result of reading a body.
 #[derive(Debug, Default)]
 pub(super) struct BodyResult {
-    /// The number of decoded bytes that the sink got.
+    /// Number of decoded bytes that the sink got.
     pub(crate) bytes: u64,
-    /// Why the body is incomplete. `None` means that it arrived whole.
+    /// Reason why the body is incomplete; `None` if it arrived whole.
     pub(crate) broken: Option<Failure>,
 }
 
-/// The value of Content-Length in bytes (RFC 9110 8.6). `None` means that it is absent or unreadable.
+/// Returns the value of Content-Length in bytes (RFC 9110 8.6); `None` if it is absent or unreadable.
 pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Hands the decoded body to `sink` until it ends or a bound is reached.
+/// Passes the decoded body to `sink` until it ends or a bound is reached.
 pub(super) async fn read(
     response: reqwest::Response,
     bounds: BodyBounds,
@@ -100,8 +100,8 @@ pub(super) async fn drain(mut response: reqwest::Response, deadline: Instant) ->
     read
 }
 
-/// The next piece of a body. It is empty at the end of the body, and `None` when the deadline has passed. The clock is
-/// read for each piece, because a body that always has data never lets the timer fire.
+/// Returns the next chunk of a body: empty at the end of the body, `None` if the deadline has passed. The clock is read
+/// for each chunk, because a body that always has data never lets the timer fire.
 async fn next_piece(source: &mut DecodedBody, deadline: Instant) -> Option<io::Result<&[u8]>> {
     tokio::task::coop::consume_budget().await;
     if Instant::now() >= deadline {
@@ -110,7 +110,8 @@ async fn next_piece(source: &mut DecodedBody, deadline: Instant) -> Option<io::R
     timeout_at(deadline, source.fill_buf()).await.ok()
 }
 
-/// The failure of a body whose headers announce more than the bound, so that nothing of it has to be read.
+/// Returns the failure of a body whose headers announce more than the bound, so that nothing of it has to be read;
+/// `None` otherwise.
 fn announced_too_large(bounds: &BodyBounds, decoder: ContentDecoder, expected: Option<u64>) -> Option<Failure> {
     let max = bounds.max;
     if let Some(range) = bounds.cut
@@ -142,21 +143,21 @@ fn body_timeout(received: u64, expected: Option<u64>, began: Instant) -> Failure
     )
 }
 
-/// Counts the decoded bytes of a body, and hands on those that are wanted.
+/// Counts the decoded bytes of a body, and passes on those that are wanted.
 struct BodyCounter {
     bounds: BodyBounds,
-    /// The number of decoded bytes so far.
+    /// Number of decoded bytes so far.
     seen: u64,
-    /// The number of bytes that the sink got.
+    /// Number of bytes that the sink got.
     given: u64,
 }
 
-/// Whether reading goes on after a piece.
+/// Whether reading goes on after a chunk of the body.
 enum AfterPiece {
     More,
-    /// Everything that is wanted has arrived.
+    /// Reading ends because all wanted bytes have arrived.
     Enough,
-    /// The body is longer than its bound.
+    /// Reading ends because the body is longer than its bound.
     TooMuch,
 }
 
@@ -177,7 +178,7 @@ impl BodyCounter {
         }
     }
 
-    /// The failure of a body that ended before the requested range did.
+    /// Returns the failure of a body that ended before the requested range did; `None` otherwise.
     fn end(&self) -> Option<Failure> {
         let range = self.bounds.cut.filter(|r| self.given < r.length)?;
         let message =
@@ -186,7 +187,7 @@ impl BodyCounter {
     }
 }
 
-/// The part of `data` that lies in bytes `from..to` of the body. `data` starts at byte `at` of the body.
+/// Returns the bytes of `data` that lie in `from..to` of the body. `data` starts at byte `at` of the body.
 fn slice_between(data: &[u8], at: u64, from: u64, to: u64) -> &[u8] {
     let clamp = |edge: u64| usize::try_from(edge.saturating_sub(at)).unwrap_or(usize::MAX).min(data.len());
     data.get(clamp(from)..clamp(to)).unwrap_or_default()
@@ -202,8 +203,8 @@ enum ContentDecoder {
 }
 
 impl ContentDecoder {
-    /// The decoder for the answer's Content-Encoding (RFC 9110 8.4). An encoding that the request didn't accept is
-    /// decoded too, as players do.
+    /// Returns the decoder for the answer's Content-Encoding (RFC 9110 8.4). An encoding that the request didn't accept
+    /// is decoded too, as players do.
     fn of(headers: &HeaderMap) -> Result<Self, Failure> {
         let value = headers.get(CONTENT_ENCODING).map(|v| String::from_utf8_lossy(v.as_bytes()).to_ascii_lowercase());
         match value.as_deref().map_or("", str::trim) {
@@ -231,7 +232,7 @@ impl ContentDecoder {
     }
 }
 
-/// A body as it arrives from the connection; its encoded bytes are counted.
+/// A body as it arrives from the connection. Its bytes are counted before they are decoded.
 struct WireBody {
     stream: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>,
     piece: Bytes,
@@ -286,7 +287,8 @@ mod tests {
         BodyBounds { max, deadline: Instant::now(), cut }
     }
 
-    /// What the sink got of the pieces, and the last step: `+` more, `=` enough, `!` too much.
+    /// Reads the chunks of a body, and returns what the sink got, the last step (`+` more, `=` enough, `!` too much)
+    /// and the counter.
     fn counted(bounds: BodyBounds, pieces: &[&[u8]]) -> (Vec<u8>, char, BodyCounter) {
         let mut counter = BodyCounter { bounds, seen: 0, given: 0 };
         let (mut got, mut last) = (Vec::new(), ' ');

@@ -1,5 +1,5 @@
-//! Expiry of servers' certificate chains. A chain is seen at the handshake only, but a kept-alive connection needs its
-//! expiry with every answer.
+//! Expiry of servers' certificate chains. A chain is visible only during the TLS handshake, but its expiry is needed
+//! with every answer on a kept-alive connection.
 
 use packager_media::units::Timestamp;
 use rustls::RootCertStore;
@@ -10,28 +10,29 @@ use std::sync::{Mutex, PoisonError};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// The largest number of remembered chains. For a forgotten chain the expiry of the server's own certificate stands in.
+/// Largest number of remembered certificate chains. For a forgotten chain, the expiry of the server's own certificate
+/// is used.
 const MAX_CHAINS: usize = 4096;
-/// The largest number of certificates of one chain that are read.
+/// Largest number of certificates that are read of one chain.
 const MAX_DEPTH: usize = 10;
 
-/// When the certificates of a server expire.
+/// Expiry times of the certificates of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ChainExpiry {
-    /// The earliest `notAfter` of all certificates that the server sent.
+    /// Earliest `notAfter` of all certificates that the server sent.
     pub(crate) sent: Timestamp,
-    /// The earliest `notAfter` of the certificates that lead from the server's to a trusted one, which is among them. A server
-    /// may send others, such as an expired one that cross-signs a root.
+    /// Earliest `notAfter` of the certificates from the server's own to a trusted one, both included. A server may send
+    /// others, such as an expired one that cross-signs a root.
     pub(crate) verified: Timestamp,
 }
 
-/// Expiry of each chain, by the DER bytes of the server's own certificate.
+/// Expiry times of each certificate chain, by the DER bytes of the server's own certificate.
 #[derive(Debug, Default)]
 pub(super) struct ChainExpiries(Mutex<HashMap<Box<[u8]>, ChainExpiry>>);
 
 impl ChainExpiries {
-    /// Remembers a chain that was verified. `verified` is the expiry of its verified path; `None` stands for that of the server's
-    /// own certificate.
+    /// Remembers a certificate chain that was verified. `verified` is the earliest expiry on its verified path; for
+    /// `None`, that of the server's own certificate is used.
     pub(crate) fn record(
         &self,
         leaf: &CertificateDer<'_>,
@@ -48,33 +49,34 @@ impl ChainExpiries {
         chains.insert(leaf.as_ref().into(), ChainExpiry { sent, verified });
     }
 
-    /// The expiry of the chain that the server sent with `leaf` (DER). `None` means that it can't be read.
+    /// Returns the expiry of the chain that the server sent with its own certificate `leaf` (DER); `None` if it can't
+    /// be read.
     pub(crate) fn expiry(&self, leaf: &[u8]) -> Option<ChainExpiry> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(leaf).copied();
         known.or_else(|| not_after(leaf).map(|at| ChainExpiry { sent: at, verified: at }))
     }
 }
 
-/// The trusted certificates, and when each expires: what the TLS library keeps of them doesn't say it.
+/// The trusted certificates, and when each expires, which the TLS library doesn't keep.
 #[derive(Debug, Clone)]
 pub(super) struct Roots {
     pub(crate) store: RootCertStore,
-    /// Expiry by the public key.
+    /// Expiry time of each trusted certificate, by its public key.
     expiries: HashMap<Vec<u8>, Timestamp>,
 }
 
 impl Default for Roots {
-    /// Nothing is trusted.
+    /// Makes a set without trusted certificates.
     fn default() -> Self {
         Self { store: RootCertStore::empty(), expiries: HashMap::new() }
     }
 }
 
 impl Roots {
-    /// Trusts a certificate.
+    /// Adds a trusted certificate.
     ///
     /// # Errors
-    /// The certificate can't be used.
+    /// The TLS library can't use the certificate.
     pub(crate) fn add(&mut self, der: CertificateDer<'_>) -> Result<(), rustls::Error> {
         let expiry = webpki::anchor_from_trusted_cert(&der)
             .ok()
@@ -84,7 +86,7 @@ impl Roots {
         Ok(())
     }
 
-    /// The earliest expiry on the path that leads from `leaf` to a trusted certificate. `None` means that there is no such path.
+    /// Returns the earliest expiry on the path from `leaf` to a trusted certificate; `None` if there is no such path.
     pub(crate) fn path_expiry(
         &self,
         leaf: &CertificateDer<'_>,

@@ -1,5 +1,5 @@
-//! The instants at which a request's connection was resolved, opened and secured. Hooks in the connector record them
-//! for the request that waits for the connection.
+//! Record of the instants at which a request's connection was resolved, opened and secured. Hooks in the connector
+//! write it for the request that waits for the connection.
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -15,24 +15,24 @@ tokio::task_local! {
     static TRAIL: Arc<ConnectTrace>;
 }
 
-/// The recorded instants of one request. They stay empty when a kept-alive connection serves the request.
+/// The recorded instants of one request. They stay empty if a kept-alive connection serves the request.
 #[derive(Debug, Default)]
 pub(super) struct ConnectTrace(Mutex<PhaseMarks>);
 
-/// The instants at which the phases of opening a connection began or ended.
+/// Instants at which the phases of opening a connection began or ended; `None` for a phase that wasn't reached.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PhaseMarks {
-    /// The addresses of the DNS answer that the address guard allows.
+    /// Addresses of the DNS answer that the address guard allows.
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) connecting: Option<Instant>,
     pub(crate) resolving: Option<Instant>,
     pub(crate) resolved: Option<Instant>,
-    /// When the TLS ClientHello was made, which is when the TCP connection was established.
+    /// Instant at which the TLS ClientHello was made, which is when the TCP connection was established.
     pub(crate) hello: Option<Instant>,
     pub(crate) connected: Option<Instant>,
 }
 
-/// The phase in which a request waits.
+/// Phase in which a request waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestPhase {
     Dns,
@@ -46,7 +46,7 @@ impl ConnectTrace {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether the current task works for this trace's request.
+    /// Returns whether the current task works for the request of this trace.
     fn is_current(self: &Arc<Self>) -> bool {
         TRAIL.try_with(|trail| Arc::ptr_eq(trail, self)).unwrap_or(false)
     }
@@ -82,7 +82,7 @@ impl PhaseMarks {
     }
 }
 
-/// Runs `request` so that the connector's hooks record into `trail`.
+/// Runs `request` so that the connector's hooks record into the trace `trail`.
 pub(super) async fn with_trace<T>(trail: &Arc<ConnectTrace>, request: impl Future<Output = T>) -> T {
     TRAIL.scope(Arc::clone(trail), request).await
 }
@@ -93,7 +93,7 @@ pub(super) fn mark(change: impl FnOnce(&mut PhaseMarks)) {
     let _ = TRAIL.try_with(|trail| change(&mut trail.0.lock().unwrap_or_else(PoisonError::into_inner)));
 }
 
-/// The error of a connection that wasn't opened within the connect timeout.
+/// Error of a connection that wasn't opened within the connect timeout.
 #[derive(Debug, thiserror::Error)]
 #[error("connect timeout")]
 pub(super) struct ConnectTimeout;
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(trail.marks().phase(), RequestPhase::Answer, "the request took a kept-alive connection");
     }
 
-    /// Marks at these milliseconds: connecting, resolving, resolved, hello, connected.
+    /// Makes phase marks at these milliseconds: connecting, resolving, resolved, hello, connected.
     fn marks(at: [Option<u64>; 5]) -> PhaseMarks {
         let start = Instant::now();
         let [connecting, resolving, resolved, hello, connected] =

@@ -9,14 +9,14 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use url::{Host, Url};
 
-/// The largest number of cookies of one channel, which is also the largest number that one answer may set. Browsers
-/// keep 50 or more of one domain (RFC 6265 6.1).
+/// Largest number of cookies of one channel, which is also the largest number that one answer may set. Browsers keep 50
+/// or more per domain (RFC 6265 6.1).
 const MAX_COOKIES: usize = 50;
-/// The largest number of bytes in name, value and path of one cookie (RFC 6265 6.1). A longer cookie is ignored.
+/// Largest number of bytes in name, value and path of one cookie (RFC 6265 6.1). A longer cookie is ignored.
 const MAX_BYTES: usize = 4096;
-/// The largest number of bytes in all cookies of one channel together. The oldest cookies go first.
+/// Largest number of bytes in all cookies of one channel together. The oldest cookies are removed first.
 const MAX_TOTAL_BYTES: usize = 16 * 1024;
-/// The longest time for which a cookie is kept, whatever its server says (RFC 6265bis 5.5).
+/// Longest time for which a cookie is kept, whatever its server says (RFC 6265bis 5.5).
 const MAX_AGE: Duration = Duration::from_secs(400 * 86_400);
 
 /// The cookies of one channel. They are sent to no other channel's servers, and neither names nor values are shown.
@@ -29,23 +29,24 @@ struct StoredCookie {
     scope: CookieScope,
     path: String,
     secure: bool,
-    /// When the cookie ends. `None` means that it stays as long as its channel is probed.
+    /// Instant at which the cookie expires; `None` if it stays as long as its channel is probed.
     expires: Option<Instant>,
 }
 
-/// The servers to which a cookie is sent.
+/// Servers to which a cookie is sent.
 #[derive(PartialEq, Eq)]
 enum CookieScope {
-    /// The server that set a cookie without Domain: its host and port. RFC 6265 8.5 lets other ports of the host have the
-    /// cookie; a monitored origin and another service on its address are different servers.
+    /// The cookie is sent only to the server that set it without Domain: its host and port. RFC 6265 8.5 lets other
+    /// ports of the host have the cookie, but a monitored origin and another service on its address are different
+    /// servers.
     Origin { host: String, port: u16 },
-    /// The host that Domain names, and all hosts below it.
+    /// The cookie is sent to the host that Domain names, and to all hosts below it.
     Domain(String),
 }
 
 impl CookieJar {
-    /// Stores what the answer of `url` sets, replaces cookies of the same name, scope and path, and removes those that
-    /// the answer ends.
+    /// Stores the cookies that the answer of `url` sets, replaces cookies of the same name, scope and path, and removes
+    /// those that the answer deletes.
     pub(super) fn store(&self, url: &Url, headers: &HeaderMap, now: Instant) {
         for line in headers.get_all(SET_COOKIE).iter().take(MAX_COOKIES) {
             let read = std::str::from_utf8(line.as_bytes()).ok().and_then(|text| Cookie::parse(text).ok());
@@ -66,8 +67,8 @@ impl CookieJar {
         bound(&mut all);
     }
 
-    /// The value of the Cookie header for a request to `url`: longer paths first, then older cookies (RFC 6265 5.4).
-    /// Cookies whose name is in `except` are left out. `None` when no cookie is for this URL.
+    /// Returns the value of the Cookie header for a request to `url`: longer paths first, then older cookies (RFC 6265
+    /// 5.4). Cookies whose name is in `except` are left out. `None` if no cookie is for this URL.
     pub(super) fn header(&self, url: &Url, except: &[&str], now: Instant) -> Option<HeaderValue> {
         let all = self.lock();
         let wanted = |c: &&StoredCookie| c.is_for(url) && !c.is_expired(now) && !except.contains(&c.name.as_str());
@@ -79,12 +80,12 @@ impl CookieJar {
         Some(value)
     }
 
-    /// Whether any cookie is for `url`.
+    /// Returns whether any cookie is for `url`.
     pub(super) fn has_any_for(&self, url: &Url) -> bool {
         self.lock().iter().any(|c| c.is_for(url))
     }
 
-    /// Replaces the cookies for `url` by all cookies of `fresh`.
+    /// Replaces the cookies that are for `url` by all cookies of `fresh`.
     pub(super) fn replace_for(&self, url: &Url, fresh: &Self) {
         let fresh: Vec<StoredCookie> = fresh.lock().drain(..).collect();
         let mut all = self.lock();
@@ -106,7 +107,7 @@ fn bound(all: &mut Vec<StoredCookie>) {
     }
 }
 
-/// Cookies are credentials: only their number is shown.
+/// Shows only the number of cookies, because cookies are credentials.
 impl std::fmt::Debug for CookieJar {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "CookieJar({} cookies)", self.lock().len())
@@ -114,7 +115,7 @@ impl std::fmt::Debug for CookieJar {
 }
 
 impl StoredCookie {
-    /// The cookie as the answer of `url` sets it (RFC 6265 5.3). `None` when the answer may not set it.
+    /// Returns the cookie as the answer of `url` sets it (RFC 6265 5.3); `None` if the answer may not set it.
     fn of(cookie: &Cookie<'_>, url: &Url, headers: &HeaderMap, now: Instant) -> Option<Self> {
         let secure = cookie.secure().unwrap_or(false);
         // Only a secure connection may set a Secure cookie (RFC 6265bis 5.7 step 8).
@@ -162,15 +163,15 @@ impl CookieScope {
     }
 }
 
-/// Whether `port` and the port of `url` are the default ports of http and https: a redirect from http to https stays at
-/// its server.
+/// Returns whether `port` and the port of `url` are the default ports of http and https, because a redirect from http
+/// to https stays at its server.
 fn both_default(url: &Url, port: u16) -> bool {
     url.port().is_none() && matches!(port, 80 | 443)
 }
 
-/// The servers that get the cookie. `None` when Domain names a host that `url` isn't in (RFC 6265 5.3 step 6), or a whole
-/// top-level domain. There is no list of public suffixes such as `co.uk`: cookies never leave their channel, so that one
-/// for a suffix reaches the channel's own servers at most.
+/// Returns the servers that get the cookie; `None` if Domain names a host to which `url` doesn't belong (RFC 6265 5.3
+/// step 6), or a whole top-level domain. There is no list of public suffixes such as `co.uk`: cookies never leave their
+/// channel, so that a cookie for a suffix reaches only the channel's own servers.
 fn scope(domain: Option<&str>, url: &Url) -> Option<CookieScope> {
     let host = url.host_str()?;
     let named = domain.map(|d| d.trim().trim_start_matches('.').to_ascii_lowercase()).filter(|d| !d.is_empty());
@@ -183,26 +184,26 @@ fn scope(domain: Option<&str>, url: &Url) -> Option<CookieScope> {
     }
 }
 
-/// Whether the host of `url` is `domain` or below it (RFC 6265 5.1.3). No address is below another.
+/// Returns whether the host of `url` is `domain` or below it (RFC 6265 5.1.3). No IP address is below another.
 fn domain_matches(url: &Url, domain: &str) -> bool {
     let Some(host) = url.host_str() else { return false };
     let below = || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     host == domain || (matches!(url.host(), Some(Host::Domain(_))) && below())
 }
 
-/// The folder of the URL's path without the last slash, or `/` (RFC 6265 5.1.4).
+/// Returns the folder of the URL's path without the last slash, or `/` (RFC 6265 5.1.4).
 fn default_path(url: &Url) -> String {
     let folder = url.path().rsplit_once('/').map_or("", |(folder, _)| folder);
     if folder.is_empty() { "/".to_owned() } else { folder.to_owned() }
 }
 
-/// Whether `path` is the cookie's path or below it (RFC 6265 5.1.4).
+/// Returns whether `path` is the cookie's path or below it (RFC 6265 5.1.4).
 fn path_matches(path: &str, cookie: &str) -> bool {
     path.strip_prefix(cookie).is_some_and(|rest| rest.is_empty() || cookie.ends_with('/') || rest.starts_with('/'))
 }
 
-/// The time for which the cookie is kept: Max-Age, or Expires by the server's own clock; zero when it ends at once.
-/// `None` without both.
+/// Returns the time for which the cookie is kept: Max-Age, or Expires by the server's own clock; zero if it ends at
+/// once. `None` if the cookie has neither.
 fn lifetime(cookie: &Cookie<'_>, headers: &HeaderMap) -> Option<Duration> {
     let seconds = match (cookie.max_age(), cookie.expires_datetime()) {
         (Some(age), _) => age.whole_seconds(),
@@ -212,7 +213,7 @@ fn lifetime(cookie: &Cookie<'_>, headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
-/// The Date of the answer, or the time of this machine when the answer has no Date.
+/// Returns the Date header of the answer, or the time of this machine if the answer has none.
 fn answered_at(headers: &HeaderMap) -> OffsetDateTime {
     let text = headers.get(DATE).and_then(|value| value.to_str().ok());
     let date = text.and_then(|text| httpdate::parse_http_date(text).ok());
@@ -245,7 +246,7 @@ mod tests {
         value.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
     }
 
-    /// What is sent to `to` after the answer of `by` has set `line`.
+    /// Returns the Cookie header of a request to `to`, after the answer of `by` has set the cookie `line`.
     fn passed(by: &str, line: &str, to: &str) -> String {
         let (jar, now) = (CookieJar::default(), Instant::now());
         set(&jar, by, &[line], now);

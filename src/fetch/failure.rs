@@ -14,9 +14,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// The largest number of characters that are taken over from a library's error, which may quote the server.
+/// Largest number of characters that are copied from a library's error, which may quote the server.
 const MAX_TEXT: usize = 200;
-/// The largest number of addresses or certificate names in one message.
+/// Largest number of addresses or certificate names in one message.
 const MAX_LISTED: usize = 4;
 
 impl Failure {
@@ -25,7 +25,7 @@ impl Failure {
     }
 }
 
-/// The failure of a request whose answer's headers never arrived.
+/// Returns the failure of a request whose answer's headers never arrived.
 pub(super) fn request_failure(error: &reqwest::Error, url: &Url, marks: &PhaseMarks, began: Instant) -> Failure {
     if let Some(ResolveFailure(failure)) = find_error::<ResolveFailure>(error) {
         return failure.clone();
@@ -46,17 +46,18 @@ pub(super) fn request_failure(error: &reqwest::Error, url: &Url, marks: &PhaseMa
     }
 }
 
-/// The failure of a request whose deadline passed before the answer's headers arrived.
+/// Returns the failure of a request whose deadline passed before the answer's headers arrived.
 pub(super) fn header_timeout(url: &Url, marks: &PhaseMarks, began: Instant) -> Failure {
     Failure::new(FailureKind::Timeout, timeout_message(url, marks, began))
 }
 
-/// Whether a body's error is of its content encoding and not of its connection.
+/// Returns whether an error while a body was read comes from its content encoding and not from its connection.
 pub(super) fn is_decoding_error(error: &io::Error) -> bool {
     find_error::<reqwest::Error>(error).is_none()
 }
 
-/// The failure of a body that ended early. `expected` is its Content-Length in bytes.
+/// Returns the failure of a body that ended early. `received` is the number of bytes that arrived, `expected` its
+/// Content-Length in bytes.
 pub(super) fn body_failure(error: &io::Error, received: u64, expected: Option<u64>) -> Failure {
     let text = redact::sanitize_line(&innermost_error(error).to_string(), MAX_TEXT);
     if is_decoding_error(error) {
@@ -192,7 +193,7 @@ fn format_date(at: UnixTime) -> String {
     at.map_or_else(|| "an unknown date".to_owned(), |t| t.to_string())
 }
 
-/// The addresses to which a connection was attempted, with the host's name.
+/// Returns the addresses to which a connection was attempted, with the host's name, for a message.
 fn peer_addresses(url: &Url, marks: &PhaseMarks) -> String {
     let port = url.port_or_known_default().unwrap_or_default();
     if marks.addresses.is_empty() {
@@ -211,8 +212,8 @@ pub(super) fn format_seconds(time: Duration) -> String {
     if s < 1.0 { format!("{s:.2} s") } else { format!("{s:.1} s") }
 }
 
-/// An error with all its causes. A custom error inside an `io::Error` is its content and not its source, and counts as
-/// a cause here.
+/// Iterates over an error and all its causes. A custom error inside of an `io::Error` is its content and not its
+/// source, and counts as a cause here.
 fn error_chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |e| inner_error(*e)).take(32)
 }
@@ -228,7 +229,7 @@ fn find_error<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Optio
     error_chain(error).find_map(|e| e.downcast_ref())
 }
 
-/// The innermost `io::Error`, which is the operating system's own error when there is one.
+/// Returns the innermost `io::Error`, which is the operating system's own error if there is one.
 fn find_io_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
     error_chain(error).filter_map(|e| e.downcast_ref()).last()
 }
@@ -245,7 +246,7 @@ mod tests {
         Url::parse("https://packager-01/tv.m3u8").unwrap()
     }
 
-    /// Marks of a request that waits in `phase`.
+    /// Makes the phase marks of a request that waits in `phase`.
     fn marks(phase: RequestPhase) -> PhaseMarks {
         let now = Some(Instant::now());
         let addresses = vec!["192.0.2.1".parse().unwrap()];

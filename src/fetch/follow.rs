@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// The redirects that a request has followed so far.
+/// Redirects that a request has followed so far.
 struct RedirectChain {
     urls: Vec<Url>,
     /// Time that the hops before the current one took together.
@@ -75,7 +75,7 @@ impl RedirectChain {
     }
 }
 
-/// Target of a redirect (RFC 9110 15.4). `None` means that `response` isn't a redirect.
+/// Returns the target of a redirect (RFC 9110 15.4); `None` if `response` isn't a redirect.
 fn redirect_target(response: &reqwest::Response, here: &Url) -> Result<Option<Url>, Failure> {
     let status = response.status().as_u16();
     if !matches!(status, 301 | 302 | 303 | 307 | 308) {

@@ -1,5 +1,5 @@
-//! The address guard. An exporter that fetches URLs on request must not give its callers access to the internal
-//! network.
+//! Address guard of the HTTP client: an exporter that fetches URLs on request must not give its callers access to the
+//! internal network.
 
 use crate::address_class::{AddressClass, classify};
 use crate::facts::{Failure, FailureKind};
@@ -7,15 +7,16 @@ use packager_media::redact;
 use std::net::IpAddr;
 use url::{Host, Url};
 
-/// Decides which addresses may be asked.
+/// Rules that decide to which addresses the exporter may send requests.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AddressGuard {
-    /// Whether private and loopback addresses may be asked (`fetch.allow_private_addresses`).
+    /// Whether requests to private and loopback addresses are allowed (`fetch.allow_private_addresses`).
     pub(crate) allow_private: bool,
 }
 
 impl AddressGuard {
-    /// Judges scheme and literal address of a URL. A host name is judged after DNS, by [`AddressGuard::check_address`].
+    /// Checks scheme and literal IP address of a URL. A host name is checked after DNS, by
+    /// [`AddressGuard::check_address`].
     pub(crate) fn check_url(self, url: &Url) -> Result<(), Failure> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(refused(format!("{}: only http and https URLs are fetched", redact::bounded_url(url))));
@@ -29,7 +30,8 @@ impl AddressGuard {
         judged.map_err(|why| refused(format!("{} {why}", url.host_str().unwrap_or_default())))
     }
 
-    /// Judges an address. The error says why the address is refused, as the end of a sentence that begins with it.
+    /// Checks an IP address. The error says why the address is refused, as the end of a sentence that begins with the
+    /// address.
     pub(crate) fn check_address(self, ip: IpAddr) -> Result<(), String> {
         match classify(ip) {
             AddressClass::Public => Ok(()),
@@ -41,7 +43,7 @@ impl AddressGuard {
         }
     }
 
-    /// Returns the addresses of `host` that may be asked, or the failure when all of its addresses are refused.
+    /// Returns the addresses of `host` to which requests are allowed, or the failure if all of them are refused.
     pub(crate) fn filter_addresses(self, host: &str, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, Failure> {
         let mut reason = None;
         let mut kept = found;

@@ -1,4 +1,4 @@
-//! Request headers: some are sent to every server, custom headers and credentials to the channel's own origin only, and
+//! Request headers: some are sent to every server, custom headers and credentials only to the channel's own origin, and
 //! each cookie to the servers that it is for.
 
 use crate::catalog::Auth;
@@ -11,18 +11,18 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;
 
-/// Headers that a channel may not set, because the connection sets them: a wrong value would break the request's
-/// framing.
+/// Names of headers that a channel may not set, because the connection sets them: a wrong value would break the
+/// request's framing.
 const RESERVED: [&str; 6] = ["connection", "content-length", "te", "trailer", "transfer-encoding", "upgrade"];
 
 /// Headers of one request and of the requests that its redirects cause.
 #[derive(Debug)]
 pub(super) struct RequestHeaders {
     everywhere: HeaderMap,
-    /// Custom headers and credentials. `None` after a redirect to another origin, and then for all that follow.
+    /// Custom headers and credentials; `None` after a redirect to another origin, and for all redirects after it.
     origin_only: Option<(HeaderMap, Option<Auth>)>,
     default_agent: HeaderValue,
-    /// The channel's cookies, which say themselves to which server they are sent.
+    /// Cookies of the channel, each with the servers to which it is sent; `None` for a request without cookies.
     cookies: Option<Arc<CookieJar>>,
 }
 
@@ -80,8 +80,8 @@ impl RequestHeaders {
         request.build().map_err(|_| invalid_header("authorization"))
     }
 
-    /// Adds the cookies for `url` to those that the channel's own Cookie header has. That header's values win, and a
-    /// request has one Cookie header (RFC 6265 5.4).
+    /// Adds the cookies for `url` to the channel's own Cookie header, whose values take precedence. A request has only
+    /// one Cookie header (RFC 6265 5.4).
     fn add_cookies(&self, all: &mut HeaderMap, url: &Url) {
         let Some(jar) = &self.cookies else { return };
         let own: Vec<String> =
@@ -99,12 +99,12 @@ impl RequestHeaders {
     }
 }
 
-/// A byte range as first and last byte position, both inclusive (RFC 9110 14.1.2).
+/// Formats a byte range as first and last byte position, both inclusive (RFC 9110 14.1.2).
 pub(super) fn range_text(range: ByteRange) -> String {
     format!("{}-{}", range.offset, last_byte(range))
 }
 
-/// Position of the last byte of a range.
+/// Returns the position of the last byte of a range.
 pub(super) fn last_byte(range: ByteRange) -> u64 {
     range.offset.saturating_add(range.length.max(1) - 1)
 }
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
     use crate::catalog::RequestSettings;
 
-    /// The headers of a request, with and without those for the channel's own origin.
+    /// Returns the headers of a request, first with and then without those for the channel's own origin.
     fn sent(settings: &RequestSettings, range: Option<ByteRange>, compressed: bool) -> [HeaderMap; 2] {
         let url = Url::parse("http://h/").unwrap();
         let request = FetchRequest { url: &url, settings, range, max_bytes: 1, compressed, headers_only: false };

@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-/// An answer whose headers have arrived. Its permit counts against the host's limit until the body is finished.
+/// An answer whose headers have arrived. Its permit counts against the host's limit until the body has been read.
 pub(super) struct HopAnswer {
     pub(crate) response: reqwest::Response,
     pub(crate) marks: PhaseMarks,
@@ -90,8 +90,8 @@ impl ClientParts {
     }
 }
 
-/// Makes a timeout a failure of kind `Deadline` when the wait for a free connection took at least half of the time: the
-/// server isn't to blame then.
+/// Turns a timeout into a failure of kind `Deadline` if the wait for a free connection took at least half of the time,
+/// because the server isn't to blame then.
 fn blame_connection_wait(failure: Failure, waited: Duration, all: Duration) -> Failure {
     if failure.kind != FailureKind::Timeout || waited * 2 < all {
         return failure;
@@ -130,7 +130,7 @@ impl From<Failure> for AttemptError {
     }
 }
 
-/// Sends the request once.
+/// Sends the request once, without a second attempt.
 async fn send_once(
     agent: &reqwest::Client,
     url: &Url,

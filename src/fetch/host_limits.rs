@@ -1,17 +1,17 @@
-//! The bound on the requests to one host and port at the same time.
+//! Bound on the number of requests to one host and port at the same time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
-/// The number of remembered hosts at which hosts without a request in flight are forgotten.
+/// Number of remembered hosts from which on hosts without a request in flight are forgotten.
 const SWEEP_AT: usize = 4096;
 
-/// One semaphore for each host and port that was asked.
+/// One semaphore for each host and port to which a request was sent.
 #[derive(Debug)]
 pub(super) struct HostLimits {
-    /// The largest number of requests to one host and port at the same time.
+    /// Largest number of requests to one host and port at the same time.
     pub(crate) per_host: usize,
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
@@ -21,7 +21,8 @@ impl HostLimits {
         Self { per_host: each.clamp(1, Semaphore::MAX_PERMITS), hosts: Mutex::default() }
     }
 
-    /// Waits until a request to `url`'s host and port may start. Another request may start when the permit is dropped.
+    /// Waits until a request to the host and port of `url` may start. Another request may start when the permit is
+    /// dropped.
     pub(crate) async fn acquire(&self, url: &Url) -> Option<OwnedSemaphorePermit> {
         self.semaphore(url).acquire_owned().await.ok()
     }

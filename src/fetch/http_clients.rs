@@ -1,4 +1,4 @@
-//! The HTTP clients with their connection pools: one trusts the system's CA certificates, and one for each `ca_file`
+//! HTTP clients with their connection pools: one trusts only the system's CA certificates, and one for each `ca_file`
 //! trusts that file's certificates as well.
 
 use crate::config;
@@ -17,15 +17,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::io::AsyncReadExt;
 
-/// The number of idle connections that are kept for each host, and their time. A probe each minute of eight renditions
-/// with two segments at once opens no new connection, and hundreds of hosts are affordable.
+/// Number of idle connections that are kept for each host; `IDLE_TIME` is how long. With these bounds a probe of eight
+/// renditions with two segments at once opens no new connection each minute, and hundreds of hosts are affordable.
 const IDLE_PER_HOST: usize = 16;
 const IDLE_TIME: Duration = Duration::from_secs(75);
-/// The interval of pings on an HTTP/2 connection. Without them a dead connection fails every probe of its host until
-/// TCP gives it up, which takes minutes.
+/// Interval of pings on an HTTP/2 connection. Without them a dead connection fails every probe of its host until TCP
+/// gives it up, which takes minutes.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
-/// The largest number of distinct `ca_file` settings whose clients are kept.
+/// Largest number of distinct `ca_file` settings whose clients are kept.
 const MAX_AGENTS: usize = 64;
 const MAX_CA_BYTES: u64 = 1 << 20;
 
@@ -39,7 +39,7 @@ pub(super) struct HttpClients {
     by_file: Mutex<HashMap<PathBuf, (FileVersion, reqwest::Client)>>,
 }
 
-/// Modification time and size of a file. Another version means that the file was changed.
+/// Modification time and size of a file, by which a change is noticed.
 type FileVersion = (Option<SystemTime>, u64);
 
 impl HttpClients {
@@ -53,12 +53,12 @@ impl HttpClients {
         Ok(Self { system, roots, connect_timeout, resolver, chains, by_file: Mutex::default() })
     }
 
-    /// The client that trusts the system's CA certificates only.
+    /// Returns the client that trusts only the system's CA certificates.
     pub(crate) fn system(&self) -> &reqwest::Client {
         &self.system
     }
 
-    /// The client that trusts the certificates in `file` as well as the system's. It is made anew when the file
+    /// Returns the client that trusts the certificates in `file` as well as the system's. It is made anew when the file
     /// changes.
     pub(crate) async fn trusting(&self, file: &Path) -> Result<reqwest::Client, Failure> {
         let broken =
@@ -121,11 +121,11 @@ fn system_roots() -> Roots {
     roots
 }
 
-/// An HTTP client for the operator's own services (Alertmanager, InfluxDB). It trusts the system's CA certificates, has
-/// no address guard and follows no redirects; `timeout` bounds a whole request.
+/// Makes an HTTP client for the operator's own services (Alertmanager, InfluxDB). It trusts the system's CA
+/// certificates, has no address guard and follows no redirects; `timeout` limits a whole request.
 ///
 /// # Errors
-/// Returns the TLS library's error when no client can be made on this machine.
+/// The TLS library can't make a client on this machine; the error is its text.
 pub(crate) fn service_client(timeout: Duration) -> Result<reqwest::Client, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -137,10 +137,10 @@ pub(crate) fn service_client(timeout: Duration) -> Result<reqwest::Client, Strin
     client.tls_backend_preconfigured(tls).build().map_err(|e| e.to_string())
 }
 
-/// Reads the body of a service's answer, of at most `at_most` bytes.
+/// Reads the body of an answer from one of the operator's own services, at most `at_most` bytes.
 ///
 /// # Errors
-/// Returns the reason when the body is cut off or longer than `at_most` bytes.
+/// The body is cut off or longer than `at_most` bytes; the error says which.
 pub(crate) async fn read_service_answer(mut response: reqwest::Response, at_most: usize) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(|e| e.without_url().to_string())? {

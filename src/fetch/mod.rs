@@ -1,5 +1,5 @@
-//! The HTTP client of the probes. It measures the phases of a request, bounds every body in bytes and time, and hands
-//! the body on as it arrives.
+//! HTTP client of the probes. It measures the phases of a request, bounds every body in bytes and time, and passes the
+//! body on as it arrives.
 
 mod http_clients;
 mod answer;
@@ -36,15 +36,15 @@ use url::Url;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FetchRequest<'a> {
     pub(crate) url: &'a Url,
-    /// Headers, credentials and CA file with which the channel wants to be asked.
+    /// Headers, credentials and CA file of the channel's requests.
     pub(crate) settings: &'a RequestSettings,
-    /// The bytes that are wanted; `None` asks for the whole resource.
+    /// Byte range that is wanted; `None` asks for the whole resource.
     pub(crate) range: Option<ByteRange>,
-    /// The largest number of decoded body bytes that are read. A longer body is a failure of kind `TooLarge`.
+    /// Largest number of decoded body bytes that are read. A longer body is a failure of kind `TooLarge`.
     pub(crate) max_bytes: u64,
-    /// Whether the request accepts gzip and brotli. Playlists do; media is asked for without content encoding.
+    /// Whether the request accepts gzip and brotli. It does for playlists; media is requested without content encoding.
     pub(crate) compressed: bool,
-    /// Whether only status and headers are wanted and the body stays unread.
+    /// Whether only status and headers are wanted, so that the body isn't read.
     pub(crate) headers_only: bool,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct FetchRequest<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     parts: Arc<ClientParts>,
-    /// The cookies of the channel for which the client asks. `None` means that answers can't set any.
+    /// Cookies of the channel for which the client sends requests; `None` if answers can't set any.
     cookies: Option<Arc<CookieJar>>,
 }
 
@@ -65,16 +65,16 @@ struct ClientParts {
     user_agent: http::HeaderValue,
 }
 
-/// A setting with which no HTTP client can be made; the text names the setting.
+/// Error of a setting with which no HTTP client can be made; the text names the setting.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ClientError(pub String);
 
 impl Client {
-    /// Makes a client from the settings, and reads the system's CA certificates once.
+    /// Makes a client from the fetch settings, and reads the system's CA certificates once.
     ///
     /// # Errors
-    /// Returns the name of the setting with which no request could be made.
+    /// A setting makes requests impossible; the error names it.
     pub(crate) fn new(settings: &config::FetchSettings) -> Result<Self, ClientError> {
         let guard = AddressGuard { allow_private: settings.allow_private_addresses };
         let user_agent = http::HeaderValue::from_str(&settings.user_agent)
@@ -89,15 +89,15 @@ impl Client {
         Ok(Self { parts: Arc::new(parts), cookies: None })
     }
 
-    /// A client that shares the connections of this one and keeps cookies in `jar`.
+    /// Returns a client that shares the connections of this one and keeps cookies in `jar`.
     pub(crate) fn with_cookies(&self, jar: Arc<CookieJar>) -> Self {
         Self { parts: Arc::clone(&self.parts), cookies: Some(jar) }
     }
 
-    /// Sends the request, follows redirects, hands each piece of a 2xx answer's decoded body to `sink`, and returns the
-    /// answer or the failure no later than `deadline`.
+    /// Sends the request, follows redirects, passes each chunk of a 2xx answer's decoded body to `sink`, and returns
+    /// the answer or the failure no later than `deadline`.
     ///
-    /// The body of an answer outside 2xx stays unread, apart from a few bytes that keep the connection usable. When
+    /// The body of an answer outside of 2xx isn't read, apart from a few bytes that keep the connection usable. If
     /// nothing could be tried before the deadline (it had passed, or every connection to the host was in use), the
     /// failure is of kind `Deadline`, which says nothing about the server. A server that didn't answer in time is a
     /// failure of kind `Timeout`.
@@ -113,8 +113,9 @@ impl Client {
         Fetched { url: request.url.clone(), result }
     }
 
-    /// Sends the request without cookies, as a new viewer does, when the channel has cookies for its URL. If a complete
-    /// 2xx answer comes, its cookies replace those. `None` when there are no such cookies or no such answer.
+    /// Sends the request without cookies, as a new viewer does, if the channel has cookies for its URL. If a complete
+    /// 2xx answer comes, its cookies replace the channel's. `None` if there are no such cookies or there is no such
+    /// answer.
     pub(crate) async fn body_without_cookies(
         &self,
         request: FetchRequest<'_>,
@@ -128,8 +129,8 @@ impl Client {
         Some((fetched, body))
     }
 
-    /// Does what [`Self::get`] does and returns the body too. The body of a 2xx answer is returned as far as it
-    /// arrived; it is empty for every other answer.
+    /// Sends a request as [`Self::get`] does, and returns the body too. The body of a 2xx answer is returned as far as
+    /// it arrived; it is empty for every other answer.
     pub(crate) async fn body(&self, request: FetchRequest<'_>, deadline: Instant) -> (Fetched, Vec<u8>) {
         let mut body = Vec::new();
         let fetched = self.get(request, deadline, |piece| body.extend_from_slice(piece)).await;

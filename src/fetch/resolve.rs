@@ -1,4 +1,4 @@
-//! DNS lookups: one for each new connection. The address guard filters the answer before a connection is opened.
+//! DNS lookups, one for each new connection. The address guard filters the answer before a connection is opened.
 
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::connect_trace;
@@ -11,13 +11,13 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// The largest number of DNS lookups at the same time. A lookup blocks a thread until the name server answers, even
-/// after the request has given up, and file access needs threads of the same pool (512).
+/// Largest number of DNS lookups at the same time. A lookup blocks a thread until the name server answers, even after
+/// the request has given up, and file access needs threads of the same pool (512).
 const MAX_LOOKUPS: usize = 256;
-/// The largest number of addresses that are used of one DNS answer.
+/// Largest number of addresses that are used of one DNS answer.
 const MAX_ADDRESSES: usize = 16;
 
-/// A failure of the resolver, as the error that the HTTP client passes on unchanged.
+/// Failure of the DNS resolver, as an error that the HTTP client passes on unchanged.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.message)]
 pub(super) struct ResolveFailure(pub Failure);
@@ -54,7 +54,7 @@ impl Resolve for Resolver {
     }
 }
 
-/// Looks up a name in a task of its own, so that the lookup counts until its thread is free, even when the request has
+/// Looks up a name in a separate task, so that the lookup counts until its thread is free, even if the request has
 /// given up before.
 async fn lookup(host: String, lookups: Arc<Semaphore>) -> io::Result<Vec<IpAddr>> {
     let slot = lookups.acquire_owned().await.map_err(io::Error::other)?;

@@ -1,5 +1,5 @@
-//! TLS settings. Every connection verifies the server's whole certificate chain and none resumes a session, so that the
-//! exporter sees what a new viewer sees.
+//! TLS settings of the probes' HTTP client. Every connection verifies the server's whole certificate chain and none
+//! resumes a session, so that the exporter sees what a new viewer sees.
 
 use crate::fetch::chain_expiries::{ChainExpiries, Roots};
 use crate::fetch::connect_trace;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 /// Makes the TLS configuration of the probes' HTTP client.
 ///
 /// # Errors
-/// Returns the TLS library's error when it can't use the CA certificates or its own cipher suites.
+/// The TLS library can't use the CA certificates or its own cipher suites; the error is its own.
 pub(super) fn client_config(roots: Roots, chains: Arc<ChainExpiries>) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let inner = match WebPkiServerVerifier::builder_with_provider(Arc::new(roots.store.clone()), Arc::clone(&provider))
@@ -37,10 +37,10 @@ pub(super) fn client_config(roots: Roots, chains: Arc<ChainExpiries>) -> Result<
     Ok(config)
 }
 
-/// The standard certificate verification. It also records when a valid chain expires.
+/// The standard certificate verification, which also records when a valid chain expires.
 #[derive(Debug)]
 struct ChainExpiryVerifier {
-    /// `None` when there is no trusted CA certificate at all.
+    /// Verifier of the TLS library; `None` if there is no trusted CA certificate at all.
     inner: Option<Arc<WebPkiServerVerifier>>,
     roots: Roots,
     provider: Arc<CryptoProvider>,

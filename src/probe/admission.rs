@@ -1,4 +1,4 @@
-//! Admission of probes: the bound on captures that run at the same time (`probe.max_in_flight`).
+//! Admission of probes: the bound on the number of captures that run at the same time (`probe.max_in_flight`).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};

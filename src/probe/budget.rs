@@ -1,13 +1,13 @@
-//! The division of a probe's time over its stages.
+//! Division of a probe's time among its stages.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Time that the top manifest always has, as far as the probe has it.
+/// Time that the top manifest always gets, if the probe has so much.
 const LEAST_MANIFEST_TIME: Duration = Duration::from_secs(2);
 
-/// The time of one probe, divided over its stages: a manifest that hangs leaves time to report it, and a rendition that
-/// hangs leaves time for the segments of the others.
+/// The time of one probe, divided among its stages: a manifest that hangs leaves time to report it, and a rendition
+/// that hangs leaves time for the segments of the others.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TimeBudget {
     start: Instant,
@@ -20,38 +20,40 @@ impl TimeBudget {
         Self { start, total }
     }
 
-    /// The latest end of the wait for admission; the rest of the time must be enough for a probe.
+    /// Returns the instant by which the wait for admission has to end, so that the rest of the time is enough for a
+    /// probe.
     #[must_use]
     pub(crate) fn admission(&self) -> Instant {
         self.until(0.4)
     }
 
-    /// The latest end of the top manifest's request. A short probe takes it from the later stages, because without a manifest there
-    /// is nothing to probe.
+    /// Returns the instant by which the top manifest's request has to end. A short probe takes the time from the later
+    /// stages, because without a manifest there is nothing to probe.
     #[must_use]
     pub(crate) fn manifest(&self) -> Instant {
         self.until(0.6).max(self.segments().min(self.start + LEAST_MANIFEST_TIME))
     }
 
-    /// The instant by which requests for media playlists must end.
+    /// Returns the instant by which requests for media playlists have to end.
     #[must_use]
     pub(crate) fn playlists(&self) -> Instant {
         self.until(0.8).max(self.manifest())
     }
 
-    /// The latest end of the segments' requests; the rest of the time is for the checks and the answer.
+    /// Returns the instant by which requests for segments have to end; the rest of the time is for the checks and the
+    /// answer.
     #[must_use]
     pub(crate) fn segments(&self) -> Instant {
         self.until(0.97)
     }
 
-    /// The instant at which the probe must have answered.
+    /// Returns the instant at which the probe must have answered.
     #[must_use]
     pub(crate) fn deadline(&self) -> Instant {
         self.start + self.total
     }
 
-    /// The whole time of the probe.
+    /// Returns the whole time of the probe.
     #[must_use]
     pub(crate) fn total(&self) -> Duration {
         self.total

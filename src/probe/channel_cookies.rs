@@ -1,4 +1,4 @@
-//! The cookies of all channels, each in a jar of its own.
+//! Cookies of all channels, each channel with its own jar.
 
 use crate::fetch::CookieJar;
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// Time without a probe after which the cookies of a channel are forgotten, as a player forgets them when it is closed.
 const FORGET: Duration = Duration::from_secs(3600);
 
-/// The cookie jars of channels by the channel's code.
+/// Cookie jars of the channels, by channel code.
 #[derive(Debug, Default)]
 pub(crate) struct ChannelCookies(Mutex<HashMap<String, ChannelJar>>);
 
@@ -20,8 +20,8 @@ struct ChannelJar {
 }
 
 impl ChannelCookies {
-    /// The jar of the channel `code`. When there are `max_channels` jars, the one that was not used for longest is
-    /// forgotten.
+    /// Returns the cookie jar of the channel `code`. If there are `max_channels` jars, the one that wasn't used for the
+    /// longest time is forgotten.
     pub(crate) fn jar(&self, code: &str, max_channels: usize, now: Instant) -> Arc<CookieJar> {
         let mut jars = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         jars.retain(|_, known| now.saturating_duration_since(known.used) <= FORGET);

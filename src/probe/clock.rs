@@ -1,23 +1,24 @@
-//! The wall clock of probes, which tests replace, and its steps.
+//! Wall clock of the probes, which tests replace, and detection of its steps.
 
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-/// The wall clock of a probe. Modules below `probe` read no clock and get `now` as an argument.
+/// Wall clock of a probe. Modules below `probe` don't read a clock but get `now` as an argument.
 #[derive(Debug, Clone)]
 pub enum Clock {
-    /// The system's clock.
+    /// The clock is the system's.
     System,
-    /// A clock that a test sets, in Unix milliseconds, so that any instant of a stream can be replayed.
+    /// The clock is set by a test, in Unix milliseconds, so that any instant of a stream can be replayed.
     Manual(Arc<AtomicI64>),
-    /// A clock that a test steps: `wall` is what it shows, in Unix milliseconds, and `passed` the milliseconds that have passed.
+    /// The clock is stepped by a test: `wall` is the wall-clock time in Unix milliseconds, and `passed` the number of
+    /// milliseconds that have passed.
     Stepped { wall: Arc<AtomicI64>, passed: Arc<AtomicI64> },
 }
 
 impl Clock {
-    /// The current instant.
+    /// Returns the current wall-clock time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match self {
@@ -28,7 +29,7 @@ impl Clock {
         }
     }
 
-    /// Time that has passed since a fixed instant, whatever the wall clock was set to meanwhile.
+    /// Returns the time that has passed since a fixed instant, to whatever time the wall clock was set meanwhile.
     fn passed(&self) -> Seconds {
         static START: OnceLock<Instant> = OnceLock::new();
         match self {
@@ -40,25 +41,28 @@ impl Clock {
     }
 }
 
-/// A difference between wall clock and passed time from which on the wall clock was set. Smaller ones are its rate, which NTP adjusts.
+/// Smallest difference between wall clock and passed time that means that the wall clock was set. Smaller ones come
+/// from its rate, which NTP adjusts.
 const LEAST_STEP: Seconds = Seconds(1.0);
-/// Time between two readings of the monotonic clock beyond which what was read of the wall clock between them is too vague.
+/// Longest time between the two readings of the monotonic clock around a reading of the wall clock. Beyond it, the
+/// readings don't fit each other well enough.
 const LONGEST_READING: Seconds = Seconds(0.2);
 
-/// Notices when the wall clock was set.
+/// Detects that the wall clock was set.
 #[derive(Debug, Default)]
 pub(super) struct ClockSteps(Mutex<StepState>);
 
 #[derive(Debug, Default)]
 struct StepState {
-    /// Wall clock and passed time at the last reading.
+    /// Wall clock and passed time at the last reading; `None` before the first.
     last: Option<(Timestamp, Seconds)>,
     count: u64,
 }
 
 impl ClockSteps {
-    /// Reads the clock, and calls `follow` with the step if it was set since the last reading: forwards above 0, back below. Returns
-    /// the number of steps so far. No other reading returns before `follow` has.
+    /// Reads the clock, and calls `follow` with the step if the clock was set since the last reading: positive for a
+    /// step forwards, negative for a step back. Returns the number of steps so far. No other reading returns before
+    /// `follow` has returned.
     pub(super) fn read(&self, clock: &Clock, follow: impl FnOnce(Seconds)) -> u64 {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = clock.passed();

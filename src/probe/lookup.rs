@@ -1,18 +1,19 @@
-//! From the names in a request to channel and template.
+//! Lookup of channel and template by the names in a request.
 
 use super::{ProbeError, ProbeRequest};
 use crate::catalog::{Channel, Template};
 use crate::config::Config;
 use std::sync::Arc;
 
-/// What a request asks to probe: a channel, reduced to the requested output, and the template to judge it by.
+/// Subject of a probe: a channel, reduced to the requested output, and the template by which it is judged.
 #[derive(Debug)]
 pub(crate) struct ProbeSubject {
     pub(crate) channel: Arc<Channel>,
     pub(crate) template: Arc<Template>,
 }
 
-/// Finds what `request` names. An unknown name is an error of the caller; its text suggests the nearest known name.
+/// Finds channel and template that `request` names. An unknown name is an error of the caller; its text suggests the
+/// nearest known name.
 pub(crate) fn lookup(loaded: &Config, request: &ProbeRequest) -> Result<ProbeSubject, ProbeError> {
     let found = loaded.find(&request.target, request.template.as_deref());
     let (channel, template) = found.map_err(|unknown| ProbeError::BadRequest(unknown.to_string()))?;

@@ -1,4 +1,4 @@
-//! One probe: budget, capture, and the straight line from request to report.
+//! Probes: the time of a probe, its capture, and the straight line from request to report.
 
 mod budget;
 mod capture;
@@ -37,16 +37,16 @@ use tokio::time::Instant;
 /// A request to probe one channel, from a scrape or a person.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProbeRequest {
-    /// The channel's code, or a URL if the configuration allows URLs.
+    /// Code of the channel, or a URL if the configuration allows URLs.
     pub target: String,
-    /// Name of the template to judge by. `None` means the channel's own template.
+    /// Name of the template by which the channel is judged; `None` for the channel's own template.
     pub template: Option<String>,
-    /// Name of the only output to probe. `None` means all outputs of the channel.
+    /// Name of the only output to probe; `None` for all outputs of the channel.
     pub output: Option<String>,
 }
 
-/// Why a probe has no report: the request is wrong, or the exporter can't do its work. A broken stream is never an
-/// error.
+/// Reason why a probe has no report: the request is wrong, or the exporter can't do its work. A broken stream is never
+/// an error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeError {
     /// The target, template or output isn't known or allowed; the text is for the caller.
@@ -65,7 +65,7 @@ pub struct ProbeAnswer {
     pub shared: bool,
 }
 
-/// Runs probes. It owns what they share: history, HTTP client and admission. Its clones share the same state.
+/// Runs probes. It owns the state that they share: history, HTTP client and admission. Its clones share the same state.
 #[derive(Debug, Clone)]
 pub struct Prober {
     shared: Arc<Shared>,
@@ -89,7 +89,7 @@ impl Prober {
     /// Makes a prober with an empty history.
     ///
     /// # Errors
-    /// Returns the name of the fetch setting with which no HTTP client can be made.
+    /// A fetch setting makes an HTTP client impossible; the error names the setting.
     pub fn new(live: Arc<ConfigHandle>, clock: Clock) -> Result<Self, ClientError> {
         let exporter = live.current().exporter.clone();
         let client = Client::new(&exporter.fetch)?;
@@ -135,7 +135,7 @@ impl Prober {
         }
     }
 
-    /// The number of outputs in the history.
+    /// Returns the number of outputs in the history.
     #[must_use]
     pub fn remembered_outputs(&self) -> usize {
         self.shared.history.len()
@@ -143,13 +143,13 @@ impl Prober {
 }
 
 impl Shared {
-    /// Applies the bounds in force, which a reload may have changed.
+    /// Applies the bounds that are in force now, which a reload may have changed.
     fn apply_bounds(&self, exporter: &config::ExporterSettings) {
         self.admission.resize(exporter.probe.max_in_flight);
         self.history.bound(exporter.history.max_outputs);
     }
 
-    /// Runs one probe: capture → history → checks → report. Nothing in it fails, because a broken stream is a report
+    /// Runs one probe: capture → history → checks → report. No step of it fails, because a broken stream is a report
     /// too.
     async fn line(&self, loaded: &Config, subject: ProbeSubject, budget: TimeBudget) -> Report {
         let ProbeSubject { channel, template } = subject;
@@ -198,8 +198,8 @@ impl Shared {
         }
     }
 
-    /// Moves history and sessions along if the clock was set since the last probe, so that what was seen keeps its age. Returns the number of
-    /// such steps so far.
+    /// Moves the times in history and sessions if the clock was set since the last probe, so that everything keeps its
+    /// age. Returns the number of clock steps so far.
     fn follow_clock(&self) -> u64 {
         self.clock_steps.read(&self.clock, |by| {
             tracing::warn!(seconds = by.0, "this system's clock was set; what was seen before keeps its age");
@@ -233,8 +233,8 @@ impl Shared {
         }
     }
 
-    /// The HTTP client for the settings in force. When a reload has changed them a new client is built; if that fails,
-    /// the old client stays.
+    /// Returns the HTTP client for the settings in force. If a reload has changed them, a new client is built; if that
+    /// fails, the old client stays.
     fn client(&self, settings: &config::FetchSettings) -> Client {
         {
             let current = self.client.read().unwrap_or_else(PoisonError::into_inner);
@@ -274,14 +274,15 @@ fn run_checks(
     contexts.flat_map(|context| checks::run(&context, &template.checks)).collect()
 }
 
-/// Whether the probe succeeded: no critical check failed, and at least one check ran for each output.
+/// Returns whether the probe succeeded: no critical check failed, and at least one check ran for each output.
 fn succeeded(capture: &Capture, outcomes: &[CheckOutcome]) -> bool {
     let critical = outcomes.iter().flat_map(|o| &o.findings).any(|f| f.severity == Severity::Critical);
     let judged = |name: &str| outcomes.iter().any(|o| o.output == name && o.result != CheckResult::NotRun);
     !critical && !capture.outputs.is_empty() && capture.outputs.iter().all(|o| judged(&o.name))
 }
 
-/// Time since the live edge of each rendition last advanced, by output and rendition name. It is at least 0.
+/// Returns the time since the live edge of each rendition last advanced, by output and rendition name. It is at least
+/// 0.
 fn live_edge_ages(capture: &Capture, pasts: &[OutputHistory], now: Timestamp) -> Vec<(String, String, Seconds)> {
     let mut ages = Vec::new();
     for (output, past) in capture.outputs.iter().zip(pasts) {
@@ -295,8 +296,8 @@ fn live_edge_ages(capture: &Capture, pasts: &[OutputHistory], now: Timestamp) ->
     ages
 }
 
-/// The container of the newest segments that were inspected, in this probe or in an earlier one, by output name: that of
-/// video if the output has video.
+/// Returns the container of the newest segments that were inspected, in this probe or in an earlier one, by output
+/// name. It is that of video if the output has video.
 fn containers(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String, Container)> {
     let newest = |past: &RenditionHistory| {
         let mut containers = past.segments.iter().rev().filter_map(|s| s.inspection.as_ref()).map(|i| i.container);
@@ -311,7 +312,7 @@ fn containers(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String, Contai
     capture.outputs.iter().zip(pasts).filter_map(of).collect()
 }
 
-/// Whether the live edge of any rendition is in an ad break, by output name. An output without a readable media
+/// Returns whether the live edge of any rendition is in an ad break, by output name. An output without a readable media
 /// playlist is absent.
 fn ad_breaks(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String, bool)> {
     let within = |(output, past): (&OutputFacts, &OutputHistory)| {

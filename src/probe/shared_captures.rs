@@ -1,4 +1,4 @@
-//! Sharing of captures: requests for the same probe at the same time get the same report.
+//! Sharing of captures: simultaneous requests for the same probe get the same report.
 
 use super::ProbeError;
 use crate::report::Report;
@@ -9,16 +9,16 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 
-/// What two requests must have in common to share a capture: channel code, template name and output name.
+/// Properties that two requests must have in common to share a capture: channel code, template name and output name.
 pub(crate) type CaptureKey = (String, String, Option<String>);
 type CaptureResult = Result<Arc<Report>, ProbeError>;
 
-/// The part of a request's time by which a shared capture may end after the request's deadline. Two requests of the
-/// same moment don't arrive here in the order of their deadlines. A capture waits for nothing during the last 3 % of
-/// its time ([`TimeBudget::segments`](super::budget::TimeBudget::segments)).
+/// Share of a request's time by which a shared capture may end after the request's deadline. Simultaneous requests
+/// don't arrive in the order of their deadlines. A capture waits for nothing during the last 3 % of its time
+/// ([`TimeBudget::segments`](super::budget::TimeBudget::segments)).
 const SPARE: f64 = 0.01;
 
-/// The running captures. Requests for the same probe at the same time share one of them and get the same report.
+/// Captures that are running. Simultaneous requests for the same probe share one of them and get the same report.
 #[derive(Debug, Default)]
 pub(crate) struct SharedCaptures {
     running: Mutex<HashMap<CaptureKey, RunningCapture>>,
@@ -31,9 +31,9 @@ struct RunningCapture {
 }
 
 impl SharedCaptures {
-    /// Joins the running capture of `key` if it ends in time for this request. Otherwise starts `capture` as a task of
-    /// its own, so that a client that hangs up doesn't end it for the others. Returns the report and whether it was
-    /// joined.
+    /// Joins the running capture of `key` if it ends in time for this request. Otherwise starts `capture` as a separate
+    /// task, so that a client that closes its connection doesn't end it for the others. Returns the report, and whether
+    /// a running capture was joined.
     pub(crate) async fn share(
         self: &Arc<Self>,
         key: CaptureKey,
@@ -76,7 +76,7 @@ impl SharedCaptures {
     }
 }
 
-/// Removes a capture from the list when it is dropped, however the capture ends.
+/// Removes a capture from the list when this value is dropped, however the capture ends.
 struct RemoveOnEnd {
     flights: Arc<SharedCaptures>,
     key: CaptureKey,
@@ -98,7 +98,7 @@ mod tests {
         ("TV1".to_owned(), "T".to_owned(), None)
     }
 
-    /// An error stands for a report, which takes more code to make.
+    /// Makes an error that stands for a report in these tests, because a report takes more code to make.
     fn answer(name: &str) -> CaptureResult {
         Err(ProbeError::BadRequest(name.to_owned()))
     }
@@ -113,7 +113,7 @@ mod tests {
         }
     }
 
-    /// The answers to two requests; the second comes while the first one's capture runs.
+    /// Returns the answers to two requests; the second request comes while the capture of the first is running.
     async fn two(flights: &Arc<SharedCaptures>, first: Instant, second: Instant) -> [(String, bool); 2] {
         let (end, ended) = oneshot::channel::<()>();
         let first = flights.share(key(), first, async move {

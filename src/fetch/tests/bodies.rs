@@ -21,7 +21,7 @@ async fn brotli(data: &[u8]) -> Vec<u8> {
     encoder.into_inner()
 }
 
-/// Body of the only answer, and what broke.
+/// Fetches from a server that answers `answer`, and returns the body and the failure that cut it.
 async fn broken(answer: Vec<u8>) -> (Vec<u8>, Option<Failure>) {
     let origin = Origin::once(answer).await;
     let url = origin.url("/");

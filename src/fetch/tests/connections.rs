@@ -69,7 +69,7 @@ async fn headers_only_leaves_a_long_body_alone() {
     assert_eq!(got.content_length, Some(9_000_000));
 }
 
-/// The server closes each connection on its second request: what a keep-alive timeout does at the wrong moment.
+/// The server closes each connection on its second request, as one does whose keep-alive timeout ends at this moment.
 #[tokio::test]
 async fn a_kept_alive_connection_that_closes_under_a_request_is_no_failure() {
     let origin = Origin::raw(|mut stream, _| async move {

@@ -9,7 +9,7 @@ fn keeping() -> Client {
     client().with_cookies(Arc::new(CookieJar::default()))
 }
 
-/// The Cookie headers of the requests that the origin got, one text a request.
+/// Returns the Cookie headers of the requests that the origin received, one text for each request.
 fn cookies(origin: &Origin) -> Vec<String> {
     let lines = |head: &String| {
         head.lines().filter_map(|l| l.strip_prefix("cookie: ")).map(str::to_owned).collect::<Vec<_>>().join(" + ")

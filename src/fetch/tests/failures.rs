@@ -72,7 +72,7 @@ async fn a_passed_deadline_is_no_fault_of_the_server() {
     assert_eq!(origin.connections(), 0);
 }
 
-/// A listener whose backlog is full drops further SYNs, as a firewall does.
+/// A listener whose backlog is full drops further SYN packets, as a firewall does.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_connect_timeout_names_the_address() {

@@ -1,4 +1,4 @@
-//! Against real servers on the loopback interface.
+//! Tests of the HTTP client with real servers on the loopback interface.
 
 mod bodies;
 mod connections;
@@ -33,7 +33,7 @@ pub(super) fn request(url: &Url) -> FetchRequest<'_> {
     FetchRequest { url, settings: plain(), range: None, max_bytes: 1 << 20, compressed: false, headers_only: false }
 }
 
-/// What came back, and the body.
+/// Sends a request and returns its facts and the body.
 pub(super) async fn get(client: &Client, request: FetchRequest<'_>) -> (Fetched, Vec<u8>) {
     within(client, request, LONG).await
 }

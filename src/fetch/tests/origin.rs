@@ -1,4 +1,4 @@
-//! Servers that answer exactly what a test tells them to.
+//! HTTP servers for tests that answer exactly the bytes that a test gives.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ impl Drop for Origin {
 }
 
 impl Origin {
-    /// Does as it likes with each connection, which is its n-th from 0.
+    /// Starts a server that passes each connection, with its number from 0, to `serve`.
     pub(super) async fn raw<F, R>(serve: F) -> Self
     where
         F: Fn(TcpStream, usize) -> R + Send + 'static,
@@ -48,7 +48,8 @@ impl Origin {
         Self { address, connections, heads, task }
     }
 
-    /// Answers each request head with the bytes that `answer` makes of it, and keeps the connection.
+    /// Starts a server that answers each request head with the bytes that `answer` returns for it, and keeps the
+    /// connection open.
     pub(super) async fn answering(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
         let (answer, heads) = (Arc::new(answer), Arc::new(Mutex::new(Vec::new())));
         let seen = Arc::clone(&heads);
@@ -67,7 +68,7 @@ impl Origin {
         Self::counting(serve, heads).await
     }
 
-    /// Answers the first request of each connection with `bytes` and closes it.
+    /// Starts a server that answers the first request of each connection with `bytes` and closes the connection.
     pub(super) async fn once(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = Arc::new(bytes.into());
         Self::raw(move |mut stream, _| {
@@ -94,7 +95,7 @@ impl Origin {
     }
 }
 
-/// One request head, lower-cased; `None` when the client has gone.
+/// Reads one request head in lower case; `None` if the client has closed the connection.
 pub(super) async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut text = Vec::new();
     while !text.ends_with(b"\r\n\r\n") {
@@ -107,7 +108,7 @@ pub(super) fn ok(body: &[u8]) -> Vec<u8> {
     with("", body)
 }
 
-/// A 200 with more header lines, each ended by CRLF.
+/// Makes a 200 answer with these further header lines, each ended by CRLF, and this body.
 pub(super) fn with(headers: &str, body: &[u8]) -> Vec<u8> {
     let mut all = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n", body.len()).into_bytes();
     all.extend_from_slice(body);

@@ -24,7 +24,7 @@ use url::Url;
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
-/// A CA of our own, and the file that holds it.
+/// A certificate authority made for a test, and the file that holds its certificate.
 struct Authority {
     root: Issuer,
     folder: TempDir,
@@ -50,7 +50,7 @@ impl Authority {
         RequestSettings { ca_file: Some(self.file()), ..RequestSettings::default() }
     }
 
-    /// A server for `name` whose certificate ends with `year`, signed by the root.
+    /// Starts a server for `name` whose certificate, signed by the root, expires at the end of `year`.
     async fn server(&self, name: &str, year: i32) -> Server {
         Server::new(&self.root, name, year, &[], &[b"h2", b"http/1.1"]).await
     }
@@ -67,7 +67,7 @@ fn authority(name: &str, until: i32) -> CertificateParams {
 struct Server {
     port: u16,
     handshakes: Arc<AtomicUsize>,
-    /// Cuts all connections at once.
+    /// Channel by which a test closes all connections at once.
     down: broadcast::Sender<()>,
 }
 
@@ -128,7 +128,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Cut>, std::io::Er
     }
 }
 
-/// Five bytes; or three, and then nothing more.
+/// A body of five bytes or, if it isn't `whole`, of three bytes after which nothing more comes.
 struct Cut {
     whole: bool,
     sent: bool,

@@ -1,4 +1,4 @@
-//! Capture of an MPD: its clock, and by that clock its renditions with their media.
+//! Capture of an MPD: its clock and, by that clock, its renditions with their media.
 
 use super::sessions::MpdAnswer;
 use super::{
@@ -26,13 +26,14 @@ use url::Url;
 /// time to write files.
 const EDGE_MARGIN: Seconds = Seconds(1.0);
 const MAX_TIME_BYTES: u64 = 4096;
-/// The largest number of clocks that are asked one after the other.
+/// Largest number of UTCTiming clocks that are asked one after the other.
 const MAX_CLOCKS: usize = 4;
-/// Time that a clock may take before the next one is asked.
+/// Time that a UTCTiming clock may take before the next one is asked.
 const CLOCK_TIME: Duration = Duration::from_secs(2);
 
 impl Capturer<'_> {
-    /// Reads the MPD and captures what it names. Returns when the MPD had been read; `None` means that it is no MPD.
+    /// Parses the MPD and captures what it describes. Returns the instant at which the MPD had been read; `None` if it
+    /// isn't an MPD.
     pub(super) async fn capture_mpd(
         &self,
         output: &Output,
@@ -57,7 +58,7 @@ impl Capturer<'_> {
         self.capture_listed(facts, answer, failed).await
     }
 
-    /// Captures what an MPD lists. `failed` is the answer of the session's own Location if it failed.
+    /// Captures the renditions that an MPD lists. `failed` is the answer of the session's own Location if it failed.
     async fn capture_listed(
         &self,
         facts: &mut OutputFacts,
@@ -101,7 +102,8 @@ impl Capturer<'_> {
         Some(arrived)
     }
 
-    /// The answer of the MPD's Location: that of the session's own Location, if it failed or has the MPD that was read.
+    /// Returns the answer of the MPD's Location. In a session it is that of the session's own Location, which failed
+    /// or has the MPD that was parsed.
     async fn session_location(
         &self,
         session: SessionFacts,
@@ -130,9 +132,9 @@ impl Capturer<'_> {
         facts
     }
 
-    /// Replaces each SegmentBase by the segments in its index, and returns the defects of indexes that are missing or
-    /// unusable. `false` means that the probe's time ended before all indexes were read, so that the segments are
-    /// unknown.
+    /// Replaces each SegmentBase by the segments in its segment index, and returns the defects of indexes that are
+    /// missing or unusable. `false` means that the probe's time ended before all indexes were read, so that the
+    /// segments aren't known.
     async fn read_indexes(&self, mpd: &mut Mpd, now: Timestamp) -> (bool, Vec<Defect>) {
         let asked =
             dash::required_indexes(mpd, now).into_iter().map(async |wanted| (self.fetch_index(&wanted).await, wanted));
@@ -147,7 +149,7 @@ impl Capturer<'_> {
         (all_read, defects)
     }
 
-    /// Fetches the index of one SegmentBase. `None` means that the probe's time ended first.
+    /// Fetches the segment index of one SegmentBase. `None` if the probe's time ended first.
     async fn fetch_index(&self, wanted: &IndexRequest) -> Option<Result<Vec<u8>, String>> {
         if wanted.range.length > MAX_INDEX_BYTES {
             return Some(Err(format!("the index has more than {MAX_INDEX_BYTES} bytes and was not fetched")));
@@ -167,8 +169,8 @@ impl Capturer<'_> {
         Some(fetched.problem().map_or(Ok(bytes), Err))
     }
 
-    /// Asks the clocks of UTCTiming in their order until one gives a time, as players do (ISO/IEC 23009-1 5.8.4.11). Returns that
-    /// clock, or the first one when none does, and the others that gave none.
+    /// Asks the clocks of UTCTiming in their order until one gives a time, as players do (ISO/IEC 23009-1 5.8.4.11).
+    /// Returns that clock, or the first one if none does, and the other clocks that were asked and gave no time.
     async fn read_clocks(&self, mpd: &Mpd, base: &Url) -> (Option<ClockFacts>, Vec<ClockFacts>) {
         let sources = |timing: &Descriptor| {
             let sources = timing::clock_sources(timing, base).into_iter().map(Some).collect::<Vec<_>>();
@@ -206,7 +208,7 @@ impl Capturer<'_> {
         ClockFacts { timing, source, fetched, offset: ahead }
     }
 
-    /// The server's time by its Date header. The header counts whole seconds, so half a second is added.
+    /// Requests the server's time by its Date header. The header counts whole seconds, so half a second is added.
     async fn time_by_date_header(&self, url: &Url) -> (Option<Fetched>, Option<Timestamp>) {
         let (fetched, _) = self.fetch_time(url, true).await;
         let date = fetched.as_ref().and_then(|f| f.ok()?.date);
@@ -219,7 +221,7 @@ impl Capturer<'_> {
         (fetched, timing::parse_clock_body(&body).filter(|_| there))
     }
 
-    /// Fetches a time resource. `None` means that the probe's time ended first.
+    /// Fetches a time resource. `None` if the probe's time ended first.
     async fn fetch_time(&self, url: &Url, headers_only: bool) -> (Option<Fetched>, Vec<u8>) {
         let began = Instant::now();
         let request = FetchRequest { max_bytes: MAX_TIME_BYTES, headers_only, ..self.request(url) };
@@ -229,7 +231,7 @@ impl Capturer<'_> {
     }
 }
 
-/// A rendition of an MPD, for which the MPD stands in as the playlist.
+/// Makes the facts of a rendition that an MPD lists; the MPD takes the place of its playlist.
 fn listed_rendition(snapshot: RenditionSnapshot, manifest: &Fetched, asked_at: Timestamp) -> RenditionFacts {
     let mut facts = unrequested_rendition(snapshot.rendition);
     facts.base_urls = snapshot.base_urls;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use url::Url;
 
-/// A downloaded segment. Outputs share it, but each has its own listing of it.
+/// A downloaded segment. Outputs share it, but each of them has its own listing of the segment.
 #[derive(Debug, Clone)]
 pub(super) struct DownloadedBody {
     pub(crate) fetched: Fetched,
@@ -18,7 +18,7 @@ pub(super) struct DownloadedBody {
     pub(crate) decryption: Option<Decryption>,
 }
 
-/// The cell of one download. `None` in it means that the probe's time ended first.
+/// Cell for the result of one download. `None` in it means that the probe's time ended first.
 type DownloadCell<T> = Arc<OnceCell<Option<T>>>;
 
 /// The downloads of one probe: segments, whose number is bounded, and initialization segments.
@@ -26,17 +26,19 @@ type DownloadCell<T> = Arc<OnceCell<Option<T>>>;
 pub(crate) struct Downloads {
     segments: Mutex<HashMap<DownloadKey, DownloadCell<Arc<DownloadedBody>>>>,
     inits: Mutex<HashMap<Map, DownloadCell<ReadInit>>>,
-    /// The answers of addresses that don't have a resource, by its first address, where it has alternatives.
+    /// Answers of the addresses that don't have a resource with alternative addresses, by the resource's first address.
     failed: Mutex<HashMap<Url, Vec<Fetched>>>,
 }
 
-/// What two listings of a segment must have in common to share a download: the same bytes, read in the same way.
+/// Properties that two listings of a segment must have in common to share a download: the same bytes, read in the same
+/// way.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct DownloadKey {
     uri: Url,
     byte_range: Option<ByteRange>,
     map: Option<Map>,
-    /// The key that encrypts the segment as a whole, and the segment's number, which may be the initialization vector.
+    /// Key that encrypts the segment as a whole, and the segment's number, which may be the initialization vector.
+    /// `None` for other segments.
     key: Option<(Key, u64)>,
 }
 
@@ -58,7 +60,7 @@ impl Downloads {
         failed.entry(first.clone()).or_default().push(fetched);
     }
 
-    /// The answers of the addresses that don't have the resource whose first address is `first`.
+    /// Returns the answers of the addresses that don't have the resource whose first address is `first`.
     pub(super) fn failed(&self, first: &Url) -> Vec<Fetched> {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.get(first).cloned().unwrap_or_default()

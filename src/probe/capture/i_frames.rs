@@ -1,4 +1,4 @@
-//! Capture of I-frame playlists: each playlist, and one byte of its newest I-frame to see that it exists.
+//! Capture of I-frame playlists: each playlist, and one byte of its newest I-frame to see whether it exists.
 
 use super::{Capturer, MIN_PLAYLIST_TIME, Variables, cut_by_budget, parse_media_playlist};
 use crate::facts::{Fetched, IFrameFacts};
@@ -7,12 +7,12 @@ use futures_util::stream::{self, StreamExt};
 use packager_media::stream::{ByteRange, Rendition, Segment, Timeline};
 use tokio::time::Instant;
 
-/// The number of I-frame playlists of one output that are fetched at the same time. Trick play must not take the
+/// Number of I-frame playlists of one output that are fetched at the same time. Trick play must not take the
 /// connections that the renditions need.
 const AT_ONCE: usize = 4;
 
 impl Capturer<'_> {
-    /// Captures the listed I-frame playlists; none when the template disables their check.
+    /// Captures the listed I-frame playlists; none if the template disables their check.
     pub(super) async fn capture_i_frames(&self, listed: Vec<Rendition>, variables: &Variables) -> Vec<IFrameFacts> {
         if !self.template.checks.hls_i_frame_playlist_broken.enabled {
             return Vec::new();

@@ -13,19 +13,19 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use url::Url;
 
-/// The largest number of bytes that are read of a key. A key has 16; more are read to report the real length.
+/// Largest number of bytes that are read of a key. A key has 16; more are read to report the real length.
 const MAX_BYTES: u64 = 1024;
-/// The largest number of keys in one probe. No real channel has more.
+/// Largest number of keys that are fetched in one probe. No real channel has more.
 const MAX_KEYS: usize = 64;
 
 type KeyCell = Arc<OnceCell<Option<Arc<KeyFacts>>>>;
 
-/// The keys of one probe, by URI and key format.
+/// Keys that one probe has fetched, by URI and key format.
 #[derive(Debug, Default)]
 pub(crate) struct KeyCache(Mutex<HashMap<(String, String), KeyCell>>);
 
 impl KeyCache {
-    /// The cell that holds one key's answer. `None` means that the probe has too many keys.
+    /// Returns the cell that holds the answer for one key. `None` if the probe has too many keys.
     fn cell(&self, key: &Key, uri: &str) -> Option<KeyCell> {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let name = (uri.to_owned(), key.format().to_owned());
@@ -38,14 +38,14 @@ impl KeyCache {
 pub(super) enum Access {
     /// The key is known and decrypts the body.
     Key(Box<Decryptor>),
-    /// No key arrived, or its format is for a player's DRM only.
+    /// No key arrived, or its format is one that only a player's DRM system understands.
     NoKey,
     /// The probe's time ended before the key arrived.
     OutOfTime,
 }
 
 impl Capturer<'_> {
-    /// Fetches the keys of the planned segments and of the newest listed one, all at the same time. Keys without an
+    /// Fetches the keys of the planned segments and of the newest listed segment, all at the same time. Keys without an
     /// http(s) URI are left out.
     pub(super) async fn fetch_keys(
         &self,
@@ -63,8 +63,8 @@ impl Capturer<'_> {
         asked.into_iter().flatten().collect()
     }
 
-    /// Access to a body that is encrypted with `key`. `number` is the segment's media sequence number, which is the
-    /// initialization vector when the playlist gives none.
+    /// Returns the access to a body that is encrypted with `key`. `number` is the segment's media sequence number,
+    /// which is the initialization vector if the playlist gives none.
     pub(super) async fn access(&self, key: &Key, number: Option<u64>, known: &AlreadyInspected) -> Access {
         let vector = match (&key.iv, number) {
             (Some(written), _) => InitVector::parse(written),
@@ -78,7 +78,7 @@ impl Capturer<'_> {
         }
     }
 
-    /// The facts of one key. `None` means that the key has no http(s) URI, or that the probe's time ended first.
+    /// Returns the facts about one key. `None` if the key has no http(s) URI, or the probe's time ended first.
     async fn key(&self, key: &Key, known: &AlreadyInspected) -> Option<Arc<KeyFacts>> {
         let url = http_url(key)?;
         let place = self.keys.cell(key, url.as_str())?;
@@ -102,12 +102,13 @@ impl Capturer<'_> {
     }
 }
 
-/// Whether the key is a file of 16 bytes that decrypts whole bodies.
+/// Returns whether the key is a file of 16 bytes that decrypts whole bodies.
 fn is_aes_128(key: &Key) -> bool {
     key.method == "AES-128" && key.format() == "identity"
 }
 
-/// The key's http(s) URL. `None` for other schemes (`skd:`, `data:`), which only the player's DRM understands.
+/// Returns the http(s) URL of a key. `None` for other schemes (`skd:`, `data:`), which only the player's DRM system
+/// understands.
 fn http_url(key: &Key) -> Option<Url> {
     Url::parse(key.uri.as_deref()?).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }

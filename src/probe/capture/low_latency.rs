@@ -1,6 +1,6 @@
 //! Requests of a low-latency player: a blocking reload of the playlist, the hinted part, and a delta update. The server
-//! holds back the first two until they are available. All are sent at the same time and once a probe, so that a healthy
-//! stream costs at most one part's duration.
+//! holds back the first two until they are available. All are sent at the same time, once in each probe, so that a
+//! healthy stream takes at most the duration of one part.
 
 use super::media::ReadInits;
 use super::reader::{BodyReader, ReadBody};
@@ -18,19 +18,19 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// The number of newest parts that are inspected.
+/// Number of the newest parts that are inspected.
 const PARTS: usize = 2;
-/// Extra wait for an answer that is already late, so that the report can say how late it was.
+/// Additional time to wait for an answer that is already late, so that the report can say how late it was.
 const LATE: Duration = Duration::from_millis(500);
-/// The last byte position of a request when a resource's length isn't known yet (RFC 8216bis 4.4.5.3).
+/// Last byte position of a range request for a resource whose length isn't known yet (RFC 8216bis 4.4.5.3).
 const LAST_BYTE: u64 = (1 << 53) - 1;
 
-/// The probe's time ended before the answer said anything about the stream.
+/// Error that the probe's time ended before the answer said anything about the stream.
 struct OutOfTime;
 
 impl Capturer<'_> {
-    /// Sends a low-latency player's requests. `None` for a playlist without parts and delivery directives, and for one
-    /// that has ended.
+    /// Sends the requests of a low-latency player. `None` for a playlist without parts and delivery directives, and for
+    /// one that has ended.
     pub(super) async fn capture_low_latency(
         &self,
         url: Option<&Url>,
@@ -51,8 +51,8 @@ impl Capturer<'_> {
         Some(LowLatencyFacts { cut_short, reload, hint, parts: Vec::new(), delta })
     }
 
-    /// Asks for the playlist with the part after the newest one. After a segment's last part the server answers with
-    /// the first part of the next segment (RFC 8216bis 6.2.5.2).
+    /// Requests the playlist that has the part after the newest one. After a segment's last part the server answers
+    /// with the first part of the next segment (RFC 8216bis 6.2.5.2).
     async fn fetch_blocking_reload(
         &self,
         url: &Url,
@@ -116,7 +116,7 @@ impl Capturer<'_> {
         Ok(Some(DeltaUpdateFacts { fetched, timeline: read.map(Arc::new) }))
     }
 
-    /// The deadline of the wait for the next part, and the time after which its lateness is the server's fault.
+    /// Returns the deadline of the wait for the next part, and the time after which its lateness is the server's fault.
     fn hold_time(&self, part_target: Seconds) -> Result<(Instant, Seconds), OutOfTime> {
         let patience =
             ll_hls_blocking_reload_failed::late_after(&self.template.checks.ll_hls_blocking_reload_failed, part_target);
@@ -129,7 +129,7 @@ impl Capturer<'_> {
         Ok((deadline.min(now + wait), patience))
     }
 
-    /// Fetches and inspects the newest parts; returns them oldest first.
+    /// Fetches and inspects the newest parts, and returns them oldest first.
     pub(super) async fn inspect_parts(
         &self,
         timeline: &Timeline,
@@ -188,14 +188,16 @@ impl Capturer<'_> {
     }
 }
 
-/// The newest parts of the newest part's segment, whose key and map are known; newest first.
+/// Iterates over the newest parts of the segment that has the newest part, newest first. Key and map of this segment
+/// are known.
 fn newest_parts(timeline: &Timeline) -> impl Iterator<Item = &Part> {
     let parts = &timeline.low_latency.parts;
     let segment = parts.last().map(|p| p.segment);
     parts.iter().rev().take_while(move |p| Some(p.segment) == segment).filter(|p| !p.gap).take(PARTS)
 }
 
-/// The key of a part: its segment's when the segment is complete, otherwise the key in force at the playlist's end.
+/// Returns the key of a part: that of its segment if the segment is complete, otherwise the key in force at the end of
+/// the playlist.
 fn part_key<'t>(part: &Part, timeline: &'t Timeline) -> Option<&'t Key> {
     let complete = timeline.segments.iter().rev().find(|s| s.number == part.segment);
     complete.map_or(timeline.low_latency.key.as_ref(), |segment| segment.key.as_ref())

@@ -21,23 +21,23 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;
 
-/// The facts of an initialization segment, and what inspecting its segments needs. The second is `None` for an
-/// initialization segment that didn't arrive or is broken.
+/// Facts of an initialization segment, and the data that the inspection of its media segments needs. The latter is
+/// `None` for an initialization segment that didn't arrive or is broken.
 pub(super) type ReadInit = (Arc<InitFacts>, Option<InitSegment>);
 pub(super) type ReadInits = Vec<ReadInit>;
 
-/// What was fetched and inspected of one rendition.
+/// Segments of one rendition that were fetched and inspected.
 struct InspectedMedia {
     inits: ReadInits,
     /// The inspected segments, oldest first.
     segments: Vec<Arc<SegmentFacts>>,
     parts: Vec<PartFacts>,
-    /// The number of planned segments that had left the window when they were requested.
+    /// Number of planned segments that had left the window when they were requested.
     gone: u64,
 }
 
 impl Capturer<'_> {
-    /// Fetches and inspects the media of a rendition's timeline, and adds it to `facts`.
+    /// Fetches and inspects the media of a rendition's timeline, and adds them to `facts`.
     pub(super) async fn capture_media(
         &self,
         facts: &mut RenditionFacts,
@@ -82,7 +82,8 @@ impl Capturer<'_> {
         InspectedMedia { inits, segments, parts, gone }
     }
 
-    /// Inspects the planned segments. Returns them oldest first, and the number that had left the window meanwhile.
+    /// Fetches and inspects the planned segments. Returns them oldest first, and the number of segments that had left
+    /// the window meanwhile.
     async fn inspect_segments(
         &self,
         facts: &RenditionFacts,
@@ -106,7 +107,7 @@ impl Capturer<'_> {
         (segments, gone)
     }
 
-    /// An initialization segment, which all renditions of the probe share. `None` means that the probe's time ended
+    /// Returns an initialization segment, which all renditions of the probe share. `None` if the probe's time ended
     /// first.
     async fn shared_init(&self, facts: &RenditionFacts, map: &Map, known: &AlreadyInspected) -> Option<ReadInit> {
         let alternatives = alternatives(facts, &map.uri);
@@ -114,7 +115,7 @@ impl Capturer<'_> {
         self.downloads.init(map).get_or_init(download).await.clone()
     }
 
-    /// Downloads an initialization segment from its address, or from the first alternative that has it.
+    /// Downloads an initialization segment from its address, or from the first alternative address that has it.
     async fn download_init_anywhere(&self, map: &Map, others: &[Url], known: &AlreadyInspected) -> Option<ReadInit> {
         let first = self.download_init(map, &map.uri, known).await?;
         if others.is_empty() || !is_absent(&first.0.fetched) {
@@ -190,7 +191,7 @@ impl Capturer<'_> {
         }))
     }
 
-    /// Downloads a segment from its address, or from the first alternative that has it.
+    /// Downloads a segment from its address, or from the first alternative address that has it.
     async fn download_anywhere(
         &self,
         segment: &Segment,
@@ -213,7 +214,8 @@ impl Capturer<'_> {
         Some(first)
     }
 
-    /// The addresses that don't have the segments and initialization segments of this probe, where these have alternatives.
+    /// Returns the addresses that don't have the segments and initialization segments of this probe, if there are
+    /// alternative addresses for these.
     fn failed_addresses(&self, facts: &RenditionFacts) -> Vec<FailedAddress> {
         let inits = facts.inits.iter().map(|init| (None, &init.map.uri, &init.fetched));
         let segments = facts.segments.iter().map(|s| (Some(s.segment.number), &s.segment.uri, &s.fetched));
@@ -225,7 +227,7 @@ impl Capturer<'_> {
         failed.collect()
     }
 
-    /// Downloads and inspects a segment at `url`. `None` means that the probe's time ended first.
+    /// Downloads and inspects a segment at `url`. `None` if the probe's time ended first.
     async fn download_segment(
         &self,
         segment: &Segment,
@@ -253,7 +255,7 @@ impl Capturer<'_> {
         Some(DownloadedBody { fetched, inspection, decryption })
     }
 
-    /// Fetches one byte of the window's oldest segment, which must still be available (RFC 8216bis 6.2.2).
+    /// Fetches one byte of the oldest segment in the window, which must still be available (RFC 8216bis 6.2.2).
     async fn fetch_oldest(
         &self,
         facts: &RenditionFacts,
@@ -277,9 +279,9 @@ impl Capturer<'_> {
         missing.then(|| OldestSegmentFacts { segment: segment.clone(), fetched })
     }
 
-    /// Whether a fresh playlist still lists the segment. A segment may leave the window between the playlist's answer
-    /// and its own, so the playlist is fetched again before the segment is called missing. `None` means that the
-    /// probe's time ended first.
+    /// Returns whether a fresh playlist still lists the segment. A segment may leave the window between the answers for
+    /// the playlist and for the segment, so the playlist is fetched again before the segment is reported as missing.
+    /// `None` if the probe's time ended first.
     async fn still_listed(&self, facts: &RenditionFacts, segment: &Segment) -> Option<bool> {
         let Some(url) = &facts.rendition.uri else { return Some(true) };
         let began = Instant::now();
@@ -293,25 +295,26 @@ impl Capturer<'_> {
         Some(again.is_none_or(|timeline| timeline.segments.iter().any(|s| s.number == segment.number)))
     }
 
-    /// The shortest download time that says something about the stream: the time that `segment_download_slow` allows.
+    /// Returns the shortest download time that says something about the stream: the time that `segment_download_slow`
+    /// allows.
     fn min_download_time(&self, segment: &Segment) -> Seconds {
         Seconds(self.template.thresholds.max_download_time.min(segment.duration.0.max(SHORTEST_PLAY)))
     }
 }
 
-/// The outcome of fetching one planned segment.
+/// Outcome of fetching one planned segment.
 enum SegmentAttempt {
     Inspected(Box<SegmentFacts>),
     LeftTheWindow,
     OutOfTime,
 }
 
-/// The other addresses of a resource.
+/// Returns the alternative addresses of a resource.
 fn alternatives(facts: &RenditionFacts, url: &Url) -> Vec<Url> {
     facts.base_urls.iter().map(|bases| bases.alternatives(url)).find(|urls| !urls.is_empty()).unwrap_or_default()
 }
 
-/// Whether an address doesn't have the resource: no answer, or a status other than 2xx.
+/// Returns whether an address doesn't have the resource: there is no answer, or its status isn't 2xx.
 fn is_absent(fetched: &Fetched) -> bool {
     !matches!(&fetched.result, Ok(e) if e.is_success()) && !fetched.probe_timed_out()
 }

@@ -1,5 +1,5 @@
-//! The capture of a channel: fetch, parse, fetch what the playlists name, inspect. It never fails, because a broken
-//! stream is data.
+//! Capture of a channel: it fetches and parses manifests, fetches what they list, and inspects it. It never fails,
+//! because a broken stream is data.
 
 mod dash;
 mod i_frames;
@@ -36,22 +36,23 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// Variables that a multivariant playlist defines for its media playlists (RFC 8216bis 4.4.2.3, EXT-X-DEFINE).
+/// Names and values of the variables that a multivariant playlist defines for its media playlists (RFC 8216bis 4.4.2.3,
+/// EXT-X-DEFINE).
 type Variables = BTreeMap<String, String>;
 
-/// Captures a channel once. The fields are what one capture works with.
+/// Captures one channel once. The fields are the settings and state that one capture needs.
 pub(crate) struct Capturer<'a> {
     pub(crate) client: &'a Client,
     pub(crate) bounds: &'a config::FetchSettings,
-    /// The largest number of segments that the capture downloads.
+    /// Largest number of segments that the capture downloads.
     pub(crate) max_segments: usize,
     pub(crate) history: &'a History,
     pub(crate) sessions: &'a Sessions,
-    /// The largest number of outputs whose session is remembered.
+    /// Largest number of outputs whose playback session is remembered.
     pub(crate) max_outputs: usize,
     pub(crate) clock: &'a Clock,
     pub(crate) channel: &'a Channel,
-    /// The channel's request settings without credentials and custom headers, for other hosts.
+    /// Request settings of the channel without credentials and custom headers, for other hosts.
     pub(crate) foreign_settings: &'a RequestSettings,
     pub(crate) template: &'a Template,
     pub(crate) budget: TimeBudget,
@@ -59,7 +60,7 @@ pub(crate) struct Capturer<'a> {
     pub(crate) downloads: Downloads,
 }
 
-/// The number of renditions of one output that are captured at the same time.
+/// Number of renditions of one output that are captured at the same time.
 const RENDITIONS_AT_ONCE: usize = 32;
 
 impl Capturer<'_> {
@@ -104,8 +105,8 @@ impl Capturer<'_> {
         (facts, stages)
     }
 
-    /// Reads the top manifest and captures what it names. Returns when the last playlist had arrived; `None` means that
-    /// the manifest couldn't be read.
+    /// Parses the top manifest and captures what it lists. Returns the instant at which the last playlist had arrived;
+    /// `None` if the manifest couldn't be parsed.
     async fn capture_manifest(
         &self,
         output: &Output,
@@ -170,8 +171,8 @@ impl Capturer<'_> {
         if facts.session.begun { known.in_new_session() } else { known }
     }
 
-    /// Captures what a multivariant playlist names, within the session that is followed. Returns when the last playlist had
-    /// arrived.
+    /// Captures what a multivariant playlist lists, within the playback session that is followed. Returns the instant
+    /// at which the last playlist had arrived.
     async fn capture_presentation(
         &self,
         output: &Output,
@@ -201,7 +202,8 @@ impl Capturer<'_> {
         arrived.into_iter().max()
     }
 
-    /// The template's coverage for one rendition of an output, bounded by an equal share of [`Self::max_segments`].
+    /// Returns the template's coverage for one rendition of an output, bounded by an equal share of
+    /// [`Self::max_segments`].
     fn coverage_share(&self, rendition: usize, renditions: usize) -> Coverage {
         let coverage = self.template.segments;
         let output = self.max_segments / self.channel.outputs.len().max(1);
@@ -231,8 +233,8 @@ impl Capturer<'_> {
         (facts, arrived)
     }
 
-    /// Fetches the manifest of an output. A server that refuses it with the channel's cookies is asked once more without
-    /// them, as by a new viewer.
+    /// Fetches the manifest of an output. If the server refuses it with the channel's cookies, it is requested once
+    /// more without cookies, as by a new viewer.
     async fn fetch_manifest(&self, url: &Url) -> (Fetched, Vec<u8>) {
         let deadline = self.budget.manifest();
         let (fetched, body) = self.fetch_text(url, deadline).await;
@@ -242,7 +244,7 @@ impl Capturer<'_> {
         again.unwrap_or((fetched, body))
     }
 
-    /// Fetches a playlist. The text is empty when there was no answer.
+    /// Fetches a playlist. The text is empty if there was no answer.
     async fn fetch_text(&self, url: &Url, deadline: Instant) -> (Fetched, Vec<u8>) {
         self.client.body(self.text_request(url), deadline).await
     }
@@ -251,8 +253,8 @@ impl Capturer<'_> {
         FetchRequest { max_bytes: self.bounds.max_manifest_bytes, compressed: true, ..self.request(url) }
     }
 
-    /// A request for a URL of the channel. Credentials and custom headers are sent only to the origins of the channel's
-    /// own outputs, because a playlist may name any host.
+    /// Makes a request for a URL of the channel. Credentials and custom headers are sent only to the origins of the
+    /// channel's own outputs, because a playlist may name any host.
     fn request<'u>(&'u self, url: &'u Url) -> FetchRequest<'u> {
         let own = self.channel.outputs.iter().any(|output| output.url.origin() == url.origin());
         let settings = if own { &self.channel.request } else { self.foreign_settings };
@@ -262,7 +264,8 @@ impl Capturer<'_> {
 }
 
 impl RenditionFacts {
-    /// Takes the media playlist that lists the rendition. Returns `false` when the probe's time ended before it came.
+    /// Takes over the media playlist that lists the rendition. Returns `false` if the probe's time ended before it
+    /// came.
     fn listed_by(&mut self, answer: PlaylistAnswer) -> bool {
         let Some(fetched) = answer.fetched else { return false };
         (self.playlist, self.playlist_at) = (Some(fetched), Some(answer.asked_at));
@@ -271,12 +274,12 @@ impl RenditionFacts {
     }
 }
 
-/// The shortest time for a playlist that says something about the stream. A request that the probe's budget ended
-/// sooner is inconclusive.
+/// Shortest time for a playlist request that says something about the stream. A request that the probe's time limit
+/// ended sooner says nothing.
 const MIN_PLAYLIST_TIME: Seconds = Seconds(1.0);
 
-/// Whether the probe's own deadline ended the request before it had `patience` seconds, so that it says nothing about
-/// the stream.
+/// Returns whether the probe's own deadline ended the request before it had `patience` seconds, so that it says nothing
+/// about the stream.
 fn cut_by_budget(fetched: &Fetched, began: Instant, patience: Seconds) -> bool {
     use crate::facts::FailureKind::{Deadline, Timeout};
     let (failure, took) = match &fetched.result {
@@ -307,7 +310,7 @@ fn parse_media_playlist(
     }
 }
 
-/// Whether the deadline left out a part of the output.
+/// Returns whether the deadline left out a part of the output.
 fn is_incomplete(output: &OutputFacts) -> bool {
     let manifest = output.manifest.result.as_ref().err().is_some_and(|f| f.kind == FailureKind::Deadline);
     let cut_short = |r: &RenditionFacts| r.low_latency.as_ref().is_some_and(|l| l.cut_short);
@@ -345,7 +348,7 @@ fn unrequested_rendition(rendition: Rendition) -> RenditionFacts {
     }
 }
 
-/// The rendition of an output whose manifest is a media playlist.
+/// Makes the rendition of an output whose manifest is a media playlist.
 fn direct_rendition(url: &Url) -> Rendition {
     Rendition {
         name: "media".to_owned(),

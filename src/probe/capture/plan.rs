@@ -1,24 +1,24 @@
-//! The choice of the segments that a probe downloads.
+//! Selection of the segments that a probe downloads.
 
 use crate::catalog::{Coverage, CoverageMode};
 use crate::history::AlreadyInspected;
 use packager_media::stream::{Map, RenditionIdentity, Segment, Timeline};
 
-/// The listed segments of a rendition that a probe downloads.
+/// Segments and initialization segments of a rendition that a probe downloads.
 #[derive(Debug, PartialEq)]
 pub(crate) struct DownloadPlan<'a> {
     /// The segments to download, oldest first.
     pub(crate) segments: Vec<&'a Segment>,
-    /// The number of segments that the coverage wants and its bound leaves out.
+    /// Number of segments that the coverage includes, but that its bound leaves out.
     pub(crate) skipped: u64,
-    /// The initialization segments that the planned segments and the newest listed one need.
+    /// Initialization segments that the planned segments and the newest listed segment need.
     pub(crate) maps: Vec<&'a Map>,
 }
 
 /// Plans the downloads of one rendition. A segment that an earlier probe inspected isn't planned again, and EXT-X-GAP
-/// segments don't exist (RFC 8216bis 4.4.4.7). The coverage `every` takes the newest segment in the first probe. When a
-/// later probe finds no inspected segment in the list (the whole window passed, or the packager restarted), all listed
-/// segments are new.
+/// segments don't exist (RFC 8216bis 4.4.4.7). With the coverage `every`, the first probe takes only the newest
+/// segment. If a later probe finds no inspected segment in the list (the whole window passed, or the packager
+/// restarted), all listed segments are new.
 #[must_use]
 pub(crate) fn plan_downloads<'a>(
     timeline: &'a Timeline,
@@ -46,7 +46,7 @@ pub(crate) fn plan_downloads<'a>(
     DownloadPlan { segments, skipped, maps }
 }
 
-/// The last `count` segments, and the number of the others.
+/// Returns the last `count` segments, and the number of the others.
 fn last(mut segments: Vec<&Segment>, count: usize) -> (Vec<&Segment>, u64) {
     let excess = segments.len().saturating_sub(count);
     segments.drain(..excess);
@@ -102,7 +102,7 @@ mod tests {
         }
     }
 
-    /// What the history knows after the segments `numbers` of `timeline` were inspected.
+    /// Returns the history after the segments `numbers` of `timeline` were inspected.
     fn known(timeline: &Timeline, numbers: &[u64]) -> AlreadyInspected {
         let nothing = || {
             let failure = Failure { kind: FailureKind::Timeout, message: String::new() };

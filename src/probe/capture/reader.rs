@@ -1,4 +1,4 @@
-//! A body on its way to the inspector. A body that is encrypted as a whole is decrypted first.
+//! Reader that passes a body to the inspector as it arrives, and decrypts it first if it is encrypted as a whole.
 
 use super::keys::Access;
 use crate::facts::Decryption;
@@ -9,17 +9,18 @@ use packager_media::crypt::{DecryptError, Decryptor};
 pub(super) struct BodyReader {
     inspector: SegmentInspector,
     state: ReaderState,
-    /// The first decrypted bytes, by which a wrong key is distinguished from a wrong initialization vector.
+    /// First decrypted bytes, by which a wrong key is distinguished from a wrong initialization vector.
     opening: Vec<u8>,
 }
 
-/// The length of a transport stream packet in bytes.
+/// Length of a transport stream packet in bytes.
 const TS_PACKET: usize = 188;
 
 enum ReaderState {
-    /// The playlist announces no encryption.
+    /// The playlist announces no encryption of the body.
     Unencrypted,
-    /// The playlist announces encryption, and the first bytes, which decide whether it is true, haven't all arrived.
+    /// The playlist announces encryption, and the first bytes, which decide whether this is true, haven't all arrived.
+    /// `None` for the decryptor if there is no key.
     Undecided(Vec<u8>, Option<Box<Decryptor>>),
     Decrypting(Box<Decryptor>),
     /// The body isn't encrypted although the playlist announces it.
@@ -27,16 +28,17 @@ enum ReaderState {
     Undecryptable,
 }
 
-/// The result of reading a body.
+/// Result of reading a body.
 pub(super) struct ReadBody {
-    /// `None` when the content is unknown, because it couldn't be decrypted.
+    /// Contents of the body; `None` if it couldn't be decrypted.
     pub(crate) inspection: Option<Inspection>,
     pub(crate) init: Option<InitSegment>,
     pub(crate) decryption: Option<Decryption>,
 }
 
 impl BodyReader {
-    /// Makes a reader. `lock` is `None` for a body that isn't encrypted as a whole.
+    /// Makes a reader. `lock` is the access to an encrypted body, and `None` for a body that isn't encrypted as a
+    /// whole.
     pub(super) fn new(init: Option<&InitSegment>, lock: Option<Access>) -> Self {
         let state = match lock {
             None => ReaderState::Unencrypted,
@@ -80,7 +82,8 @@ impl BodyReader {
         self.push(&head);
     }
 
-    /// Ends the body. `complete` says whether the whole body arrived; an incomplete one isn't judged, only inspected.
+    /// Ends the body. `complete` says whether the whole body arrived; an incomplete body is inspected, but its
+    /// encryption isn't judged.
     pub(super) fn finish(mut self, complete: bool) -> ReadBody {
         self.decide();
         let Self { mut inspector, state, mut opening } = self;
@@ -103,7 +106,7 @@ impl BodyReader {
     }
 }
 
-/// Keeps the first decrypted bytes.
+/// Keeps the first decrypted bytes in `opening`.
 fn keep_opening(opening: &mut Vec<u8>, clear: &[u8]) {
     opening.extend(clear.iter().take(container::SNIFF_WINDOW - opening.len()));
 }
@@ -132,13 +135,13 @@ fn judge_decrypted(
     ReadBody { inspection: Some(inspection).filter(|_| kept), init: init.filter(|_| kept), decryption }
 }
 
-/// Whether decrypted content is media or text, and not noise.
+/// Returns whether decrypted content is media or text, and not noise.
 fn is_media_or_text(inspection: &Inspection) -> bool {
     inspection.container != Container::Unknown || container::sniff_plaintext(&inspection.head).is_some()
 }
 
-/// The reason for noise: a wrong initialization vector spoils the first block only, and with it the first packet of a
-/// transport stream; a wrong key spoils everything.
+/// Returns the reason why decryption gave noise. A wrong initialization vector spoils only the first block, and with it
+/// the first packet of a transport stream; a wrong key spoils everything.
 fn misfit_of_noise(opening: &[u8]) -> DecryptError {
     match opening.get(TS_PACKET..).and_then(container::sniff_plaintext) {
         Some(Plaintext::Media) => DecryptError::WrongVector,

@@ -1,6 +1,6 @@
-//! Capture within the session that the exporter follows: the media playlists that an earlier multivariant playlist named,
-//! or the place where an earlier MPD sent its players. The newest manifest is judged as the first answer of a new viewer,
-//! and its own addresses are asked for only when another session begins.
+//! Capture within the playback session that the exporter follows: the media playlists that an earlier multivariant
+//! playlist listed, or the Location of an earlier MPD. The newest manifest is judged as the first answer of a new
+//! viewer, and its own addresses are requested only if another session begins.
 
 use super::{
     Capturer, MIN_PLAYLIST_TIME, RENDITIONS_AT_ONCE, Variables, cut_by_budget, history_key, parse_media_playlist,
@@ -18,21 +18,22 @@ use packager_media::units::Timestamp;
 use tokio::time::Instant;
 use url::Url;
 
-/// Sessions that are tried in one probe: a second one is that which another probe has begun meanwhile.
+/// Largest number of playback sessions that are tried in one probe. The second one is a session that another probe has
+/// begun meanwhile.
 const TURNS: usize = 2;
 
-/// A media playlist that was asked for.
+/// A media playlist that was requested.
 pub(super) struct PlaylistAnswer {
     pub(super) asked_at: Timestamp,
-    /// `None` means that the probe's time ended first.
+    /// The request; `None` if the probe's time ended first.
     pub(super) fetched: Option<Fetched>,
-    /// The content. `None` means that the answer is no media playlist.
+    /// Content of the answer; `None` if it isn't a media playlist.
     pub(super) timeline: Option<Timeline>,
     pub(super) defects: Vec<Defect>,
     pub(super) arrived: Instant,
 }
 
-/// An MPD that was asked for.
+/// An MPD that was requested and arrived.
 pub(super) struct MpdAnswer {
     pub(super) mpd: Mpd,
     pub(super) defects: Vec<Defect>,
@@ -41,28 +42,28 @@ pub(super) struct MpdAnswer {
     pub(super) fetched: Fetched,
 }
 
-/// The renditions to capture, with the playlists that were already fetched in the order of the renditions; it is empty when
-/// none were.
+/// Renditions to capture, with the media playlists that were already fetched, in the order of the renditions; the list
+/// is empty if none were.
 pub(super) struct FollowedPresentation {
     pub(super) session: SessionFacts,
     pub(super) presentation: Presentation,
     pub(super) playlists: Vec<PlaylistAnswer>,
 }
 
-/// What an address of the session says about the session.
+/// Sign that the answer of an address gives about its playback session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SessionSign {
     GoesOn,
-    /// The server doesn't know the session any more, or has ended it: no fault when another can begin.
+    /// The server doesn't know the session any more, or has ended it. This is no fault if another session can begin.
     Over,
-    /// The address failed as no ended session does. Viewers of the session have lost the stream: it is reported, and the
-    /// next probe begins another session.
+    /// The address failed in another way than that of an ended session. Viewers of the session have lost the stream: it
+    /// is reported, and the next probe begins another session.
     Failed,
 }
 
 impl Capturer<'_> {
-    /// Fetches the media playlists of the session, if they are others than those of `newest`. A session that is over gives
-    /// way to the one that `newest` begins.
+    /// Fetches the media playlists of the followed session, if they differ from those of `newest`. If the session is
+    /// over, the one that `newest` begins is used.
     pub(super) async fn follow_presentation(&self, output: &Output, newest: Presentation) -> FollowedPresentation {
         let known = self.inspected_before(output);
         let newest = SessionAddresses::Playlists(newest);
@@ -92,7 +93,7 @@ impl Capturer<'_> {
         FollowedPresentation { session, presentation, playlists: Vec::new() }
     }
 
-    /// Fetches all media playlists at the same time. `None` means that the session is over.
+    /// Fetches all media playlists at the same time. `None` if the session is over.
     async fn fetch_playlists(&self, followed: &Presentation, newest: &SessionAddresses) -> Option<Vec<PlaylistAnswer>> {
         let mut asked = Vec::new();
         for rendition in &followed.renditions {
@@ -105,8 +106,8 @@ impl Capturer<'_> {
         (partly && !self.is_listed_anew(first, newest).await).then_some(answers)
     }
 
-    /// Whether the playlist that `newest` names for the rendition at `index` is live. If it isn't, the rendition is missing in
-    /// every session, and the one that is followed isn't over.
+    /// Returns whether the playlist that `newest` lists for the rendition at `index` is live. If it isn't, the
+    /// rendition is missing in every session, and the followed session isn't over.
     async fn is_listed_anew(&self, index: usize, newest: &SessionAddresses) -> bool {
         let SessionAddresses::Playlists(newest) = newest else { return true };
         let Some(rendition) = newest.renditions.get(index) else { return true };
@@ -120,7 +121,7 @@ impl Capturer<'_> {
         }
     }
 
-    /// Fetches and reads one media playlist.
+    /// Fetches and parses one media playlist.
     pub(super) async fn fetch_playlist(&self, url: &Url, variables: &Variables) -> PlaylistAnswer {
         let (asked_at, began) = (self.clock.now(), Instant::now());
         let (fetched, body) = self.fetch_text(url, self.budget.playlists()).await;
@@ -133,8 +134,8 @@ impl Capturer<'_> {
         PlaylistAnswer { asked_at, fetched: Some(fetched), timeline, defects, arrived }
     }
 
-    /// Fetches the media playlist to which an earlier answer of the output's address was redirected, if that is another
-    /// address than the newest answer's. `None` means that the newest answer is the session's.
+    /// Fetches the media playlist to which an earlier answer of the output's address was redirected, if its address
+    /// differs from that of the newest answer. `None` if the newest answer belongs to the session.
     pub(super) async fn follow_media_playlist(
         &self,
         output: &Output,
@@ -157,9 +158,9 @@ impl Capturer<'_> {
         (step.facts(false), None)
     }
 
-    /// Fetches the live MPD of the session, if its address is another than the one that `newest` leads to: its first
-    /// Location, or where a redirect led. The second value is a failed answer of that address, after which `newest` begins
-    /// another session.
+    /// Fetches the live MPD of the session, if its address (its first Location, or the target of a redirect) differs
+    /// from the one to which `newest` leads. The second value is a failed answer of that address, after which `newest`
+    /// begins another session.
     pub(super) async fn follow_mpd(
         &self,
         output: &Output,
@@ -183,8 +184,8 @@ impl Capturer<'_> {
         (step.facts(false), Err(failed))
     }
 
-    /// Fetches the MPD of a session. The error means that the session is left; it has the answer that failed as no ended
-    /// session does.
+    /// Fetches the MPD of a session. The error means that the session is left; it contains the answer if that failed in
+    /// another way than that of an ended session.
     async fn fetch_session_mpd(
         &self,
         output: &Output,
@@ -207,7 +208,7 @@ impl Capturer<'_> {
         }
     }
 
-    /// Fetches an MPD. The error is the answer that holds none; `None` in it means that the probe's time ended first.
+    /// Fetches an MPD. The error is the answer that isn't an MPD; `None` in it means that the probe's time ended first.
     async fn fetch_mpd(&self, url: &Url) -> Result<MpdAnswer, Option<Fetched>> {
         let (asked_at, began) = (self.clock.now(), Instant::now());
         let (fetched, body) = self.fetch_text(url, self.budget.playlists()).await;
@@ -236,8 +237,9 @@ impl Capturer<'_> {
 }
 
 impl SessionStep {
-    /// The facts of a capture whose listings come from the session's addresses (`followed`) or from the newest manifest. If
-    /// those aren't the session's, the number is 0, which is older than any session: they can't be compared.
+    /// Returns the session facts of a capture whose listings come from the session's addresses (`followed`) or from the
+    /// newest manifest. In the latter case, if the manifest doesn't belong to the session, the number is 0, which is
+    /// older than any session: its states can't be compared.
     fn facts(&self, followed: bool) -> SessionFacts {
         let number = if self.followed.is_none() { self.number } else { 0 };
         SessionFacts { number: Some(number), followed, begun: self.begun }
@@ -245,7 +247,7 @@ impl SessionStep {
 }
 
 impl PlaylistAnswer {
-    /// The answer of a playlist that was not asked for, or for which there was no time.
+    /// Makes the answer of a playlist that wasn't requested because there was no time.
     fn none(asked_at: Timestamp) -> Self {
         Self { asked_at, fetched: None, timeline: None, defects: Vec::new(), arrived: Instant::now() }
     }
@@ -257,7 +259,8 @@ impl PlaylistAnswer {
 }
 
 impl MpdAnswer {
-    /// The address that a player asks for the next update: the first Location, or the address that answered.
+    /// Returns the address from which a player requests the next update: the first Location, or the address that
+    /// answered.
     fn next_address(&self) -> Option<SessionAddresses> {
         let answered = &self.fetched.ok()?.final_url;
         let location = self.mpd.locations.first().filter(|location| *location != answered);
@@ -268,9 +271,9 @@ impl MpdAnswer {
     }
 }
 
-/// What an answer says about its session. `live` tells whether it holds a live playlist. A server refuses a session that it
-/// doesn't know with a status of the client's fault; 408, 425 and 429 only ask to come again (RFC 9110 15.5.9, RFC 8470 5.2,
-/// RFC 6585 4).
+/// Returns the sign that an answer gives about its session. `live` tells whether it holds a live playlist. A server
+/// refuses an unknown session with a status of the client's fault; 408, 425 and 429 only ask the client to come again
+/// (RFC 9110 15.5.9, RFC 8470 5.2, RFC 6585 4).
 fn sign_of(fetched: &Fetched, live: bool) -> SessionSign {
     match &fetched.result {
         Ok(exchange) if (400..500).contains(&exchange.status) && !matches!(exchange.status, 408 | 425 | 429) => {
@@ -282,8 +285,8 @@ fn sign_of(fetched: &Fetched, live: bool) -> SessionSign {
     }
 }
 
-/// Whether a rendition's playlist has stood still for so long that viewers of the session have left, and the newest
-/// manifest names another playlist for it.
+/// Returns whether a rendition's playlist has stood still for so long that viewers of the session have left, and the
+/// newest manifest lists another playlist for it.
 fn is_frozen(followed: &Presentation, newest: &SessionAddresses, session: u64, known: &AlreadyInspected) -> bool {
     let SessionAddresses::Playlists(newest) = newest else { return false };
     let pairs = followed.renditions.iter().zip(&newest.renditions);
@@ -292,8 +295,8 @@ fn is_frozen(followed: &Presentation, newest: &SessionAddresses, session: u64, k
         .any(|(followed, newest)| followed.uri != newest.uri && known.is_frozen(session, &followed.identity))
 }
 
-/// Whether the MPD of the session goes on beside the newest one: it is live, and if both are in the same Period they have
-/// the same Representations. Otherwise the ladder was changed, and `newest` has the one that new viewers get.
+/// Returns whether the MPD of the session continues beside the newest one: it is live, and if both are in the same
+/// Period they have the same Representations. Otherwise the ladder was changed, and new viewers get that of `newest`.
 fn goes_on(session: &Mpd, newest: &Mpd) -> bool {
     let (Some(ours), Some(theirs)) = (session.periods.last(), newest.periods.last()) else { return session.dynamic };
     let ladder = |period| {

@@ -1,4 +1,4 @@
-//! Updates of an MPD, fetched as a player fetches them: from its Location, and as a patch of an earlier MPD.
+//! Fetching of MPD updates as a player does: from the MPD's Location, and as a patch of an earlier MPD.
 
 use super::{Capturer, MIN_PLAYLIST_TIME, cut_by_budget};
 use crate::facts::{Fetched, LocationFacts, PatchFacts, PatchableMpd};
@@ -9,14 +9,14 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;
 
-/// The largest MPD in bytes that is kept so that its patches can be tried.
+/// Size in bytes of the largest MPD that is kept so that its patches can be tried.
 const MAX_KEPT: usize = 256 * 1024;
-/// Time before the end of a patch's validity after which the patch isn't fetched, because clocks differ.
+/// Time before the end of a patch's validity in which the patch isn't requested, because clocks differ.
 const MARGIN: Seconds = Seconds(2.0);
 
 impl Capturer<'_> {
-    /// Fetches the MPD from its first Location. `None` when the MPD has no Location, when that is the address just
-    /// fetched, or when the probe's time ended first.
+    /// Fetches the MPD from its first Location. `None` if the MPD has no Location, the Location is the address that was
+    /// just fetched, or the probe's time ended first.
     pub(super) async fn fetch_location(&self, mpd: &Mpd, manifest: &Fetched) -> Option<LocationFacts> {
         let asked = [Some(&manifest.url), manifest.ok().map(|e| &e.final_url)];
         let url =
@@ -27,8 +27,8 @@ impl Capturer<'_> {
         Some(LocationFacts { fetched, mpd })
     }
 
-    /// Fetches a patch of the known MPD before the newest one, so that there is something to patch; of the newest MPD
-    /// when there is no older one. `None` when no patch is offered or the probe's time ended first.
+    /// Fetches a patch of the MPD that preceded the newest one, so that there is something to patch; if there is none,
+    /// a patch of the newest MPD. `None` if no patch is offered or the probe's time ended first.
     pub(super) async fn fetch_patch(
         &self,
         newest: Option<&Arc<PatchableMpd>>,
@@ -52,7 +52,7 @@ impl Capturer<'_> {
         Some(PatchFacts { patched: of, outdated, ttl: location.ttl, fetched, patch, full_mpd: whole, defects })
     }
 
-    /// Whether updates are fetched: a template that disables their check avoids the requests.
+    /// Returns whether updates are fetched: a template that disables their check avoids the requests.
     fn updates_wanted(&self) -> bool {
         self.template.checks.dash_update_failed.enabled
     }
@@ -64,13 +64,13 @@ impl Capturer<'_> {
     }
 }
 
-/// Whether a patch of the MPD is still offered at `now` by the MPD's clock. `ttl` is the time after publication for
-/// which it is offered; `None` means without end.
+/// Returns whether a patch of the MPD is still offered at `now` by the MPD's clock. `ttl` is the time after publication
+/// for which it is offered; `None` means without end.
 fn is_alive(of: &PatchableMpd, ttl: Option<Seconds>, now: Timestamp) -> bool {
     ttl.is_none_or(|ttl| Seconds::between(of.publish_time, now) <= ttl - MARGIN)
 }
 
-/// The MPD in the form that its patches need. `None` when no patch of it can be fetched.
+/// Returns the MPD in the form that its patches need. `None` if no patch of it can be fetched.
 pub(super) fn patchable(mpd: &Mpd, body: &[u8]) -> Option<Arc<PatchableMpd>> {
     let publish_time = mpd.publish_time.filter(|_| mpd.dynamic && !mpd.patch_locations.is_empty())?;
     let text = Some(body).filter(|body| body.len() <= MAX_KEPT)?.to_vec();

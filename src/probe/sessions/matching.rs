@@ -1,12 +1,12 @@
-//! Renditions of two multivariant playlists of one output that are the same rendition in two sessions.
+//! Matching of renditions in two multivariant playlists of one output, which may belong to two playback sessions.
 
 use packager_media::stream::{Presentation, Rendition};
 use std::cmp::Reverse;
 
-/// `newest` with the addresses that `session` has for its renditions, by which the history recognises them, and with the
-/// variables of `session`. When none of
-/// them has another address the result is `newest` itself, also if it lists a rendition that `session` lacks. `None` if
-/// some have another address and the session lacks a rendition, or if it has none of them.
+/// Returns `newest` with the URIs and identities that its renditions have in `session`, by which the history recognises
+/// them, and with the variables of `session`. If no rendition has another URI there, the result is `newest` itself,
+/// even if it lists a rendition that `session` lacks. `None` if some have another URI and the session lacks a
+/// rendition, or if the session has none of the renditions.
 pub(super) fn with_addresses_of(session: &Presentation, newest: &Presentation) -> Option<Presentation> {
     let renditions = match_renditions(&session.renditions, &newest.renditions);
     let i_frames = match_renditions(&session.i_frames, &newest.i_frames);
@@ -36,9 +36,10 @@ fn moved_to(newest: &[Rendition], known: &[Option<&Rendition>]) -> Vec<Rendition
     newest.iter().zip(known).map(moved).collect()
 }
 
-/// The rendition of `session` that each rendition of `newest` is. Each is used once. The surest sign goes first: the same
-/// address, the same declaration without its bit rates, what a person would call it, and at last the place among those of
-/// its media if both list as many.
+/// Returns for each rendition of `newest` the rendition of `session` that it is, or `None`. Each is used once. The most
+/// reliable sign is compared first: the same address, then the same declaration without its bit rates, then the same
+/// kind of media, id, resolution and language, and last the position among the renditions of its kind of media if both
+/// playlists list equally many.
 fn match_renditions<'a>(session: &'a [Rendition], newest: &[Rendition]) -> Vec<Option<&'a Rendition>> {
     let mut found: Vec<Option<&Rendition>> = vec![None; newest.len()];
     let mut free: Vec<&Rendition> = in_order(session).into_iter().filter(|r| r.uri.is_some()).collect();
@@ -85,7 +86,7 @@ fn match_by_place<'a>(
     }
 }
 
-/// From the highest declared bit rate to the lowest; equal ones as they are listed.
+/// Returns the renditions from the highest declared bit rate to the lowest; equal ones stay in the order of the list.
 fn in_order(renditions: &[Rendition]) -> Vec<&Rendition> {
     let mut all: Vec<&Rendition> = renditions.iter().collect();
     all.sort_by_key(|r| Reverse(r.bandwidth));
@@ -96,7 +97,8 @@ fn same_address(a: &Rendition, b: &Rendition) -> bool {
     a.uri == b.uri
 }
 
-/// Packagers measure BANDWIDTH and write another one each time.
+/// Returns whether two renditions have the same declaration. Bit rates aren't compared, because packagers measure
+/// BANDWIDTH and write another value each time.
 fn same_declaration(a: &Rendition, b: &Rendition) -> bool {
     same_kind(a, b)
         && a.group == b.group
@@ -125,7 +127,7 @@ S/360.m3u8
 #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=90000,RESOLUTION=640x360,CODECS=\"avc1.64001e\",URI=\"S/i.m3u8\"
 ";
 
-    /// The addresses of all media playlists.
+    /// Returns the URLs of all media playlists that the multivariant playlist lists.
     fn addresses(presentation: &Presentation) -> Vec<&Url> {
         presentation.renditions.iter().chain(&presentation.i_frames).filter_map(|r| r.uri.as_ref()).collect()
     }
@@ -138,12 +140,13 @@ S/360.m3u8
         }
     }
 
-    /// The ladder of a session in the folder `folder`.
+    /// Makes a multivariant playlist of a session in the folder `folder`.
     fn session(folder: &str) -> Presentation {
         presentation(&LADDER.replace("S/", &format!("{folder}/")))
     }
 
-    /// The paths that are asked for after `session` when the newest playlist is `newest`, in the order of `newest`.
+    /// Returns the paths that are requested after `session` when the newest playlist is `newest`, in the order of
+    /// `newest`; `None` if the session can't be followed.
     fn followed(session: &Presentation, newest: &Presentation) -> Option<Vec<String>> {
         let followed = with_addresses_of(session, newest)?;
         Some(addresses(&followed).iter().map(|url| url.path().trim_start_matches("/tv1/").to_owned()).collect())

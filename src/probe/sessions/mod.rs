@@ -1,7 +1,7 @@
-//! The playback session that the exporter follows for each output. A player asks for a manifest once and then goes on
-//! with the media playlists that it named (RFC 8216bis 6.3.4), or with the Location of the MPD (ISO/IEC 23009-1 5.4.1). A
-//! server may name other addresses in each answer, so that each belongs to a session of its own. States of two
-//! sessions can't be compared, so later probes ask for the addresses of the same session.
+//! Playback sessions that the exporter follows, one for each output. A player requests a manifest once and then
+//! continues with the media playlists that it lists (RFC 8216bis 6.3.4), or with the Location of the MPD (ISO/IEC
+//! 23009-1 5.4.1). A server may give other URLs in each answer, so that each belongs to its own session. States of two
+//! sessions can't be compared, so later probes request the URLs of the same session.
 
 mod matching;
 
@@ -12,12 +12,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use url::Url;
 
-/// Time after which a session is left although it goes on, so that the addresses that new viewers get are asked too.
+/// Time after which a session is left although it continues, so that the URLs that new viewers get are requested too.
 const MAX_AGE: Seconds = Seconds(3600.0);
-/// Time without a probe after which a session is left: servers end a session that nobody uses.
+/// Time without a probe after which a session is left, because servers end a session that nobody uses.
 const MAX_UNUSED: Seconds = Seconds(300.0);
 
-/// The sessions of all outputs, at most one for each, whatever the number of templates and of Prometheus servers.
+/// Playback sessions of all outputs, at most one for each, whatever the number of templates and of Prometheus servers.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions(Mutex<SessionTable>);
 
@@ -28,51 +28,53 @@ struct SessionTable {
     by_output: HashMap<OutputKey, Session>,
 }
 
-/// The addresses that a manifest names for what follows.
+/// URLs that a manifest gives players for the rest of the session.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SessionAddresses {
-    /// HLS: the multivariant playlist with the URIs of its media playlists and the variables that these may import.
+    /// The multivariant playlist of an HLS session, with the URIs of its media playlists and the variables that these
+    /// may import.
     Playlists(Presentation),
-    /// The address that answered with a media playlist or an MPD: the output's own, or where a redirect led.
+    /// The URL that answered with a media playlist or an MPD: the output's own, or the target of a redirect.
     Manifest(Url),
-    /// DASH: the Location to which the MPD sends its players.
+    /// The Location to which the MPD of a DASH session sends its players.
     Location(Url),
 }
 
-/// A session of one output.
+/// A playback session of one output.
 #[derive(Debug, Clone)]
 struct Session {
     number: u64,
-    /// URL of the output's manifest as it is configured.
+    /// Configured URL of the output's manifest.
     output_url: Url,
     addresses: SessionAddresses,
-    /// When the output's manifest last named these addresses.
+    /// Time at which the output's manifest last gave the URLs of this session.
     begun_at: Timestamp,
     used_at: Timestamp,
-    /// Whether the next probe has to begin another session, because an address failed.
+    /// Whether the next probe has to begin another session, because a URL of this one failed.
     abandoned: bool,
-    /// Whether its Location was followed. The MPD there may have other URIs than the one that named it, so from then on
-    /// it alone is the session's.
+    /// Whether the session's Location was followed. The MPD there may have other URIs than the one that named it, so
+    /// from then on only it belongs to the session.
     entered: bool,
 }
 
-/// What a probe asks for.
+/// The session that a probe uses for an output, and the URLs that it requests.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SessionStep {
     /// Number of the session, which no other session of any output has. It changes when the session's Location is first
     /// followed.
     pub(crate) number: u64,
-    /// The addresses of an earlier manifest, which differ from those of the newest one. `None` means that the newest
-    /// manifest's own addresses belong to the session.
+    /// URLs of an earlier manifest, which differ from those of the newest one. `None` if the newest manifest's own URLs
+    /// belong to the session.
     pub(crate) followed: Option<SessionAddresses>,
-    /// Whether the session has just begun, so that nothing in it was asked for before.
+    /// Whether the session has just begun, so that no URL of it was requested before.
     pub(crate) begun: bool,
 }
 
 impl Sessions {
-    /// The session to use for an output whose newest manifest names `newest`. A new one begins if there is none, or
-    /// if the known one is abandoned, too old, unused for too long, or lacks something that the newest manifest
-    /// names. When there are `max_outputs` sessions, the one that was not used for longest is forgotten.
+    /// Returns the session to use for an output whose newest manifest gives the URLs `newest`. A new session begins if
+    /// there is none, or if the known one is abandoned, too old, unused for too long, or lacks a rendition of the
+    /// newest manifest. If there are `max_outputs` sessions, the one that wasn't used for the longest time is
+    /// forgotten.
     pub(crate) fn step(
         &self,
         key: &OutputKey,
@@ -89,7 +91,7 @@ impl Sessions {
         step.unwrap_or_else(|| table.begin(key, output_url, newest, now, max_outputs))
     }
 
-    /// Ends the session `ended` and begins another from the newest manifest. When another probe has done so already,
+    /// Ends the session `ended` and begins another one from the newest manifest. If another probe has done so already,
     /// its session is used.
     pub(crate) fn replace(
         &self,
@@ -110,21 +112,22 @@ impl Sessions {
         step.unwrap_or_else(|| table.begin(key, &output_url, newest, now, max_outputs))
     }
 
-    /// Makes the next probe begin another session: an address of this one failed.
+    /// Makes the next probe begin another session, because a URL of this one failed.
     pub(crate) fn abandon(&self, key: &OutputKey, number: u64) {
         if let Some(session) = self.lock().by_output.get_mut(key).filter(|s| s.number == number) {
             session.abandoned = true;
         }
     }
 
-    /// Goes on at `address`, which the session's own manifest names as the next.
+    /// Continues the session at `address`, which its own manifest gives as the next URL.
     pub(crate) fn move_to(&self, key: &OutputKey, number: u64, address: Url) {
         if let Some(session) = self.lock().by_output.get_mut(key).filter(|s| s.number == number) {
             session.addresses = SessionAddresses::Location(address);
         }
     }
 
-    /// Follows a step of the exporter's clock by `by`: sessions keep their age.
+    /// Moves the times of all sessions by a step of the exporter's clock, so that sessions keep their age. `by` is
+    /// negative for a clock that was set back.
     pub(crate) fn follow_clock_step(&self, by: Seconds) {
         for session in self.lock().by_output.values_mut() {
             (session.begun_at, session.used_at) = (by.after(session.begun_at), by.after(session.used_at));
@@ -138,7 +141,7 @@ impl Sessions {
 }
 
 impl SessionTable {
-    /// Goes on in the session of an output. `None` if it lacks something that `newest` names.
+    /// Continues the session of an output. `None` if it lacks a rendition of `newest`.
     fn continue_session(&mut self, key: &OutputKey, newest: &SessionAddresses, now: Timestamp) -> Option<SessionStep> {
         let session = self.by_output.get_mut(key)?;
         let followed = session.addresses.followed_by(newest)?;
@@ -187,7 +190,7 @@ impl Session {
 }
 
 impl SessionAddresses {
-    /// `newest` with the addresses of this session in place of its own. `None` if the session lacks one of them.
+    /// Returns `newest` with the URLs of this session instead of its own. `None` if the session lacks one of them.
     fn followed_by(&self, newest: &Self) -> Option<Self> {
         match (self, newest) {
             (Self::Manifest(_) | Self::Location(_), Self::Manifest(_) | Self::Location(_)) => Some(self.clone()),

@@ -16,7 +16,8 @@ fn manifest(path: &str) -> SessionAddresses {
     SessionAddresses::Manifest(url(path))
 }
 
-/// The step of the output `TV1` whose newest manifest is at `path`, and the path that it follows instead.
+/// Takes a step of the output `TV1` whose newest manifest is at `path`, and returns the session's number and the URL
+/// that it follows instead.
 fn step(sessions: &Sessions, path: &str, second: i64) -> (u64, Option<SessionAddresses>) {
     let step = sessions.step(&key("TV1"), &url("tv1.mpd"), &manifest(path), at(second), 10);
     (step.number, step.followed)
