@@ -52,7 +52,7 @@ impl Capture {
     }
 }
 
-/// Time spent in each stage of the probe.
+/// Time spent in each stage of the probe, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct StageDurations {
     pub manifest: Seconds,
@@ -88,7 +88,7 @@ pub struct SessionFacts {
     pub number: Option<u64>,
     /// Whether the listings were fetched from URLs of an earlier manifest, although this probe's manifest names others.
     pub followed: bool,
-    /// Whether the session began in this probe.
+    /// Whether the playback session began in this probe.
     pub begun: bool,
 }
 
@@ -160,7 +160,7 @@ pub struct RenditionFacts {
     /// Keys with an http(s) URI of the newest segment and of the inspected segments, requested in this probe or
     /// remembered from an earlier one.
     pub keys: Vec<Arc<KeyFacts>>,
-    /// Segments inspected in this probe, oldest first.
+    /// Segments of the rendition that were inspected in this probe, oldest first.
     pub segments: Vec<Arc<SegmentFacts>>,
     /// The oldest segment of the window, requested only to see whether it is available. `None` if it wasn't requested.
     pub oldest: Option<OldestSegmentFacts>,
@@ -184,7 +184,7 @@ pub struct FailedAddress {
     /// Number of the segment that was requested; `None` for an initialization segment.
     pub number: Option<u64>,
     pub fetched: Fetched,
-    /// Alternative URL that has the resource; `None` if none has it.
+    /// Alternative URL that has the resource; `None` if none of them has it.
     pub found_at: Option<Url>,
 }
 
@@ -266,7 +266,7 @@ pub struct SegmentFacts {
 /// One HTTP request with its redirects, and its answer or failure.
 #[derive(Debug, Clone)]
 pub struct Fetched {
-    /// URL of the request before redirects.
+    /// URL of the HTTP request before redirects.
     pub url: Url,
     pub result: Result<Exchange, Failure>,
 }

@@ -41,7 +41,7 @@ pub struct PatchableMpd {
     pub publish_time: Timestamp,
     /// PatchLocation elements in document order.
     pub locations: Vec<PatchLocation>,
-    /// Bytes of the MPD.
+    /// Text of the MPD in bytes, as it was received.
     pub text: Vec<u8>,
 }
 
@@ -55,9 +55,9 @@ pub struct PatchFacts {
     /// Time for which PatchLocation@ttl promises patches of the patched MPD; `None` if it promises none.
     pub ttl: Option<Seconds>,
     pub fetched: Fetched,
-    /// The patch; `None` if the answer isn't a patch.
+    /// Contents of the MPD patch; `None` if the answer isn't a patch.
     pub patch: Option<Patch>,
-    /// Whether the answer is a full MPD instead of a patch.
+    /// Whether the answer to the patch request is a full MPD instead of a patch.
     pub full_mpd: bool,
     pub defects: Vec<Defect>,
 }

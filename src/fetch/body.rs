@@ -24,7 +24,7 @@ const PIECE: usize = 32 << 10;
 const DRAIN_BYTES: u64 = 64 << 10;
 const DRAIN_TIME: Duration = Duration::from_millis(250);
 
-/// Bounds of what is read of a body.
+/// Bounds in bytes and time for reading an HTTP body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BodyBounds {
     /// Largest number of decoded bytes that are read.
@@ -34,7 +34,7 @@ pub(super) struct BodyBounds {
     pub(crate) cut: Option<ByteRange>,
 }
 
-/// Result of reading a body.
+/// Result of reading an HTTP body.
 #[derive(Debug, Default)]
 pub(super) struct BodyResult {
     /// Number of decoded bytes that the sink got.
@@ -146,9 +146,9 @@ fn body_timeout(received: u64, expected: Option<u64>, began: Instant) -> Failure
 /// Counts the decoded bytes of a body, and passes on those that are wanted.
 struct BodyCounter {
     bounds: BodyBounds,
-    /// Number of decoded bytes so far.
+    /// Number of decoded bytes of the body so far.
     seen: u64,
-    /// Number of bytes that the sink got.
+    /// Number of bytes of the body that the sink got.
     given: u64,
 }
 

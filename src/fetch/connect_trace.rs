@@ -32,7 +32,7 @@ pub(super) struct PhaseMarks {
     pub(crate) connected: Option<Instant>,
 }
 
-/// Phase in which a request waits.
+/// Phase in which an HTTP request waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestPhase {
     Dns,

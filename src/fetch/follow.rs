@@ -13,7 +13,7 @@ use url::Url;
 /// Redirects that a request has followed so far.
 struct RedirectChain {
     urls: Vec<Url>,
-    /// Time that the hops before the current one took together.
+    /// Time that the redirects before the current request took together.
     elapsed: Duration,
 }
 

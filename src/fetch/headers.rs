@@ -104,7 +104,7 @@ pub(super) fn range_text(range: ByteRange) -> String {
     format!("{}-{}", range.offset, last_byte(range))
 }
 
-/// Returns the position of the last byte of a range.
+/// Returns the position of the last byte of a byte range.
 pub(super) fn last_byte(range: ByteRange) -> u64 {
     range.offset.saturating_add(range.length.max(1) - 1)
 }

@@ -1,4 +1,4 @@
-//! One request to one server, up to the headers of its answer.
+//! One HTTP request to one server without redirects, up to the headers of its answer.
 
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::connect_trace::{self, ConnectTrace, PhaseMarks};
@@ -130,7 +130,7 @@ impl From<Failure> for AttemptError {
     }
 }
 
-/// Sends the request once, without a second attempt.
+/// Sends the HTTP request once, without a second attempt.
 async fn send_once(
     agent: &reqwest::Client,
     url: &Url,

@@ -38,7 +38,7 @@ pub(crate) struct FetchRequest<'a> {
     pub(crate) url: &'a Url,
     /// Headers, credentials and CA file of the channel's requests.
     pub(crate) settings: &'a RequestSettings,
-    /// Byte range that is wanted; `None` asks for the whole resource.
+    /// Byte range of the resource that is wanted; `None` asks for the whole resource.
     pub(crate) range: Option<ByteRange>,
     /// Largest number of decoded body bytes that are read. A longer body is a failure of kind `TooLarge`.
     pub(crate) max_bytes: u64,

@@ -27,7 +27,7 @@ pub struct AdHistory {
     pub inspected: Option<InspectedSpan>,
 }
 
-/// A span of consecutive segments that were all inspected.
+/// A span of consecutive segments of a rendition that were all inspected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct InspectedSpan {
     /// Start of the span's first segment by the MPD.
@@ -50,7 +50,7 @@ pub struct OpenAdBreak {
 }
 
 impl InspectedSpan {
-    /// Makes a span whose last segment has the number 0.
+    /// Makes a span of inspected segments whose last segment has the number 0.
     #[cfg(test)]
     #[must_use]
     pub fn of(from: Timestamp, to: Timestamp) -> Self {

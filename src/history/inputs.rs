@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// The set of active inputs that a packager named in the answers of one probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputState {
-    /// Time of the first probe with this set of inputs.
+    /// Time of the first probe with this set of active inputs.
     pub first_seen: Timestamp,
     /// Names of the active inputs. There is one, except during a switch and when two origins answer.
     pub inputs: BTreeSet<String>,

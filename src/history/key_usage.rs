@@ -1,4 +1,4 @@
-//! History of the key in use over several probes.
+//! History of the encryption key in use over several probes.
 
 use crate::facts::RenditionFacts;
 use packager_media::crypt::AesKey;

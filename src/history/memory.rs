@@ -441,12 +441,12 @@ fn same_segment(known: &SegmentFacts, segment: &Segment, query_identifies: bool)
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AlreadyInspected {
     renditions: HashMap<RenditionIdentity, Vec<Arc<SegmentFacts>>>,
-    /// Answers of key servers that a player can use.
+    /// Answers of key servers that a player can use, from earlier probes.
     keys: Vec<Arc<KeyFacts>>,
     query_identifies: bool,
     /// Identities of renditions whose listing hasn't moved for so long that no viewer would stay with it.
     frozen: HashSet<RenditionIdentity>,
-    /// Number of the playback session in which the listings of `frozen` stand still.
+    /// Number of the playback session in which the listings of the renditions in `frozen` stand still.
     session: u64,
     /// MPDs whose patches may be requested (DASH), oldest first.
     pub patchable: Vec<Arc<PatchableMpd>>,

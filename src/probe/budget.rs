@@ -47,7 +47,7 @@ impl TimeBudget {
         self.until(0.97)
     }
 
-    /// Returns the instant at which the probe must have answered.
+    /// Returns the instant by which the probe has to answer.
     #[must_use]
     pub(crate) fn deadline(&self) -> Instant {
         self.start + self.total

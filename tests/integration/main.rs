@@ -1,4 +1,4 @@
-//! Tests that need more than one module, or a real server.
+//! Integration tests: they need more than one module of the exporter, or a real server.
 
 // Helpers of tests may panic as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]

@@ -56,7 +56,7 @@ pub enum DecryptError {
     Length(u64),
     /// The last block of the decrypted body has no PKCS7 padding.
     Padding,
-    /// The decrypted bytes aren't media.
+    /// The decrypted bytes aren't media, so that the key is wrong.
     WrongKey,
     /// The decrypted bytes are media except for the first block, so that the initialization vector is wrong.
     WrongVector,

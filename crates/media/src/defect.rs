@@ -54,7 +54,7 @@ pub enum DefectKind {
     /// A box of fragmented MP4 beside its media (`emsg`, `prft`, `sidx`), or timed metadata, is wrong; players continue
     /// without it.
     SideBox,
-    /// An ad marker that can't be read.
+    /// An ad marker can't be read.
     AdMarker,
 }
 

@@ -12,19 +12,20 @@ use std::fmt;
 pub struct Uuid([u8; 16]);
 
 impl Uuid {
-    /// Makes an identifier from its 16 bytes.
+    /// Makes a key identifier or DRM system identifier from its 16 bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// Makes an identifier from a slice; `None` unless the slice has exactly 16 bytes.
+    /// Makes a key identifier or DRM system identifier from a slice; `None` unless the slice has exactly 16 bytes.
     #[must_use]
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
-    /// Parses an identifier of 32 hexadecimal digits, written as in KEYID (`0x…`) or as a UUID; `None` for other text.
+    /// Parses a key identifier or DRM system identifier of 32 hexadecimal digits, written as in KEYID (`0x…`) or as a
+    /// UUID; `None` for other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
@@ -60,13 +61,13 @@ impl Serialize for Uuid {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DrmSystem {
-    /// Google Widevine.
+    /// Google Widevine DRM.
     Widevine,
-    /// Microsoft PlayReady.
+    /// Microsoft PlayReady DRM.
     PlayReady,
-    /// Apple FairPlay Streaming.
+    /// Apple FairPlay Streaming DRM.
     FairPlay,
-    /// W3C Clear Key.
+    /// W3C Clear Key, which has no licence server of a DRM vendor.
     ClearKey,
 }
 

@@ -24,7 +24,7 @@ const COMPONENT_SIZE: usize = 6;
 /// Contents of one SCTE 35 splice_info_section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpliceSection {
-    /// splice_command_type.
+    /// splice_command_type of the SCTE 35 section.
     pub command_type: u8,
     /// Presentation time of the splice at 90 kHz, with pts_adjustment applied; `None` for an immediate splice and for
     /// commands without a time.
@@ -35,13 +35,13 @@ pub struct SpliceSection {
 }
 
 impl SpliceSection {
-    /// Returns the first cue that leads out of the programme.
+    /// Returns the first cue of the SCTE 35 section that leads out of the programme; `None` without one.
     #[must_use]
     pub fn first_out(&self) -> Option<&SpliceCue> {
         self.cues.iter().find(|c| c.direction == SpliceDirection::Out)
     }
 
-    /// Returns whether a cue leads back into the programme.
+    /// Returns whether a cue of the SCTE 35 section leads back into the programme.
     #[must_use]
     pub fn returns_to_programme(&self) -> bool {
         self.cues.iter().any(|c| c.direction == SpliceDirection::In)
@@ -80,7 +80,7 @@ pub enum SpliceError {
     Length {
         /// Size of the section in bytes by its section_length.
         declared: usize,
-        /// Number of bytes that are available.
+        /// Number of bytes that are available for the section.
         available: usize,
     },
     /// CRC_32 doesn't match the bytes of the section.

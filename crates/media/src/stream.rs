@@ -59,11 +59,11 @@ impl Protocol {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Media {
-    /// Pictures.
+    /// The media are pictures.
     Video,
-    /// Sound.
+    /// The media are sound.
     Audio,
-    /// Subtitles.
+    /// The media are subtitles.
     Text,
 }
 
@@ -155,9 +155,9 @@ pub struct Rendition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Uninspected {
-    /// The segments are WebM (Matroska).
+    /// The segments of the rendition are WebM (Matroska).
     WebM,
-    /// The segments are encrypted as a whole (ISO/IEC 23009-4).
+    /// The segments of the rendition are encrypted as a whole (ISO/IEC 23009-4).
     SegmentEncryption,
     /// The segment URLs have parameters that only a player can fill in (ISO/IEC 23009-1 annex I).
     UrlParameters,
@@ -170,7 +170,7 @@ pub enum Uninspected {
 }
 
 impl Uninspected {
-    /// Returns the reason in words for people.
+    /// Returns the reason why the media aren't inspected, in words for people.
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
@@ -229,9 +229,9 @@ impl Rendition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Resolution {
-    /// Width in pixels.
+    /// Width of pictures in pixels.
     pub width: u32,
-    /// Height in pixels.
+    /// Height of pictures in pixels.
     pub height: u32,
 }
 
@@ -276,7 +276,7 @@ pub struct Timeline {
     pub independent_segments: bool,
     /// Whether the playlist has EXT-X-I-FRAMES-ONLY.
     pub i_frames_only: bool,
-    /// The listed segments, oldest first.
+    /// The segments that the playlist or MPD lists, oldest first.
     pub segments: Vec<Segment>,
     /// Parts, preload hints, rendition reports and delivery directives of low-latency HLS.
     pub low_latency: LowLatency,
@@ -399,10 +399,10 @@ impl Segment {
     }
 }
 
-/// A range of bytes of a resource.
+/// A range of bytes in a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ByteRange {
-    /// Offset of the first byte of the range.
+    /// Offset of the range's first byte in the resource.
     pub offset: u64,
     /// Number of bytes of the range.
     pub length: u64,

@@ -13,7 +13,7 @@ pub use jiff::Timestamp;
 pub struct Seconds(pub f64);
 
 impl Seconds {
-    /// A length of 0 seconds.
+    /// A length of time of 0 seconds.
     pub const ZERO: Self = Self(0.0);
 
     /// Returns the time from `earlier` to `later`; negative when `later` is the earlier one.

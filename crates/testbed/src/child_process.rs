@@ -51,7 +51,7 @@ impl Drop for ChildProcess {
     }
 }
 
-/// Makes a command without standard input and output.
+/// Makes a command that runs a program without standard input and output.
 pub fn command_without_stdio(program: &str) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null()).stdout(Stdio::null());

@@ -160,7 +160,7 @@ impl Harness {
         self.clock.fetch_add(millis, Ordering::SeqCst);
     }
 
-    /// Probes a channel; the timeout of its template limits the time.
+    /// Probes a channel of the test catalogue; the timeout of its template limits the time.
     pub async fn probe(&self, code: &str) -> Arc<Report> {
         self.probe_within(code, Duration::from_secs(600)).await.expect("a channel of the catalogue").report
     }

@@ -19,7 +19,7 @@ use std::time::Duration;
 /// A check that failed in at least one probe of a stream.
 #[derive(Debug, Clone)]
 pub struct FailedCheck {
-    /// Id of the check.
+    /// Id of the failed check.
     pub check: &'static str,
     /// Worst severity of the failed check over all probes.
     pub severity: Severity,
@@ -34,9 +34,9 @@ pub struct FailedCheck {
 /// Results of all probes of one stream.
 #[derive(Debug, Clone)]
 pub struct StreamResult {
-    /// Number of probes.
+    /// Number of probes of the stream.
     pub probes: usize,
-    /// Time between two probes.
+    /// Time between two probes of the stream.
     pub every: Duration,
     /// Checks that failed; after [`Self::sort`] in the order of the list of checks.
     pub failed_checks: Vec<FailedCheck>,
@@ -52,9 +52,9 @@ pub struct FaultResult {
 /// Results of the probes of one clean stream of the origin.
 #[derive(Debug, Clone)]
 pub struct CleanResult {
-    /// Name of the stream, such as `CM1 as DASH`.
+    /// Name of the clean stream, such as `CM1 as DASH`.
     pub name: String,
-    /// Description of the stream.
+    /// Description of the clean stream.
     pub help: &'static str,
     pub result: StreamResult,
 }

@@ -27,7 +27,7 @@ pub fn patience(idle: Duration) -> Duration {
     idle.mul_f64(slowdown())
 }
 
-/// Returns user and system time of this thread.
+/// Returns user and system CPU time of this thread.
 fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())

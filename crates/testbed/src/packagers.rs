@@ -12,7 +12,7 @@ use std::io;
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(2);
-/// Number of probes of a packager in one minute.
+/// Number of probes of a real packager in one minute.
 const PROBES: usize = 31;
 /// Number of segments that a packager has to list before it is probed: the shortest window that passes every check.
 const WINDOW: usize = 6;

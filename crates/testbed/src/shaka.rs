@@ -14,11 +14,11 @@ const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/b
 /// Output format of Shaka Packager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputFormat {
-    /// HLS with transport stream segments.
+    /// Shaka Packager writes HLS with transport stream segments.
     Ts,
-    /// HLS with fragmented MP4 segments.
+    /// Shaka Packager writes HLS with fragmented MP4 segments.
     Fmp4,
-    /// DASH with `$Time$` and a SegmentTimeline.
+    /// Shaka Packager writes DASH with `$Time$` and a SegmentTimeline.
     Dash,
 }
 
@@ -29,12 +29,12 @@ pub const MPD: &str = "manifest.mpd";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encryption {
     Clear,
-    /// The scheme `cbcs` (SAMPLE-AES in transport streams), for three DRM systems and with one key.
+    /// The output has the scheme `cbcs` (SAMPLE-AES in transport streams), for three DRM systems and with one key.
     Cbcs {
-        /// Number of seconds at the beginning that aren't encrypted.
+        /// Number of seconds at the beginning of the output that aren't encrypted.
         clear_lead: u32,
     },
-    /// The scheme `cenc`, for two DRM systems and with one key.
+    /// The output has the scheme `cenc`, for two DRM systems and with one key.
     Cenc,
 }
 

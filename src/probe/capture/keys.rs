@@ -34,9 +34,9 @@ impl KeyCache {
     }
 }
 
-/// Access to a body that is encrypted as a whole.
+/// Access to a body that is encrypted as a whole: its decryptor, or why there is none.
 pub(super) enum Access {
-    /// The key is known and decrypts the body.
+    /// The key is known, so that the body can be decrypted.
     Key(Box<Decryptor>),
     /// No key arrived, or its format is one that only a player's DRM system understands.
     NoKey,

@@ -29,7 +29,7 @@ pub(super) type ReadInits = Vec<ReadInit>;
 /// Segments of one rendition that were fetched and inspected.
 struct InspectedMedia {
     inits: ReadInits,
-    /// The inspected segments, oldest first.
+    /// Segments of the rendition that were inspected, oldest first.
     segments: Vec<Arc<SegmentFacts>>,
     parts: Vec<PartFacts>,
     /// Number of planned segments that had left the window when they were requested.
@@ -302,7 +302,7 @@ impl Capturer<'_> {
     }
 }
 
-/// Outcome of fetching one planned segment.
+/// Outcome of fetching one planned segment of a rendition.
 enum SegmentAttempt {
     Inspected(Box<SegmentFacts>),
     LeftTheWindow,

@@ -7,7 +7,7 @@ use packager_media::stream::{Map, RenditionIdentity, Segment, Timeline};
 /// Segments and initialization segments of a rendition that a probe downloads.
 #[derive(Debug, PartialEq)]
 pub(crate) struct DownloadPlan<'a> {
-    /// The segments to download, oldest first.
+    /// Segments that the probe downloads, oldest first.
     pub(crate) segments: Vec<&'a Segment>,
     /// Number of segments that the coverage includes, but that its bound leaves out.
     pub(crate) skipped: u64,

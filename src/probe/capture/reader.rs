@@ -5,7 +5,7 @@ use crate::facts::Decryption;
 use packager_media::container::{self, Container, InitSegment, Inspection, Plaintext, SegmentInspector};
 use packager_media::crypt::{DecryptError, Decryptor};
 
-/// Decrypts and inspects one body as it arrives.
+/// Decrypts and inspects the body of one segment or initialization segment as it arrives.
 pub(super) struct BodyReader {
     inspector: SegmentInspector,
     state: ReaderState,
@@ -28,7 +28,7 @@ enum ReaderState {
     Undecryptable,
 }
 
-/// Result of reading a body.
+/// Result of reading the body of a segment or initialization segment.
 pub(super) struct ReadBody {
     /// Contents of the body; `None` if it couldn't be decrypted.
     pub(crate) inspection: Option<Inspection>,
@@ -106,12 +106,12 @@ impl BodyReader {
     }
 }
 
-/// Keeps the first decrypted bytes in `opening`.
+/// Keeps the first decrypted bytes of the body in `opening`.
 fn keep_opening(opening: &mut Vec<u8>, clear: &[u8]) {
     opening.extend(clear.iter().take(container::SNIFF_WINDOW - opening.len()));
 }
 
-/// Judges the result of a decryption.
+/// Judges the result of decrypting a body: media, text, or noise from a wrong key or initialization vector.
 fn judge_decrypted(
     seen: (Inspection, Option<InitSegment>),
     end: Option<DecryptError>,

@@ -25,7 +25,7 @@ const TURNS: usize = 2;
 /// A media playlist that was requested.
 pub(super) struct PlaylistAnswer {
     pub(super) asked_at: Timestamp,
-    /// The request; `None` if the probe's time ended first.
+    /// The request for the media playlist; `None` if the probe's time ended first.
     pub(super) fetched: Option<Fetched>,
     /// Content of the answer; `None` if it isn't a media playlist.
     pub(super) timeline: Option<Timeline>,

@@ -78,7 +78,7 @@ impl AlertingStack {
         serde_json::from_str(&text).unwrap_or(Value::String(text))
     }
 
-    /// Returns the text at a link of a message.
+    /// Requests the link of a message and returns the text of the answer.
     pub(super) async fn follow_link(&self, url: &str) -> String {
         let answer = self.client.get(url).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{url}");

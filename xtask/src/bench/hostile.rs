@@ -17,7 +17,7 @@ const FAULTS: [&str; 9] = [
     "lines_10m",
 ];
 
-/// Time limit of a probe.
+/// Time limit of a probe of a hostile origin.
 const BUDGET: Duration = Duration::from_secs(5);
 
 pub(super) fn measure(origin: &Origin) -> String {

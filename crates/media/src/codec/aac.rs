@@ -7,7 +7,7 @@ use super::bits::BitReader;
 use super::parameters::{AudioParameters, CodecParameters};
 use super::rfc6381::Codec;
 
-/// Sample rates in Hz by sampling_frequency_index (table 1.18).
+/// Sample rates of AAC in Hz by sampling_frequency_index (ISO/IEC 14496-3 table 1.18).
 pub(crate) const SAMPLE_RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 

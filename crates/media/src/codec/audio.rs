@@ -4,14 +4,14 @@ use super::parameters::{AudioParameters, CodecParameters, TrackHeaders};
 use super::rfc6381::Codec;
 use super::{aac, mpeg_audio};
 
-/// Kind of frame header that delimits the frames of a stream.
+/// Kind of frame header that delimits the frames of an audio stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AudioFraming {
-    /// AAC with ADTS headers.
+    /// AAC frames with ADTS headers.
     Adts,
-    /// AC-3 and E-AC-3, which differ in the header's bsid.
+    /// AC-3 or E-AC-3 frames, which differ in the header's bsid.
     Dolby,
-    /// MPEG audio, layers I to III.
+    /// Frames of MPEG audio, layers I to III.
     Mpeg,
 }
 
@@ -22,16 +22,16 @@ pub struct AudioFrame {
     pub length: usize,
     /// PCM samples per channel of an audio frame; 0 for a substream that adds no time.
     pub samples: u32,
-    /// Sample rate in Hz.
+    /// Sample rate of an audio frame in Hz.
     pub rate: u32,
-    /// Codec of the frame.
+    /// Codec of an audio frame.
     pub codec: Codec,
     /// Number of channels of an audio frame; `None` when only the payload contains it.
     pub channels: Option<u16>,
 }
 
 impl AudioFrame {
-    /// Returns whether the frame is E-AC-3 (bsid above 10).
+    /// Returns whether the audio frame is E-AC-3 (bsid above 10).
     #[must_use]
     pub(crate) fn is_eac3(&self) -> bool {
         self.codec == Codec::Eac3

@@ -8,7 +8,7 @@ pub(crate) const MAX_UNIT: usize = 1024;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BitReader<'a> {
     bytes: &'a [u8],
-    /// Number of bits read so far.
+    /// Number of bits of the codec header that were read so far.
     position: usize,
 }
 
@@ -18,7 +18,7 @@ impl<'a> BitReader<'a> {
         Self { bytes, position: 0 }
     }
 
-    /// Returns the number of bits left.
+    /// Returns the number of bits of the codec header that are left.
     #[must_use]
     pub(crate) fn remaining(&self) -> usize {
         (self.bytes.len() * 8).saturating_sub(self.position)

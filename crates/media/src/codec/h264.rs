@@ -5,11 +5,11 @@ use super::parameters::{CodecParameters, ColourDescription, Ratio, VideoParamete
 use super::rfc6381::Codec;
 use crate::stream::Resolution;
 
-/// nal_unit_type of a sequence parameter set.
+/// nal_unit_type of a sequence parameter set in H.264.
 pub(crate) const SPS: u8 = 7;
-/// nal_unit_type of a picture parameter set.
+/// nal_unit_type of a picture parameter set in H.264.
 pub(crate) const PPS: u8 = 8;
-/// nal_unit_type of supplemental enhancement information.
+/// nal_unit_type of supplemental enhancement information (SEI) in H.264.
 pub(crate) const SEI: u8 = 6;
 
 /// Parses an H.264 sequence parameter set from its NAL header on, emulation prevention bytes included. `None` for

@@ -6,13 +6,13 @@ use super::parameters::{CodecParameters, Ratio, VideoParameters};
 use super::rfc6381::{Codec, HevcProfileTierLevel};
 use crate::stream::Resolution;
 
-/// nal_unit_type of a video parameter set.
+/// nal_unit_type of a video parameter set in HEVC.
 pub(crate) const VPS: u8 = 32;
-/// nal_unit_type of a picture parameter set.
+/// nal_unit_type of a picture parameter set in HEVC.
 pub(crate) const PPS: u8 = 34;
-/// nal_unit_type of a sequence parameter set.
+/// nal_unit_type of a sequence parameter set in HEVC.
 pub(crate) const SPS: u8 = 33;
-/// nal_unit_type of supplemental enhancement information before the picture.
+/// nal_unit_type of supplemental enhancement information (SEI) before the picture in HEVC.
 pub(crate) const PREFIX_SEI: u8 = 39;
 
 /// Parses an HEVC sequence parameter set from its NAL header on, emulation prevention bytes included. `None` for

@@ -26,7 +26,7 @@ pub(crate) enum SliceKind {
     RandomAccess,
     /// The slice is intra coded: a decoder can begin there only at a recovery point.
     Intra,
-    /// The slice needs earlier pictures.
+    /// The slice is inter coded: it needs earlier pictures.
     Inter,
 }
 

@@ -28,11 +28,11 @@ pub(crate) struct ParameterSets {
     known_sets: Vec<Vec<u8>>,
     /// Kinds of parameter sets that have arrived in the stream, or that the container stores outside of the stream.
     kinds: ParameterSetKinds,
-    /// Whether a random access point was reached.
+    /// Whether a random access point of the video stream was reached.
     random_access_seen: bool,
-    /// Whether a picture has begun.
+    /// Whether a picture of the video stream has begun.
     picture_seen: bool,
-    /// Whether closed captions were seen.
+    /// Whether closed captions were seen in the video stream.
     captions: bool,
     /// HDR metadata from the SEI messages before the first picture.
     hdr: HdrMetadata,
@@ -68,7 +68,7 @@ impl ParameterSets {
         self.unit_begun = true;
     }
 
-    /// Appends bytes to the current NAL unit.
+    /// Appends bytes of the video stream to the current NAL unit.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         let Some(first) = bytes.first() else { return };
         if std::mem::take(&mut self.unit_begun) {
@@ -81,7 +81,7 @@ impl ParameterSets {
         }
     }
 
-    /// Ends the current NAL unit and reads it.
+    /// Ends the current NAL unit and reads its contents.
     pub(crate) fn end_unit(&mut self) {
         match self.unit.take() {
             Some((UnitKind::ParameterSet, set)) => self.add_set(set),

@@ -4,7 +4,7 @@ use super::rfc6381::Codec;
 use crate::stream::Resolution;
 use serde::{Serialize, Serializer};
 
-/// Codec parameters of one track.
+/// Codec parameters of one track: codec, profile, level, and those of its video or audio.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CodecParameters {
     /// Codec of the track, serialized as an RFC 6381 codec string such as `avc1.64001f`.
@@ -117,10 +117,10 @@ pub struct VideoParameters {
     /// Frames per second by the timing information in the headers; `None` when they have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frame_rate: Option<Ratio>,
-    /// Whether pictures may be coded as fields.
+    /// Whether the pictures of the video may be coded as fields.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub interlaced: bool,
-    /// Bits of a luma sample; `None` when not known.
+    /// Number of bits of a luma sample; `None` when not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bit_depth: Option<u8>,
     /// Colour description of the video; `None` when the stream has none.
@@ -190,11 +190,11 @@ pub struct DolbyVisionConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum DynamicRange {
-    /// Standard dynamic range.
+    /// Standard dynamic range (SDR).
     Sdr,
-    /// Hybrid Log-Gamma.
+    /// Hybrid Log-Gamma (HLG).
     Hlg,
-    /// Perceptual quantizer (HDR10, Dolby Vision).
+    /// Perceptual quantizer (PQ), as in HDR10 and Dolby Vision.
     Pq,
 }
 

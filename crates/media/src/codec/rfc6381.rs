@@ -25,7 +25,7 @@ pub enum Codec {
     DolbyVision { profile: u8, level: u8 },
     /// MPEG-4 audio (AAC) by its audio object type: 2 LC, 5 HE, 29 HE v2, 42 xHE.
     Aac { object_type: u8 },
-    /// MPEG audio, layer III.
+    /// MPEG audio, layer III (MP3).
     Mp3,
     /// MPEG audio, layers I and II.
     Mp2,
@@ -33,9 +33,9 @@ pub enum Codec {
     Ac3,
     /// Dolby Digital Plus (E-AC-3).
     Eac3,
-    /// Opus.
+    /// Opus audio.
     Opus,
-    /// FLAC.
+    /// FLAC audio.
     Flac,
 }
 

@@ -7,11 +7,11 @@ use super::parameters::TrackHeaders;
 /// Video codec whose NAL units or pictures follow the start codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VideoSyntax {
-    /// H.264.
+    /// The video stream is H.264.
     H264,
-    /// HEVC.
+    /// The video stream is HEVC.
     Hevc,
-    /// MPEG-2 video.
+    /// The video stream is MPEG-2 video.
     Mpeg2,
 }
 

@@ -1,4 +1,4 @@
-//! The bounded list of the defects of one resource.
+//! The bounded list of the defects of one segment or other resource.
 
 use super::MAX_DEFECTS;
 use crate::defect::{Defect, DefectKind, Position};

@@ -32,13 +32,13 @@ use webvtt::WebVttReader;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Container {
-    /// MPEG-2 transport stream (ISO/IEC 13818-1).
+    /// The resource is an MPEG-2 transport stream (ISO/IEC 13818-1).
     MpegTs,
     /// Fragmented ISO base media file (ISO/IEC 14496-12), which includes CMAF.
     Cmaf,
     /// Audio frames without a container, usually behind an ID3 tag (RFC 8216 3.4).
     PackedAudio,
-    /// WebVTT text (RFC 8216 3.5).
+    /// The resource is WebVTT text (RFC 8216 3.5).
     WebVtt,
     /// The resource is no known media container: it is an HTML page, noise or empty, for example.
     Unknown,
@@ -101,7 +101,7 @@ pub struct WebVttCues {
 /// Subtitles in the samples of one fragmented MP4 track (`stpp`, `wvtt`).
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Subtitles {
-    /// Number of media samples of the track that could be read.
+    /// Number of media samples of the subtitle track that could be read.
     pub samples: u64,
     /// Number of cues in the samples of the subtitle track; a sample that is a pause has none.
     pub cues: u64,

@@ -4,7 +4,7 @@ use serde::Serialize;
 /// How the samples of a track are encrypted (ISO/IEC 23001-7).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SampleEncryption {
-    /// Protection scheme; `None` when the sample entry has no `schm`.
+    /// Protection scheme of the track; `None` when the sample entry has no `schm`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheme: Option<ProtectionScheme>,
     /// Key identifier: default_KID of the sample entry, or the KID of the fragment's sample group. `None` when it isn't

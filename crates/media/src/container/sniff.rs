@@ -72,9 +72,9 @@ const MIN_TEXT_LENGTH: usize = 32;
 /// Kind of clear bytes in a resource that should be encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plaintext {
-    /// The clear bytes are a media container.
+    /// The resource that should be encrypted is a media container in the clear.
     Media,
-    /// The clear bytes are printable ASCII text, such as an HTML page.
+    /// The resource that should be encrypted is printable ASCII text, such as an HTML page.
     Text,
 }
 

@@ -17,9 +17,9 @@ const ARROW: &str = "-->";
 #[derive(Debug)]
 pub(super) struct WebVttReader {
     line: Vec<u8>,
-    /// Byte offset at which the current line begins.
+    /// Byte offset in the segment at which the current WebVTT line begins.
     line_offset: u64,
-    /// Byte offset of the next byte to be read.
+    /// Byte offset in the segment of the next byte to be read.
     offset: u64,
     samples: u64,
     cues: WebVttCues,

@@ -27,7 +27,7 @@ const DURATION: &str = "ISO/IEC 23009-1 5.3.9.2";
 pub(super) struct Timelines {
     runs: HashMap<(NodeId, u64), Arc<[TimelineRun]>>,
     urls: HashMap<(NodeId, Url), Arc<[UrlRange]>>,
-    /// Number of SegmentURLs that are kept in all lists together.
+    /// Number of SegmentURLs that are kept in all SegmentLists together.
     kept: usize,
     /// SegmentLists whose length was already reported to differ from their SegmentTimeline.
     compared: HashSet<NodeId>,

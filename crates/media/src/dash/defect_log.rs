@@ -46,7 +46,7 @@ impl<'t> DefectLog<'t> {
         Self { of_update: true, ..Self::new(text) }
     }
 
-    /// Returns the line on which `node` begins, from 1.
+    /// Returns the line of the document on which the element `node` begins, from 1.
     pub(super) fn line(&self, node: Node<'_, '_>) -> u32 {
         let before = self.lines.partition_point(|start| *start <= node.range().start);
         u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
@@ -71,13 +71,13 @@ impl<'t> DefectLog<'t> {
         self.attribute.add(DefectKind::Attribute, (self.text, at), reference, message);
     }
 
-    /// Adds an ambiguity among the elements that players select from.
+    /// Adds a defect of elements among which players can't choose unambiguously.
     pub(super) fn group(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = node.range().start;
         self.groups.add(DefectKind::Groups, (self.text, at), reference, message);
     }
 
-    /// Adds an ad marker that can't be read.
+    /// Adds a defect of an Event whose ad marker can't be read.
     pub(super) fn marker(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = node.range().start;
         self.markers.add(DefectKind::AdMarker, (self.text, at), reference, message);

@@ -15,7 +15,7 @@ const MAX_DESCRIPTORS: usize = 32;
 const MAX_EVENTS: usize = 256;
 const EVENTS: &str = "ISO/IEC 23009-1 5.10.2";
 const PSSH: &str = "ISO/IEC 23001-7 11.2.1";
-/// Largest number of Base64 characters of one `pssh` box.
+/// Largest length of a `pssh` box in Base64 characters.
 const MAX_PSSH: usize = 64 * 1024;
 const PROTECTION: &str = "ISO/IEC 23009-1 5.8.4.1";
 

@@ -63,7 +63,7 @@ pub struct Descriptor {
     pub value: Option<String>,
 }
 
-/// A Period (ISO/IEC 23009-1 5.3.2).
+/// A Period of an MPD (ISO/IEC 23009-1 5.3.2).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Period {
     pub id: Option<String>,
@@ -79,7 +79,7 @@ pub struct Period {
     pub line: u32,
 }
 
-/// An AdaptationSet (ISO/IEC 23009-1 5.3.3).
+/// An AdaptationSet of an MPD (ISO/IEC 23009-1 5.3.3).
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdaptationSet {
     pub id: Option<String>,
@@ -101,7 +101,7 @@ pub struct AdaptationSet {
     pub representations: Vec<Representation>,
 }
 
-/// A ContentProtection element (ISO/IEC 23009-1 5.8.4.1).
+/// A ContentProtection element of an MPD (ISO/IEC 23009-1 5.8.4.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentProtection {
     pub scheme: String,
@@ -235,7 +235,7 @@ pub struct SegmentListing {
 pub enum SegmentTiming {
     /// Every segment has this nominal duration in ticks, at least 1.
     Fixed(u64),
-    /// The SegmentTimeline gives the durations.
+    /// The SegmentTimeline of the MPD gives the durations of the segments.
     Runs(Arc<[TimelineRun]>),
     /// The segments are subsegments of one file, with the durations of its segment index. The file has all of them from
     /// the start, but a player plays each at its time.

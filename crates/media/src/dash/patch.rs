@@ -26,7 +26,7 @@ pub struct Patch {
     pub original_publish_time: Option<Timestamp>,
     /// MPD@publishTime of the MPD after the patch.
     pub publish_time: Option<Timestamp>,
-    /// Number of operations in the patch.
+    /// Number of operations in the MPD patch.
     pub operations: usize,
 }
 

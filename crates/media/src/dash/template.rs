@@ -28,7 +28,7 @@ pub struct TemplateValues<'a> {
     pub representation: &'a str,
     pub bandwidth: u64,
     pub number: u64,
-    /// Media time of the segment in ticks of the timescale.
+    /// Media time of the segment in ticks of the timescale, for `$Time$`.
     pub time: u64,
 }
 

@@ -40,13 +40,13 @@ const MAX_CLOCK_URLS: usize = 4;
 /// Source of the time that a UTCTiming element refers to (ISO/IEC 23009-1 5.8.4.11).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClockSource {
-    /// The MPD itself contains the time at which it was made.
+    /// The UTCTiming element itself contains the time at which the MPD was made.
     Direct(Timestamp),
-    /// The Date header of the answer to a HEAD request is the time.
+    /// The Date header of the clock's answer to a HEAD request is the time.
     Date(Url),
-    /// The body of the answer is the time as xs:dateTime or ISO 8601.
+    /// The body of the clock's answer is the time as xs:dateTime or ISO 8601.
     Body(Url),
-    /// The time comes over NTP or SNTP instead of HTTP.
+    /// The clock answers over NTP or SNTP instead of HTTP.
     Network,
 }
 

@@ -7,37 +7,38 @@ use std::fmt;
 
 #[derive(Clone, Copy)]
 pub(super) enum AttributeType {
-    /// The value is a decimal-integer.
+    /// The attribute's value is a decimal-integer.
     Integer,
-    /// The value is a hexadecimal-sequence.
+    /// The attribute's value is a hexadecimal-sequence.
     Hexadecimal,
-    /// The value is a hexadecimal-sequence of at most 128 bits.
+    /// The attribute's value is a hexadecimal-sequence of at most 128 bits.
     Iv,
-    /// The value is a decimal-floating-point.
+    /// The attribute's value is a decimal-floating-point.
     Float,
-    /// The value is a decimal-floating-point above 0.
+    /// The attribute's value is a decimal-floating-point above 0.
     Positive,
-    /// The value is a signed-decimal-floating-point.
+    /// The attribute's value is a signed-decimal-floating-point.
     SignedFloat,
-    /// The value is a quoted-string with at least one character.
+    /// The attribute's value is a quoted-string with at least one character.
     Text,
-    /// The value is a quoted-string that may be empty.
+    /// The attribute's value is a quoted-string that may be empty.
     EmptyText,
-    /// The value is an enumerated-string: one of these words.
+    /// The attribute's value is an enumerated-string: one of these words.
     Word(&'static [&'static str]),
-    /// The value is a decimal-resolution.
+    /// The attribute's value is a decimal-resolution.
     Resolution,
-    /// The value is a quoted-string of RFC 6381 codec strings, as CODECS has it.
+    /// The attribute's value is a quoted-string of RFC 6381 codec strings, as that of CODECS.
     Codecs,
-    /// The value is a quoted group or the word NONE, as CLOSED-CAPTIONS has it.
+    /// The attribute's value is a quoted group or the word NONE, as that of CLOSED-CAPTIONS.
     GroupOrNone,
-    /// The value is a quoted-string `<n>[@<o>]`: a length and an optional offset in bytes.
+    /// The attribute's value is a quoted-string `<n>[@<o>]`: a length and an optional offset in bytes.
     Range,
-    /// The value is that of BYTERANGE in EXT-X-MAP: a quoted-string `<n>@<o>` with length and offset in bytes.
+    /// The attribute's value is a quoted-string `<n>@<o>`, as that of BYTERANGE in EXT-X-MAP: length and offset in
+    /// bytes.
     MapRange,
-    /// The value is a quoted-string with a date and time of ISO 8601.
+    /// The attribute's value is a quoted-string with a date and time of ISO 8601.
     Date,
-    /// The value is a quoted-string with this further format.
+    /// The attribute's value is a quoted-string with this further format.
     Form(&'static AttributeFormat),
 }
 

@@ -16,11 +16,11 @@ const KEPT: usize = (super::MAX_DEFECTS - Habit::COUNT) / 3 - 1;
 pub(super) enum Habit {
     /// There is whitespace around the value of a tag, or around the names, values and commas of an attribute list.
     Whitespace,
-    /// There is a comma at the end of an attribute list.
+    /// There is a comma at the end of a tag's attribute list.
     LastComma,
     /// EXTINF has no comma after its duration.
     NoExtinfComma,
-    /// A date and time has no time zone.
+    /// A date and time in a tag has no time zone.
     NoTimeZone,
 }
 

@@ -5,7 +5,7 @@ use crate::defect::Position;
 /// A line of a playlist without its line end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PlaylistLine<'a> {
-    /// Line number, from 1.
+    /// Line number in the playlist, from 1.
     pub number: u32,
     raw: &'a str,
     /// Number of bytes of whitespace before the content of the line.
@@ -15,10 +15,11 @@ pub(super) struct PlaylistLine<'a> {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum LineContent<'a> {
-    /// The line is empty or has only white space.
+    /// The playlist line is empty or has only white space.
     Blank,
     Comment,
-    /// The line begins with `#EXT`. `name` is the tag's name without the `#`, and `rest` begins with the colon.
+    /// The playlist line begins with `#EXT`. `name` is the tag's name without the `#`, and `rest` begins with the
+    /// colon.
     Tag {
         name: &'a str,
         rest: &'a str,
@@ -67,12 +68,12 @@ impl<'a> PlaylistLine<'a> {
         }
     }
 
-    /// Returns the line from its content on.
+    /// Returns the playlist line from its content on, without leading white space.
     pub(super) fn tag_text(&self) -> &'a str {
         self.raw.get(self.indent..).unwrap_or(self.raw)
     }
 
-    /// Returns the whole line, white space included.
+    /// Returns the whole playlist line, white space included.
     pub(super) fn raw(&self) -> &'a str {
         self.raw
     }

@@ -31,7 +31,7 @@ pub(super) struct LowLatencyTags {
 
 /// Position of a part in the playlist, with the tags before it that apply to its segment.
 pub(super) struct PartPosition {
-    /// Number of segments before the part.
+    /// Number of segments that the playlist lists before the part.
     pub place: u64,
     pub program_date_time: Option<Timestamp>,
     pub discontinuity: bool,

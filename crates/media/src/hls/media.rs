@@ -32,7 +32,7 @@ pub(super) struct TimelineBuilder<'b> {
     parts: LowLatencyTags,
     /// URI of the previous segment and the end of its byte range, if it has one.
     last_range: Option<(String, u64)>,
-    /// Number of segments read so far.
+    /// Number of the playlist's segments that were read so far.
     count: u64,
     discontinuities: u64,
     /// EXT-X-BITRATE in force for the next segment.

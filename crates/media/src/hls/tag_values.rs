@@ -23,7 +23,7 @@ pub(super) enum TagValue<'a> {
     Attributes(AttributeList<'a>),
 }
 
-/// Reports the defects of one tag line.
+/// Reports the defects of one tag line of a playlist.
 pub(super) struct TagReport<'d, 'l, 'a> {
     pub defects: &'d mut DefectList,
     pub line: &'l PlaylistLine<'a>,

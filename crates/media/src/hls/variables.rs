@@ -32,7 +32,7 @@ pub(super) struct Substituted<'t> {
     pub variables: Variables,
 }
 
-/// The context on which definitions of variables depend.
+/// The context on which definitions of EXT-X-DEFINE depend.
 #[derive(Clone, Copy)]
 pub(super) struct DefinitionContext<'a> {
     pub kind: PlaylistKind,

@@ -17,7 +17,8 @@ pub(super) struct RequiredVersion {
 }
 
 impl RequiredVersion {
-    /// Takes a tag into account; `rest` is the text after its name and colon.
+    /// Takes a tag into account for the EXT-X-VERSION that the playlist needs; `rest` is the text after its name and
+    /// colon.
     pub(super) fn take(&mut self, name: &str, rest: &str, reading: Option<&TagValue<'_>>, line: &PlaylistLine<'_>) {
         let at = line.start();
         match (name, reading) {

@@ -151,13 +151,13 @@ pub struct AdBreak {
 /// State of an ad break at the live edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakState {
-    /// The break is announced and begins after the live edge.
+    /// The ad break is announced and begins after the live edge.
     Ahead,
-    /// The live edge is in the break.
+    /// The live edge is in the ad break.
     Open,
-    /// The break is over, by a tag or by the duration of its date range.
+    /// The ad break is over, by a tag or by the duration of its date range.
     Closed,
-    /// The break wasn't ended before another break began.
+    /// The ad break wasn't ended before another one began.
     Overrun,
 }
 

@@ -22,7 +22,7 @@ pub(super) fn comments(limit: Option<u64>) -> Body {
     repeated(Bytes::from(chunk), limit.unwrap_or(u64::MAX))
 }
 
-/// Makes a playlist of `count` short lines.
+/// Makes a hostile playlist of `count` short lines.
 pub(super) fn lines(count: u64) -> Body {
     let head = stream::iter([Ok::<_, io::Error>(Bytes::from_static(b"#EXTM3U\n"))]);
     let chunk = Bytes::from(b"#\n".repeat(CHUNK));
@@ -71,7 +71,7 @@ async fn bomb_parts() -> io::Result<(Bytes, Bytes)> {
     Ok((all.slice(..head), all.slice(head..)))
 }
 
-/// Sends the whole content in equal chunks over the time `over`.
+/// Sends the content slowly: in equal chunks over the time `over`.
 pub(super) fn trickle(content: Bytes, over: Duration) -> Body {
     const STEPS: usize = 20;
     let step = content.len().div_ceil(STEPS).max(1);

@@ -4,14 +4,14 @@
 use super::encryption::Cipher;
 use super::{captions, i_frames, packager_headers, webvtt};
 
-/// A kind of clean channel, with the name of its first channel.
+/// A kind of clean channel of the origin, with the name of its first channel.
 #[derive(Debug)]
 pub struct Channel {
     pub name: &'static str,
     pub help: &'static str,
     pub(super) prefix: &'static str,
     pub(super) format: Format,
-    /// Number of media units of 2 s in a segment.
+    /// Number of media units of 2 s in a segment of the channel.
     pub(super) units: i64,
     pub(super) window: i64,
     /// Number of segments from one announced discontinuity to the next; `None` for a channel without discontinuities.
@@ -27,11 +27,11 @@ pub struct Channel {
 pub(super) enum Format {
     Ts,
     Cmaf,
-    /// Packed audio: AAC frames after an ID3 tag.
+    /// Segments of packed audio: AAC frames after an ID3 tag.
     Packed,
 }
 
-/// Codec and content of a channel's rungs.
+/// Codec and content of the rungs of an origin's channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ladder {
     Avc,

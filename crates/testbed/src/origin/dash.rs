@@ -36,7 +36,7 @@ pub(super) enum MpdVariant {
     LowLatency,
 }
 
-/// Number of segments in a Period.
+/// Number of segments in a Period of the origin's MPDs.
 pub(super) const PERIOD: i64 = 5;
 /// Name of the MPD without an EventStream: its ad breaks are only in event messages of the segments.
 const MESSAGES: &str = "messages.mpd";

@@ -6,10 +6,10 @@ use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
 
 use super::faults::Effect;
 
-/// Number of segments that share a key.
+/// Number of segments that share an AES-128 key.
 const ROTATION: i64 = 5;
 
-/// Encryption of a channel.
+/// Encryption of a channel of the origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cipher {
     Clear,
@@ -29,7 +29,7 @@ impl Cipher {
     }
 }
 
-/// Returns the number of the key that encrypts a segment.
+/// Returns the number of the AES-128 key that encrypts a segment.
 pub(super) fn key_number(index: i64, effect: Option<Effect>) -> i64 {
     if effect == Some(Effect::RotationMissing) { 0 } else { index.div_euclid(ROTATION) }
 }

@@ -5,9 +5,9 @@
 pub struct Fault {
     pub id: &'static str,
     pub description: &'static str,
-    /// Ids of the checks that must fail under the fault.
+    /// Ids of the checks that have to fail when the origin plays the fault.
     pub expected: &'static [&'static str],
-    /// Ids of the checks that may fail too under the fault, as a consequence.
+    /// Ids of the checks that may fail too when the origin plays the fault, as a consequence.
     pub consequences: &'static [&'static str],
     /// The channel on which tests play the fault; the origin can play it on any other channel too.
     pub channel: &'static str,
@@ -209,17 +209,17 @@ pub(super) enum Effect {
     DiscontinuityLate,
     /// The discontinuity sequence counts each discontinuity twice, in windows of two segments.
     DiscontinuityTwice,
-    /// Periods have no id.
+    /// Periods of the MPD have no id.
     PeriodIdMissing,
-    /// All Periods have one id.
+    /// All Periods of the MPD have the same id.
     PeriodIdTwice,
-    /// Periods have other ids in each MPD.
+    /// Periods have other ids in each answer with the MPD.
     PeriodIdRandom,
     /// A Period has the id of the Period that was the fourth before it.
     PeriodIdReused,
     /// A single Period without an id begins at the window's first segment.
     PeriodStartSlides,
-    /// Only the newest Period is listed.
+    /// The MPD lists only the newest Period.
     PeriodsReplaced,
     /// The packager works at four fifths of real time.
     EdgeSlow,
@@ -237,7 +237,7 @@ pub(super) enum Effect {
     PublishTimeRegressed,
     /// Media times of all segments are this number of milliseconds later than the MPD says.
     MediaShifted(i64),
-    /// The address in UTCTiming answers 404.
+    /// The URL in UTCTiming answers 404.
     UtcTimingMissing,
     /// The first of two UTCTiming elements has an address that answers 404.
     FirstClockDead,

@@ -35,7 +35,7 @@ pub(super) struct RequestContext<'a> {
     pub query: Option<&'a str>,
     pub method: &'a Method,
     pub headers: &'a HeaderMap,
-    /// Whether the connection is to be reset at the end of the body.
+    /// Whether the connection is to be reset at the end of the response body.
     pub reset: Arc<AtomicBool>,
 }
 

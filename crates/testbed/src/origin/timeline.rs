@@ -11,7 +11,7 @@ use super::{moving_names, mp4_subtitles, webvtt};
 
 /// Start of media unit 0 of every channel, 2024-01-01T00:00:00Z, in milliseconds of Unix time.
 pub(super) const EPOCH_MS: i64 = 1_704_067_200_000;
-/// Milliseconds from the end of a segment until it is listed.
+/// Number of milliseconds from the end of a segment until the origin lists it.
 pub(super) const ENCODER_LATENCY_MS: i64 = 1000;
 /// Number of segments after which a fault that comes and goes begins again.
 const CYCLE: i64 = 10;
@@ -26,9 +26,9 @@ pub(super) enum Rendition {
     /// A rung of the ladder, by its index; the highest rung has index 0.
     Rung(usize),
     Audio,
-    /// The subtitles in WebVTT.
+    /// The rendition with subtitles in WebVTT.
     WebVtt,
-    /// The subtitles in TTML in MP4.
+    /// The rendition with subtitles in TTML in MP4.
     Ttml,
 }
 
@@ -45,9 +45,9 @@ pub(super) struct Timeline {
     /// Numbers of media units in segments with an even and with an odd index.
     pub layout: [i64; 2],
     pub window: i64,
-    /// Offset that is added to every media sequence number.
+    /// Offset that is added to every media sequence number of the channel.
     pub base: i64,
-    /// Text before the number in the name of a segment.
+    /// Text before the number in the names of the channel's segments.
     pub stem: String,
     discontinuity_every: Option<i64>,
     /// Whether the channel's playlists list parts (Low-Latency HLS).

@@ -204,7 +204,7 @@ fn shift_timestamp(field: &mut [u8], shift: i64) {
     field[4] = (pts as u8) << 1 | 1;
 }
 
-/// Applies a container fault to a finished segment.
+/// Applies a fault of the container to a finished transport stream segment.
 fn apply_fault(out: &mut Vec<u8>, effect: Option<Effect>) {
     match effect {
         Some(Effect::ContainerInvalid) => noise(out),
@@ -220,7 +220,7 @@ fn apply_fault(out: &mut Vec<u8>, effect: Option<Effect>) {
     }
 }
 
-/// Overwrites the second half of a segment with deterministic noise without sync bytes (0x47).
+/// Overwrites the second half of a transport stream segment with deterministic noise without sync bytes (0x47).
 fn noise(out: &mut [u8]) {
     let middle = out.len() / 2;
     let mut state = 0x2545_f491_u32;
@@ -271,7 +271,7 @@ fn demote_first_picture(out: &mut [u8]) {
     }
 }
 
-/// Turns the NAL units of these types into filler data (type 12).
+/// Turns the H.264 NAL units of these types into filler data (type 12).
 fn blank_units(out: &mut [u8], kinds: &[u8]) {
     let mut last = [0xff_u8; 3];
     for packet in out.chunks_exact_mut(PACKET).filter(|packet| pid(packet) == VIDEO_PID) {

@@ -99,7 +99,7 @@ pub(super) fn parse<'a>(rest: &'a [&'a str]) -> (Visit, Vec<&'a str>) {
     }
 }
 
-/// Returns a playlist with all URIs moved into `folder`.
+/// Returns the text of a playlist with all its URIs moved into `folder`.
 pub(super) fn in_folder(text: &str, folder: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {

@@ -11,7 +11,7 @@ pub(super) const BOX_CLAUSE: &str = "ISO/IEC 14496-12 4.2";
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mp4Box<'a> {
     pub(super) kind: [u8; 4],
-    /// Offset of the box header in the resource.
+    /// Byte offset of the box header in the resource.
     pub(super) offset: u64,
     pub(super) body: &'a [u8],
     body_offset: u64,

@@ -18,7 +18,7 @@ pub(super) struct Fragments {
     open: Option<OpenFragment>,
     sample_heads: SampleHeads,
     subtitle_samples: SubtitleSamples,
-    /// Whether the resource has a `moof`.
+    /// Whether the resource has a movie fragment (`moof`).
     pub(super) has_moof: bool,
     /// Whether a fragment has encrypted samples, or a `senc` box that describes some.
     encrypted: bool,

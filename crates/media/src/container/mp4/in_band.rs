@@ -34,7 +34,7 @@ impl SampleHeads {
         }
     }
 
-    /// Passes on the media data that begins at offset `at`.
+    /// Passes on media data that begins at byte offset `at` of the resource.
     pub(super) fn pass_media(&mut self, at: u64, bytes: &[u8]) {
         for head in &mut self.0 {
             let next = head.from + head.bytes.len() as u64;
@@ -49,7 +49,7 @@ impl SampleHeads {
         }
     }
 
-    /// Takes the bytes that were collected, each with its track id.
+    /// Returns the first bytes of samples that were collected, each with its track_ID.
     pub(super) fn take(&mut self) -> Vec<(u32, Vec<u8>)> {
         self.0.drain(..).map(|head| (head.track, head.bytes)).collect()
     }

@@ -106,7 +106,7 @@ fn damaged_fragments_never_panic() {
     rounds(Some(&init), &[beginning("cmaf_h264_0.m4s", 700), beginning("cmaf_h264_0.m4s", 5_000)]);
 }
 
-/// Each of the segments has several movie fragments.
+/// Each of the segments in this test has several movie fragments.
 #[test]
 fn damaged_chunks_never_panic() {
     let init = init_of("cmaf_aac_init.mp4");

@@ -37,7 +37,7 @@ enum PesState {
     Header,
     /// This number of header bytes behind the time stamps is still to be skipped.
     Skip(usize),
-    /// The bytes belong to the elementary stream.
+    /// The bytes belong to the elementary stream, behind the PES packet header.
     Body,
 }
 

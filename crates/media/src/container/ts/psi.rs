@@ -14,10 +14,10 @@ pub(super) const MAX_PROGRAMS: usize = 16;
 /// Assembles the sections on one PID from transport packets.
 #[derive(Debug)]
 pub(super) struct SectionAssembler {
-    /// Size in bytes of the largest section that is assembled.
+    /// Size in bytes of the largest PSI or private section that is assembled.
     max_length: usize,
     buffer: Vec<u8>,
-    /// Whether a section has begun and isn't complete yet.
+    /// Whether a PSI or private section has begun and isn't complete yet.
     in_section: bool,
     /// Byte offset of the transport packet in which the current section begins.
     offset: u64,
@@ -57,7 +57,7 @@ impl SectionAssembler {
         }
     }
 
-    /// Drops the open section, because packets were lost.
+    /// Drops the incomplete section, because transport packets were lost.
     pub(super) fn reset(&mut self) {
         self.in_section = false;
     }

@@ -16,7 +16,7 @@ const PMT_CLAUSE: &str = "ISO/IEC 13818-1 2.4.4.8";
 pub(super) enum TableUpdate {
     /// A PAT lists new programs; the numbers are the PIDs of their PMTs.
     Programs(Vec<u16>),
-    /// A PMT is new or changed.
+    /// A PMT is new or has changed.
     ProgramMap(ProgramMap),
 }
 

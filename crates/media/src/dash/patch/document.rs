@@ -18,9 +18,9 @@ pub(super) struct DocumentNode {
 
 #[derive(Debug, PartialEq)]
 pub(super) enum NodeKind {
-    /// The document node, which is the parent of the root element.
+    /// The XML document node, which is the parent of the root element.
     Top,
-    /// An element. It is stored by its local name, because prefixes are the author's choice.
+    /// An XML element. It is stored by its local name, because prefixes are the author's choice.
     Element {
         name: String,
         attributes: Vec<(String, String)>,
@@ -98,7 +98,7 @@ impl Document {
         self.edit(parent, |children| children.retain(|child| *child != node));
     }
 
-    /// Returns the index of a node among its siblings, from 0.
+    /// Returns the index of an XML node among its siblings, from 0.
     pub(super) fn index_among_siblings(&self, node: usize) -> usize {
         self.children(self.parent(node)).iter().position(|child| *child == node).unwrap_or(0)
     }

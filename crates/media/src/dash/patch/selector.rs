@@ -10,9 +10,9 @@ const MAX_STEPS: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target {
     Element(usize),
-    /// The target is an attribute of an element, with its local name.
+    /// The selector selects an attribute of an element, with its local name.
     Attribute(usize, String),
-    /// The target is a text, comment or processing instruction.
+    /// The selector selects a text, comment or processing instruction.
     Other(usize),
 }
 
@@ -24,7 +24,7 @@ pub(super) enum Miss {
     Unknown,
     /// The selector selects this number of nodes; it has to select one.
     Count(usize),
-    /// The selector would take too long to evaluate.
+    /// The patch selector would take too long to evaluate.
     Costly,
 }
 
@@ -36,7 +36,7 @@ struct Step {
 
 #[derive(Debug, PartialEq)]
 enum Test {
-    /// The step selects elements by their local name; `None` stands for `*`.
+    /// The step of a patch selector selects elements by their local name; `None` stands for `*`.
     Element(Option<String>),
     Attribute(String),
     Text,
@@ -46,10 +46,10 @@ enum Test {
 
 #[derive(Debug, PartialEq)]
 enum Condition {
-    /// The node has this position among the matching siblings, from 1.
+    /// The condition of a patch selector: the node has this position among the matching siblings, from 1.
     Position(usize),
     Attribute(String, String),
-    /// A child element with this local name has this text.
+    /// The condition of a patch selector: a child element with this local name has this text.
     Child(String, String),
     Own(String),
 }

@@ -44,7 +44,7 @@ fn presentation(text: &str) -> (Presentation, Vec<Defect>) {
     }
 }
 
-/// Returns kind, line and column of each defect.
+/// Returns kind, line and column of each defect of a playlist.
 fn places(defects: &[Defect]) -> Vec<(DefectKind, u32, u32)> {
     let place = |d: &Defect| match d.at {
         Position::Line { line, column } => (d.kind, line, column),

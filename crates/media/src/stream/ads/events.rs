@@ -17,7 +17,7 @@ const MAX_RANGES: usize = 64;
 pub struct TimedSection<'a> {
     /// Kind of element or box that carried the SCTE 35 section.
     pub source: AdSource,
-    /// Wall-clock time of the splice.
+    /// Wall-clock time of the SCTE 35 splice.
     pub at: Timestamp,
     /// Duration of the event that carries the section; `None` if the event has none.
     pub duration: Option<Seconds>,
