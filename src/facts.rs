@@ -196,7 +196,8 @@ pub struct InitFacts {
     /// Contents of the initialization segment, after decryption if it is encrypted as a whole. `None` if they aren't
     /// known.
     pub inspection: Option<Inspection>,
-    /// Result of the decryption. `None` if the playlist announces no encryption of the whole resource.
+    /// Result of decrypting the initialization segment. `None` if the playlist announces no encryption of the whole
+    /// resource.
     pub decryption: Option<Decryption>,
     /// Hash of the initialization segment's content, by which two contents are compared. `None` if the resource is
     /// incomplete, has no movie box, or is encrypted as a whole, so that the same content may have other bytes.
@@ -333,7 +334,7 @@ pub struct Exchange {
     /// Earliest `notAfter` of all certificates that the server sent, including those that aren't on the path to a
     /// trusted one. `None` without TLS.
     pub sent_certificates_expiry: Option<Timestamp>,
-    /// Failure that ended the body early. `None` if the body is complete.
+    /// Failure that ended the body of the answer early. `None` if the body is complete.
     pub broken: Option<Failure>,
 }
 

@@ -85,7 +85,7 @@ impl CookieJar {
         self.lock().iter().any(|c| c.is_for(url))
     }
 
-    /// Replaces the cookies that are for `url` by all cookies of `fresh`.
+    /// Replaces the cookies in this jar that are for `url` by all cookies of `fresh`.
     pub(super) fn replace_for(&self, url: &Url, fresh: &Self) {
         let fresh: Vec<StoredCookie> = fresh.lock().drain(..).collect();
         let mut all = self.lock();
@@ -107,7 +107,7 @@ fn bound(all: &mut Vec<StoredCookie>) {
     }
 }
 
-/// Shows only the number of cookies, because cookies are credentials.
+/// The debug format shows only the number of cookies, because cookies are credentials.
 impl std::fmt::Debug for CookieJar {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "CookieJar({} cookies)", self.lock().len())

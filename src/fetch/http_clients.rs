@@ -39,7 +39,7 @@ pub(super) struct HttpClients {
     by_file: Mutex<HashMap<PathBuf, (FileVersion, reqwest::Client)>>,
 }
 
-/// Modification time and size of a file, by which a change is noticed.
+/// Modification time and size of a CA file, by which a change is noticed.
 type FileVersion = (Option<SystemTime>, u64);
 
 impl HttpClients {

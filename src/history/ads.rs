@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// and its EXT-X-CUE-OUT leaves the window before the break ends.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AdHistory {
-    /// The break that cue tags opened and haven't closed yet; `None` if there is none.
+    /// The ad break that cue tags opened and haven't closed yet; `None` if there is none.
     pub open: Option<OpenAdBreak>,
     /// Time of the last probe in which a tag that opens or continues a break was listed; `None` if none was.
     pub last_cue: Option<Timestamp>,
@@ -19,7 +19,7 @@ pub struct AdHistory {
     /// Breaks from the MPD's events (DASH), in their order. A break stays while it is open, even if its event has left
     /// the MPD.
     pub events: Vec<AdRange>,
-    /// Breaks from event messages in segments (DASH), known as far as every segment was inspected.
+    /// Ad breaks from event messages in segments (DASH), known as far as every segment was inspected.
     pub messages: Vec<AdRange>,
     /// Time at which an event message that opens a break was last inspected; `None` if none was.
     pub last_message: Option<Timestamp>,
@@ -43,9 +43,9 @@ pub struct InspectedSpan {
 pub struct OpenAdBreak {
     /// Time by the exporter's clock at which the live edge was at the beginning of the break.
     pub opened: Timestamp,
-    /// Duration that the opening tag announces; `None` if it announces none.
+    /// Duration of the ad break that the opening tag announces; `None` if it announces none.
     pub announced: Option<Seconds>,
-    /// Number of the break's first segment; `None` if its opening tag was never listed in a probe.
+    /// Number of the ad break's first segment; `None` if its opening tag was never listed in a probe.
     pub from: Option<u64>,
 }
 

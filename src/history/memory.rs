@@ -91,7 +91,7 @@ const STUCK: f64 = 3.0;
 /// Time after which a playback session whose live edge stands still is given up for another session. Until then its
 /// viewers wait, which is reported.
 const FROZEN: Seconds = Seconds(60.0);
-/// Value that is used as the target duration of an MPD, which has none: that of common packagers.
+/// Target duration that is assumed for an MPD, which has none: that of common packagers.
 const DEFAULT_TARGET: Seconds = Seconds(6.0);
 const MAX_OBSERVATIONS: usize = 64;
 const MAX_SEGMENTS: usize = 32;

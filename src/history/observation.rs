@@ -104,7 +104,8 @@ impl Observation {
         newer && common.peek().is_some() && common.all(|(old, new)| same(&old, new))
     }
 
-    /// Replaces segments that are equal to those in `before` by references to the latter.
+    /// Replaces segments of this observation that are equal to those in `before` by references to the latter, to share
+    /// memory.
     pub(super) fn share(&mut self, before: &Self) {
         let mut known = before.segments.iter().peekable();
         for segment in &mut self.segments {

@@ -93,7 +93,7 @@ impl LoadGenerator {
     }
 }
 
-/// Probes until the test ends, and asserts that every probe succeeds.
+/// Probes a channel until the test ends, and asserts that every probe succeeds.
 async fn probe_repeatedly(load: std::sync::Arc<LoadGenerator>) {
     let began = Instant::now();
     while load.is_running(began) {

@@ -24,7 +24,7 @@ pub enum DefectKind {
     /// The syntax of an HLS playlist is broken in a way that players read as it was meant, such as whitespace in an
     /// attribute list.
     SyntaxHabit,
-    /// An MPD that can't be read, or that breaks its schema or a rule of its standard.
+    /// An MPD can't be read, or it breaks its schema or a rule of its standard.
     Mpd,
     /// An MPD's Location or PatchLocation, or an MPD patch, is invalid.
     Update,

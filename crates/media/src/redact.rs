@@ -34,7 +34,7 @@ const MAX_URL: usize = 400;
 /// Length at which the text of [`Quoted`] is cut, in characters.
 const MAX_QUOTED: usize = 60;
 const REDACTED: &str = "***";
-/// Words that mark a path segment as an access token (Akamai's `hdnts=…~hmac=…` and similar).
+/// Words that mark a path segment of a URL as an access token (Akamai's `hdnts=…~hmac=…` and similar).
 const TOKEN_WORDS: [&str; 6] = ["hmac=", "token=", "signature=", "sig=", "hdnts=", "hdntl="];
 
 /// Returns `url` without secrets and without its fragment, which is never sent to a server.

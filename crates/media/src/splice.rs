@@ -76,7 +76,7 @@ pub enum SpliceDirection {
 pub enum SpliceError {
     /// The section has this table_id instead of 0xFC.
     Table(u8),
-    /// The section declares another size than the bytes that are available.
+    /// The SCTE 35 section declares another size than the number of bytes that are available.
     Length {
         /// Size of the section in bytes by its section_length.
         declared: usize,
@@ -90,7 +90,7 @@ pub enum SpliceError {
         /// CRC-32 that the section contains (CRC_32).
         found: u32,
     },
-    /// The part of the section with this name exceeds the end of the section.
+    /// The part of the SCTE 35 section with this name exceeds the end of the section.
     Cut(&'static str),
 }
 
@@ -415,7 +415,8 @@ mod tests {
         assert!(parse(&[&INSERT[..], &[0xff, 0xff]].concat()).is_ok());
     }
 
-    /// CRC_32 and section_length reveal flipped bits and missing ends, so that no break is made up.
+    /// CRC_32 and section_length reveal flipped bits and missing bytes, so that a damaged section never reports a break
+    /// that isn't there.
     #[test]
     fn a_damaged_section_is_never_read() {
         assert!(parse(&INSERT).is_ok());

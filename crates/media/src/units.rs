@@ -22,7 +22,7 @@ impl Seconds {
         Self(later.duration_since(earlier).as_secs_f64())
     }
 
-    /// Returns the instant that is this length after `at`; clamped to the range of a [`Timestamp`].
+    /// Returns the instant that is this length of time after `at`; clamped to the range of a [`Timestamp`].
     #[must_use]
     pub fn after(self, at: Timestamp) -> Timestamp {
         let nanos = (self.0 * 1e9) as i64;

@@ -94,7 +94,7 @@ struct BoundsScan {
 }
 
 impl BoundsScan {
-    /// Takes the tag at the beginning of `rest` into account, and returns its length in bytes.
+    /// Counts the XML tag at the beginning of `rest` for the bounds, and returns its length in bytes.
     fn tag(&mut self, rest: &[u8]) -> Result<usize, &'static str> {
         let tag = ScannedTag::of(rest);
         if tag.attributes > MAX_ATTRIBUTES {

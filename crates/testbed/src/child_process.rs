@@ -29,7 +29,7 @@ impl ChildProcess {
         Ok(Self { program, child, stderr })
     }
 
-    /// Returns the program's standard output, as input of another program; `None` when it isn't a pipe.
+    /// Returns the program's standard output, to be the input of another program; `None` when it isn't a pipe.
     pub fn output(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }

@@ -59,7 +59,7 @@ fn totals(faults: &[FaultResult], clean: &[CleanResult]) -> String {
     )
 }
 
-/// Returns table rows with the totals of clean streams: streams, probes and findings.
+/// Returns rows of a Markdown table with the totals of clean streams: streams, probes and findings.
 fn probes<'a>(streams: impl Iterator<Item = &'a StreamResult> + Clone) -> String {
     let probes: usize = streams.clone().map(|result| result.probes).sum();
     let serious: usize = streams.clone().map(|result| count(result.serious_failures())).sum();

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-/// Start of the clock in milliseconds of Unix time: an arbitrary instant, the same in every run.
+/// Time at which the harness's clock starts, in milliseconds of Unix time: an arbitrary instant, the same in every run.
 pub const START_MS: i64 = 1_780_000_000_000;
 
 /// An origin, an exporter's prober, and the clock that both share.

@@ -95,7 +95,7 @@ impl Origin {
     }
 }
 
-/// Reads one request head in lower case; `None` if the client has closed the connection.
+/// Reads the head of one HTTP request in lower case; `None` if the client has closed the connection.
 pub(super) async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut text = Vec::new();
     while !text.ends_with(b"\r\n\r\n") {
@@ -108,7 +108,7 @@ pub(super) fn ok(body: &[u8]) -> Vec<u8> {
     with("", body)
 }
 
-/// Makes a 200 answer with these further header lines, each ended by CRLF, and this body.
+/// Makes a 200 response with these further header lines, each ended by CRLF, and this body.
 pub(super) fn with(headers: &str, body: &[u8]) -> Vec<u8> {
     let mut all = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n", body.len()).into_bytes();
     all.extend_from_slice(body);

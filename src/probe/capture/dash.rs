@@ -221,7 +221,7 @@ impl Capturer<'_> {
         (fetched, timing::parse_clock_body(&body).filter(|_| there))
     }
 
-    /// Fetches a time resource. `None` if the probe's time ended first.
+    /// Fetches the resource of a UTCTiming clock. `None` if the probe's time ended first.
     async fn fetch_time(&self, url: &Url, headers_only: bool) -> (Option<Fetched>, Vec<u8>) {
         let began = Instant::now();
         let request = FetchRequest { max_bytes: MAX_TIME_BYTES, headers_only, ..self.request(url) };

@@ -46,7 +46,7 @@ pub(crate) fn plan_downloads<'a>(
     DownloadPlan { segments, skipped, maps }
 }
 
-/// Returns the last `count` segments, and the number of the others.
+/// Returns the last `count` segments of the list, and the number of the others.
 fn last(mut segments: Vec<&Segment>, count: usize) -> (Vec<&Segment>, u64) {
     let excess = segments.len().saturating_sub(count);
     segments.drain(..excess);

@@ -93,7 +93,7 @@ impl Capturer<'_> {
         FollowedPresentation { session, presentation, playlists: Vec::new() }
     }
 
-    /// Fetches all media playlists at the same time. `None` if the session is over.
+    /// Fetches all media playlists of a playback session at the same time. `None` if the session is over.
     async fn fetch_playlists(&self, followed: &Presentation, newest: &SessionAddresses) -> Option<Vec<PlaylistAnswer>> {
         let mut asked = Vec::new();
         for rendition in &followed.renditions {

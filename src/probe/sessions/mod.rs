@@ -28,7 +28,7 @@ struct SessionTable {
     by_output: HashMap<OutputKey, Session>,
 }
 
-/// URLs that a manifest gives players for the rest of the session.
+/// URLs that a manifest gives players for the rest of a playback session.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SessionAddresses {
     /// The multivariant playlist of an HLS session, with the URIs of its media playlists and the variables that these

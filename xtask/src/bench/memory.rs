@@ -21,7 +21,7 @@ pub(super) fn measure(origin: &Origin) -> String {
     out
 }
 
-/// Probes `count` channels at once and prints the end of the table row.
+/// Probes `count` channels at once and prints the end of the table row with the peak memory.
 pub(super) async fn child(base: &str, count: usize) {
     let slow = |n| format!("{base}/fault/segment_slow/TV{n}/master.m3u8");
     let channels: Vec<Channel> = (1..=count).map(|n| (format!("CH{n}"), slow(n))).collect();

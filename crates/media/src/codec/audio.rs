@@ -50,7 +50,7 @@ pub(crate) fn parse_header(framing: AudioFraming, bytes: &[u8; HEADER_SIZE]) -> 
     }
 }
 
-/// Parses adts_fixed_header and adts_variable_header (ISO/IEC 14496-3 1.A.2.2).
+/// Parses an AAC frame header: adts_fixed_header and adts_variable_header (ISO/IEC 14496-3 1.A.2.2).
 fn adts(b: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
     if b[0] != 0xff || b[1] & 0xf6 != 0xf0 {
         return None;

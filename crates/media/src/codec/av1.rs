@@ -1,4 +1,4 @@
-//! The AV1 sequence header (AV1 Bitstream & Decoding Process Specification 5.3, 5.5).
+//! Parser for the AV1 sequence header (AV1 Bitstream & Decoding Process Specification 5.3, 5.5).
 
 use super::bits::BitReader;
 use super::parameters::{CodecParameters, ColourDescription, Ratio, VideoParameters};

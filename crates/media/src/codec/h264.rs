@@ -1,4 +1,4 @@
-//! The H.264 sequence parameter set (ISO/IEC 14496-10 7.3.2.1.1, annex E.1.1).
+//! Parser for the H.264 sequence parameter set (ISO/IEC 14496-10 7.3.2.1.1, annex E.1.1).
 
 use super::bits::{BitReader, without_emulation_prevention};
 use super::parameters::{CodecParameters, ColourDescription, Ratio, VideoParameters};

@@ -1,4 +1,4 @@
-//! The HEVC sequence parameter set (ISO/IEC 23008-2 7.3.2.2, 7.3.3, annex E.2.1).
+//! Parser for the HEVC sequence parameter set (ISO/IEC 23008-2 7.3.2.2, 7.3.3, annex E.2.1).
 
 use super::bits::{BitReader, without_emulation_prevention};
 use super::h264::vui_signal;
@@ -36,7 +36,7 @@ pub fn parameters(nal: &[u8]) -> Option<CodecParameters> {
     Some(CodecParameters::with_video(codec, picture))
 }
 
-/// Reads profile_tier_level of HEVC (7.3.3); `sub_layers` is sps_max_sub_layers_minus1.
+/// Reads profile_tier_level of HEVC (7.3.3); the argument `sub_layers` is sps_max_sub_layers_minus1.
 fn profile_tier_level(bits: &mut BitReader<'_>, sub_layers: u32) -> Option<HevcProfileTierLevel> {
     let space = bits.bits(2)? as u8;
     let high_tier = bits.flag()?;

@@ -1,4 +1,4 @@
-//! Frame headers of MPEG audio, layers I to III (ISO/IEC 11172-3 2.4.1.3, ISO/IEC 13818-3 2.4.2.3).
+//! Parser for frame headers of MPEG audio, layers I to III (ISO/IEC 11172-3 2.4.1.3, ISO/IEC 13818-3 2.4.2.3).
 
 use super::audio::AudioFrame;
 use super::rfc6381::Codec;

@@ -83,7 +83,7 @@ fn has_recovery_point(rbsp: &[u8]) -> bool {
     SeiMessages(unescape_into(rbsp, &mut clean)).any(|(kind, _)| kind == RECOVERY_POINT)
 }
 
-/// Removes emulation_prevention_three_byte (ISO/IEC 14496-10 7.4.1).
+/// Removes emulation prevention bytes (emulation_prevention_three_byte, ISO/IEC 14496-10 7.4.1) from a NAL unit.
 fn unescape_into<'a>(bytes: &[u8], clean: &'a mut [u8; MAX_HEAD]) -> &'a [u8] {
     let (mut zeros, mut length) = (0, 0);
     for &byte in bytes {

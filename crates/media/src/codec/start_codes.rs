@@ -19,7 +19,7 @@ pub(crate) enum VideoSyntax {
 #[derive(Debug)]
 pub(crate) struct NalScanner {
     syntax: VideoSyntax,
-    /// The last two bytes of the chunk before, for a start code that spans two chunks.
+    /// The last two bytes of the previous chunk, for a start code that spans two chunks.
     before: [u8; 2],
     head: [u8; MAX_HEAD],
     /// Number of bytes of the current NAL unit that `head` holds; `None` after the unit was classified.
@@ -61,7 +61,7 @@ impl NalScanner {
         };
     }
 
-    /// Leaves out the bytes up to the next chunk, which begins with a start code.
+    /// Leaves out the rest of the current NAL unit, up to the next chunk, which begins with a start code.
     pub(crate) fn skip_rest(&mut self) {
         self.before = [0xff; 2];
     }

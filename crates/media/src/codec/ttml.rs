@@ -69,7 +69,7 @@ fn has_content(paragraph: Node<'_, '_>) -> bool {
     paragraph.descendants().any(|n| text(n) || picture(n)) || paragraph.parent().is_some_and(picture)
 }
 
-/// Frame rate and tick rate of a TTML document, in which its times may count.
+/// Frame rate and tick rate of a TTML document, in whose units its times may be written.
 struct TtmlClock {
     frames: f64,
     ticks: f64,

@@ -27,13 +27,13 @@ pub(super) struct PackedAudioReader {
 
 #[derive(Debug)]
 enum PackedAudioState {
-    /// The first ten bytes are collected to see whether an ID3 tag begins there.
+    /// The first ten bytes of the segment are being collected, to see whether an ID3 tag begins there.
     TagHeader(Vec<u8>),
-    /// The ID3 tag is collected up to [`MAX_TAG_BYTES`]; `remaining` counts all bytes until its end.
+    /// The ID3 tag is being collected up to [`MAX_TAG_BYTES`]; `remaining` counts all bytes until its end.
     Tag { collected: Vec<u8>, remaining: usize },
-    /// The two bytes behind the ID3 tag are collected to choose the audio framing.
+    /// The two bytes behind the ID3 tag are being collected, to choose the audio framing.
     FirstFrame(Vec<u8>),
-    /// Audio frames are read until the end of the resource.
+    /// The audio frames are being read until the end of the resource.
     Frames(AudioFramer),
 }
 

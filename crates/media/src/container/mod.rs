@@ -34,9 +34,9 @@ use webvtt::WebVttReader;
 pub enum Container {
     /// The resource is an MPEG-2 transport stream (ISO/IEC 13818-1).
     MpegTs,
-    /// Fragmented ISO base media file (ISO/IEC 14496-12), which includes CMAF.
+    /// The resource is fragmented ISO base media (ISO/IEC 14496-12), which includes CMAF.
     Cmaf,
-    /// Audio frames without a container, usually behind an ID3 tag (RFC 8216 3.4).
+    /// The resource is audio frames without a container, usually behind an ID3 tag (RFC 8216 3.4).
     PackedAudio,
     /// The resource is WebVTT text (RFC 8216 3.5).
     WebVtt,
@@ -356,7 +356,7 @@ impl InitTrack {
 pub struct SegmentInspector {
     init: Option<InitSegment>,
     bytes: u64,
-    /// The first bytes of the segment, collected until the container is recognised.
+    /// The first bytes of the segment, collected until its container format is recognised.
     head: Vec<u8>,
     parser: Option<ContainerParser>,
 }
@@ -425,7 +425,7 @@ impl SegmentInspector {
         (inspection, init)
     }
 
-    /// Chooses the parser by the first bytes of the segment and passes these bytes to it.
+    /// Chooses the parser by the first bytes of the segment and passes them to the parser.
     fn choose_parser(&mut self) -> &mut ContainerParser {
         let parser = ContainerParser::new(&self.head, self.init.take());
         let parser = self.parser.insert(parser);

@@ -49,7 +49,7 @@ impl<'a, 'd> Inherited<'a, 'd> {
         self.0.first().copied()
     }
 
-    /// Returns the innermost element that has the attribute `name`; `None` if no element has it.
+    /// Returns the innermost occurrence of the element that has the attribute `name`; `None` if no occurrence has it.
     fn with(&self, name: &str) -> Option<Node<'a, 'd>> {
         self.0.iter().copied().find(|node| attribute(*node, name).is_some())
     }

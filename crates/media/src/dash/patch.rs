@@ -75,7 +75,7 @@ fn read(bytes: &[u8], mpd: &[u8]) -> Result<(Patch, Vec<Defect>), xml::XmlError>
     Ok((patch, log.finish()))
 }
 
-/// Logs a patch whose result doesn't have the publish time that the patch announces.
+/// Logs an MPD patch whose result doesn't have the publish time that the patch announces.
 fn published(root: Node<'_, '_>, patch: &Patch, document: &Document, log: &mut DefectLog<'_>) {
     let becomes = document.attribute(Document::ROOT, "publishTime");
     let (Some(announced), 1..) = (patch.publish_time, patch.operations) else { return };

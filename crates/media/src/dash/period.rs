@@ -203,7 +203,7 @@ impl<'n, 't> Reader<'n, 't> {
         }
     }
 
-    /// Logs an attribute that is missing or empty; `written` is its text.
+    /// Logs an attribute of a Representation that is missing or empty; `written` is its text.
     fn attribute(&mut self, node: Node<'_, '_>, name: &str, written: Option<&str>) {
         let id = Quoted(attribute(node, "id").unwrap_or_default());
         let what = if written.is_some() { "empty" } else { "missing" };

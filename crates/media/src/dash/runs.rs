@@ -41,7 +41,7 @@ pub(super) fn read(timeline: Node<'_, '_>, start_number: u64, log: &mut DefectLo
     runs
 }
 
-/// Ends an open run, which repeats until the next S element, at the start of that S.
+/// Ends an open run, whose S element repeats until the next S element, at the start of the latter.
 fn close(runs: &mut [TimelineRun], next: Option<u64>, node: Node<'_, '_>, log: &mut DefectLog<'_>) {
     let Some(open) = runs.last_mut().filter(|run| run.count.is_none()) else { return };
     let Some(next) = next.filter(|next| *next > open.start) else {

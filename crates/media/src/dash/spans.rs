@@ -21,7 +21,7 @@ impl SegmentSpan {
 /// A window of media time, in ticks of the Representation's timescale.
 #[derive(Debug, Clone, Copy)]
 pub struct TickWindow {
-    /// Start of the window: it holds only segments that end after this time.
+    /// Start of the window in ticks: it holds only segments that end after this time.
     pub from: i128,
     /// End of the window for segments whose times are computed (a fixed duration, an open run) and for subsegments of a
     /// file: they have to end by this time. It doesn't apply to segments that a SegmentTimeline lists.
@@ -65,7 +65,7 @@ fn runs(listing: &SegmentListing, offset: u64) -> std::borrow::Cow<'_, [Timeline
     }
 }
 
-/// Returns the positions, from 0, of those segments of the run that are in the window.
+/// Returns the positions, from 0, of the segments of a SegmentTimeline run that are in the window.
 // Most runs lie in the window as a whole: those cost no division.
 fn places(run: &TimelineRun, listing: &SegmentListing, stretch: TickWindow) -> Range<u64> {
     let (start, duration) = (i128::from(run.start), i128::from(run.duration.max(1)));

@@ -71,7 +71,7 @@ impl UrlTemplate {
         self.0.iter().any(|p| matches!(p, Piece::Time(_)))
     }
 
-    /// Returns the relative URL of one segment, with these values for the identifiers.
+    /// Returns the relative URL of one segment, with these values for the identifiers of the template.
     #[must_use]
     pub fn fill(&self, values: TemplateValues<'_>) -> String {
         let mut filled = String::new();

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 const TYPES: &str = "ISO/IEC 23009-1 5.3";
 
-/// Returns whether `node` is an element with this local name, whatever its prefix.
+/// Returns whether the XML node `node` is an element with this local name, whatever its prefix.
 pub(super) fn is(node: Node<'_, '_>, name: &str) -> bool {
     node.is_element() && node.tag_name().name() == name
 }
@@ -43,7 +43,7 @@ pub(super) fn attributes<'a, const N: usize>(node: Node<'a, '_>, names: [&str; N
     found
 }
 
-/// Returns the value of an attribute, cut at 256 characters; `None` if it is absent.
+/// Returns the value of an MPD attribute, cut at 256 characters; `None` if it is absent.
 pub(super) fn string(node: Node<'_, '_>, name: &str) -> Option<String> {
     attribute(node, name).map(bounded)
 }
@@ -95,7 +95,7 @@ pub(super) fn duration(node: Node<'_, '_>, name: &'static str, log: &mut DefectL
     read(node, name, log, "a duration such as PT6.0S", parse_duration)
 }
 
-/// Returns the instant of a date attribute. A date without a time zone is read as UTC.
+/// Returns the instant of a date attribute of an MPD. A date without a time zone is read as UTC.
 pub(super) fn instant(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<Timestamp> {
     read(node, name, log, "a date such as 2026-01-02T03:04:05Z", |text| date::parse(text).map(|d| d.at))
 }

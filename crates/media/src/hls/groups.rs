@@ -46,7 +46,7 @@ impl<'a> RenditionGroups<'a> {
         group.autoselected |= list.get("AUTOSELECT") == Some("YES");
     }
 
-    /// Notes the groups to which an EXT-X-STREAM-INF or EXT-X-I-FRAME-STREAM-INF refers.
+    /// Notes the rendition groups to which an EXT-X-STREAM-INF or EXT-X-I-FRAME-STREAM-INF refers.
     pub(super) fn references(&mut self, list: &AttributeList<'a>, at: At) {
         for kind in TYPES {
             if let Some(id) = list.quoted(kind).filter(|id| !id.is_empty()) {

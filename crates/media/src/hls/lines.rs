@@ -60,7 +60,7 @@ impl<'a> PlaylistLine<'a> {
         Position::Line { line: self.number, column: u32::try_from(before + 1).unwrap_or(u32::MAX) }
     }
 
-    /// Returns line number and column, both from 1, at which the line's content begins.
+    /// Returns line number and column, both from 1, at which the content of the playlist line begins.
     pub(super) fn start(&self) -> (u32, u32) {
         match self.position(self.indent) {
             Position::Line { line, column } => (line, column),
@@ -86,7 +86,7 @@ impl<'a> PlaylistLine<'a> {
         self.raw.char_indices()
     }
 
-    /// Returns the byte offset of `part`, which has to be a slice of this line.
+    /// Returns the byte offset of `part`, which has to be a slice of this playlist line.
     pub(super) fn offset_of(&self, part: &'a str) -> usize {
         (part.as_ptr() as usize).wrapping_sub(self.raw.as_ptr() as usize).min(self.raw.len())
     }

@@ -29,7 +29,7 @@ pub(super) struct PresentationBuilder<'a, 'b> {
     i_frames: Vec<Rendition>,
     groups: RenditionGroups<'a>,
     variants: VariantCounts,
-    /// Number of renditions beyond the bound, and the line of the first of them.
+    /// Number of renditions beyond the bound, and the line of the first of them; `None` if there are none.
     surplus: Option<(u64, u32)>,
 }
 

@@ -1,4 +1,4 @@
-//! The kind of a playlist, determined by a first pass that counts its tags.
+//! Detection of a playlist's kind (multivariant or media) by a first pass that counts its tags.
 
 use super::lines::{self, LineContent};
 use super::tags::{self, TagScope};

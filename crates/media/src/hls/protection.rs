@@ -10,7 +10,7 @@ use crate::stream::{ByteRange, Key, Map};
 use std::sync::Arc;
 use url::Url;
 
-/// Largest number of key formats in force at once; no real stream has more.
+/// Largest number of key formats that are in force at once; no real stream has more.
 const MAX_KEYS: usize = 16;
 
 #[derive(Default)]

@@ -17,7 +17,7 @@ pub(super) enum TagValue<'a> {
     Integer(u64),
     Word(&'a str),
     Duration(Seconds),
-    /// The value is a byte range: its length and, if given, its offset in bytes.
+    /// The tag's value is a byte range: its length and, if given, its offset in bytes.
     Range(u64, Option<u64>),
     Date(Timestamp),
     Attributes(AttributeList<'a>),

@@ -29,7 +29,7 @@ pub(super) enum TagScope {
 
 pub(super) enum ValueType {
     Nothing,
-    /// The tag's value is a decimal integer that is at least this number.
+    /// The tag's value is a decimal integer that is not less than this number.
     Integer(u64),
     /// The tag's value is one of these words.
     Word(&'static [&'static str]),

@@ -130,17 +130,17 @@ impl AdSource {
 pub struct AdBreak {
     /// Kind of tag, element or box that announced the break.
     pub source: AdSource,
-    /// ID of the break's date range, or event number of its splice; `None` for cue tags.
+    /// ID of the ad break's date range, or event number of its splice; `None` for cue tags.
     pub id: Option<String>,
     /// Line of the tag that opened the break, or of the first tag that continues it, from 1; 0 for event messages.
     pub line: u32,
     /// Number of the break's first segment; `None` if the break began before the window or is announced by a date only.
     pub from: Option<u64>,
-    /// Number of the first segment after the break; `None` unless a cue tag ends the break.
+    /// Number of the first segment after the ad break; `None` unless a cue tag ends the break.
     pub until: Option<u64>,
-    /// Wall-clock time at which the break began; `None` if no date gives it.
+    /// Wall-clock time at which the ad break began; `None` if no date gives it.
     pub start: Option<Timestamp>,
-    /// Announced duration of the break; `None` if nothing announces one.
+    /// Announced duration of the ad break; `None` if nothing announces one.
     pub announced: Option<Seconds>,
     /// Media time from the beginning of the break to its end or to the live edge; `None` if it isn't known.
     pub elapsed: Option<Seconds>,
@@ -162,7 +162,7 @@ pub enum BreakState {
 }
 
 impl AdBreak {
-    /// Returns whether the playlist lists the beginning of the break, and not only its continuation.
+    /// Returns whether the playlist lists the beginning of the ad break, and not only its continuation.
     fn starts(&self) -> bool {
         self.from.is_some() || self.source != AdSource::Cue
     }

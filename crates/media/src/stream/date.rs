@@ -6,7 +6,7 @@ use jiff::tz::Offset;
 
 pub(crate) struct Date {
     pub at: Timestamp,
-    /// Whether the text names its time zone; without one it is read as UTC (RFC 8216bis 4.4.4.6).
+    /// Whether the date names its time zone; a date without one is read as UTC (RFC 8216bis 4.4.4.6).
     pub zoned: bool,
 }
 

@@ -27,7 +27,7 @@ const FORGET: Seconds = Seconds(3600.0);
 /// Largest number of labels of renditions that are no longer listed. While there are more, new renditions are labelled
 /// by their kind of media alone, so that a manifest with ever new names can't make ever more series.
 const MAX_FREE: usize = 128;
-/// Largest number of pairs of addresses that are compared for one label.
+/// Largest number of pairs of playlist addresses that are compared for one label.
 const MAX_PAIRS: usize = 4096;
 
 /// Returns `text` as an identifier of ASCII letters, digits, `-`, `_` and `.`, at most 64 characters. Consecutive other
@@ -189,7 +189,7 @@ struct LabelEntry {
     last_listed: Timestamp,
 }
 
-/// A rendition that continues another rendition of the manifest before under a new identity.
+/// A rendition that continues a rendition of the previous manifest under a new identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Succession {
     /// Identity that the previous manifest listed.

@@ -25,7 +25,7 @@ pub struct LowLatency {
     pub skipped: Option<u64>,
 }
 
-/// EXT-X-SERVER-CONTROL (RFC 8216bis 4.4.3.8); an absent attribute is `None` or `false`.
+/// EXT-X-SERVER-CONTROL (RFC 8216bis 4.4.3.8); an attribute that is absent is `None` or `false`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ServerControl {
     /// Whether the server has CAN-BLOCK-RELOAD=YES: it answers blocking playlist reloads.

@@ -14,7 +14,7 @@ use super::timeline::{Rendition, Segment, TARGET, Timeline};
 const CYCLE: i64 = 12;
 const BEGIN: i64 = 2;
 const LENGTH: i64 = 5;
-/// Number of segments from the one with the section that announces a splice to the splice.
+/// Number of segments between the one that carries the SCTE 35 section and the splice that it announces.
 pub(super) const PREROLL: i64 = 2;
 
 /// Position of a segment in the plan of ad breaks.

@@ -39,7 +39,7 @@ fn ticks(samples: i64) -> i64 {
     samples * 90_000 / AUDIO_TIMESCALE
 }
 
-/// Makes a segment of packed AAC from `count` media units, with an ID3 timestamp.
+/// Makes a segment of packed AAC from `count` media units of 2 s, with an ID3 timestamp.
 pub(super) fn packed_aac(frames: &[&[u8]], first: i64, count: i64, shift_ms: i64, effect: Option<Effect>) -> Vec<u8> {
     let start = START + ticks(fixtures::audio_start(first)) + shift_ms * 90;
     let mut out = if effect == Some(Effect::AudioTimestampMissing) { Vec::new() } else { id3_timestamp(start, effect) };
@@ -128,7 +128,7 @@ fn write_pes_packet(out: &mut Vec<u8>, stamp: i64, body: &[u8]) {
     }
 }
 
-/// Completes an adaptation field: adds its length in front and `stuffing` bytes at the end.
+/// Completes the adaptation field of a transport packet: adds its length in front and `stuffing` bytes at the end.
 fn pad_adaptation_field(field: &mut Vec<u8>, stuffing: usize) {
     match (field.is_empty(), stuffing) {
         (true, 1) => field.push(0),

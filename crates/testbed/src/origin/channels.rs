@@ -16,7 +16,7 @@ pub struct Channel {
     pub(super) window: i64,
     /// Number of segments from one announced discontinuity to the next; `None` for a channel without discontinuities.
     pub(super) discontinuity_every: Option<i64>,
-    /// Whether the channel's playlists are low-latency and list parts.
+    /// Whether the channel's playlists are low-latency ones and list parts.
     pub(super) parts: bool,
     /// Whether the channel has ad breaks.
     pub(super) ads: bool,

@@ -23,7 +23,7 @@ pub(super) enum Cipher {
 }
 
 impl Cipher {
-    /// Returns whether the samples have common encryption (ISO/IEC 23001-7).
+    /// Returns whether the channel's samples have common encryption (ISO/IEC 23001-7).
     pub(super) fn is_common_encryption(self) -> bool {
         matches!(self, Self::Cbcs | Self::Cenc)
     }

@@ -24,7 +24,7 @@ pub(super) fn split(file: &'static [u8]) -> Track {
     track
 }
 
-/// Splits a fragment into its parts. The samples have their own sizes, and share one duration.
+/// Splits a CMAF fragment into its parts. The samples have their own sizes, and share one duration.
 fn parts(fragment: &[u8]) -> Vec<Vec<u8>> {
     let at = |path: &[&[u8; 4]]| find(fragment, path).expect("the fixtures' boxes");
     let (moof, tfhd) = (at(&[b"moof"]), at(&[b"moof", b"traf", b"tfhd"]));
@@ -191,7 +191,7 @@ fn demote_first_picture(fragment: &mut [u8]) {
     }
 }
 
-/// Makes the size of the trun box larger than the traf box that contains it.
+/// Makes the size of the trun box larger than the traf box that contains it, as a fault of the container.
 fn overrun_parent(fragment: &mut [u8]) {
     let trun = find(fragment, &[b"moof", b"traf", b"trun"]).expect("every fragment has a trun");
     let size = read_u32(fragment, trun);

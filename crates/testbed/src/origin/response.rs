@@ -27,7 +27,7 @@ use super::{
 pub(super) const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
 
-/// A request for a channel's resource, with the state of the origin.
+/// A request for a resource of one of the origin's channels, with the state of the origin.
 pub(super) struct RequestContext<'a> {
     pub state: &'a OriginState,
     pub route: &'a Route,
@@ -39,7 +39,7 @@ pub(super) struct RequestContext<'a> {
     pub reset: Arc<AtomicBool>,
 }
 
-/// A response before the headers that all responses have are added.
+/// A response of the origin before the headers that all responses have are added.
 struct Reply {
     status: StatusCode,
     kind: &'static str,
@@ -49,7 +49,7 @@ struct Reply {
 
 enum Content {
     Whole(Bytes),
-    /// A body that misbehaves, with the length that it announces and its content coding.
+    /// A response body that misbehaves, with the length that it announces and its content coding.
     Stream(Body, Option<u64>, Option<&'static str>),
 }
 

@@ -11,7 +11,7 @@ use super::route::{Mode, Route};
 
 /// Largest number of requests in the log; older ones are dropped.
 const LOG_LIMIT: usize = 20_000;
-/// Milliseconds after the start at which stale playlists stop on a manual clock.
+/// Milliseconds after the origin's start at which stale playlists stop on a manual clock.
 pub(super) const STALE_AFTER_MS: i64 = 10_000;
 
 /// A request in the origin's log.

@@ -83,7 +83,7 @@ impl Session {
     }
 }
 
-/// Returns the visit that a path within a channel describes, and the rest of the path.
+/// Returns the session or cookie role of a request, from its path within a channel, and the rest of the path.
 pub(super) fn parse<'a>(rest: &'a [&'a str]) -> (Visit, Vec<&'a str>) {
     match rest {
         ["sessions.m3u8"] => (Visit::Opens, vec!["master.m3u8"]),

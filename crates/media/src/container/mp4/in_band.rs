@@ -61,7 +61,7 @@ pub(super) enum InBandHeaders {
     /// The samples have NAL units, each behind a length field of this size in bytes.
     NalUnits(Box<ParameterSets>, VideoSyntax, usize),
     Av1(Box<TrackHeaders>),
-    /// Nothing is read: the track has another codec or encrypted samples.
+    /// Nothing is read of the samples: the track has another codec or encrypted samples.
     #[default]
     Unread,
 }

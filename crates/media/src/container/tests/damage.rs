@@ -18,7 +18,7 @@ impl Random {
     }
 }
 
-/// Returns damaged bytes: cuts, bit flips, runs of noise, repeated and moved pieces.
+/// Returns a damaged copy of the bytes: with cuts, bit flips, random bytes, repeated and moved ranges.
 fn damage(random: &mut Random, bytes: &[u8]) -> Vec<u8> {
     let mut out = bytes.to_vec();
     for _ in 0..=random.below(6) {

@@ -1,4 +1,4 @@
-//! Common encryption in a file that ffmpeg encrypted with `cenc`, and in boxes changed from it.
+//! Tests of common encryption, with a file that ffmpeg encrypted with `cenc` and with boxes changed from it.
 
 use super::*;
 use crate::drm::{DrmSystem, ProtectionScheme, Uuid};

@@ -1,4 +1,4 @@
-//! Tests with damage whose effect on the timeline is known: the measure for each effect shows it.
+//! Tests with damage whose effect on the timeline is known: each effect has to show in its measure.
 
 use super::*;
 

@@ -2,7 +2,7 @@
 
 use crate::units::{MediaTime, Seconds};
 
-/// Range of the PCR: it counts 27 MHz and wraps with its 33-bit base (ISO/IEC 13818-1 2.4.3.5).
+/// Range of the PCR in ticks of 27 MHz: it wraps with its 33-bit base (ISO/IEC 13818-1 2.4.3.5).
 const PCR_WRAP: u64 = (1 << 33) * 300;
 
 /// Measures the program clock references of one PID.

@@ -22,11 +22,11 @@ pub(super) struct ContinuityState {
 /// Relation of a transport packet to the packet before it on the same PID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CounterVerdict {
-    /// The counter is the expected one, or a signalled discontinuity or damage allows any.
+    /// The continuity counter is the expected one, or a signalled discontinuity or damage allows any.
     Follows,
-    /// The packet repeats the one before it, and has to be ignored.
+    /// The packet repeats the one before it on the PID, and has to be ignored.
     Duplicate,
-    /// Packets are missing: the counter isn't the expected one.
+    /// Packets are missing: the continuity counter isn't the expected one.
     Discontinuous { expected: u8 },
 }
 

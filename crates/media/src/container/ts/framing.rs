@@ -30,7 +30,7 @@ pub(super) struct PacketFramer {
     sync_loss: Option<SyncLoss>,
 }
 
-/// Byte offset at which the sync byte is missing, and the byte that stands there instead.
+/// Loss of sync: the byte offset at which a sync byte is missing, and the byte that stands there instead.
 #[derive(Debug)]
 struct SyncLoss {
     at: u64,

@@ -1,4 +1,4 @@
-//! Description of an elementary stream by stream_type and descriptors of the PMT.
+//! Description of an MPEG-TS elementary stream by stream_type and descriptors of the PMT.
 
 use super::descriptors;
 use crate::codec::audio::AudioFraming;

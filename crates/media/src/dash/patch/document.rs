@@ -56,7 +56,7 @@ impl Document {
         self.nodes.get(node).map_or(Self::TOP, |item| item.parent)
     }
 
-    /// Returns the number of nodes that were ever created, removed ones included.
+    /// Returns the number of XML nodes that were ever created, removed ones included.
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
     }
@@ -66,7 +66,7 @@ impl Document {
         attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Sets an attribute of an element; if `value` is `None`, removes it.
+    /// Sets an attribute of an XML element; if `value` is `None`, removes it.
     pub(super) fn set_attribute(&mut self, node: usize, name: &str, value: Option<String>) {
         let Some(DocumentNode { kind: NodeKind::Element { attributes, .. }, .. }) = self.nodes.get_mut(node) else {
             return;
@@ -75,7 +75,7 @@ impl Document {
         attributes.extend(value.map(|value| (name.to_owned(), value)));
     }
 
-    /// Returns the text of a text node, or the text of an element's direct text children.
+    /// Returns the text of an XML text node, or the text of an element's direct text children.
     pub(super) fn text(&self, node: usize) -> String {
         let texts = self.children(node).iter().filter_map(|child| match self.kind(*child) {
             NodeKind::Text(text) => Some(text.as_str()),
@@ -109,7 +109,7 @@ impl Document {
         }
     }
 
-    /// Copies a node with its descendants. The XML parser bounds the depth of the tree.
+    /// Copies an XML node with its descendants. The XML parser bounds the depth of the tree.
     fn copy(&mut self, source: Node<'_, '_>, parent: usize) -> usize {
         let node = self.nodes.len();
         let attribute = |a: roxmltree::Attribute<'_, '_>| (a.name().to_owned(), a.value().to_owned());
