@@ -69,7 +69,8 @@ impl<'a> BitReader<'a> {
     }
 }
 
-/// Removes emulation_prevention_three_byte (ISO/IEC 14496-10 7.4.1) from the first [`MAX_UNIT`] bytes.
+/// Removes emulation prevention bytes (emulation_prevention_three_byte, ISO/IEC 14496-10 7.4.1) from the first
+/// [`MAX_UNIT`] bytes of a NAL unit.
 #[must_use]
 pub(crate) fn without_emulation_prevention(bytes: &[u8]) -> Vec<u8> {
     let bytes = bytes.get(..MAX_UNIT).unwrap_or(bytes);
