@@ -64,7 +64,8 @@ fn assigned(rule: &str) -> Option<(&'static str, Vec<&'static str>)> {
     (!own.is_empty()).then_some(("=", own))
 }
 
-/// Returns the line with other check ids in its matcher. `None` for a line without a check matcher of this operator.
+/// Returns a line of a rule file with other check ids in its check matcher. `None` for a line without a check matcher
+/// of this operator.
 fn replace_matcher(line: &str, operator: &str, ids: &[&str]) -> Option<String> {
     let matcher = format!("check{operator}");
     let start = line.find(&matcher)? + matcher.len();

@@ -31,7 +31,7 @@ pub enum Encryption {
     Clear,
     /// The output has the scheme `cbcs` (SAMPLE-AES in transport streams), for three DRM systems and with one key.
     Cbcs {
-        /// Number of seconds at the beginning of the output that aren't encrypted.
+        /// Number of seconds at the beginning of Shaka Packager's output that aren't encrypted.
         clear_lead: u32,
     },
     /// The output has the scheme `cenc`, for two DRM systems and with one key.

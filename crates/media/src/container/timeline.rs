@@ -113,8 +113,8 @@ impl SampleTimeline {
         }
     }
 
-    /// Counts the samples of the current time stamp. `next` is the decode time of the following one, or `None` at the
-    /// end of the segment.
+    /// Counts the samples that have the current time stamp. `next` is the decode time of the following samples, or
+    /// `None` at the end of the segment.
     fn close_group(&mut self, next: Option<i64>) {
         let Some(group) = self.group else { return };
         let samples = if self.self_delimiting { group.samples } else { group.samples.max(1) };

@@ -10,7 +10,7 @@ pub(super) const REFERENCE: &str = "RFC 8216bis 4.2";
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AttributePair<'a> {
     pub name: &'a str,
-    /// Value of the attribute without its quotes.
+    /// Value of an attribute in an HLS tag, without its quotes.
     pub value: &'a str,
     pub quoted: bool,
     /// Whether the value is of the type that the tag defines for this attribute; true for an attribute that the tag

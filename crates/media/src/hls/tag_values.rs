@@ -31,13 +31,15 @@ pub(super) struct TagReport<'d, 'l, 'a> {
 }
 
 impl<'a> TagReport<'_, '_, 'a> {
-    /// Reports a breach of the clause that defines the tag, at the slice `part` of the line.
+    /// Reports a breach of the clause that defines the HLS tag; `part` is the slice of the line at which the defect
+    /// stands.
     pub(super) fn tag(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         self.defects.add(self.kind(), at, self.tag.reference, message);
     }
 
-    /// Reports a breach of the grammar of attribute lists, at the slice `part` of the line.
+    /// Reports a breach of the grammar of HLS attribute lists; `part` is the slice of the line at which the defect
+    /// stands.
     pub(super) fn list(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         self.defects.add(self.kind(), at, attributes::REFERENCE, message);

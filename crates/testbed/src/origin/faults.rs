@@ -181,7 +181,7 @@ pub(super) enum Effect {
     MasterCut,
     /// The URIs of all variants have the scheme skd.
     VariantScheme,
-    /// The only variant is the audio rendition.
+    /// The only variant of the multivariant playlist is the audio rendition.
     SoundOnly,
     /// The MPD lacks its elements of this name.
     MpdWithout(&'static str),

@@ -9,7 +9,7 @@ use super::clock::Clock;
 use super::faults::{Effect, Fault};
 use super::route::{Mode, Route};
 
-/// Largest number of requests in the log; older ones are dropped.
+/// Largest number of requests in the origin's log; older ones are dropped.
 const LOG_LIMIT: usize = 20_000;
 /// Milliseconds after the origin's start at which stale playlists stop on a manual clock.
 pub(super) const STALE_AFTER_MS: i64 = 10_000;

@@ -37,10 +37,10 @@ pub(super) struct Session {
 
 /// Number of segments after which a session ends: then its playlists answer 404.
 const SESSION_LENGTH: i64 = 20;
-/// Name of the folder that is refused without the cookie.
+/// Name of the origin's folder whose files are refused without the cookie.
 const GUARDED: &str = "guarded";
 const COOKIE: &str = "hdntl";
-/// Milliseconds for which the cookie is valid.
+/// Milliseconds for which the origin's cookie is valid.
 const COOKIE_MS: i64 = 30_000;
 
 impl Session {

@@ -4,7 +4,8 @@ use super::*;
 use crate::defect::DefectKind;
 use std::time::{Duration, Instant};
 
-/// Returns the messages of the update defects of an MPD with these further attributes and elements.
+/// Returns the messages of an MPD's defects when it has these further attributes and elements; all have to be of kind
+/// `Update`.
 fn messages(attributes: &str, elements: &str) -> Vec<String> {
     let text = super::live_with(attributes, "<SegmentTemplate media=\"$Number$\" duration=\"2\"/>");
     let (_, defects) = read(&text.replace("<Period ", &format!("{elements}<Period ")));
