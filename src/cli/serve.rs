@@ -8,7 +8,7 @@ use crate::web::api::{Api, TokenFile};
 use crate::web::listen::ListenAddress;
 use crate::web::security::Security;
 use crate::web::server::{Bounds, serve};
-use crate::web::{Backend, Part, Settings, State, app};
+use crate::web::{Backend, Part, ServerState, Settings, app};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ async fn serve_until(
     }
     let store = api.store.clone();
     let exporter = api.probe_name.clone().unwrap_or_else(|| args.links().exporter);
-    let state = State::new(backend, settings(args), api);
+    let state = ServerState::new(backend, settings(args), api);
     if let Some(store) = store {
         tokio::spawn(Arc::clone(&state).write_states(store.clone(), exporter));
         let (asking, sending) = (Arc::clone(&state), Arc::clone(&state));
@@ -164,7 +164,7 @@ impl Signals {
     }
 
     /// Waits for SIGTERM or SIGINT. Until then each SIGHUP reloads the configuration.
-    async fn end(&mut self, state: &Arc<State>) {
+    async fn end(&mut self, state: &Arc<ServerState>) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,

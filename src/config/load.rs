@@ -119,10 +119,10 @@ impl Config {
     #[must_use]
     pub fn to_yaml(&self) -> String {
         #[derive(Serialize)]
-        struct Shown<'a> {
+        struct ExporterSection<'a> {
             exporter: &'a ExporterSettings,
         }
-        let exporter = serde_yaml::to_string(&Shown { exporter: &self.exporter });
+        let exporter = serde_yaml::to_string(&ExporterSection { exporter: &self.exporter });
         exporter.unwrap_or_else(|error| format!("# can't be shown: {error}\n")) + &self.snapshot.to_yaml()
     }
 }

@@ -6,75 +6,75 @@ use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
 /// A state of the history with times at which the exporter saw something.
-pub(super) trait Seen {
+pub(super) trait ObservedTimes {
     /// Moves the times at which the exporter saw something by a step of its clock. Times that the stream names stay.
     fn shift(&mut self, by: Seconds);
 }
 
-impl Seen for Timestamp {
+impl ObservedTimes for Timestamp {
     fn shift(&mut self, by: Seconds) {
         *self = by.after(*self);
     }
 }
 
-impl<T: Seen> Seen for Option<T> {
+impl<T: ObservedTimes> ObservedTimes for Option<T> {
     fn shift(&mut self, by: Seconds) {
         self.iter_mut().for_each(|one| one.shift(by));
     }
 }
 
-impl<T: Seen> Seen for Vec<T> {
+impl<T: ObservedTimes> ObservedTimes for Vec<T> {
     fn shift(&mut self, by: Seconds) {
         self.iter_mut().for_each(|one| one.shift(by));
     }
 }
 
-impl<T: Seen + Clone> Seen for Arc<T> {
+impl<T: ObservedTimes + Clone> ObservedTimes for Arc<T> {
     fn shift(&mut self, by: Seconds) {
         Arc::make_mut(self).shift(by);
     }
 }
 
-impl Seen for Observation {
+impl ObservedTimes for Observation {
     fn shift(&mut self, by: Seconds) {
         self.first_seen.shift(by);
         self.last_seen.shift(by);
     }
 }
 
-impl Seen for MpdState {
+impl ObservedTimes for MpdState {
     fn shift(&mut self, by: Seconds) {
         self.first_seen.shift(by);
         self.last_seen.shift(by);
     }
 }
 
-impl Seen for LadderState {
+impl ObservedTimes for LadderState {
     fn shift(&mut self, by: Seconds) {
         self.first_seen.shift(by);
     }
 }
 
-impl Seen for InputState {
+impl ObservedTimes for InputState {
     fn shift(&mut self, by: Seconds) {
         self.first_seen.shift(by);
     }
 }
 
-impl Seen for InitState {
+impl ObservedTimes for InitState {
     fn shift(&mut self, by: Seconds) {
         self.first_seen.shift(by);
         self.last_seen.shift(by);
     }
 }
 
-impl Seen for KeyUsage {
+impl ObservedTimes for KeyUsage {
     fn shift(&mut self, by: Seconds) {
         self.since.shift(by);
     }
 }
 
-impl Seen for AdHistory {
+impl ObservedTimes for AdHistory {
     fn shift(&mut self, by: Seconds) {
         if let Some(open) = &mut self.open {
             open.opened.shift(by);
@@ -85,7 +85,7 @@ impl Seen for AdHistory {
     }
 }
 
-impl Seen for RenditionHistory {
+impl ObservedTimes for RenditionHistory {
     fn shift(&mut self, by: Seconds) {
         let Self { observations, segments, keys, edge_since, ads, inits, key_use } = self;
         observations.shift(by);

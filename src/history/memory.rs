@@ -1,6 +1,6 @@
 //! Memory of all outputs: its bounds, what a probe adds, and what a probe takes from it.
 
-use super::clock_step::Seen;
+use super::clock_step::ObservedTimes;
 use super::inits;
 use super::inputs::{self, InputState};
 use super::ladder::{self, LadderState};
@@ -277,7 +277,7 @@ impl Memory {
     }
 }
 
-impl Seen for Memory {
+impl ObservedTimes for Memory {
     fn shift(&mut self, by: Seconds) {
         let Self {
             url: _,

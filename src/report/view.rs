@@ -107,7 +107,7 @@ impl<'a> ChannelInfoView<'a> {
 impl Serialize for FindingView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
-        struct Shown<'a> {
+        struct FindingJson<'a> {
             check: &'a str,
             severity: Severity,
             output: &'a str,
@@ -120,7 +120,7 @@ impl Serialize for FindingView<'_> {
         let evidence = f.evidence.iter().map(|(name, value)| (name.clone(), mask_value(value))).collect();
         let message = &redact::text(&f.message);
         let rendition = f.rendition.as_deref();
-        Shown {
+        FindingJson {
             check: f.check,
             severity: f.severity,
             output: &f.output,

@@ -1,7 +1,7 @@
 //! Sends events to listeners: results of probes, and changes of channels and alerts. Sending never waits: a listener
 //! that is too slow loses its oldest events and learns how many.
 
-use super::State;
+use super::ServerState;
 use super::status::ChannelStatus;
 use crate::report::Report;
 use crate::store::{AlertEvent, AlertRow};
@@ -130,7 +130,7 @@ impl Listener {
     }
 }
 
-impl State {
+impl ServerState {
     /// Adds a listener to events. `None`: the server is stopping or has [`MAX_LISTENERS`] already.
     pub(super) fn listen(&self) -> Option<Listener> {
         let listener = self.events.listen();

@@ -86,7 +86,7 @@ impl Default for Settings {
 }
 
 /// State that all request handlers share.
-pub(crate) struct State {
+pub(crate) struct ServerState {
     backend: Arc<dyn Backend>,
     settings: Settings,
     api: Api,
@@ -100,7 +100,7 @@ pub(crate) struct State {
     reloading: tokio::sync::Mutex<()>,
 }
 
-impl State {
+impl ServerState {
     /// Makes the state that all request handlers share, with the given parts of the API and without any reports.
     #[must_use]
     pub(crate) fn new(backend: Arc<dyn Backend>, settings: Settings, api: Api) -> Arc<Self> {
@@ -228,7 +228,7 @@ pub(crate) enum Part {
 }
 
 /// Makes the router of a part of the routes. `security` checks the users and adds the headers.
-pub(crate) fn app(state: &Arc<State>, security: &Arc<security::Security>, part: Part) -> Router {
+pub(crate) fn app(state: &Arc<ServerState>, security: &Arc<security::Security>, part: Part) -> Router {
     let prefix = state.settings.route_prefix.clone();
     let (routes, document) = documented_routes(part);
     // The page needs the API at its own origin.
@@ -252,7 +252,7 @@ pub(crate) fn app(state: &Arc<State>, security: &Arc<security::Security>, part: 
 }
 
 /// Returns the routes of a part, and the OpenAPI document of exactly these routes.
-fn documented_routes(part: Part) -> (Router<Arc<State>>, Document) {
+fn documented_routes(part: Part) -> (Router<Arc<ServerState>>, Document) {
     match part {
         Part::All => {
             let ((probing, probing_document), (api, mut document)) = (probing(), api::routes());
@@ -264,7 +264,7 @@ fn documented_routes(part: Part) -> (Router<Arc<State>>, Document) {
     }
 }
 
-fn probing() -> (Router<Arc<State>>, Document) {
+fn probing() -> (Router<Arc<ServerState>>, Document) {
     OpenApiRouter::new()
         .routes(routes!(page::page))
         .routes(routes!(probe::probe))

@@ -2,7 +2,7 @@
 
 use super::api::openapi::answers;
 use super::recent::RecentProbe;
-use super::{State, respond};
+use super::{ServerState, respond};
 use axum::response::Response;
 use axum::{Extension, extract};
 use http::StatusCode;
@@ -24,9 +24,9 @@ pub(super) struct Links {
 
 /// Shows recent probes, and a form to probe a channel by hand.
 #[utoipa::path(get, path = "/", tag = "probing", operation_id = "page",
-    responses((status = 200, description = "The page", body = String, content_type = "text/html"), answers::GuardedText))]
+    responses((status = 200, description = "The page", body = String, content_type = "text/html"), answers::PlainTextErrors))]
 pub(super) async fn page(
-    extract::State(state): extract::State<Arc<State>>,
+    extract::State(state): extract::State<Arc<ServerState>>,
     Extension(links): Extension<Links>,
 ) -> Response {
     let entries = state.recent().list();
@@ -97,9 +97,9 @@ fn row(base: &str, entry: &RecentProbe) -> String {
         ("target" = Option<String>, Query, description = "Code of a channel, in place of `id`", example = "CH_TV_HD_001")),
     responses((status = 200, description = "The log", body = String, content_type = "text/plain"),
         (status = 400, description = "Neither a number as `id` nor a `target`", body = String, content_type = "text/plain"),
-        (status = 404, description = "No such probe is kept", body = String, content_type = "text/plain"), answers::GuardedText))]
+        (status = 404, description = "No such probe is kept", body = String, content_type = "text/plain"), answers::PlainTextErrors))]
 pub(super) async fn logs(
-    extract::State(state): extract::State<Arc<State>>,
+    extract::State(state): extract::State<Arc<ServerState>>,
     extract::RawQuery(raw): extract::RawQuery,
 ) -> Response {
     let raw = raw.unwrap_or_default();
@@ -107,11 +107,14 @@ pub(super) async fn logs(
     match (pairs.next(), pairs.next()) {
         (Some((name, id)), None) if name == "id" && id.parse::<u64>().is_ok() => {
             let text = id.parse().ok().and_then(|id| state.recent().text(id));
-            shown(text.as_deref(), &format!("probe {id} is no longer kept (--history.limit)"))
+            text_or_not_found(text.as_deref(), &format!("probe {id} is no longer kept (--history.limit)"))
         }
         (Some((name, code)), None) if name == "target" => {
             let text = state.last_fault_report(&code).map(|report| super::probe::debug_text(&report));
-            shown(text.as_deref(), "this exporter has not probed all outputs of such a channel of its catalogue")
+            text_or_not_found(
+                text.as_deref(),
+                "this exporter has not probed all outputs of such a channel of its catalogue",
+            )
         }
         _ => respond::text(
             StatusCode::BAD_REQUEST,
@@ -120,7 +123,7 @@ pub(super) async fn logs(
     }
 }
 
-fn shown(text: Option<&str>, otherwise: &str) -> Response {
+fn text_or_not_found(text: Option<&str>, otherwise: &str) -> Response {
     match text {
         Some(text) => respond::text(StatusCode::OK, text),
         None => respond::text(StatusCode::NOT_FOUND, otherwise),

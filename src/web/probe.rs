@@ -3,7 +3,7 @@
 
 use super::api::openapi::answers;
 use super::recent::RecentProbe;
-use super::{State, events, params, respond};
+use super::{ServerState, events, params, respond};
 use crate::metrics;
 use crate::probe::ProbeError;
 use crate::report::{self, Report};
@@ -17,9 +17,9 @@ use std::sync::Arc;
 #[utoipa::path(get, path = "/probe", tag = "probing", operation_id = "probe_channel", params(params::ProbeParameters,
         ("X-Prometheus-Scrape-Timeout-Seconds" = Option<f64>, Header, description = "Seconds after which the scraper gives up; above 0")),
     responses((status = 200, description = "Text exposition 0.0.4; with `debug` the log before it", body = String, content_type = "text/plain"),
-        (status = 400, description = "A parameter can't be read, or names an unknown channel, template or output", body = String, content_type = "text/plain"), answers::GuardedText))]
+        (status = 400, description = "A parameter can't be read, or names an unknown channel, template or output", body = String, content_type = "text/plain"), answers::PlainTextErrors))]
 pub(super) async fn probe(
-    extract::State(state): extract::State<Arc<State>>,
+    extract::State(state): extract::State<Arc<ServerState>>,
     extract::RawQuery(raw): extract::RawQuery,
     headers: HeaderMap,
 ) -> Response {

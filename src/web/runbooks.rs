@@ -3,7 +3,7 @@
 
 use super::api::openapi::answers;
 use super::page::{STYLE, escape};
-use super::{State, respond};
+use super::{ServerState, respond};
 use axum::extract::{Path, State as Extract};
 use axum::response::Response;
 use http::StatusCode;
@@ -16,8 +16,8 @@ const RUNBOOKS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/runbooks.r
 
 /// Lists the runbooks of all alerts.
 #[utoipa::path(get, path = "/runbooks", tag = "probing", operation_id = "runbooks",
-    responses((status = 200, description = "The list", body = String, content_type = "text/html"), answers::GuardedText))]
-pub(super) async fn list(Extract(state): Extract<Arc<State>>) -> Response {
+    responses((status = 200, description = "The list", body = String, content_type = "text/html"), answers::PlainTextErrors))]
+pub(super) async fn list(Extract(state): Extract<Arc<ServerState>>) -> Response {
     let base = escape(&state.settings.link_prefix);
     let mut items = String::new();
     for (name, _) in RUNBOOKS {
@@ -30,8 +30,8 @@ pub(super) async fn list(Extract(state): Extract<Arc<State>>) -> Response {
 #[utoipa::path(get, path = "/runbooks/{name}", tag = "probing", operation_id = "runbook",
     params(("name" = String, Path, description = "Name of an alert", example = "ChannelDown")),
     responses((status = 200, description = "The runbook", body = String, content_type = "text/html"),
-        (status = 404, description = "There is no such runbook", body = String, content_type = "text/plain"), answers::GuardedText))]
-pub(super) async fn one(Extract(state): Extract<Arc<State>>, Path(name): Path<String>) -> Response {
+        (status = 404, description = "There is no such runbook", body = String, content_type = "text/plain"), answers::PlainTextErrors))]
+pub(super) async fn one(Extract(state): Extract<Arc<ServerState>>, Path(name): Path<String>) -> Response {
     let name = name.strip_suffix(".md").unwrap_or(&name);
     match RUNBOOKS.iter().find(|(known, _)| *known == name) {
         Some((name, text)) => {

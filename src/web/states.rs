@@ -1,6 +1,6 @@
 //! Queues changes of channels' states and writes them to the database, so that a probe never waits for the database.
 
-use super::State;
+use super::ServerState;
 use crate::finding::Severity;
 use crate::report::{ChannelCondition, Report};
 use crate::store::{StateChange, Store};
@@ -90,7 +90,7 @@ impl StateChanges {
     }
 }
 
-impl State {
+impl ServerState {
     /// Writes changes of channels' states into the database until the future is dropped. `exporter` is the name of this
     /// exporter in the database.
     pub(crate) async fn write_states(self: Arc<Self>, store: Store, exporter: String) {

@@ -1,7 +1,7 @@
 //! Serves the web page under `/ui/`: the files of `ui/dist`, which `make ui` builds and a release build embeds.
 
 use super::page::escape;
-use super::{State, respond};
+use super::{ServerState, respond};
 use axum::Router;
 use axum::extract::{Path, State as Extract};
 use axum::response::Response;
@@ -32,19 +32,19 @@ const REVALIDATED: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// Returns the routes of the web page. For a path that names no file the answer is the page itself, which reads the
 /// path.
-pub(super) fn routes() -> Router<Arc<State>> {
+pub(super) fn routes() -> Router<Arc<ServerState>> {
     Router::new().route("/ui", get(redirect)).route("/ui/", get(index)).route("/ui/{*path}", get(file))
 }
 
-async fn redirect(Extract(state): Extract<Arc<State>>) -> Response {
+async fn redirect(Extract(state): Extract<Arc<ServerState>>) -> Response {
     respond::redirect(&format!("{}/ui/", state.settings.link_prefix))
 }
 
-async fn index(Extract(state): Extract<Arc<State>>, request: HeaderMap) -> Response {
+async fn index(Extract(state): Extract<Arc<ServerState>>, request: HeaderMap) -> Response {
     index_with_base(&state.settings.link_prefix, &request).await
 }
 
-async fn file(Extract(state): Extract<Arc<State>>, Path(path): Path<String>, request: HeaderMap) -> Response {
+async fn file(Extract(state): Extract<Arc<ServerState>>, Path(path): Path<String>, request: HeaderMap) -> Response {
     let is_asset = path.starts_with("assets/");
     let found = Files::get(&path).filter(|_| path != INDEX && !path.starts_with('.'));
     let Some(found) = found else {

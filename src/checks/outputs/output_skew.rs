@@ -31,8 +31,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if others.peek().is_none() {
         return CheckVerdict::NotRun(ALONE);
     }
-    let foremost = others.filter_map(|o| Some((edge(o)?, o.name.as_str()))).max();
-    let (Some(own), Some((ahead, name))) = (edge(context.output), foremost) else {
+    let newest = others.filter_map(|o| Some((edge(o)?, o.name.as_str()))).max();
+    let (Some(own), Some((ahead, name))) = (edge(context.output), newest) else {
         return CheckVerdict::NotRun(UNDATED);
     };
     CheckVerdict::Ran(judge(own, ahead, name, params).into_iter().collect())

@@ -80,14 +80,14 @@ struct Filters {
 /// Lists firing and acknowledged alerts, newest first.
 #[utoipa::path(get, path = "/alerts/active", tag = "alerts", operation_id = "active_alerts",
     params(Filters, bodies::Pages),
-    responses((status = 200, description = "A page", body = AlertPage), answers::Reading))]
+    responses((status = 200, description = "A page", body = AlertPage), answers::ReadErrors))]
 pub(super) async fn active(_: Authorized<Read>, state: Shared, parameters: Parameters) -> Answer {
     page(state, parameters, true).await
 }
 
 /// Lists all alerts, newest first.
 #[utoipa::path(get, path = "/alerts", tag = "alerts", operation_id = "list_alerts", params(Filters, bodies::Pages),
-    responses((status = 200, description = "A page", body = AlertPage), answers::Reading))]
+    responses((status = 200, description = "A page", body = AlertPage), answers::ReadErrors))]
 pub(super) async fn list(_: Authorized<Read>, state: Shared, parameters: Parameters) -> Answer {
     page(state, parameters, false).await
 }
@@ -121,7 +121,7 @@ fn filter(parameters: &mut Parameters, active: bool) -> Result<AlertFilter, Prob
 /// Reads one alert.
 #[utoipa::path(get, path = "/alerts/{id}", tag = "alerts", operation_id = "alert",
     params(("id" = i64, Path, description = "Id of the alert")),
-    responses((status = 200, description = "The alert", body = AlertRow), answers::Reading, answers::Keyed))]
+    responses((status = 200, description = "The alert", body = AlertRow), answers::ReadErrors, answers::EntryErrors))]
 pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, AlertId(id): AlertId) -> Answer {
     Ok(json(StatusCode::OK, &state.store()?.alert(id).await?))
 }
@@ -130,8 +130,8 @@ pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, AlertId(id)
 /// is changed.
 #[utoipa::path(post, path = "/alerts/{id}/acknowledge", tag = "alerts", operation_id = "acknowledge_alert",
     params(("id" = i64, Path, description = "Id of the alert")), request_body = Option<AckRequest>,
-    responses((status = 200, description = "The alert after the write", body = AlertRow), answers::Writing,
-        answers::Keyed, answers::Conflicting, answers::Silencing))]
+    responses((status = 200, description = "The alert after the write", body = AlertRow), answers::WriteErrors,
+        answers::EntryErrors, answers::ConflictErrors, answers::SilenceErrors))]
 pub(super) async fn acknowledge(
     caller: Authorized<Operate>,
     Extract(state): Shared,
@@ -166,8 +166,8 @@ pub(super) async fn acknowledge(
 /// Lists the events of an alert, oldest first: it fired, was acknowledged, was reopened, got another text, ended.
 #[utoipa::path(get, path = "/alerts/{id}/history", tag = "alerts", operation_id = "alert_history",
     params(("id" = i64, Path, description = "Id of the alert")),
-    responses((status = 200, description = "At most the newest 1,000 events", body = AlertHistory), answers::Reading,
-        answers::Keyed))]
+    responses((status = 200, description = "At most the newest 1,000 events", body = AlertHistory), answers::ReadErrors,
+        answers::EntryErrors))]
 pub(super) async fn history(_: Authorized<Read>, Extract(state): Shared, AlertId(id): AlertId) -> Answer {
     let events = state.store()?.alert_history(id).await?;
     Ok(json(StatusCode::OK, &AlertHistory { events }))
@@ -177,8 +177,8 @@ pub(super) async fn history(_: Authorized<Read>, Extract(state): Shared, AlertId
 /// without it the next notification reopens the alert.
 #[utoipa::path(post, path = "/alerts/{id}/resolve", tag = "alerts", operation_id = "resolve_alert",
     params(("id" = i64, Path, description = "Id of the alert")), request_body = Option<AckRequest>,
-    responses((status = 200, description = "The alert after the write", body = AlertRow), answers::Writing,
-        answers::Keyed, answers::Conflicting, answers::Silencing))]
+    responses((status = 200, description = "The alert after the write", body = AlertRow), answers::WriteErrors,
+        answers::EntryErrors, answers::ConflictErrors, answers::SilenceErrors))]
 pub(super) async fn resolve(
     caller: Authorized<Operate>,
     Extract(state): Shared,

@@ -3,7 +3,7 @@
 
 use super::problem::Problem;
 use super::tokens::{Role, bearer};
-use super::{Api, State};
+use super::{Api, ServerState};
 use crate::web::server::peer;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -52,10 +52,10 @@ impl<P> Authorized<P> {
     }
 }
 
-impl<P: Permission> FromRequestParts<Arc<State>> for Authorized<P> {
+impl<P: Permission> FromRequestParts<Arc<ServerState>> for Authorized<P> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Arc<State>) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<ServerState>) -> Result<Self, Problem> {
         let caller = authorize(&state.api, &parts.headers, P::ROLE)?;
         Ok(Self { caller, permission: PhantomData })
     }

@@ -9,7 +9,7 @@ use super::{Answer, Shared, created, json, versioned};
 use crate::catalog::{Channel, ChannelRow, ChannelWritten, UnknownName, normalized};
 use crate::document::Document;
 use crate::store::{Change, ChannelFilter, Page};
-use crate::web::State;
+use crate::web::ServerState;
 use axum::extract::State as Extract;
 use http::StatusCode;
 use packager_media::units::{Seconds, Timestamp};
@@ -35,7 +35,7 @@ pub(super) struct Filters {
 /// Lists channels by id, a page at a time.
 #[utoipa::path(get, path = "/channels", tag = "channels", operation_id = "list_channels",
     params(Filters, bodies::Pages),
-    responses((status = 200, description = "A page", body = ChannelPage), answers::Reading))]
+    responses((status = 200, description = "A page", body = ChannelPage), answers::ReadErrors))]
 pub(super) async fn list(_: Authorized<Read>, Extract(state): Shared, mut parameters: Parameters) -> Answer {
     let (limit, after) = parameters.page()?;
     let filter = ChannelFilter { after: after.unwrap_or(0), limit, ..filter(&mut parameters)? };
@@ -52,7 +52,7 @@ pub(super) async fn list(_: Authorized<Read>, Extract(state): Shared, mut parame
     params(("key" = String, Path, description = "Id or code")),
     responses((status = 200, description = "The channel", body = ChannelRow,
         headers(("ETag" = String, description = "Version of the channel, for If-Match"))),
-        answers::Reading, answers::Keyed))]
+        answers::ReadErrors, answers::EntryErrors))]
 pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, Key(key): Key) -> Answer {
     if let Some(store) = &state.api.store {
         return Ok(versioned(&store.channel(&key).await?));
@@ -67,7 +67,7 @@ pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, Key(key): K
 #[utoipa::path(post, path = "/channels", tag = "channels", operation_id = "create_channel",
     request_body = ChannelWritten,
     responses((status = 201, description = "Created", body = ChannelDone, headers(("Location" = String))),
-        answers::Writing, answers::Conflicting))]
+        answers::WriteErrors, answers::ConflictErrors))]
 pub(super) async fn create(
     caller: Authorized<Admin>,
     Extract(state): Shared,
@@ -87,7 +87,7 @@ pub(super) async fn create(
     request_body = ChannelWritten,
     responses((status = 200, description = "The channel after the write", body = ChannelRow,
         headers(("ETag" = String, description = "Version of the channel, for If-Match"))),
-        answers::Writing, answers::Keyed, answers::Conditional))]
+        answers::WriteErrors, answers::EntryErrors, answers::PreconditionErrors))]
 pub(super) async fn replace(
     caller: Authorized<Admin>,
     state: Shared,
@@ -105,7 +105,7 @@ pub(super) async fn replace(
     request_body = ChannelWritten,
     responses((status = 200, description = "The channel after the write", body = ChannelRow,
         headers(("ETag" = String, description = "Version of the channel, for If-Match"))),
-        answers::Writing, answers::Keyed, answers::Conditional))]
+        answers::WriteErrors, answers::EntryErrors, answers::PreconditionErrors))]
 pub(super) async fn change(
     caller: Authorized<Admin>,
     state: Shared,
@@ -138,7 +138,7 @@ async fn write(
     params(("key" = String, Path, description = "Id or code"), ("If-Match" = Option<String>, Header,
         description = "ETag that was read; 412 when the channel has another version")),
     responses((status = 200, description = "Disabled; discovery drops it", body = ChannelDone),
-        answers::Removing, answers::Keyed, answers::Conditional))]
+        answers::DeleteErrors, answers::EntryErrors, answers::PreconditionErrors))]
 pub(super) async fn disable(
     caller: Authorized<Admin>,
     Extract(state): Shared,
@@ -155,7 +155,7 @@ pub(super) async fn disable(
 #[utoipa::path(get, path = "/channels/{key}/report", tag = "channels", operation_id = "channel_report",
     params(("key" = String, Path, description = "Id or code")),
     responses((status = 200, description = "The report", body = bodies::ReportDocument),
-        answers::Guarded, answers::Keyed))]
+        answers::AccessErrors, answers::EntryErrors))]
 pub(super) async fn report(_: Authorized<Read>, Extract(state): Shared, Key(key): Key) -> Answer {
     let mut report = state.last_report(&key);
     if let (None, Some(store)) = (&report, &state.api.store) {
@@ -190,8 +190,8 @@ const DEFAULT_HISTORY: Duration = Duration::from_secs(86_400);
 #[utoipa::path(get, path = "/channels/{key}/history", tag = "channels", operation_id = "channel_history",
     params(("key" = String, Path, description = "Id or code"),
         ("since" = Option<String>, Query, description = "RFC 3339, at most 30 days ago", format = DateTime)),
-    responses((status = 200, description = "States and alerts", body = bodies::ChannelHistory), answers::Reading,
-        answers::Keyed))]
+    responses((status = 200, description = "States and alerts", body = bodies::ChannelHistory), answers::ReadErrors,
+        answers::EntryErrors))]
 pub(super) async fn history(
     _: Authorized<Read>,
     Extract(state): Shared,
@@ -242,7 +242,7 @@ pub(super) fn fits(filter: &ChannelFilter, channel: &Channel) -> bool {
 }
 
 /// Makes a page of the channels of channels.yml. Their positions in the order of codes, from 1, serve as ids.
-fn page_of_files(state: &State, filter: &ChannelFilter) -> Page<ChannelRow> {
+fn page_of_files(state: &ServerState, filter: &ChannelFilter) -> Page<ChannelRow> {
     let config = state.backend.config();
     let numbered = (1..).zip(config.snapshot.channels.values()).filter(|(n, c)| *n > filter.after && fits(filter, c));
     Page::of(numbered.map(|(n, channel)| (n, ChannelRow::from(&**channel))), filter.limit)

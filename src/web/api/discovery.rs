@@ -32,7 +32,7 @@ struct Shards {
 #[utoipa::path(get, path = "/sd", tag = "exporter", operation_id = "discovery", params(Shards), security(()),
     responses((status = 200, description = "The targets", body = Vec<Target>),
         (status = 400, description = "A parameter can't be read", body = ProblemDocument,
-            content_type = "application/problem+json"), answers::Guarded))]
+            content_type = "application/problem+json"), answers::AccessErrors))]
 pub(super) async fn discovery(Extract(state): Shared, mut parameters: Parameters) -> Answer {
     let shards: u64 = parameters.value("shards", "a number from 1 to 1000")?.unwrap_or(1);
     let shard: Option<u64> = parameters.value("shard", "a number from 0, below `shards`")?;

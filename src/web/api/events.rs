@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::request::Parameters;
 use super::{Answer, Shared};
 use crate::store::ChannelFilter;
-use crate::web::State;
+use crate::web::ServerState;
 use crate::web::events::{Listener, MAX_LISTENERS, PROBE, Received, STATE};
 use axum::extract::State as Extract;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -53,7 +53,7 @@ const PACE: Pace =
     params(("channel" = Option<String>, Query, description = "Code of a channel: only its events"),
         ("changes" = Option<bool>, Query, description = "Events `state` and `tick` in place of `probe`")),
     responses((status = 200, description = "Events `probe` or `state` and `tick`, `alert` and `lagged`, each with JSON in `data`", body = String,
-        content_type = "text/event-stream"), answers::Reading, answers::Keyed))]
+        content_type = "text/event-stream"), answers::ReadErrors, answers::EntryErrors))]
 pub(super) async fn events(_: Authorized<Read>, Extract(state): Shared, mut parameters: Parameters) -> Answer {
     let channel = parameters.text("channel");
     let changes = parameters.value("changes", "true or false")?.unwrap_or(false);
@@ -69,7 +69,7 @@ pub(super) async fn events(_: Authorized<Read>, Extract(state): Shared, mut para
     Ok(answer(state, listener, Selection { channel, changes }, &PACE))
 }
 
-fn answer(state: Arc<State>, listener: Listener, selection: Selection, pace: &Pace) -> Response {
+fn answer(state: Arc<ServerState>, listener: Listener, selection: Selection, pace: &Pace) -> Response {
     let hello = stream::once(std::future::ready(Event::default().retry(RETRY).comment("listening")));
     let events = hello.chain(events_of(state, listener, selection, pace)).map(Ok::<_, Infallible>);
     let unbuffered = [(UNBUFFERED, HeaderValue::from_static("no"))];
@@ -78,7 +78,7 @@ fn answer(state: Arc<State>, listener: Listener, selection: Selection, pace: &Pa
 
 /// Streams the events of the selection until the server stops or the stream has lasted its longest time.
 fn events_of(
-    state: Arc<State>,
+    state: Arc<ServerState>,
     listener: Listener,
     selection: Selection,
     pace: &Pace,
@@ -103,7 +103,7 @@ fn events_of(
 }
 
 /// Makes the event with the summary of all channels.
-fn tick(state: &State) -> Option<Event> {
+fn tick(state: &ServerState) -> Option<Event> {
     let data = serde_json::to_string(&state.summary(&ChannelFilter::default())).ok()?;
     Some(Event::default().event("tick").data(data))
 }

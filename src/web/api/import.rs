@@ -47,7 +47,7 @@ struct Cells {
 #[utoipa::path(post, path = "/channels/import", tag = "channels", operation_id = "import_channels",
     params(("dry_run" = Option<bool>, Query, description = "Checks and counts; writes nothing")),
     request_body(description = "A header and a channel a line, or a JSON object a line", content((String = "text/csv", example = json!(EXAMPLE)), (String = "application/x-ndjson"))),
-    responses((status = 200, description = "What was done", body = Imported), answers::Writing))]
+    responses((status = 200, description = "What was done", body = Imported), answers::WriteErrors))]
 pub(super) async fn import(
     caller: Authorized<Admin>,
     Extract(state): Shared,
@@ -78,7 +78,7 @@ pub(super) async fn import(
 
 /// Exports all channels as CSV. Importing the result changes nothing.
 #[utoipa::path(get, path = "/channels/export", tag = "channels", operation_id = "export_channels",
-    responses((status = 200, description = "All channels", body = String, content_type = "text/csv"), answers::Reading))]
+    responses((status = 200, description = "All channels", body = String, content_type = "text/csv"), answers::ReadErrors))]
 pub(super) async fn export(_: Authorized<Read>, Extract(state): Shared, _: NoParameters) -> Answer {
     let channels = state.store()?.all_channels().await?;
     let text = csv_of(&channels).map_err(|e| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;

@@ -24,7 +24,7 @@ pub(crate) use import::{csv_of, rows_of};
 pub(crate) use token_file::TokenFile;
 pub(crate) use tokens::{Role, Token, Tokens, hash};
 
-use super::State;
+use super::ServerState;
 use crate::alertmanager::Alertmanager;
 use crate::store::{Store, Versioned};
 use crate::zabbix::ZabbixQueue;
@@ -61,10 +61,10 @@ pub(crate) struct Api {
 }
 
 type Answer = Result<Response, Problem>;
-type Shared = axum::extract::State<Arc<State>>;
+type Shared = axum::extract::State<Arc<ServerState>>;
 
 /// Returns the routes of the API and the OpenAPI document of exactly these routes.
-pub(super) fn routes() -> (Router<Arc<State>>, Document) {
+pub(super) fn routes() -> (Router<Arc<ServerState>>, Document) {
     let (v1, described) = OpenApiRouter::new()
         .routes(routes!(health::health))
         .routes(routes!(channels::list, channels::create))
@@ -110,7 +110,7 @@ async fn not_allowed() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not allowed here; the Allow header says what is")
 }
 
-impl State {
+impl ServerState {
     fn store(&self) -> Result<&Store, Problem> {
         self.api.store.as_ref().ok_or_else(|| {
             Problem::new(
@@ -139,7 +139,7 @@ fn json_as(content_type: &'static str, status: StatusCode, body: &impl Serialize
 }
 
 /// Makes the response 201 with the new entry's address in `Location`.
-fn created(state: &State, list: &str, key: &str, body: &impl Serialize) -> Response {
+fn created(state: &ServerState, list: &str, key: &str, body: &impl Serialize) -> Response {
     let mut response = json(StatusCode::CREATED, body);
     if let Ok(location) = HeaderValue::from_str(&format!("{}/api/v1/{list}/{key}", state.settings.link_prefix)) {
         response.headers_mut().insert(LOCATION, location);

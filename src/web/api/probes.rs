@@ -11,7 +11,7 @@ use http::StatusCode;
 
 /// Lists probes (exporters and Inspector LIVE appliances) by id, a page at a time.
 #[utoipa::path(get, path = "/probes", tag = "probes", operation_id = "list_probes", params(bodies::Pages),
-    responses((status = 200, description = "A page", body = ProbePage), answers::Reading))]
+    responses((status = 200, description = "A page", body = ProbePage), answers::ReadErrors))]
 pub(super) async fn list(_: Authorized<Read>, Extract(state): Shared, mut parameters: Parameters) -> Answer {
     let (limit, after) = parameters.page()?;
     parameters.end()?;
@@ -24,7 +24,7 @@ pub(super) async fn list(_: Authorized<Read>, Extract(state): Shared, mut parame
     params(("key" = String, Path, description = "Id or name")),
     responses((status = 200, description = "The probe", body = ProbeRow,
         headers(("ETag" = String, description = "Version of the probe, for If-Match"))),
-        answers::Reading, answers::Keyed))]
+        answers::ReadErrors, answers::EntryErrors))]
 pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, Key(key): Key) -> Answer {
     Ok(versioned(&state.store()?.probe(&key).await?))
 }
@@ -32,7 +32,7 @@ pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, Key(key): K
 /// Creates a probe (an exporter or an Inspector LIVE appliance).
 #[utoipa::path(post, path = "/probes", tag = "probes", operation_id = "create_probe", request_body = ProbeWritten,
     responses((status = 201, description = "Created", body = ProbeDone, headers(("Location" = String))),
-        answers::Writing, answers::Conflicting))]
+        answers::WriteErrors, answers::ConflictErrors))]
 pub(super) async fn create(
     caller: Authorized<Admin>,
     Extract(state): Shared,
@@ -52,7 +52,7 @@ pub(super) async fn create(
     request_body = ProbeWritten,
     responses((status = 200, description = "The probe after the write", body = ProbeRow,
         headers(("ETag" = String, description = "Version of the probe, for If-Match"))),
-        answers::Writing, answers::Keyed, answers::Conditional, answers::Conflicting))]
+        answers::WriteErrors, answers::EntryErrors, answers::PreconditionErrors, answers::ConflictErrors))]
 pub(super) async fn replace(
     caller: Authorized<Admin>,
     Extract(state): Shared,
@@ -70,7 +70,7 @@ pub(super) async fn replace(
     params(("key" = String, Path, description = "Id or name"), ("If-Match" = Option<String>, Header,
         description = "ETag that was read; 412 when the probe has another version")),
     responses((status = 200, description = "Deleted", body = Done),
-        answers::Removing, answers::Keyed, answers::Conditional, answers::Conflicting))]
+        answers::DeleteErrors, answers::EntryErrors, answers::PreconditionErrors, answers::ConflictErrors))]
 pub(super) async fn delete(
     caller: Authorized<Admin>,
     Extract(state): Shared,

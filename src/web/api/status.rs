@@ -9,7 +9,7 @@ use super::{Answer, Shared, hash};
 use crate::catalog::Channel;
 use crate::config::Config;
 use crate::store::ChannelFilter;
-use crate::web::State;
+use crate::web::ServerState;
 use crate::web::respond;
 use crate::web::status::{ChannelState, ChannelStatus, StatusSource, Summary};
 use axum::extract::State as Extract;
@@ -47,7 +47,7 @@ struct StateFilter {
         description = "ETag that was read; 304 when the answer would be the same")),
     responses((status = 200, description = "Every selected channel, by code", body = StatusDocument,
             headers(("ETag" = String, description = "Hash of the answer, for If-None-Match"))),
-        (status = 304, description = "Nothing has changed since the answer with this ETag"), answers::Reading))]
+        (status = 304, description = "Nothing has changed since the answer with this ETag"), answers::ReadErrors))]
 pub(super) async fn statuses(
     _: Authorized<Read>,
     Extract(state): Shared,
@@ -65,14 +65,14 @@ pub(super) async fn statuses(
 
 /// Counts channels by state, severity and tier. The filters are those of the list of channels.
 #[utoipa::path(get, path = "/channels/summary", tag = "channels", operation_id = "channel_summary", params(Filters),
-    responses((status = 200, description = "The numbers", body = Summary), answers::Reading))]
+    responses((status = 200, description = "The numbers", body = Summary), answers::ReadErrors))]
 pub(super) async fn summary(_: Authorized<Read>, Extract(state): Shared, mut parameters: Parameters) -> Answer {
     let filter = channels::filter(&mut parameters)?;
     parameters.end()?;
     Ok(super::json(StatusCode::OK, &state.summary(&filter)))
 }
 
-impl State {
+impl ServerState {
     fn statuses(&self, filter: &ChannelFilter, wanted: &[ChannelState]) -> Vec<ChannelStatus> {
         let config = self.backend.config();
         let (states, now) = (self.states(), Timestamp::now());

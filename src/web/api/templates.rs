@@ -13,7 +13,7 @@ use http::StatusCode;
 
 /// Lists templates by id, a page at a time.
 #[utoipa::path(get, path = "/templates", tag = "templates", operation_id = "list_templates", params(bodies::Pages),
-    responses((status = 200, description = "A page", body = TemplatePage), answers::Reading))]
+    responses((status = 200, description = "A page", body = TemplatePage), answers::ReadErrors))]
 pub(super) async fn list(_: Authorized<Read>, Extract(state): Shared, mut parameters: Parameters) -> Answer {
     let (limit, after) = parameters.page()?;
     parameters.end()?;
@@ -34,7 +34,7 @@ pub(super) async fn list(_: Authorized<Read>, Extract(state): Shared, mut parame
     params(("key" = String, Path, description = "Id or name")),
     responses((status = 200, description = "The template", body = TemplateRow,
         headers(("ETag" = String, description = "Version of the template, for If-Match"))),
-        answers::Reading, answers::Keyed))]
+        answers::ReadErrors, answers::EntryErrors))]
 pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, Key(key): Key) -> Answer {
     if let Some(store) = &state.api.store {
         return Ok(versioned(&store.template(&key).await?));
@@ -49,7 +49,7 @@ pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, Key(key): K
 #[utoipa::path(post, path = "/templates", tag = "templates", operation_id = "create_template",
     request_body = TemplateWritten,
     responses((status = 201, description = "Created", body = TemplateDone, headers(("Location" = String))),
-        answers::Writing, answers::Conflicting))]
+        answers::WriteErrors, answers::ConflictErrors))]
 pub(super) async fn create(
     caller: Authorized<Admin>,
     Extract(state): Shared,
@@ -69,7 +69,7 @@ pub(super) async fn create(
     request_body = TemplateWritten,
     responses((status = 200, description = "The template after the write", body = TemplateRow,
         headers(("ETag" = String, description = "Version of the template, for If-Match"))),
-        answers::Writing, answers::Keyed, answers::Conditional, answers::Conflicting))]
+        answers::WriteErrors, answers::EntryErrors, answers::PreconditionErrors, answers::ConflictErrors))]
 pub(super) async fn replace(
     caller: Authorized<Admin>,
     Extract(state): Shared,
@@ -87,7 +87,7 @@ pub(super) async fn replace(
     params(("key" = String, Path, description = "Id or name"), ("If-Match" = Option<String>, Header,
         description = "ETag that was read; 412 when the template has another version")),
     responses((status = 200, description = "Deleted", body = Done),
-        answers::Removing, answers::Keyed, answers::Conditional, answers::Conflicting))]
+        answers::DeleteErrors, answers::EntryErrors, answers::PreconditionErrors, answers::ConflictErrors))]
 pub(super) async fn delete(
     caller: Authorized<Admin>,
     Extract(state): Shared,

@@ -37,7 +37,7 @@ pub(super) struct WebhookPayload {
 
 /// Writes the alerts of a notification from Alertmanager. Repeated and reordered notifications change nothing.
 #[utoipa::path(post, path = "/alerts/webhook", tag = "alerts", operation_id = "webhook", request_body = WebhookPayload,
-    responses((status = 200, description = "Written", body = WebhookDone), answers::Writing))]
+    responses((status = 200, description = "Written", body = WebhookDone), answers::WriteErrors))]
 pub(super) async fn webhook(caller: Authorized<Operate>, Extract(state): Shared, request: Request) -> Answer {
     let store = state.store()?;
     let alerts = read(request).await?;

@@ -17,7 +17,7 @@ const MAX_TEXT_CHARS: usize = 1024;
 
 /// Forwards Alertmanager's notification to Zabbix.
 #[utoipa::path(post, path = "/alerts/zabbix", tag = "alerts", operation_id = "zabbix", request_body = WebhookPayload,
-    responses((status = 202, description = "Queued", body = ZabbixDone), answers::Writing))]
+    responses((status = 202, description = "Queued", body = ZabbixDone), answers::WriteErrors))]
 pub(super) async fn trigger(_: Authorized<Operate>, Extract(state): Shared, request: Request) -> Answer {
     let alerts = webhook::read(request).await?;
     let (beats, alerts): (Vec<_>, Vec<_>) = alerts.into_iter().partition(is_watchdog);
@@ -32,7 +32,7 @@ pub(super) async fn trigger(_: Authorized<Operate>, Extract(state): Shared, requ
 
 /// Forwards Alertmanager's notification to Zabbix, as `/api/v1/alerts/zabbix` does, at the path of older deployments.
 #[utoipa::path(post, path = "/api/zabixtrigger", tag = "alerts", operation_id = "zabbix_of_the_guide", request_body = WebhookPayload,
-    responses((status = 202, description = "Queued", body = ZabbixDone), answers::Writing))]
+    responses((status = 202, description = "Queued", body = ZabbixDone), answers::WriteErrors))]
 pub(super) async fn old_path(caller: Authorized<Operate>, state: Shared, request: Request) -> Answer {
     trigger(caller, state, request).await
 }

@@ -24,7 +24,7 @@ fn app_with_tokens() -> Router {
 }
 
 fn app_of(api: Api) -> Router {
-    let state = State::new(Arc::new(backend(answers)), Settings::default(), api);
+    let state = ServerState::new(Arc::new(backend(answers)), Settings::default(), api);
     app(&state, &Security::load(None).unwrap(), Part::All)
 }
 

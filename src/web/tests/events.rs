@@ -10,10 +10,14 @@ use http::{Request, StatusCode};
 use tower::ServiceExt;
 
 /// Makes the state of an exporter with the channels `CH_1` and `down` in its catalogue.
-fn state() -> Arc<State> {
+fn state() -> Arc<ServerState> {
     let channels = ["CH_1", "down"].map(|code| (code.to_owned(), Arc::new(channel(code))));
     let snapshot = CatalogSnapshot { channels: channels.into(), ..CatalogSnapshot::default() };
-    State::new(Arc::new(Fake { config: config_of(snapshot), ..backend(failing) }), Settings::default(), Api::default())
+    ServerState::new(
+        Arc::new(Fake { config: config_of(snapshot), ..backend(failing) }),
+        Settings::default(),
+        Api::default(),
+    )
 }
 
 /// Makes the report of a probe. If the probe failed, the same check failed on two outputs.
@@ -33,7 +37,7 @@ fn failing(ask: &ProbeRequest, timeout: Duration) -> Result<Report, ProbeError> 
     Ok(report)
 }
 
-async fn app_of(state: &Arc<State>) -> Router {
+async fn app_of(state: &Arc<ServerState>) -> Router {
     app(state, &Security::load(None).unwrap(), Part::All)
 }
 

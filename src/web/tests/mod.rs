@@ -13,7 +13,7 @@ mod ui;
 use super::api::Api;
 use super::security::Security;
 use super::server::{Bounds, serve};
-use super::{Backend, Part, Settings, State, app};
+use super::{Backend, Part, ServerState, Settings, app};
 use crate::catalog::{CatalogSnapshot, Channel, Coverage, CoverageMode, RequestSettings, Template};
 use crate::checks::CheckSettings;
 use crate::config::Config;
@@ -36,14 +36,14 @@ struct Running {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     ended: JoinHandle<()>,
-    state: Arc<State>,
+    state: Arc<ServerState>,
 }
 
 impl Running {
     async fn start(backend: Fake, settings: Settings, security: Arc<Security>, bounds: Bounds) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = State::new(Arc::new(backend), settings, Api::default());
+        let state = ServerState::new(Arc::new(backend), settings, Api::default());
         let (stop, stopped) = oneshot::channel::<()>();
         let app = app(&state, &security, Part::All);
         let ended = tokio::spawn(serve(vec![listener], app, security, bounds, async move {
@@ -125,8 +125,8 @@ fn backend(answer: fn(&ProbeRequest, Duration) -> Result<Report, ProbeError>) ->
 }
 
 /// Makes the state of an exporter without channels, for tests of its parts.
-pub(super) fn idle_state() -> Arc<State> {
-    State::new(Arc::new(backend(answers)), Settings::default(), Api::default())
+pub(super) fn idle_state() -> Arc<ServerState> {
+    ServerState::new(Arc::new(backend(answers)), Settings::default(), Api::default())
 }
 
 fn config_of(snapshot: CatalogSnapshot) -> Arc<Config> {

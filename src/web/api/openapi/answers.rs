@@ -8,31 +8,31 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr};
 
 /// Error responses of every endpoint: users and rate limit of `--web.config.file`.
-pub(crate) struct Guarded;
+pub(crate) struct AccessErrors;
 /// Error responses of every endpoint whose answers are plain text.
-pub(crate) struct GuardedText;
+pub(crate) struct PlainTextErrors;
 /// Error responses of an endpoint that takes parameters and reads the database.
-pub(crate) struct Reading;
+pub(crate) struct ReadErrors;
 /// Error responses of an endpoint that takes the key of one entry.
-pub(crate) struct Keyed;
+pub(crate) struct EntryErrors;
 /// Error responses of an endpoint that takes a body and demands a role.
-pub(crate) struct Writing;
+pub(crate) struct WriteErrors;
 /// Error responses of an endpoint that demands a role and takes no body.
-pub(crate) struct Removing;
+pub(crate) struct DeleteErrors;
 /// Error responses of an endpoint that fails if a name is taken or an entry is in use.
-pub(crate) struct Conflicting;
+pub(crate) struct ConflictErrors;
 /// Error responses of an endpoint that takes `If-Match`.
-pub(crate) struct Conditional;
+pub(crate) struct PreconditionErrors;
 /// Error responses of an endpoint that sends requests to Alertmanager.
-pub(crate) struct Silencing;
+pub(crate) struct SilenceErrors;
 
-impl IntoResponses for Guarded {
+impl IntoResponses for AccessErrors {
     fn responses() -> Responses {
         problems(&[401, 429, 503])
     }
 }
 
-impl IntoResponses for GuardedText {
+impl IntoResponses for PlainTextErrors {
     fn responses() -> Responses {
         [
             (401, "A user of --web.config.file is needed"),
@@ -44,43 +44,43 @@ impl IntoResponses for GuardedText {
     }
 }
 
-impl IntoResponses for Reading {
+impl IntoResponses for ReadErrors {
     fn responses() -> Responses {
         problems(&[400, 401, 429, 500, 503])
     }
 }
 
-impl IntoResponses for Keyed {
+impl IntoResponses for EntryErrors {
     fn responses() -> Responses {
         problems(&[400, 404])
     }
 }
 
-impl IntoResponses for Writing {
+impl IntoResponses for WriteErrors {
     fn responses() -> Responses {
         problems(&[400, 401, 403, 408, 413, 415, 422, 429, 500, 503])
     }
 }
 
-impl IntoResponses for Removing {
+impl IntoResponses for DeleteErrors {
     fn responses() -> Responses {
         problems(&[401, 403, 429, 500, 503])
     }
 }
 
-impl IntoResponses for Conflicting {
+impl IntoResponses for ConflictErrors {
     fn responses() -> Responses {
         problems(&[409])
     }
 }
 
-impl IntoResponses for Conditional {
+impl IntoResponses for PreconditionErrors {
     fn responses() -> Responses {
         problems(&[412])
     }
 }
 
-impl IntoResponses for Silencing {
+impl IntoResponses for SilenceErrors {
     fn responses() -> Responses {
         problems(&[502])
     }

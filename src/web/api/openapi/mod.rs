@@ -55,7 +55,7 @@ impl Modify for Schemes {
 
 /// Reads the OpenAPI document of the API.
 #[utoipa::path(get, path = "/openapi.json", tag = "exporter", security(()),
-    responses((status = 200, description = "OpenAPI 3.1", body = Object), answers::Guarded))]
+    responses((status = 200, description = "OpenAPI 3.1", body = Object), answers::AccessErrors))]
 pub(crate) async fn openapi(Extract(state): Shared, Extension(document): Extension<Arc<Document>>) -> Response {
     let mut document = Document::clone(&document);
     let prefix = &state.settings.link_prefix;
