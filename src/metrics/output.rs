@@ -65,8 +65,8 @@ pub(crate) const GAUGES: &[Gauge] = &[
     gauge(
         "packager_scte35_splices",
         OUTPUT,
-        "Number of ad break starts and ends in the playlist's window, or as SCTE-35 in the segments inspected in \
-         this probe, whichever is larger. The value is that of the rendition with the most. Absent if no media \
+        "Number of ad break starts and ends in the playlist's window, or as SCTE-35 in its inspected segments, \
+         whichever is larger. The value is that of the rendition with the most. Absent if no media \
          playlist could be read.",
         |v, s| s.outputs(v, |o| count(o.scte35_splices)),
     ),

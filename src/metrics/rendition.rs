@@ -25,8 +25,8 @@ pub(crate) const GAUGES: &[Gauge] = &[
         "packager_rendition_bandwidth_bits_per_second",
         &["output", "rendition", "kind"],
         "Bit rate in bits per second: declared (BANDWIDTH), average (AVERAGE-BANDWIDTH), and measured over the \
-         segments fetched in this probe. The measured value excludes the audio group, which the other two include. \
-         Each is absent if it isn't known.",
+         segments that are listed and were inspected within the template's `hold`. The measured value excludes the audio \
+         group, which the other two include. Each is absent if it isn't known.",
         |v, s| {
             s.kinds(v, |r| {
                 let rate = &r.rendition_bandwidth_bits_per_second;

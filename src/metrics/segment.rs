@@ -3,21 +3,21 @@
 use super::series::count;
 use super::{Gauge, RENDITION, gauge};
 
-/// Gauges of the segments fetched in this probe. A segment that an earlier probe inspected isn't fetched again, so
-/// these gauges are absent from a probe that found no new segment.
+/// Gauges of the segments that this or an earlier probe inspected: a segment is inspected once, and its values stay while the
+/// window lists it, so that every scraper gets the same series whoever's probe downloaded the segment.
 pub(crate) const GAUGES: &[Gauge] = &[
     gauge(
         "packager_segment_http_status_code",
         RENDITION,
-        "HTTP status code of the newest segment fetched in this probe. Absent if no segment was fetched or no answer \
-         arrived.",
+        "HTTP status code of the newest listed segment that was requested, by this or an earlier probe. Absent if none \
+         was requested or no answer arrived.",
         |v, s| s.renditions(v, |r| r.segment.transfer.segment_http_status_code.map(f64::from)),
     ),
     gauge(
         "packager_segment_duration_seconds",
         &["output", "rendition", "kind"],
-        "Duration in seconds of the newest segment fetched in this probe: declared by the playlist, and measured by \
-         its timestamps. The measured value is absent if the segment has no readable timestamps.",
+        "Duration in seconds of the newest inspected segment: declared by the playlist, and measured by its timestamps. \
+         The measured value is absent if the segment has no readable timestamps.",
         |v, s| {
             s.kinds(v, |r| {
                 let duration = &r.segment.segment_duration_seconds;
@@ -28,21 +28,21 @@ pub(crate) const GAUGES: &[Gauge] = &[
     gauge(
         "packager_segment_download_duration_seconds",
         RENDITION,
-        "Duration in seconds of the request for the newest segment fetched in this probe, including redirects. \
-         Absent unless the segment arrived completely.",
+        "Duration in seconds of the request for the newest inspected segment, including redirects. Absent unless the \
+         segment arrived completely.",
         |v, s| s.renditions(v, |r| r.segment.transfer.segment_download_duration_seconds),
     ),
     gauge(
         "packager_segment_time_to_first_byte_seconds",
         RENDITION,
-        "Time in seconds from the request for the newest segment fetched in this probe to the start of its answer, \
-         without the time to connect. Absent unless the segment arrived completely.",
+        "Time in seconds from the request for the newest inspected segment to the start of its answer, without the time \
+         to connect. Absent unless the segment arrived completely.",
         |v, s| s.renditions(v, |r| r.segment.transfer.segment_time_to_first_byte_seconds),
     ),
     gauge(
         "packager_segment_size_bytes",
         RENDITION,
-        "Size in bytes of the newest segment fetched in this probe. Absent unless the segment arrived completely.",
+        "Size in bytes of the newest inspected segment. Absent unless the segment arrived completely.",
         |v, s| {
             s.renditions(v, |r| count(r.segment.transfer.segment_size_bytes));
         },
@@ -50,58 +50,58 @@ pub(crate) const GAUGES: &[Gauge] = &[
     gauge(
         "packager_segment_bitrate_bits_per_second",
         RENDITION,
-        "Bit rate in bits per second of the newest segment fetched in this probe: its size divided by its declared \
-         duration. Absent unless the segment arrived completely.",
+        "Bit rate in bits per second of the newest inspected segment: its size divided by its declared duration. Absent \
+         unless the segment arrived completely.",
         |v, s| s.renditions(v, |r| r.segment.transfer.segment_bitrate_bits_per_second),
     ),
     gauge(
         "packager_segment_download_ratio",
         RENDITION,
-        "Download time of the newest segment fetched in this probe, divided by its declared duration. A player \
-         stalls at 1 or above. Absent unless the segment arrived completely.",
+        "Download time of the newest inspected segment, divided by its declared duration. A player stalls at 1 or above. \
+         Absent unless the segment arrived completely.",
         |v, s| s.renditions(v, |r| r.segment.transfer.segment_download_ratio),
     ),
     gauge(
         "packager_ts_continuity_errors",
         RENDITION,
-        "Number of continuity counter errors within the transport stream segments inspected in this probe. Absent \
-         without such segments.",
+        "Number of continuity counter errors within the transport stream segments that are listed and were inspected \
+         within the template's `hold`. Absent without such segments.",
         |v, s| s.renditions(v, |r| count(r.continuity.ts_continuity_errors)),
     ),
     gauge(
         "packager_ts_transport_errors",
         RENDITION,
-        "Number of packets with the transport error indicator in the transport stream segments inspected in this \
-         probe. Absent without such segments.",
+        "Number of packets with the transport error indicator in the transport stream segments that are listed and were \
+         inspected within the template's `hold`. Absent without such segments.",
         |v, s| s.renditions(v, |r| count(r.continuity.ts_transport_errors)),
     ),
     gauge(
         "packager_ts_pcr_interval_max_seconds",
         RENDITION,
-        "Longest time in seconds between two program clock references in the transport stream segments inspected in \
-         this probe. Absent without such segments.",
+        "Longest time in seconds between two program clock references in the transport stream segments that are listed \
+         and were inspected within the template's `hold`. Absent without such segments.",
         |v, s| s.renditions(v, |r| r.continuity.ts_pcr_interval_max_seconds),
     ),
     gauge(
         "packager_keyframe_interval_max_seconds",
         RENDITION,
-        "Longest time in seconds between two key frames in the segments inspected in this probe. Absent if no \
-         segment has two key frames.",
+        "Longest time in seconds between two key frames of one segment, over the segments that are listed and were \
+         inspected within the template's `hold`. Absent if no segment has two key frames.",
         |v, s| s.renditions(v, |r| r.continuity.keyframe_interval_max_seconds),
     ),
     gauge(
         "packager_timestamp_gap_seconds",
         RENDITION,
-        "Largest gap or overlap in seconds between the end of a segment inspected in this probe and the start of the \
-         segment that follows it. Announced discontinuities are left out. Absent if no two consecutive segments were \
-         inspected.",
+        "Largest gap or overlap in seconds between the end of a segment and the start of the segment that follows it, over \
+         the segments that are listed and were inspected within the template's `hold`. Announced discontinuities are left \
+         out. Absent if no two consecutive segments were inspected.",
         |v, s| s.renditions(v, |r| r.continuity.timestamp_gap_seconds),
     ),
     gauge(
         "packager_av_offset_seconds",
         RENDITION,
-        "Start of audio minus start of video in seconds in the newest segment fetched in this probe. It is positive \
-         if audio starts later. Absent unless the segment contains both.",
+        "Start of audio minus start of video in seconds in the newest inspected segment. It is positive if audio starts \
+         later. Absent unless the segment contains both.",
         |v, s| s.renditions(v, |r| r.continuity.av_offset_seconds),
     ),
 ];

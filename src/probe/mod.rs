@@ -14,7 +14,7 @@ pub use clock::Clock;
 use crate::catalog::{Channel, Template};
 use crate::checks::{self, CheckContext, CheckOutcome, CheckResult};
 use crate::config::{self, Config, ConfigHandle};
-use crate::facts::{Capture, OutputFacts, RenditionFacts};
+use crate::facts::{Capture, OutputFacts, RenditionFacts, SegmentFacts};
 use crate::fetch::{Client, ClientError};
 use crate::finding::Severity;
 use crate::history::{History, OutputHistory, RenditionHistory};
@@ -30,6 +30,7 @@ use packager_media::stream::Timeline;
 use packager_media::units::{Seconds, Timestamp};
 use sessions::Sessions;
 use shared_captures::SharedCaptures;
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -191,6 +192,7 @@ impl Shared {
             edge_age: live_edge_ages(&capture, &pasts, now),
             container: containers(&capture, &pasts),
             ad_break: ad_breaks(&capture, &pasts),
+            inspected: inspected_segments(&capture, &pasts),
             channel,
             template,
             capture,
@@ -296,8 +298,26 @@ fn live_edge_ages(capture: &Capture, pasts: &[OutputHistory], now: Timestamp) ->
     ages
 }
 
-/// Returns the container of the newest segments that were inspected, in this probe or in an earlier one, by output
-/// name. It is that of video if the output has video.
+/// The segments that are listed now and that this or an earlier probe inspected, oldest first, by output and rendition
+/// name.
+fn inspected_segments(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String, String, Vec<Arc<SegmentFacts>>)> {
+    let mut inspected = Vec::new();
+    for (output, past) in capture.outputs.iter().zip(pasts) {
+        for facts in &output.renditions {
+            let (name, Some(timeline)) = (&facts.rendition.name, &facts.timeline) else { continue };
+            let remembered = past.renditions.get(name).map_or(&facts.segments, |r| &r.segments);
+            let listed: HashSet<u64> = timeline.segments.iter().map(|s| s.number).collect();
+            let mut segments: Vec<_> =
+                remembered.iter().filter(|s| listed.contains(&s.segment.number)).cloned().collect();
+            segments.sort_by_key(|s| s.segment.number);
+            inspected.push((output.name.clone(), name.clone(), segments));
+        }
+    }
+    inspected
+}
+
+/// The container of the newest segments that were inspected, in this probe or in an earlier one, by output name: that of
+/// video if the output has video.
 fn containers(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String, Container)> {
     let newest = |past: &RenditionHistory| {
         let mut containers = past.segments.iter().rev().filter_map(|s| s.inspection.as_ref()).map(|i| i.container);

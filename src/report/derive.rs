@@ -1,6 +1,6 @@
 //! Values that are derived from several facts. Gauges, JSON, text and line protocol all take them from here.
 
-use crate::facts::{RenditionFacts, SegmentFacts, derived};
+use crate::facts::{SegmentFacts, derived};
 use packager_media::container::{Inspection, Track};
 use packager_media::stream::Media;
 use packager_media::units::Seconds;
@@ -17,7 +17,7 @@ pub(crate) fn ratio(part: f64, whole: f64) -> Option<f64> {
     Some(part / whole).filter(|r| whole > 0.0 && r.is_finite())
 }
 
-/// Returns the bit rate, in bits per second, of the segments that arrived completely in this probe.
+/// The bit rate in bits per second of the segments that arrived completely.
 pub(crate) fn measured_bandwidth(segments: &[Arc<SegmentFacts>]) -> Option<f64> {
     derived::bit_rate(segments.iter().map(AsRef::as_ref))
 }
@@ -51,13 +51,13 @@ fn pair_gap(before: &SegmentFacts, after: &SegmentFacts) -> Option<f64> {
     ended.tracks.iter().filter_map(gap).reduce(f64::max)
 }
 
-/// Returns the longest distance in seconds between key frames in the segments inspected in this probe.
-pub(crate) fn keyframe_interval_max(facts: &RenditionFacts) -> Option<f64> {
-    let tracks = inspections(facts).flat_map(|i| &i.tracks);
+/// The longest distance in seconds between key frames in the inspected segments.
+pub(crate) fn keyframe_interval_max(segments: &[Arc<SegmentFacts>]) -> Option<f64> {
+    let tracks = inspections(segments).flat_map(|i| &i.tracks);
     tracks.filter_map(|t| t.keyframe_interval_max).filter_map(finite).reduce(f64::max)
 }
 
-/// Returns the inspections of the segments fetched in this probe, oldest first.
-pub(crate) fn inspections(facts: &RenditionFacts) -> impl DoubleEndedIterator<Item = &Inspection> {
-    facts.segments.iter().filter_map(|s| s.inspection.as_ref())
+/// The inspections of the segments that could be read, in the order of the segments.
+pub(crate) fn inspections(segments: &[Arc<SegmentFacts>]) -> impl DoubleEndedIterator<Item = &Inspection> {
+    segments.iter().filter_map(|s| s.inspection.as_ref())
 }

@@ -2,7 +2,7 @@
 
 use crate::catalog::{Channel, Template};
 use crate::checks::{CheckOutcome, CheckResult};
-use crate::facts::Capture;
+use crate::facts::{Capture, OutputFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use packager_media::container::Container;
 use packager_media::units::{Seconds, Timestamp};
@@ -59,6 +59,10 @@ pub struct Report {
     /// Whether the live edge is in an ad break, by output name. It is derived from the history. An output without a
     /// readable media playlist is absent.
     pub ad_break: Vec<(String, bool)>,
+    /// The listed segments that this or an earlier probe inspected, oldest first, by output and rendition name. They are
+    /// derived from the history, so that every scraper gets the same values of them. A rendition whose playlist couldn't be read
+    /// is absent.
+    pub inspected: Vec<(String, String, Vec<Arc<SegmentFacts>>)>,
 }
 
 impl Report {
@@ -68,7 +72,15 @@ impl Report {
         ReportView::new(self)
     }
 
-    /// Returns the outcomes of the checks that failed, in the order of the checks, one for each output.
+    /// The listed segments of a rendition that this or an earlier probe inspected, oldest first. Without a history they are
+    /// those of this probe.
+    fn inspected<'a>(&'a self, output: &OutputFacts, facts: &'a RenditionFacts) -> &'a [Arc<SegmentFacts>] {
+        let mut inspected = self.inspected.iter();
+        let found = inspected.find(|(o, rendition, _)| *o == output.name && *rendition == facts.rendition.name);
+        found.map_or(&facts.segments, |(_, _, segments)| segments)
+    }
+
+    /// Outcomes of the checks that failed, in the order of the checks, one for each output.
     pub(crate) fn failed(&self) -> impl Iterator<Item = &CheckOutcome> + Clone {
         self.outcomes.iter().filter(|outcome| outcome.result == CheckResult::Failed)
     }

@@ -95,7 +95,7 @@ impl<'a> OutputView<'a> {
             renditions_expected: expected,
             renditions_available,
             rendition_skew_seconds: skew(&renditions),
-            scte35_splices: splices(facts),
+            scte35_splices: splices(report, facts),
             ad_break: report.ad_break.iter().find(|(output, _)| *output == facts.name).map(|(_, within)| *within),
             renditions,
             listed,
@@ -106,7 +106,10 @@ impl<'a> OutputView<'a> {
 fn renditions<'a>(report: &'a Report, facts: &'a OutputFacts) -> Vec<RenditionView<'a>> {
     let ages = report.edge_age.iter().filter(|(output, _, _)| *output == facts.name);
     let ages: HashMap<&str, Seconds> = ages.map(|(_, rendition, age)| (rendition.as_str(), *age)).collect();
-    let view = |r| RenditionView::new(r, ages.get(r.rendition.name.as_str()).copied(), report.started_at);
+    let view = |r: &'a RenditionFacts| {
+        let age = ages.get(r.rendition.name.as_str()).copied();
+        RenditionView::new(r, report.inspected(facts, r), age, report.started_at)
+    };
     facts.renditions.iter().map(view).collect()
 }
 
@@ -120,10 +123,10 @@ fn skew(renditions: &[RenditionView<'_>]) -> Option<f64> {
     finite(Seconds::between(edges().min()?, edges().max()?))
 }
 
-/// Returns the largest number of SCTE 35 splice points of a rendition. A rendition's number is that of its playlist or
-/// that of its segments inspected in this probe, whichever is larger.
-fn splices(facts: &OutputFacts) -> Option<u64> {
-    let carried = |r: &RenditionFacts| derive::inspections(r).map(|i| i.splice_count()).sum();
+/// The number of splice points of the rendition with the most, by its playlist or by its inspected segments, whichever
+/// has more.
+fn splices(report: &Report, facts: &OutputFacts) -> Option<u64> {
+    let carried = |r: &RenditionFacts| derive::inspections(report.inspected(facts, r)).map(|i| i.splice_count()).sum();
     let most = |r: &RenditionFacts| Some(r.timeline.as_deref()?.splices().max(carried(r)) as u64);
     facts.renditions.iter().filter_map(most).max()
 }

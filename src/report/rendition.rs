@@ -4,12 +4,13 @@ use super::derive;
 use super::measured::unmeasured;
 use super::segment::{TrackView, tracks};
 use super::{ContinuityView, PlaylistView, SegmentView};
-use crate::facts::RenditionFacts;
+use crate::facts::{RenditionFacts, SegmentFacts};
 use packager_media::drm::DrmSystem;
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{BitsPerSecond, Seconds, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The reported values of one rendition. Each field has the name of its gauge without `packager_`.
 #[derive(Debug, Serialize)]
@@ -27,7 +28,7 @@ pub struct RenditionView<'a> {
     pub segment: SegmentView,
     #[serde(flatten)]
     pub continuity: ContinuityView,
-    /// The tracks in the newest segment fetched in this probe.
+    /// The tracks in the newest inspected segment.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tracks: Vec<TrackView<'a>>,
     /// The DRM systems that the rendition's playlist, MPD or segments name.
@@ -69,17 +70,24 @@ measured! {
 }
 
 impl<'a> RenditionView<'a> {
-    pub fn new(facts: &'a RenditionFacts, age: Option<Seconds>, now: Timestamp) -> Self {
+    /// The values of a rendition at `now`. `inspected` are the listed segments that this or an earlier probe inspected, oldest
+    /// first; `age` is the time since the live edge last advanced, `None` if that isn't known.
+    pub fn new(
+        facts: &'a RenditionFacts,
+        inspected: &'a [Arc<SegmentFacts>],
+        age: Option<Seconds>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             name: &facts.rendition.name,
             media: facts.rendition.media.as_str(),
             rendition_info: RenditionInfoView::new(facts),
             ladder: LadderView::new(facts),
-            rendition_bandwidth_bits_per_second: BandwidthView::new(facts),
+            rendition_bandwidth_bits_per_second: BandwidthView::new(facts, inspected),
             playlist: PlaylistView::new(facts, age, now),
-            segment: facts.segments.last().map(|s| SegmentView::new(s)).unwrap_or_default(),
-            continuity: ContinuityView::new(facts),
-            tracks: facts.segments.last().map(|s| tracks(s)).unwrap_or_default(),
+            segment: inspected.last().map(|s| SegmentView::new(s)).unwrap_or_default(),
+            continuity: ContinuityView::new(inspected),
+            tracks: inspected.last().map(|s| tracks(s)).unwrap_or_default(),
             drm: &facts.offered_systems() | &facts.systems_in_media(),
             live_edge: facts.timeline.as_deref().and_then(Timeline::live_edge),
             embedded: facts.playlist.is_none()
@@ -122,12 +130,12 @@ impl LadderView {
 }
 
 impl BandwidthView {
-    fn new(facts: &RenditionFacts) -> Self {
+    fn new(facts: &RenditionFacts, inspected: &[Arc<SegmentFacts>]) -> Self {
         let bits = |rate: Option<BitsPerSecond>| rate.map(|b| b.0);
         Self {
             declared: bits(facts.rendition.bandwidth),
             average: bits(facts.rendition.average_bandwidth),
-            measured: derive::measured_bandwidth(&facts.segments),
+            measured: derive::measured_bandwidth(inspected),
         }
     }
 }

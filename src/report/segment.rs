@@ -2,11 +2,12 @@
 
 use super::derive::{self, finite, inspections};
 use super::measured::unmeasured;
-use crate::facts::{RenditionFacts, SegmentFacts, derived};
+use crate::facts::{SegmentFacts, derived};
 use packager_media::codec::parameters::CodecParameters;
 use packager_media::container::{SampleEncryption, TsFacts};
 use packager_media::stream::Media;
 use serde::Serialize;
+use std::sync::Arc;
 
 measured! {
     /// Duration of a segment in seconds: `declared` is that in the playlist, `measured` that of the timestamps in the
@@ -14,7 +15,7 @@ measured! {
     DurationView { declared: f64, measured: f64 }
 }
 
-/// The reported values of the newest segment fetched in this probe.
+/// The values of the newest inspected segment.
 #[derive(Debug, Default, Serialize)]
 pub struct SegmentView {
     #[serde(skip_serializing_if = "unmeasured")]
@@ -24,7 +25,7 @@ pub struct SegmentView {
 }
 
 measured! {
-    /// Number, HTTP answer, size and download of the newest segment fetched in this probe.
+    /// The transfer of the newest inspected segment, by this or an earlier probe.
     TransferView {
         segment_number: u64,
         segment_http_status_code: u16,
@@ -37,7 +38,7 @@ measured! {
 }
 
 measured! {
-    /// Reported values that concern all segments inspected in this probe together.
+    /// Values of all inspected segments together that are listed and within the template's `hold`.
     ContinuityView {
         ts_continuity_errors: u64,
         ts_transport_errors: u64,
@@ -100,16 +101,17 @@ impl TransferView {
 }
 
 impl ContinuityView {
-    pub fn new(facts: &RenditionFacts) -> Self {
-        let ts = || inspections(facts).filter_map(|i| i.ts.as_ref());
+    /// The values of a rendition's inspected segments, which are given oldest first.
+    pub fn new(segments: &[Arc<SegmentFacts>]) -> Self {
+        let ts = || inspections(segments).filter_map(|i| i.ts.as_ref());
         let sum = |count: fn(&TsFacts) -> u64| ts().map(count).reduce(u64::saturating_add);
-        let newest = facts.segments.last().and_then(|s| s.inspection.as_ref());
+        let newest = segments.last().and_then(|s| s.inspection.as_ref());
         Self {
             ts_continuity_errors: sum(|t| t.continuity_errors),
             ts_transport_errors: sum(|t| t.transport_errors),
             ts_pcr_interval_max_seconds: ts().filter_map(|t| t.pcr_interval_max).filter_map(finite).reduce(f64::max),
-            keyframe_interval_max_seconds: derive::keyframe_interval_max(facts),
-            timestamp_gap_seconds: derive::timestamp_gap(&facts.segments),
+            keyframe_interval_max_seconds: derive::keyframe_interval_max(segments),
+            timestamp_gap_seconds: derive::timestamp_gap(segments),
             av_offset_seconds: newest.and_then(derived::av_offset).and_then(finite),
         }
     }

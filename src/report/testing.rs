@@ -146,6 +146,7 @@ pub fn report(outputs: Vec<OutputFacts>) -> Report {
         edge_age: Vec::new(),
         container,
         ad_break: Vec::new(),
+        inspected: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::exporter::{Exporter, Files, catalogue, command, exit_and_output, failed, live_origin, run, value};
 use packager_testbed::origin::Origin;
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
@@ -65,6 +66,25 @@ async fn two_scrapers_and_a_person_at_the_same_time_get_one_captures_verdict() {
     assert_eq!(verdict(&a.1), verdict(&c.1));
     assert_eq!(failed(&a.1), ["segment_download_slow"], "{}", a.1);
     assert_eq!(origin.requests().iter().filter(|r| r.path.ends_with("master.m3u8")).count(), 1);
+}
+
+/// A segment is downloaded once, so the second of two scrapers finds the newest one inspected already.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_scraper_gets_the_same_series() {
+    let origin = live_origin().await;
+    let files = Files::new(&[("TV", clean(&origin), T2)]);
+    let exporter = Exporter::start(files.folder()).await;
+    let path = "/probe?target=TV";
+    // From the second segment on there is a gap to measure.
+    exporter.until(path, |_, text| text.contains("\npackager_timestamp_gap_seconds{")).await;
+    let series = |text: &str| {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect::<BTreeSet<_>>()
+    };
+    let (first, second) = (exporter.get(path).await.1, exporter.get(path).await.1);
+    assert!(second.contains("\npackager_segment_size_bytes{"), "{second}");
+    let missing: Vec<_> = series(&first).symmetric_difference(&series(&second)).cloned().collect();
+    assert_eq!(missing, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

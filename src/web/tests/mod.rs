@@ -124,7 +124,7 @@ fn backend(answer: fn(&ProbeRequest, Duration) -> Result<Report, ProbeError>) ->
     }
 }
 
-/// Makes the state of an exporter without channels, for tests of its parts.
+/// A state without a channel, for tests of its parts.
 pub(super) fn idle_state() -> Arc<ServerState> {
     ServerState::new(Arc::new(backend(answers)), Settings::default(), Api::default())
 }
@@ -162,6 +162,7 @@ fn report(code: &str, template: &str, timeout: Duration) -> Report {
         edge_age: Vec::new(),
         container: Vec::new(),
         ad_break: Vec::new(),
+        inspected: Vec::new(),
     }
 }
 
