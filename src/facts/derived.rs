@@ -1,4 +1,5 @@
-//! Values derived from facts. Gauges, reports and checks take them from this module, so that they agree.
+//! Bit rates, durations and similar values that are calculated from captured segments. Gauges, reports and checks take
+//! them from this module, so that they agree.
 
 use super::{RenditionFacts, SegmentFacts};
 use packager_media::container::{Inspection, Track};

@@ -30,9 +30,9 @@ pub struct AdHistory {
 /// A span of consecutive segments of a rendition that were all inspected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct InspectedSpan {
-    /// Start of the span's first segment by the MPD.
+    /// Start of the span's first segment, by the MPD.
     pub from: Timestamp,
-    /// End of the span's last segment by the MPD.
+    /// End of the span's last segment, by the MPD.
     pub to: Timestamp,
     /// Number of the span's last segment.
     last: u64,
@@ -59,8 +59,9 @@ impl InspectedSpan {
 }
 
 impl AdHistory {
-    /// Adds a playlist that was requested at `at` and whose live edge hasn't moved since `edge_since`. `before` is the
-    /// number of the newest segment in the previous observation.
+    /// Adds the ad markers of a media playlist. `at` is the time of its request, and `edge_since` the time since which
+    /// its live edge hasn't moved. `before` is the number of the newest segment in the playlist that was added before;
+    /// `None` for the first playlist.
     pub(super) fn observe_playlist(
         &mut self,
         timeline: &Timeline,

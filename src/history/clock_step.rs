@@ -5,7 +5,7 @@ use crate::history::InputState;
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
-/// A state of the history with times at which the exporter saw something.
+/// A part of the history that contains times of the exporter's clock, such as first seen and last seen.
 pub(super) trait ObservedTimes {
     /// Moves the times at which the exporter saw something by a step of its clock. Times that the stream names stay.
     fn shift(&mut self, by: Seconds);

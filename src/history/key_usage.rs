@@ -71,7 +71,7 @@ impl Identity {
         }
     }
 
-    /// Adds the properties of the key that only the earlier probe found.
+    /// Fills the key, KID and URIs that the newer probe lacks with those of this earlier probe.
     fn or(self, newer: Self) -> Self {
         Self { secret: newer.secret.or(self.secret), kid: newer.kid.or(self.kid), named: newer.named }
     }

@@ -1,4 +1,4 @@
-//! Memory of all outputs: its bounds, what a probe adds, and what a probe takes from it.
+//! History of all outputs: it is bounded, each probe adds its capture, and each check reads it.
 
 use super::clock_step::ObservedTimes;
 use super::inits;
@@ -17,7 +17,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use url::Url;
 
-/// Memory of all outputs. When it is full, the output that wasn't probed for the longest time is forgotten.
+/// What the exporter remembers of each output's earlier probes. When the largest number of outputs is exceeded, the
+/// output that wasn't probed for the longest time is forgotten.
 #[derive(Debug)]
 pub(crate) struct History {
     max_outputs: AtomicUsize,

@@ -59,7 +59,7 @@ pub struct RenditionHistory {
     /// Segments that were inspected within `hold`, in order of inspection. The newest listed segment is among them if
     /// it was ever inspected.
     pub segments: Vec<Arc<SegmentFacts>>,
-    /// The newest answer of each key URI that was requested within `hold`.
+    /// The newest answer of each key URI that was requested within the template's `hold`.
     pub keys: Vec<Arc<KeyFacts>>,
     /// Time at which the live edge was first seen where it is now; `None` before the first observation.
     pub edge_since: Option<Timestamp>,

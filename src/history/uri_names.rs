@@ -29,25 +29,28 @@ pub(super) struct UriNames {
 #[derive(Debug, Clone)]
 struct KnownName {
     number: u64,
-    /// URI of the segment without its host, with renamed parts as they were first seen.
+    /// Path of the segment's URI (and query, if that identifies the segment), with renamed parts put back to what they
+    /// were when they were first seen.
     name: String,
     date: Option<Timestamp>,
 }
 
-/// Parts of URIs that were renamed, and what they were when they were first seen. Empty if nothing was renamed.
+/// Parts of segment URIs that the packager or CDN renamed in all segments, such as a session's id, with their earlier
+/// text. Empty if nothing was renamed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Renaming(Vec<RenamedPart>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct RenamedPart {
-    /// Index of the renamed part among the parts of the current URI.
+    /// Index of the part in the current URI, split into words and separators by [`parts`].
     at: usize,
     now: Vec<String>,
     first: Vec<String>,
 }
 
 impl UriNames {
-    /// Returns how the listed URIs were renamed. If no listed segment is known, the renaming stays as it was.
+    /// Compares the listed URIs with the remembered ones, and returns which parts were renamed in all of them. If no
+    /// listed segment is remembered, it returns the renaming of the last playlist.
     pub(super) fn renaming(&self, timeline: &Timeline, query_identifies: bool) -> Renaming {
         let known: HashMap<u64, &KnownName> = self.names.iter().map(|known| (known.number, known)).collect();
         let listed = newest(timeline, query_identifies);
@@ -87,8 +90,9 @@ impl UriNames {
         newest(listed) >= newest(&self.names) || pairs.iter().all(same_date)
     }
 
-    /// Returns the renaming that more than half of the segments in both lists have, if more than half of all names on
-    /// both sides contain it. A part that only some segments have belongs to their own names.
+    /// Returns the change of parts that is the same in most segments. It must be so for more than half of the segments
+    /// in both lists. More than half of the listed URIs must contain the new text, and more than half of the remembered
+    /// URIs the old text. `None`: there is no such change, because the parts that differ belong to single segments.
     fn common_part(&self, listed: &[KnownName], pairs: &[(&KnownName, &KnownName)]) -> Option<Renaming> {
         let mut counts: HashMap<Renaming, usize> = HashMap::new();
         for (old, new) in pairs {
@@ -131,12 +135,12 @@ impl Renaming {
         Some(Self(vec![RenamedPart { at: begin, now: middle(&now), first: middle(&first) }]))
     }
 
-    /// Returns whether the parts of a name contain the renamed parts as they are now, at their positions.
+    /// Returns whether a URI, split into its parts, has the current text of each renamed part at the same index.
     fn is_now(&self, parts: &[&str]) -> bool {
         self.0.iter().all(|part| has(parts, part.at, &part.now))
     }
 
-    /// Returns whether the parts of a name contain the renamed parts as they were first seen, at their positions.
+    /// Returns whether a URI, split into its parts, has the first text of each renamed part at the same index.
     fn was_first(&self, parts: &[&str]) -> bool {
         self.0.iter().all(|part| has(parts, part.at, &part.first))
     }

@@ -16,7 +16,7 @@ const MAX_SHOWN_CHARS: usize = 64;
 /// The programs of one Inspector LIVE server as channels.
 #[derive(Debug, Default)]
 pub(crate) struct MappedPrograms {
-    /// The channels with the columns that their programs give them.
+    /// The channels, each with the catalogue columns that were made of its Inspector LIVE program.
     pub(crate) wanted: Vec<Wanted>,
     /// The channel codes of programs that can't be used. These channels count as present on the server.
     pub(crate) present: BTreeSet<String>,
@@ -78,7 +78,8 @@ impl Program {
         }
     }
 
-    /// Returns the columns of the program's channel. `None`: a rule skips the program.
+    /// Returns the catalogue columns of the channel that a program of Inspector LIVE becomes. `None`: a rule of the
+    /// configuration skips the program.
     fn columns(&self, inspector: &InspectorSettings, code: &str) -> Result<Option<Map<String, Value>>, String> {
         let (fields, usual) = (&inspector.fields, &inspector.channel);
         let mut set = Set::default();

@@ -53,7 +53,7 @@ impl TimeBudget {
         self.start + self.total
     }
 
-    /// Returns the whole time of the probe.
+    /// Returns the time budget of the whole probe.
     #[must_use]
     pub(crate) fn total(&self) -> Duration {
         self.total

@@ -1,4 +1,4 @@
-//! Probes: the time of a probe, its capture, and the straight line from request to report.
+//! Probes: the time budget, the capture of a channel, and the sequence capture, history, checks, report.
 
 mod budget;
 mod capture;

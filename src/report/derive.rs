@@ -1,4 +1,5 @@
-//! Values that are derived from several facts. Gauges, JSON, text and line protocol all take them from here.
+//! Values of the report that are calculated from captured segments, such as durations and bit rates. Gauges, JSON, text
+//! and line protocol all take them from here.
 
 use crate::facts::{SegmentFacts, derived};
 use packager_media::container::{Inspection, Track};

@@ -38,7 +38,8 @@ measured! {
 }
 
 measured! {
-    /// Values of all inspected segments together that are listed and within the template's `hold`.
+    /// Continuity errors (sum) and longest intervals (maximum) of all inspected segments that are still listed and were
+    /// inspected within the template's `hold`.
     ContinuityView {
         ts_continuity_errors: u64,
         ts_transport_errors: u64,

@@ -12,13 +12,15 @@ pub enum StoreError {
     /// The database can't be reached at the moment. The caller may try again later.
     #[error("the database is away: {0}")]
     Away(String),
-    /// The requested entry does not exist.
+    /// The requested channel, template, probe or alert doesn't exist.
     #[error("{0}")]
     Missing(String),
-    /// The write conflicts with the stored entries: the name is taken, or the entry is in use or has ended.
+    /// The write conflicts with what is stored: the name is taken, the template or probe is in use, or the alert is
+    /// resolved.
     #[error("{0}")]
     Conflict(String),
-    /// The entry was changed meanwhile: it has the version given here, and `If-Match` names another.
+    /// The channel, template or probe was changed meanwhile: `If-Match` names another version than the current one,
+    /// which is the value here.
     #[error("it was changed since you read it (version {0} now); read it again")]
     Changed(i32),
     /// The values of a write are invalid.

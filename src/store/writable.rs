@@ -31,7 +31,8 @@ pub(super) async fn demand(connection: &mut PgConnection) -> Result<(), sqlx::Er
     if answer == "off" { Ok(()) } else { Err(sqlx::Error::Configuration(WHY_READ_ONLY.into())) }
 }
 
-/// Refuses a listener whose server can't be written any more, because changes are made at another server.
+/// Fails with [`StoreError::Away`] if the server of the connection that listens for notifications is read-only. Changes
+/// are made at another server then, and this connection wouldn't be notified.
 pub(super) async fn demand_of_listener(listener: &mut PgListener) -> Result<(), StoreError> {
     let answer = sqlx::query_scalar::<_, String>(READ_ONLY).fetch_one(listener);
     match tokio::time::timeout(ANSWER_TIME, answer).await {

@@ -251,7 +251,8 @@ pub(crate) fn app(state: &Arc<ServerState>, security: &Arc<security::Security>, 
         .layer(axum::middleware::from_fn_with_state(guard, guard::guard))
 }
 
-/// Returns the routes of a part, and the OpenAPI document of exactly these routes.
+/// Returns the routes of a part of the HTTP interface (probing, API, or all), and the OpenAPI document of exactly these
+/// routes.
 fn documented_routes(part: Part) -> (Router<Arc<ServerState>>, Document) {
     match part {
         Part::All => {

@@ -74,7 +74,7 @@ pub(crate) struct Rungs {
 /// A value that the catalogue declares, and the same value as measured in the segments of the highest rung.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct DeclaredAndMeasured {
-    /// Value that the catalogue declares; `null` if it declares none.
+    /// Value of the stream's property, such as its codec, that the catalogue declares; `null` if it declares none.
     #[schema(required)]
     pub(crate) declared: Option<String>,
     /// Value as last measured; `null` if no probe measured it.

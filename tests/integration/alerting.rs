@@ -100,7 +100,7 @@ fn amtool_accepts_the_shipped_configuration_and_routes_each_kind_of_alert() {
     }
 }
 
-/// Slack would cut a message about a hundred channels at an arbitrary place.
+/// A message is short enough for Slack, which would cut a long message at an arbitrary place.
 #[test]
 fn a_message_of_many_alerts_names_ten_and_counts_the_others() {
     let alert = |n: usize| {

@@ -88,7 +88,7 @@ async fn the_page_matches_the_measurement() {
     assert!(document.starts_with(&measured), "docs/detection.md is out of date; run `make detection`");
 }
 
-/// Name and path of streams that are written in valid dialects of packagers.
+/// Name and path of the test origin's streams that are written in unusual but valid styles of packagers.
 const DIALECTS: &[(&str, &str)] = &[
     ("loose", "dialect/loose/TV1/master.m3u8"),
     ("dated", "dialect/dated/TV1/master.m3u8"),

@@ -205,7 +205,7 @@ async fn connections_to_a_server_that_became_read_only_are_given_up_for_the_new_
     );
 }
 
-/// Prometheus keeps its targets after an error, and no client is told that a channel doesn't exist.
+/// The answer is 503: Prometheus keeps its targets after an error, and no client is told that a channel doesn't exist.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exporter_that_never_reached_its_database_is_not_ready() {
     let mut postgres = Postgres::start();

@@ -265,7 +265,7 @@ fn may_fit(alert: &Alert, matchers: &Value) -> bool {
     })
 }
 
-/// Otherwise an alert would be sent after the channel has recovered, because the alert that inhibited it is over.
+/// If an inhibiting alert resolved first, the inhibited alert would be sent after the channel has recovered.
 #[test]
 fn an_alert_is_kept_firing_at_least_as_long_as_every_alert_that_it_inhibits() {
     let file = std::fs::read_to_string(root().join("config/alertmanager.yml")).unwrap();
@@ -306,8 +306,8 @@ fn seconds(text: &str) -> u64 {
     humantime::parse_duration(text).unwrap().as_secs()
 }
 
-/// A label of a channel's target may change: then two series of it exist for some time, with otherwise equal labels.
-/// The right side of such a join must not have both.
+/// When a label of a channel's target changes, two series of the target exist for some time. A join with `group_left`
+/// fails if both are on its right side, so each rule aggregates them there.
 #[test]
 fn a_join_of_many_series_with_one_aggregates_the_one() {
     let mut joins = 0;

@@ -11,14 +11,15 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Time from the discovery of an alert until the mock has its items; Zabbix itself needs up to a minute.
+/// Time from the discovery of an alert until the mock of a Zabbix server has the alert's items. Zabbix itself needs up
+/// to a minute.
 const MAKING_ITEMS: Duration = Duration::from_millis(1_500);
 /// A channel for which the mock never creates items.
 const CHANNEL_WITHOUT_ITEMS: &str = "CH_0";
 
 #[derive(Debug, Default)]
 struct Received {
-    /// The last value of each item key.
+    /// Last received value of each Zabbix item key.
     values: BTreeMap<String, String>,
     /// Every value of each item key that differed from the value before it.
     changes: BTreeMap<String, Vec<String>>,

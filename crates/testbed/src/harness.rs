@@ -45,7 +45,7 @@ pub fn with_patience(templates: &str) -> String {
     templates.replace(&format!("timeout: {}s\n", TIMEOUT.as_secs()), &format!("timeout: {timeout}ms\n"))
 }
 
-/// Timeout of the templates in a test on an idle machine.
+/// Value of `timeout`, the longest time of a probe, in every test template, for an idle machine.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Templates for the detection matrix, with default thresholds: `T2` is for segments of 2 s, `T6` for those of 6 s, and

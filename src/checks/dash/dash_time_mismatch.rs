@@ -23,7 +23,8 @@ params! {
     /// Seconds by which the media may begin before or after the time in a SegmentTimeline. Beyond this, players take
     /// the segment for another one or leave a gap. A difference within one sample is never reported.
     tolerance: f64 = 0.1,
-    /// Further difference that is allowed for segments with a fixed `@duration`, as a ratio of the segment's duration.
+    /// Difference that is allowed in addition to `tolerance` for segments with a fixed `@duration`, as a ratio of the
+    /// segment's duration.
     nominal_ratio: f64 = 0.5,
 }
 

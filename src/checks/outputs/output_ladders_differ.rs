@@ -48,8 +48,8 @@ fn violation(what: &str, list: &[String], other: &str) -> Violation {
     Violation::new(message).with("missing", list.to_vec()).with("reference_output", other)
 }
 
-/// Returns the values that the other output has and this one doesn't have, and for which `matters` is true. `None`:
-/// there are none.
+/// Returns the resolutions or languages in `other` that `own` lacks and for which `matters` is true; `None` if there
+/// are none.
 fn missing(own: &BTreeSet<String>, other: BTreeSet<String>, matters: impl Fn(&String) -> bool) -> Option<Vec<String>> {
     let lacking: Vec<String> = other.into_iter().filter(|item| !own.contains(item) && matters(item)).collect();
     (!lacking.is_empty()).then_some(lacking)
@@ -88,7 +88,8 @@ mod tests {
         facts
     }
 
-    /// Makes a scene of two outputs: the judged one with the renditions `own`, and one with the renditions `other`.
+    /// Makes a test input with two outputs: the judged output has the renditions `own`, the other one (`dash`) the
+    /// renditions `other`.
     fn scene(own: Vec<crate::facts::RenditionFacts>, other: Vec<crate::facts::RenditionFacts>) -> Scene {
         let mut scene = Scene::live();
         scene.output.renditions = own;

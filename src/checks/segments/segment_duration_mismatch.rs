@@ -23,7 +23,8 @@ params! {
     /// Largest allowed difference between the measured and the declared duration of a segment, as a ratio of the
     /// declared one.
     tolerance: f64 = 0.05,
-    /// Further difference that is allowed if an MPD declares one @duration for all segments, as a ratio of @duration.
+    /// Difference that is allowed in addition to the other tolerances if an MPD declares one @duration for all
+    /// segments, as a ratio of @duration.
     nominal_ratio: f64 = 0.5,
     /// Difference in seconds between the measured and the declared duration that is always allowed. The duration of a
     /// frame is always allowed too.

@@ -15,7 +15,7 @@ pub(in crate::checks) struct LiveRepresentation<'a> {
     pub mpd: &'a Mpd,
     pub period: &'a Period,
     pub representation: &'a Representation,
-    /// Facts that this probe has about the Representation.
+    /// What this probe captured of the Representation: its segments, their inspections, and defects.
     pub facts: &'a RenditionFacts,
     /// Time of the probe by the clock to which the MPD refers (UTCTiming).
     pub now: Timestamp,

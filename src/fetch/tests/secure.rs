@@ -67,7 +67,7 @@ fn authority(name: &str, until: i32) -> CertificateParams {
 struct Server {
     port: u16,
     handshakes: Arc<AtomicUsize>,
-    /// Channel by which a test closes all connections at once.
+    /// A message on this tokio channel closes all connections of the server at once.
     down: broadcast::Sender<()>,
 }
 

@@ -202,8 +202,9 @@ impl Capturer<'_> {
         arrived.into_iter().max()
     }
 
-    /// Returns the template's coverage for one rendition of an output, bounded by an equal share of
-    /// [`Self::max_segments`].
+    /// Returns how many segments of one rendition are inspected. It is the number that the template demands, bounded by
+    /// the rendition's share if [`Self::max_segments`] is divided equally among the channel's outputs and their
+    /// renditions.
     fn coverage_share(&self, rendition: usize, renditions: usize) -> Coverage {
         let coverage = self.template.segments;
         let output = self.max_segments / self.channel.outputs.len().max(1);

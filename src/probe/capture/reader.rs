@@ -37,8 +37,8 @@ pub(super) struct ReadBody {
 }
 
 impl BodyReader {
-    /// Makes a reader. `lock` is the access to an encrypted body, and `None` for a body that isn't encrypted as a
-    /// whole.
+    /// Makes a reader of one segment's body. `lock` has the decryptor of a body that is encrypted as a whole, or says
+    /// why there is none. It is `None` for a body that isn't encrypted as a whole.
     pub(super) fn new(init: Option<&InitSegment>, lock: Option<Access>) -> Self {
         let state = match lock {
             None => ReaderState::Unencrypted,

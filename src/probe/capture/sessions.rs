@@ -27,7 +27,7 @@ pub(super) struct PlaylistAnswer {
     pub(super) asked_at: Timestamp,
     /// The request for the media playlist; `None` if the probe's time ended first.
     pub(super) fetched: Option<Fetched>,
-    /// Content of the answer; `None` if it isn't a media playlist.
+    /// Media playlist in the answer to the request for it; `None` if the answer isn't a media playlist.
     pub(super) timeline: Option<Timeline>,
     pub(super) defects: Vec<Defect>,
     pub(super) arrived: Instant,
@@ -50,7 +50,7 @@ pub(super) struct FollowedPresentation {
     pub(super) playlists: Vec<PlaylistAnswer>,
 }
 
-/// Sign that the answer of an address gives about its playback session.
+/// What the answer to a request in a playback session says about the session: it continues, is over, or failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SessionSign {
     GoesOn,

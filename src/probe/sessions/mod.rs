@@ -141,7 +141,8 @@ impl Sessions {
 }
 
 impl SessionTable {
-    /// Continues the session of an output. `None` if it lacks a rendition of `newest`.
+    /// Continues an output's playback session with the addresses of the newest manifest, and returns which addresses to
+    /// fetch. `None`: there is no session, or it lacks a rendition that the newest manifest lists.
     fn continue_session(&mut self, key: &OutputKey, newest: &SessionAddresses, now: Timestamp) -> Option<SessionStep> {
         let session = self.by_output.get_mut(key)?;
         let followed = session.addresses.followed_by(newest)?;

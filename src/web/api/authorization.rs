@@ -45,7 +45,8 @@ pub(super) struct Authorized<P> {
 }
 
 impl<P> Authorized<P> {
-    /// Logs one audit line for a write: the caller, the action, the entry and the caller's address.
+    /// Logs one audit line for a write: the caller, the action, the code or name of what was written (such as a
+    /// channel's code), and the caller's address.
     pub(super) fn audit(&self, what: &str, key: &str) {
         let from = peer().map(|peer| peer.to_string()).unwrap_or_default();
         tracing::info!(who = self.caller, what, key, from, "audit");

@@ -41,7 +41,7 @@ pub(super) struct Fault {
 #[into_params(parameter_in = Query)]
 #[allow(dead_code)]
 pub(super) struct Pages {
-    /// Largest number of entries on a page. Without the parameter it is 100.
+    /// Largest number of channels, templates, probes or alerts on a page. Without the parameter it is 100.
     #[param(minimum = 1, maximum = 1000, required = false)]
     limit: u32,
     /// Value of `next_cursor` of the previous page. Without the parameter the first page is returned.

@@ -138,7 +138,7 @@ fn json_as(content_type: &'static str, status: StatusCode, body: &impl Serialize
     }
 }
 
-/// Makes the response 201 with the new entry's address in `Location`.
+/// Makes the response 201 to a request that created a channel, template or probe, with its address in `Location`.
 fn created(state: &ServerState, list: &str, key: &str, body: &impl Serialize) -> Response {
     let mut response = json(StatusCode::CREATED, body);
     if let Ok(location) = HeaderValue::from_str(&format!("{}/api/v1/{list}/{key}", state.settings.link_prefix)) {

@@ -138,8 +138,8 @@ impl<S: Send + Sync> FromRequestParts<S> for AlertId {
     }
 }
 
-/// Extractor of the version that `If-Match` demands of an entry (RFC 9110, 13.1.1). `None`: the header is missing or
-/// `*`.
+/// Extractor of the version that `If-Match` demands of a channel, template or probe (RFC 9110, 13.1.1). `None`: the
+/// header is missing or `*`.
 pub(super) struct IfMatch(pub(super) Option<i32>);
 
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {

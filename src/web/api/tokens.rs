@@ -48,7 +48,7 @@ impl Tokens {
         Self::read(&Document::open(path)?)
     }
 
-    /// Reads the tokens from a parsed document.
+    /// Reads the API tokens from the parsed tokens file.
     ///
     /// # Errors
     /// Fails with line and column of every fault.

@@ -124,7 +124,7 @@ fn backend(answer: fn(&ProbeRequest, Duration) -> Result<Report, ProbeError>) ->
     }
 }
 
-/// A state without a channel, for tests of its parts.
+/// Makes a server state without channels, for tests of single endpoints.
 pub(super) fn idle_state() -> Arc<ServerState> {
     ServerState::new(Arc::new(backend(answers)), Settings::default(), Api::default())
 }

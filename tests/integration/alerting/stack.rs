@@ -37,8 +37,8 @@ pub(super) struct AlertingStack {
 const GRAFANA: &str = "http://grafana.example/";
 
 impl AlertingStack {
-    /// Starts every program with the shipped times divided by `times`. Channels are created through the API, and
-    /// Prometheus discovers them.
+    /// Starts every program. All intervals of the shipped configuration are divided by `times`, so that the test is
+    /// faster. Channels are created through the API, and Prometheus discovers them.
     pub(super) async fn start(times: u64) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (postgres, files) = (Postgres::start(), Files::new(&[]));

@@ -135,7 +135,7 @@ pub(crate) struct AudioFramer {
     remaining: usize,
     /// Number of bytes outside of all audio frames since the last call of [`AudioFramer::take_stray_bytes`].
     stray_bytes: u64,
-    /// The first audio frame of the stream that adds time.
+    /// The first audio frame of the stream that has a duration of its own. A dependent substream of E-AC-3 has none.
     first: Option<AudioFrame>,
     /// The first audio frame that differs from the first frame of the stream in codec, sample rate or channels.
     changed: Option<AudioFrame>,

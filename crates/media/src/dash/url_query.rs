@@ -19,7 +19,8 @@ pub struct UrlQuery(Vec<QueryPart>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct QueryPart {
     text: String,
-    /// The URL whose origin a segment's URL must share to get the parameters; `None` if all URLs get them.
+    /// The URL of the MPD if the parameters are added only to segments' URLs of the same origin (`sameOriginOnly`);
+    /// `None` if they are added to every segment's URL.
     only_origin: Option<Url>,
 }
 
@@ -66,7 +67,8 @@ fn scheme(property: Node<'_, '_>) -> Option<&'static str> {
     [BASIC, EXTENDED].into_iter().find(|known| *known == written)
 }
 
-/// Returns the query parameters that one property gives to segments; `None` if it gives none.
+/// Returns the query parameters that one UrlQueryInfo or ExtUrlQueryInfo property (ISO/IEC 23009-1 annex I) adds to the
+/// URLs of segments; `None` if it adds none.
 fn part(property: Node<'_, '_>, scheme: &str, mpd_url: &Url) -> Result<Option<QueryPart>, Uninspected> {
     let name = if scheme == EXTENDED { "ExtUrlQueryInfo" } else { "UrlQueryInfo" };
     let Some(info) = child(property, name) else { return Ok(None) };

@@ -108,8 +108,9 @@ fn is_supplemental(text: &str) -> bool {
     text.split(',').all(|element| element.trim_matches(' ').split('/').all(field))
 }
 
-/// A specifier of REQ-VIDEO-LAYOUT has a prefix up to its dash, and all prefixes of an entry differ; the text behind
-/// the dash isn't checked.
+/// Returns whether a text is a valid REQ-VIDEO-LAYOUT: layouts with commas between them, and each layout is specifiers
+/// with slashes between them. A specifier needs a prefix and a dash. A prefix may be only once in a layout. The text
+/// behind the dash isn't checked.
 fn is_layout(text: &str) -> bool {
     let known = |s: &str| s.split_once('-').is_some_and(|(kind, value)| !kind.is_empty() && !value.is_empty());
     text.split(',').all(|entry| {

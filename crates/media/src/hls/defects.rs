@@ -34,7 +34,7 @@ pub(super) struct DefectList {
     attribute: BoundedDefects,
     /// Defects of rendition groups, versions and ad markers.
     other: BoundedDefects,
-    /// Column map of the playlist text that is being read.
+    /// Maps columns of the playlist after variable substitution to columns of the playlist as it was received.
     columns: ColumnMap,
     /// The first defect of each [`Habit`], and the number of its repetitions.
     habits: Vec<(Habit, Defect, u64)>,

@@ -145,8 +145,8 @@ impl LowLatencyTags {
         Some(ByteRange { offset, length })
     }
 
-    /// Returns the low-latency content with media sequence numbers; `first` is the number of the playlist's first
-    /// segment.
+    /// Returns the parts, hints and other low-latency tags of the playlist. The segment index of each part becomes a
+    /// media sequence number; `first` is the number of the playlist's first segment.
     pub(super) fn finish(self, first: u64) -> LowLatency {
         let mut read = self.read;
         read.parts = self.parts.into();

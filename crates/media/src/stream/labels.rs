@@ -194,7 +194,7 @@ struct LabelEntry {
 pub struct Succession {
     /// Identity that the previous manifest listed.
     pub from: RenditionIdentity,
-    /// Identity that the newest manifest lists instead.
+    /// Identity by which the newest manifest lists the same rendition now.
     pub to: RenditionIdentity,
 }
 

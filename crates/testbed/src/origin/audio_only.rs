@@ -64,7 +64,8 @@ fn id3_timestamp(stamp: i64, effect: Option<Effect>) -> Vec<u8> {
     [b"ID3\x04\0\0\0\0\0", &[length + 10][..], b"PRIV\0\0\0", &[length, 0, 0], &body].concat()
 }
 
-/// Makes audio-only transport streams of the loop's media units; with `gap`, AAC frames are missing in each.
+/// Makes the audio-only transport streams that the origin plays in a loop, one for each 2 s of media. With `gap`, AAC
+/// frames are missing in each.
 pub(super) fn transport_units(frames: &[&[u8]], gap: bool) -> Vec<Vec<u8>> {
     (0..LOOP_UNITS).map(|unit| transport_unit(frames, unit, gap)).collect()
 }

@@ -54,7 +54,7 @@ pub(super) async fn gzip_bomb() -> Body {
     Body::from_stream(stream::iter([head.clone()]).chain(rest).map(Ok::<_, io::Error>))
 }
 
-/// Number of bytes to which one repeated part of the gzip stream expands.
+/// Number of bytes to which one repeatable part of a decompression bomb (a gzip body that expands without end) expands.
 const BOMB_STEP: usize = 4 << 20;
 
 /// Returns the beginning of a gzip stream, and a part that may follow any number of times: a flush ends each part at a

@@ -31,7 +31,8 @@ pub(super) fn rotation(now_ms: i64) -> usize {
     now_ms.div_euclid(MOVES_EVERY_MS).rem_euclid(16) as usize
 }
 
-/// Returns the folder of the session that the multivariant playlist names at an instant, with a slash at its end.
+/// Returns the folder with the playback session's id to which the origin's multivariant playlist refers at an instant,
+/// with a slash at its end.
 pub(super) fn session_folder(now_ms: i64) -> String {
     format!("w{}/", 100_000_000 + now_ms.div_euclid(SESSION_MS).wrapping_mul(7919).rem_euclid(800_000_000))
 }

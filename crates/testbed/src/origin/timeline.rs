@@ -17,7 +17,8 @@ pub(super) const ENCODER_LATENCY_MS: i64 = 1000;
 const CYCLE: i64 = 10;
 /// Number of segments between two restarts of the packager.
 const RUN: i64 = 20;
-/// Number of segments by which a window steps back, and by which two origins differ, under such faults.
+/// Number of segments by which a playlist of the origin lies behind: in `SequenceRegressed` one more than this, in
+/// `TwoOrigins` and `RenditionSkew` exactly this.
 const STEP_BACK: i64 = 3;
 
 /// A rendition of a channel.

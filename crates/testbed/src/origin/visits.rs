@@ -83,7 +83,8 @@ impl Session {
     }
 }
 
-/// Returns the session or cookie role of a request, from its path within a channel, and the rest of the path.
+/// Returns what a request does in a playback session or in access by cookie, such as beginning a session, and the rest
+/// of the path. Both come from the path within a channel.
 pub(super) fn parse<'a>(rest: &'a [&'a str]) -> (Visit, Vec<&'a str>) {
     match rest {
         ["sessions.m3u8"] => (Visit::Opens, vec!["master.m3u8"]),

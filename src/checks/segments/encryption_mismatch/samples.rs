@@ -8,7 +8,8 @@ use packager_media::stream::{Key, Segment};
 pub(super) struct Announcement {
     /// Name of the tag or element that announces encryption.
     pub tag: &'static str,
-    /// Whether clear samples may be announced as encrypted.
+    /// Whether unencrypted samples are accepted although encryption is announced. This is so in DASH if the
+    /// initialization segment declares the protection, because `tenc` or a sample group may leave samples clear.
     pub clear_samples_allowed: bool,
 }
 

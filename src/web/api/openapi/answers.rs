@@ -13,13 +13,13 @@ pub(crate) struct AccessErrors;
 pub(crate) struct PlainTextErrors;
 /// Error responses of an endpoint that takes parameters and reads the database.
 pub(crate) struct ReadErrors;
-/// Error responses of an endpoint that takes the key of one entry.
+/// Error responses of an endpoint whose path names one channel, template, probe or alert.
 pub(crate) struct EntryErrors;
 /// Error responses of an endpoint that takes a body and demands a role.
 pub(crate) struct WriteErrors;
 /// Error responses of an endpoint that demands a role and takes no body.
 pub(crate) struct DeleteErrors;
-/// Error responses of an endpoint that fails if a name is taken or an entry is in use.
+/// Error responses of an endpoint that fails if a name is taken, the row is in use, or the alert is resolved.
 pub(crate) struct ConflictErrors;
 /// Error responses of an endpoint that takes `If-Match`.
 pub(crate) struct PreconditionErrors;

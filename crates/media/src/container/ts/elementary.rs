@@ -191,7 +191,8 @@ impl PayloadParser {
         }
     }
 
-    /// Returns whether samples of this codec are counted by their own headers.
+    /// Returns whether the headers of the audio frames tell the number of samples. Otherwise a time stamp stands for
+    /// one sample, or for as many as access unit delimiters show.
     fn self_delimiting(&self) -> bool {
         matches!(self, Self::Audio(_) | Self::Opus(_))
     }

@@ -60,7 +60,8 @@ impl TsReader {
     }
 }
 
-/// Reads transport packets and collects the facts of the segment.
+/// Reads the transport packets of one segment. It collects the tables, the elementary streams, the PCRs, the splice
+/// sections, the defects and the scrambling.
 #[derive(Debug)]
 pub(super) struct Demuxer {
     pub(super) defects: DefectLog,
