@@ -106,7 +106,8 @@ impl Decryptor {
         }
     }
 
-    /// Ends the resource: decrypts the remaining bytes and passes them to `sink`, without a valid padding.
+    /// Ends the resource: decrypts the remaining bytes and passes them to `sink`. The padding at the end is left out if
+    /// it is valid.
     ///
     /// # Errors
     /// The body isn't the cipher text of this key and initialization vector. `sink` has received all whole blocks

@@ -189,7 +189,8 @@ impl Uninspected {
         }
     }
 
-    /// Returns whether not even the times of the rendition's segments are known.
+    /// Returns whether even the times of the rendition's segments are unknown. For the other reasons the manifest tells
+    /// the times, and only the content of the segments isn't inspected.
     #[must_use]
     pub const fn hides_times(self) -> bool {
         matches!(self, Self::SegmentSequence | Self::TimelinePattern)

@@ -24,7 +24,8 @@ pub fn files(root: &Path) -> std::io::Result<Vec<(PathBuf, String, String)>> {
     FILES.iter().map(|file| read(file)).collect()
 }
 
-/// Replaces the check ids in the first check matcher of every rule to which the metadata assigns checks.
+/// Writes the current check ids into the alert rules: each rule with checks of its own gets their ids in its first
+/// matcher of the label `check`.
 fn generate(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut ids: Option<(&str, Vec<&str>)> = None;

@@ -6,7 +6,8 @@ use std::path::Path;
 
 /// Number of columns of Grafana's grid.
 const COLUMNS: u64 = 24;
-/// End of a label selector in a query of a description, where the matchers of the dashboard's variables are inserted.
+/// End of a label selector in a dashboard's query, as `dashboards/*.yml` writes it. The matchers of the dashboard's
+/// variables are inserted here.
 const SELECTION: &str = "%}";
 const MATCHERS: &str = r#"tier=~"$tier",packager=~"$packager",channel=~"$channel"}"#;
 const VARIABLES: [&str; 3] = ["tier", "packager", "channel"];

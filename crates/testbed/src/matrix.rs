@@ -147,7 +147,7 @@ impl FaultResult {
     }
 }
 
-/// Checks that no fault of the origin can make fail, each with the reason.
+/// The checks without a fault of the origin that makes them fail, each with the reason.
 pub const WITHOUT_FAULT: &[(&str, &str)] = &[];
 
 /// Returns whether the exporter has a check with this id.
@@ -155,8 +155,8 @@ pub fn check_exists(check: &str) -> bool {
     CHECKS.iter().any(|meta| meta.id == check)
 }
 
-/// Number of streams that are probed at the same time: one for each of two cores. Of slow faults, which mostly wait,
-/// there are more.
+/// Number of streams that are probed at the same time: one for each of two cores. More of the slow faults are probed at
+/// a time, because their probes mostly wait.
 const AT_ONCE: usize = 2;
 const SLOW_AT_ONCE: usize = 4;
 
@@ -177,8 +177,8 @@ const PROBES: usize = 25;
 /// Number of probes of a clean stream: one minute with a probe every 2 s.
 const CLEAN_PROBES: usize = 31;
 const EVERY: Duration = Duration::from_secs(2);
-/// Number of probes of a clean stream in three minutes at Prometheus's interval of 15 s, in which most of a window of
-/// 20 s passes.
+/// Number of probes of a healthy stream. At Prometheus's interval of 15 s they take three minutes, and most segments of
+/// a window of 20 s leave it between two probes.
 const SCRAPES: usize = 13;
 const SCRAPE: Duration = Duration::from_secs(15);
 

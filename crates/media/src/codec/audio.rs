@@ -158,7 +158,8 @@ impl AudioFramer {
         }
     }
 
-    /// Reads the next bytes of the stream, and calls `found` for each audio frame whose header ends in them.
+    /// Reads the next bytes of the stream, and calls `found` for each audio frame whose header is complete with these
+    /// bytes.
     pub(crate) fn push(&mut self, mut data: &[u8], mut found: impl FnMut(AudioFrame)) {
         while !data.is_empty() {
             let skip = self.remaining.min(data.len());

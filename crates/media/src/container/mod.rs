@@ -44,7 +44,8 @@ pub enum Container {
     Unknown,
 }
 
-/// Facts that the bytes of one media segment or initialization segment gave.
+/// What the bytes of one media segment or initialization segment say: container, tracks, times, event messages,
+/// encryption and defects.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inspection {
     /// Container format of the segment.
@@ -396,8 +397,8 @@ impl SegmentInspector {
         }
     }
 
-    /// Ends the segment, and returns its facts. If it has a `moov`, the second value holds what its media segments
-    /// need.
+    /// Ends the segment, and returns its inspection. The second value is the initialization segment, which is needed to
+    /// inspect its media segments; `None` if the resource has no `moov`.
     #[must_use]
     pub fn finish(mut self) -> (Inspection, Option<InitSegment>) {
         if self.parser.is_none() {

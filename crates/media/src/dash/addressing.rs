@@ -85,7 +85,8 @@ pub(super) fn read(
 
 struct Reader<'r, 'a, 'd, 't> {
     way: &'r [Node<'a, 'd>],
-    /// The element at which defects are reported: the innermost occurrence of the addressing element.
+    /// The element at which defects are reported: the SegmentBase, SegmentList or SegmentTemplate nearest to the
+    /// Representation.
     node: Node<'a, 'd>,
     element: Inherited<'a, 'd>,
     base: &'r Url,
@@ -230,8 +231,8 @@ impl Reader<'_, '_, '_, '_> {
         urls
     }
 
-    /// Parses an element that names a resource by a URL and a byte range; without a URL, the byte range is one of the
-    /// BaseURL.
+    /// Parses the URL and the byte range of a resource, which are attributes of the element. If the element has no URL,
+    /// the resource is the one at the BaseURL.
     fn resource(&mut self, node: Node<'_, '_>, url: &'static str, bytes: &'static str) -> UrlRange {
         let text = attribute(node, url).unwrap_or_default();
         let url = self.base.join(text).unwrap_or_else(|e| {

@@ -10,7 +10,7 @@ use std::fmt;
 const KEPT: usize = super::MAX_DEFECTS / 6 - 1;
 /// Names of the elements by which players update the MPD.
 const UPDATE_ELEMENTS: &[&str] = &["Location", "PatchLocation"];
-/// Names of event elements; players ignore an invalid one.
+/// Names of the event elements. Their defects have their own kind, because players ignore an invalid event and play on.
 const EVENT_ELEMENTS: &[&str] = &["EventStream", "Event"];
 
 /// Collects the defects of one MPD or MPD patch.

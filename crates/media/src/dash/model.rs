@@ -230,15 +230,15 @@ pub struct SegmentListing {
     pub urls: SegmentUrls,
 }
 
-/// Source of the segments' durations.
+/// Where the durations of the segments come from: `@duration`, a SegmentTimeline, or a segment index (`sidx`).
 #[derive(Debug, Clone, PartialEq)]
 pub enum SegmentTiming {
     /// Every segment has this nominal duration in ticks, at least 1.
     Fixed(u64),
     /// The SegmentTimeline of the MPD gives the durations of the segments.
     Runs(Arc<[TimelineRun]>),
-    /// The segments are subsegments of one file, with the durations of its segment index. The file has all of them from
-    /// the start, but a player plays each at its time.
+    /// The segments are subsegments of one file, with the durations in its segment index. The file is complete from the
+    /// start, but in a live presentation the newest segment is the one that a player would play now.
     Indexed(Arc<[TimelineRun]>),
 }
 
@@ -265,7 +265,7 @@ impl TimelineRun {
     }
 }
 
-/// Source of the segments' URLs.
+/// Where the URLs of the segments come from: a template, or the SegmentURL elements of a SegmentList.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SegmentUrls {
     Template(UrlTemplate),

@@ -61,8 +61,8 @@ fn mark(snapshots: &mut [RenditionSnapshot], markers: Vec<Marker>) {
     }
 }
 
-/// Time before the start of a presentation from which its renditions are already returned: clocks differ, and ffmpeg
-/// dates its output by the end of its analysis of the input.
+/// Longest time before its start for which a presentation already has renditions. Clocks differ, and ffmpeg first
+/// analyses its input, then declares the end of this analysis as the start of the presentation.
 const SOON: Seconds = Seconds(10.0);
 
 /// Returns the newest Period that has begun and has segments; else the newest that has begun; else the first, if it
@@ -130,8 +130,8 @@ struct Piece<'m> {
 }
 
 impl RenditionSnapshot {
-    /// Makes the snapshot of a rendition that consists of one Representation in each Period (`pieces`, the newest
-    /// Period first), with at most `most` segments.
+    /// Makes the snapshot of one rendition over several Periods. `pieces` are its Representation in each Period, the
+    /// newest Period first. At most the newest `most` segments are listed.
     fn of(rendition: Rendition, pieces: &[Piece<'_>], now: Timestamp, most: usize) -> Self {
         let mut newest_first: Vec<Segment> = Vec::new();
         let mut base_urls: Vec<BaseUrls> = Vec::new();

@@ -30,8 +30,8 @@ pub struct TickWindow {
     pub end: i128,
 }
 
-/// Returns the newest `most` segments in the window `stretch`, oldest first, and the oldest segment in the window. The
-/// last number or URL of the description is a bound too.
+/// Returns the newest segments, at most `most`, and the oldest segment, both within the time window `stretch`. The
+/// first are in ascending order. Segments after the last number or URL that the MPD lists are left out.
 #[must_use]
 pub fn segment_spans(
     addressing: &SegmentAddressing,
@@ -82,7 +82,7 @@ fn places(run: &TimelineRun, listing: &SegmentListing, stretch: TickWindow) -> R
     place(wanted)..place(end)
 }
 
-/// Returns the number of segments from the run's first one up to the last number or URL that the description gives.
+/// Returns the number of segments from the run's first segment to the last one for which the MPD has a number or URL.
 fn named(run: &TimelineRun, listing: &SegmentListing) -> u64 {
     let listed = match &listing.urls {
         SegmentUrls::Template(_) => u64::MAX,

@@ -20,8 +20,8 @@ pub fn is_period_in_window(mpd: &Mpd, period: &Period, now: Timestamp) -> bool {
     start <= elapsed && !gone
 }
 
-/// Returns the time by which a segment is complete before its media time has passed. Zero if the segment still grows
-/// when it becomes available.
+/// Returns how much earlier a segment is complete than at the end of its media time (availabilityTimeOffset). Zero if
+/// the segment is available before it is complete (availabilityTimeComplete is false).
 #[must_use]
 pub fn early_availability(addressing: &SegmentAddressing) -> Seconds {
     if addressing.availability_time_complete { addressing.availability_time_offset } else { Seconds::ZERO }

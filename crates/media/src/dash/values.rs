@@ -156,8 +156,8 @@ fn parse_duration(text: &str) -> Option<Seconds> {
     Some(Seconds(date + time))
 }
 
-/// Returns the sum of numbers with unit letters, each unit at most once and in the order of `units`; `None` for other
-/// text.
+/// Parses numbers that are followed by unit letters, such as `1H30M`, and returns the sum of each number times the
+/// worth of its unit. Each unit may be there once, in the order of `units`. `None` for other text.
 fn fields(text: &str, units: &[(char, f64)]) -> Option<f64> {
     let (mut rest, mut sum) = (text, 0.0);
     for (letter, worth) in units {

@@ -36,7 +36,7 @@ pub(super) struct DefectList {
     other: BoundedDefects,
     /// Maps columns of the playlist after variable substitution to columns of the playlist as it was received.
     columns: ColumnMap,
-    /// The first defect of each [`Habit`], and the number of its repetitions.
+    /// The first defect of each kind of tolerated syntax error ([`Habit`]), and the number of its repetitions.
     habits: Vec<(Habit, Defect, u64)>,
 }
 
@@ -61,8 +61,7 @@ impl DefectList {
         kept.add(|| Defect { kind, at: at(), message: message.to_string(), reference });
     }
 
-    /// Adds a defect that players read as it was meant ([`Habit`]), at byte `offset` of `line`; a repetition is only
-    /// counted.
+    /// Adds a syntax error that players tolerate ([`Habit`]), at byte `offset` of `line`. A repetition is only counted.
     pub(super) fn add_habit(
         &mut self,
         habit: Habit,

@@ -24,8 +24,8 @@ pub fn apply_delta_update(known: &Timeline, delta: &Timeline) -> Option<Timeline
     Some(rebuilt)
 }
 
-/// Applies the tags of skipped segments to the segments after them: `last` is the last skipped segment, whose
-/// discontinuities count, and whose key and map stay in force until a segment has its own.
+/// Applies the state at the end of the skipped segments to the segments after them. `last` is the last skipped segment.
+/// Its discontinuity sequence continues, and its key and map stay in force until a segment has its own.
 fn carry_forward(segments: &mut [Segment], skipped: u64, last: &Segment, counted_from: u64) {
     let missed = last.discontinuity_sequence.saturating_sub(counted_from);
     let rest = segments.iter_mut().skip(usize::try_from(skipped).unwrap_or(usize::MAX));

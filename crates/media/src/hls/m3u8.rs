@@ -1,12 +1,12 @@
 //! Conversion of well-formed attribute lists to the types of `m3u8-rs`, with its parsers of single values.
 //!
-//! The playlist parser of `m3u8-rs` 6.0.1 isn't used. Of a line that it reads only in part (a duration of `6.0.1`, a
-//! title with a comma, a list with a space in it), the rest becomes a URI line: a segment that doesn't exist. A
-//! carriage return inside of a line, or a byte that isn't UTF-8, ends the reading without an error. A list that lacks
-//! `=` takes the following lines as an attribute's name, and one malformed attribute discards the whole tag. A last
-//! line without LF becomes a URI. A key or map applies only to the first segment behind it, and of several keys only
-//! the last one counts. EXTINF is an `f32`, `METHOD=NONE` demands an IV, and a date takes neither `+0000` nor a missing
-//! zone.
+//! The playlist parser of `m3u8-rs` 6.0.1 isn't used, for these reasons. If it understands only a part of a line, such
+//! as a duration of `6.0.1`, a title with a comma, or a list with a space, it takes the rest for the URI of a segment
+//! that doesn't exist. It stops without an error at a carriage return inside of a line and at a byte that isn't UTF-8.
+//! If an attribute has no `=`, it takes the following lines for the attribute's name. One malformed attribute discards
+//! the whole tag. A last line without LF becomes a URI. A key or map applies only to the first segment after it, and
+//! only the last of several keys is kept. EXTINF is an `f32`. `METHOD=NONE` needs an IV. A date may not end with
+//! `+0000`, and needs a time zone.
 
 use super::attributes::AttributeList;
 use m3u8_rs::{AlternativeMedia, ByteRange, Key, Map, VariantStream};

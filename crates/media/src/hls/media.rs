@@ -43,7 +43,7 @@ pub(super) struct TimelineBuilder<'b> {
     markers: AdMarkers,
 }
 
-/// Values for the next segment of the playlist, from the lines since the last URI.
+/// Tags that apply to the next segment of the playlist, from the lines since the last URI.
 #[derive(Default)]
 struct PendingSegment {
     duration: Seconds,

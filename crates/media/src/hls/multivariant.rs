@@ -185,9 +185,9 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
     }
 }
 
-/// Fills in values that the first declaration of a playlist lacks. An audio playlist is often declared twice: as a
-/// rendition with its language, and as a variant with its bit rate. Of their identities the most reliable one is kept,
-/// in whichever order they come.
+/// Fills in values that a rendition's first declaration in a multivariant playlist lacks. An audio playlist is often
+/// declared twice: as a rendition with its language, and as a variant with its bit rate. The rendition keeps the more
+/// reliable identity of the two, independent of their order.
 fn complete(first: &mut Rendition, other: Rendition) {
     first.bandwidth = first.bandwidth.or(other.bandwidth);
     first.average_bandwidth = first.average_bandwidth.or(other.average_bandwidth);

@@ -45,15 +45,14 @@ impl<'a> TagReport<'_, '_, 'a> {
         self.defects.add(self.kind(), at, attributes::REFERENCE, message);
     }
 
-    /// Reports a breach of the clause that defines the tag, if players read it as it was meant ([`Habit`]), at the
-    /// slice `part` of the line.
+    /// Reports a syntax error that players tolerate ([`Habit`]), at the slice `part` of the line, with the clause that
+    /// defines the tag.
     pub(super) fn tag_habit(&mut self, habit: Habit, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         self.defects.add_habit(habit, at, self.tag.reference, message);
     }
 
-    /// Reports a breach of the grammar of attribute lists, if players read it as it was meant ([`Habit`]), at the slice
-    /// `part` of the line.
+    /// Reports a syntax error in an attribute list that players tolerate ([`Habit`]), at the slice `part` of the line.
     pub(super) fn list_habit(&mut self, habit: Habit, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         self.defects.add_habit(habit, at, attributes::REFERENCE, message);
@@ -106,7 +105,8 @@ pub(super) fn read<'a>(rest: &'a str, report: &mut TagReport<'_, '_, 'a>) -> Opt
     }
 }
 
-/// Returns the value without whitespace around it, which players ignore and which is reported as a [`Habit`].
+/// Returns the value without whitespace around it. Such whitespace is reported as a syntax error that players tolerate
+/// ([`Habit`]).
 fn without_blanks<'a>(value: &'a str, report: &mut TagReport<'_, '_, 'a>) -> &'a str {
     let bare = value.trim_ascii();
     if bare.len() != value.len() && !bare.is_empty() {

@@ -208,8 +208,8 @@ impl Substitution<'_, '_> {
     }
 }
 
-/// Returns the attribute values of a tag in which variable references are replaced: quoted strings and hexadecimal
-/// numbers.
+/// Returns the values in which players replace variable references: the quoted strings and hexadecimal numbers in a
+/// tag's attribute list.
 fn substitutable_values<'a>(name: &str, rest: &'a str) -> Vec<&'a str> {
     let Some((_, tag)) = tags::find(name) else { return Vec::new() };
     let ValueType::Attributes(known) = tag.value else { return Vec::new() };

@@ -16,7 +16,7 @@ pub struct Marker {
     pub kind: MarkerKind,
     /// Media sequence number of the segment that follows the marker's tag.
     pub number: u64,
-    /// Line of the marker's tag, from 1.
+    /// Line of the ad marker's tag in the playlist, from 1.
     pub line: u32,
 }
 
@@ -125,7 +125,8 @@ impl AdSource {
     }
 }
 
-/// An ad break as one kind of source announces it.
+/// An ad break as one source announces it: cue tags or EXT-X-DATERANGE of a playlist, Events of an MPD, or event
+/// messages of segments.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdBreak {
     /// Kind of tag, element or box that announced the break.

@@ -57,9 +57,11 @@ fn bounded_slug(text: &str, most: usize) -> String {
 struct BaseLabel {
     /// `video`, `audio`, `text` or `iframe`; the label of a rendition that declares nothing else.
     kind: &'static str,
-    /// Height or language in a label: `1080p`, `audio-vi`. A rendition whose subject changes gets another label.
+    /// First part of a label: kind of media with height or language, such as `1080p` or `audio-vi`. If the rendition's
+    /// height or language changes, it gets another label.
     subject: String,
-    /// Codec and dynamic range in a label: `-hevc-hdr`, or nothing. A label stays when these become known later.
+    /// Second part of a label: codec and dynamic range, such as `-hevc-hdr`; empty for H.264 or AAC without HDR. If
+    /// they become known only after the label was given, the label doesn't change.
     details: String,
 }
 
@@ -109,8 +111,8 @@ fn chosen(rendition: &Rendition) -> String {
     language.filter(|tag| !tag.is_empty()).or_else(title).unwrap_or_default()
 }
 
-/// Returns the name of the first codec of the rendition's own kind of media that this module knows; `None` if that is
-/// the usual codec or none is known.
+/// Returns the name in labels of the rendition's first known codec for its own kind of media. `None` if that is the
+/// usual codec, which labels don't name, or if no codec is known.
 fn unusual_codec(rendition: &Rendition) -> Option<&'static str> {
     let name: fn(&str) -> Option<&'static str> = match rendition.media {
         Media::Video => video_codec,
@@ -202,7 +204,7 @@ pub struct Succession {
 struct Draft<'r> {
     rendition: &'r mut Rendition,
     base: BaseLabel,
-    /// Index of the rendition's label in the memory of labels; `None` until it is found.
+    /// Index of the rendition's label in [`LabelMemory`]; `None` until a label was assigned.
     entry: Option<usize>,
 }
 
@@ -213,10 +215,12 @@ impl<'r> Draft<'r> {
 }
 
 impl LabelMemory {
-    /// Assigns labels to the renditions of a manifest. A rendition keeps the label that its identity has, unless it
-    /// declares another height or language than the label says. A new rendition takes the label of an equal rendition
-    /// that is no longer listed, else a new label. Returned are the renditions that continue under another identity:
-    /// their playlist has the same path, or the packager named neither of the two.
+    /// Assigns labels to the renditions of a manifest. A rendition keeps the label of its identity, unless it declares
+    /// another height or language than the label says. A new rendition takes the label of an equal rendition that is no
+    /// longer listed, or else a new label.
+    ///
+    /// Returns the renditions that continue under another identity than before. Their playlist has the same path, or
+    /// neither the old nor the new identity was chosen by the packager.
     pub fn assign(
         &mut self,
         renditions: &mut [&mut Rendition],
@@ -248,8 +252,9 @@ impl LabelMemory {
         }
     }
 
-    /// Gives labels to the new renditions, which are in their numbering order. `known` are the indexes of the labels
-    /// that are in use.
+    /// Assigns labels to the new renditions, in the order in which labels get their numbers. `known` are the indexes of
+    /// the labels that other renditions of the manifest have. Returns the renditions that continue under another
+    /// identity.
     fn place(&mut self, new: &mut [&mut Draft<'_>], known: &HashSet<usize>) -> Vec<Succession> {
         let mut free = self.free_labels(known);
         let crowded = self.entries.len() - known.len() >= MAX_FREE;
@@ -277,7 +282,8 @@ impl LabelMemory {
         successions
     }
 
-    /// Returns the indexes of the labels that no rendition of the manifest uses, in the order of their numbers.
+    /// Returns the indexes of the labels that no rendition of the manifest has, for each label without number. They are
+    /// in the order of their numbers.
     fn free_labels(&self, known: &HashSet<usize>) -> BTreeMap<BaseLabel, Vec<usize>> {
         let mut free: Vec<_> = (0..).zip(&self.entries).filter(|(at, _)| !known.contains(at)).collect();
         free.sort_by_key(|(_, entry)| (entry.label.len(), &entry.label));
@@ -288,9 +294,9 @@ impl LabelMemory {
         by_base
     }
 
-    /// Returns pairs of a new rendition and an unused label whose rendition it continues, as indexes into `new` and
-    /// into the memory. The most similar addresses are paired first, because several may have changed their session at
-    /// once.
+    /// Pairs new renditions with unused labels whose earlier rendition they continue. Returns indexes into `new` and
+    /// into the memory of labels. The pairs with the most similar addresses come first, because several renditions may
+    /// have changed the session in their addresses at once.
     fn successors(&self, new: &[&mut Draft<'_>], free: &[usize]) -> Vec<(usize, usize)> {
         let mut pairs = Vec::new();
         for (draft, rendition) in new.iter().map(|d| &*d.rendition).enumerate() {
@@ -307,8 +313,9 @@ impl LabelMemory {
         unused.map(|(_, draft, entry)| (draft, entry)).collect()
     }
 
-    /// Gives each new rendition the next unused label of its kind, then new labels with the lowest numbers. `names` are
-    /// the labels without numbers that other renditions of the manifest need, because a rendition may be named `en-2`.
+    /// Gives each new rendition an unused label of its kind, or else a new label with the lowest number. `names` are
+    /// the labels without numbers that the manifest's other renditions need. They aren't used as numbered labels,
+    /// because a rendition may be named `en-2`.
     fn number<'d, 'r: 'd>(
         &mut self,
         base: &BaseLabel,
@@ -342,7 +349,8 @@ impl LabelMemory {
 }
 
 impl BaseLabel {
-    /// Returns whether a rendition with this label may keep it when its declaration now gives the label `now`.
+    /// Returns whether a rendition may keep this label although its declaration now leads to the label `now`. It may if
+    /// the kind of media is the same, and the height or language is the same or no longer declared.
     fn fits(&self, now: &Self) -> bool {
         self.kind == now.kind && (self.subject == now.subject || now.is_generic())
     }
@@ -360,8 +368,8 @@ impl LabelEntry {
         }
     }
 
-    /// Returns how similar the addresses of this label's rendition and of a new rendition are. `None` if the new
-    /// rendition can't be its continuation.
+    /// Returns how similar the addresses of this label's earlier rendition and of the new rendition are; higher is more
+    /// similar, and `usize::MAX` is equal. `None` if the new rendition can't be its continuation.
     fn similarity(&self, new: &Rendition) -> Option<usize> {
         if self.address.is_some() && self.address == address(new) {
             return Some(usize::MAX);

@@ -9,8 +9,8 @@ use super::low_latency::PART_MS;
 use super::segment_base;
 use super::timeline::{Rendition, Segment, TARGET, Timeline};
 
-/// The segments `from..until` of a Period (without an end if `until` is `None`), and the request for which they are
-/// listed: its time, and the number of requests before it.
+/// Segments of a Period that an MPD lists, with indexes `from..until`; no end if `until` is `None`. `now_ms` is the
+/// time of the request for the MPD, and `turn` the number of requests before it.
 #[derive(Clone, Copy)]
 pub(super) struct PeriodRange {
     pub from: i64,

@@ -29,7 +29,8 @@ pub(super) fn frames(file: &'static [u8]) -> Vec<&'static [u8]> {
     frames
 }
 
-/// Returns the indexes of the AAC frames in a media unit of the 8 s loop.
+/// Returns the indexes of the AAC frames in one of the four 2 s units into which the origin's looped audio of 8 s is
+/// divided.
 fn frame_range(unit: i64) -> std::ops::Range<usize> {
     let at = |unit: i64| (fixtures::audio_start(unit) / AAC_FRAME) as usize;
     at(unit)..at(unit + 1)

@@ -57,8 +57,8 @@ pub(super) async fn gzip_bomb() -> Body {
 /// Number of bytes to which one repeatable part of a decompression bomb (a gzip body that expands without end) expands.
 const BOMB_STEP: usize = 4 << 20;
 
-/// Returns the beginning of a gzip stream, and a part that may follow any number of times: a flush ends each part at a
-/// byte boundary, and a part refers only to a sequence of one byte value.
+/// Returns the beginning of a gzip stream, and a part that may follow it any number of times. This is possible because
+/// a flush ends each at a byte boundary. Also, the part refers back only to bytes that all have the same value.
 async fn bomb_parts() -> io::Result<(Bytes, Bytes)> {
     let mut encoder = GzipEncoder::new(Vec::new());
     encoder.write_all(b"#EXTM3U\n").await?;

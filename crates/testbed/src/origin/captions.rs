@@ -17,7 +17,8 @@ pub(super) const ACCESSIBILITY: &str = "<Accessibility schemeIdUri=\"urn:scte:da
 /// line of text. Parity is added when a pair is sent.
 const LINE: &[[u8; 2]] = &[[0x14, 0x25], [0x14, 0x2d], [0x14, 0x70], *b"Th", *b"is", *b" i", *b"s ", *b"li", *b"ve"];
 
-/// Makes the SEI NAL unit with the captions of picture `number` of a media unit, without start code or length.
+/// Makes the SEI NAL unit with captions for one picture, without start code or length. `number` is the picture's
+/// position in its 2 s of media.
 fn caption_nal_unit(number: usize) -> Vec<u8> {
     let field = LINE.get(number).copied().unwrap_or_default().map(with_odd_parity);
     let second = [0x80, 0x80];

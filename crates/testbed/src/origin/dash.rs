@@ -309,8 +309,8 @@ pub(super) fn segment_name_at_time(
     (timeline.start_unit(index) == unit).then(|| timeline.name_in_run(index, now_ms))
 }
 
-/// Returns the `$Number$` name of an ad's segment, and the media unit with which its Period begins; `None` for any
-/// other name.
+/// Returns the `$Number$` name of a segment in an ad, and the index of the 2 s of media with which the ad's Period
+/// begins; `None` if `name` isn't a segment of an ad.
 pub(super) fn ad_segment_name(timeline: &Timeline, name: &str) -> Option<(String, i64)> {
     let (from, number) = name.strip_prefix("ad")?.split_once('_')?;
     let from: i64 = from.parse().ok().filter(|from| (0..1 << 40).contains(from))?;

@@ -46,8 +46,8 @@ impl Dialect {
         }
     }
 
-    /// Rewrites a playlist in the dialect. `folder` is the absolute URL of its folder, and `turn` counts the requests
-    /// for it.
+    /// Rewrites a playlist in this style of a packager. `folder` is the absolute URL of the playlist's folder, and
+    /// `turn` the number of earlier requests for the playlist.
     pub(super) fn rewrite(self, text: &str, folder: &str, turn: u64) -> String {
         match self {
             Self::Loose => loose(text, folder, turn),
@@ -110,8 +110,8 @@ fn loose(text: &str, folder: &str, turn: u64) -> String {
     lines.join("\r\n")
 }
 
-/// Rewrites a playlist in the dialect [`Dialect::Dated`]. The changes depend only on a segment's date, so that they
-/// stay the same in every playlist.
+/// Adds irregular but valid dates and durations to a playlist ([`Dialect::Dated`]). The changes depend only on a
+/// segment's date, so that they are the same in every playlist.
 fn dated(text: &str) -> String {
     let (mut out, mut first, mut place) = (String::new(), true, 0);
     for line in text.lines() {

@@ -117,7 +117,8 @@ pub(super) struct Fixtures {
     pub captioned_ts: Vec<Vec<ts::Unit>>,
     pub captioned: Vec<Track>,
     pub audio: Track,
-    /// AAC frames of the loop by rung. `audio_only_ts` has the media units of an audio-only transport stream.
+    /// AAC frames of the looped audio, by rung. `audio_only_ts` has the audio-only transport stream in units of 2 s, by
+    /// rung.
     pub audio_frames_by_rung: Vec<Vec<&'static [u8]>>,
     pub audio_only_ts: Vec<Vec<ts::Unit>>,
     /// Media units of an audio-only transport stream in which AAC frames are missing, by rung.
@@ -125,8 +126,9 @@ pub(super) struct Fixtures {
 }
 
 impl Fixtures {
-    /// Returns the media units of a rung's transport stream, and the units from which the second unit of a segment is
-    /// taken.
+    /// Returns two transport streams of a rung, in units of 2 s. A segment of two units takes its first unit from the
+    /// first stream and its second unit from the second one. They differ only if the fault changes the resolution
+    /// inside of segments.
     pub(super) fn transport(&self, ladder: Ladder, rung: usize, effect: Option<Effect>) -> [&[ts::Unit]; 2] {
         match (ladder, effect) {
             (Ladder::AudioOnly, Some(Effect::AudioGap)) => [&self.audio_gap_ts[rung]; 2],
@@ -162,7 +164,7 @@ pub(super) fn fixtures() -> &'static Fixtures {
     })
 }
 
-/// Adds closed captions to a CMAF track. Its media units live as long as the program, as all fixtures do.
+/// Adds closed captions to a CMAF track. The captioned copies are never freed, like all fixtures.
 fn with_captions(track: Track) -> Track {
     let units = track.units.iter().map(|unit| &*captions::add_to_fragment(unit).leak()).collect();
     Track { units, ..track }
@@ -175,13 +177,14 @@ fn audio_units(gap: bool) -> Vec<Vec<ts::Unit>> {
         .collect()
 }
 
-/// Returns the start of a media unit on the endless audio track, in ticks of 48 kHz.
+/// Returns the start of unit number `unit` on the audio track, in ticks of 48 kHz. A unit is 2 s of media, rounded to
+/// whole AAC frames; the track has no end.
 pub(super) fn audio_start(unit: i64) -> i64 {
     let frames = AUDIO_UNIT_FRAMES[unit.rem_euclid(LOOP_UNITS) as usize];
     unit.div_euclid(LOOP_UNITS) * 375 * AAC_FRAME + frames * AAC_FRAME
 }
 
-/// Returns the number of AAC frames in a media unit of the CMAF track.
+/// Returns the number of AAC frames in unit number `unit` (2 s of media) of the CMAF track.
 pub(super) fn audio_frames(unit: i64) -> i64 {
     (audio_start(unit + 1) - audio_start(unit)) / AAC_FRAME
 }

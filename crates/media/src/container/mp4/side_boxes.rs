@@ -46,11 +46,11 @@ struct PendingEvent {
     delta: Option<MediaTime>,
 }
 
-/// Byte offsets at which the parts of one segment index (`sidx`) end, as far as the resource hasn't reached them.
+/// The subsegments of one segment index (`sidx`) whose ends haven't been reached yet.
 #[derive(Debug)]
 struct IndexedPartEnds {
     offset: u64,
-    /// End offsets of the parts in descending order, so that the last one is reached next.
+    /// Byte offsets at which these subsegments end, in descending order: the last item is reached next.
     ends: Vec<u64>,
 }
 
@@ -139,9 +139,8 @@ impl SideBoxes {
         }
     }
 
-    /// Compares the last part ends of the segment indexes with `end`, the byte offset at which the resource ends
-    /// between two boxes. If the resource has no fragments (`media` is false), the index belongs to another resource
-    /// and isn't compared.
+    /// Reports each segment index whose last subsegment ends after byte `end`, where the resource ends. `media` is
+    /// whether the resource has fragments; without them the index describes another resource, and isn't compared.
     pub(super) fn check_last_part(&mut self, end: u64, media: bool, defects: &mut DefectLog) {
         self.check_part_ends(end, defects);
         for (at, last) in self.indexes.iter().filter_map(|i| Some((i.offset, *i.ends.first()?))).filter(|_| media) {

@@ -106,8 +106,8 @@ impl FragmentedTrack {
         init.sample_entries.get(usize::try_from(entry.checked_sub(1)?).ok()?)?.as_ref()
     }
 
-    /// Takes over the encryption of a fragment's samples, and returns whether they are encrypted. `described` is true
-    /// when the fragment has a `senc` with samples, which means encryption even when the sample entry is a clear one.
+    /// Stores the encryption of a fragment's samples if they are encrypted, and returns whether they are. `described`
+    /// is whether the fragment has a `senc` with samples; they are then encrypted even if the sample entry isn't.
     pub(super) fn set_encryption(&mut self, protection: Option<Arc<SampleEncryption>>, described: bool) -> bool {
         let encrypted = protection.as_ref().map_or(described, |p| !p.clear);
         self.protection = protection.filter(|_| encrypted).or(self.protection.take());
@@ -228,8 +228,8 @@ impl FragmentedTrack {
     }
 }
 
-/// Takes over the codec headers of the samples. When they equal the parameters of the sample entry, the parameters of
-/// the entry are kept, because all segments share them in memory.
+/// Stores the codec parameters that the samples contain in the track. If they equal those of the sample entry, the
+/// track keeps the sample entry's copy, which all segments share in memory.
 fn set_headers(track: &mut Track, in_band: InBandHeaders, entry: Option<Arc<CodecParameters>>) {
     let headers = in_band.finish(entry.as_deref().cloned());
     track.parameters = match (headers.first, entry) {

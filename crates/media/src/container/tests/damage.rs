@@ -88,7 +88,8 @@ fn damaged_dolby_sound_never_panics() {
     rounds(None, &[beginning("ac3.ts", 4_000), beginning("eac3.ts", 4_000)]);
 }
 
-/// The first input is mostly the ID3 tag with the time stamp, the second one also has the audio frames behind it.
+/// Damages a packed audio segment twice: as 200 bytes, which are mostly the ID3 tag with the time stamp, and as 4,000
+/// bytes, which also have audio frames.
 #[test]
 fn damaged_packed_audio_never_panics() {
     rounds(None, &[beginning("packed.aac", 200), beginning("packed.aac", 4_000)]);
@@ -99,7 +100,7 @@ fn damaged_init_sections_never_panic() {
     rounds(None, &["cmaf_h264_init.mp4", "cmaf_hevc_init.mp4", "cmaf_aac_init.mp4"].map(fixture));
 }
 
-/// Most of the damage hits the MP4 boxes, which stand before the media data.
+/// Damages a fragment twice: as 700 bytes, which are mostly MP4 boxes, and as 5,000 bytes, which also have media data.
 #[test]
 fn damaged_fragments_never_panic() {
     let init = init_of("cmaf_h264_init.mp4");

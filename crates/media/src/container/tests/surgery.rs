@@ -118,8 +118,8 @@ fn a_cut_fragment_is_found() {
     }
 }
 
-/// A changed baseMediaDecodeTime moves the track by the same amount, so that the comparison with other segments shows
-/// the whole change.
+/// Checks that a track begins later by exactly the amount that was added to its baseMediaDecodeTime, because checks
+/// compare this time with the times of other segments.
 #[test]
 fn a_moved_fragment_is_measured_where_it_says() {
     let (init, bytes) = (init_of("cmaf_h264_init.mp4"), fixture("cmaf_h264_0.m4s"));

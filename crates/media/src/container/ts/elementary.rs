@@ -70,7 +70,8 @@ impl ElementaryStream {
         }
     }
 
-    /// Takes over the description of the stream in a PMT that came after the first packets of the stream.
+    /// Replaces the description of the stream by that in a PMT. The payload parser begins anew if the description is
+    /// another one, as when the PMT comes after the first packets of the stream.
     pub(super) fn announce(&mut self, description: StreamDescription) {
         if self.description != description {
             self.parser = PayloadParser::for_stream(&description);

@@ -19,7 +19,8 @@ pub(super) struct PesPacking {
     /// Whether a PES packet had more than one access unit, or may have had.
     several_units: bool,
     last: Option<u64>,
-    /// Longest distance between the decode times of PES packets that were searched completely, in ticks of 90 kHz.
+    /// Longest distance between the decode times of consecutive PES packets, in ticks of 90 kHz. It is measured while
+    /// packets are still searched to their ends.
     longest_distance: u64,
 }
 

@@ -5,8 +5,8 @@ use super::psi::{self, MAX_PROGRAMS, ProgramMap, SectionAssembler, SectionError}
 use crate::container::defects::DefectLog;
 use crate::defect::DefectKind;
 
-/// Clauses for the rule that a segment contains a single program, and begins with a PAT and a PMT unless an EXT-X-MAP
-/// has them.
+/// Clauses of the defect that a segment has several programs, or begins without the PAT and PMT that an EXT-X-MAP
+/// doesn't provide.
 const SEGMENT_CLAUSE: &str = "RFC 8216 3.2; ISO/IEC 13818-1 2.4.4";
 const PAT_CLAUSE: &str = "ISO/IEC 13818-1 2.4.4.3";
 const PMT_CLAUSE: &str = "ISO/IEC 13818-1 2.4.4.8";

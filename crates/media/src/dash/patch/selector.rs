@@ -20,7 +20,7 @@ pub(super) enum Target {
 pub(super) enum Miss {
     /// The text isn't a path that RFC 5261 allows in a selector.
     Malformed,
-    /// The path has a form that isn't supported here, so that the patch isn't judged.
+    /// The path of the patch selector has a form that isn't supported here. The patch isn't judged.
     Unknown,
     /// The selector selects this number of nodes; it has to select one.
     Count(usize),

@@ -14,8 +14,8 @@ fn timeline(inside: &str) -> String {
     ))
 }
 
-/// Returns of an MPD with this SegmentTimeline: the starts in ticks of its segments, and the number and gap in ticks of
-/// each run.
+/// Parses an MPD whose SegmentTimeline has the content `inside`. Returns the start of each segment in ticks, the first
+/// number of each run, and the gap before each run in ticks.
 fn runs(inside: &str) -> (Vec<u64>, Vec<u64>, Vec<i64>) {
     let (mpd, _) = read(&timeline(inside));
     let SegmentScheme::Listed(listing) = &mpd.periods[0].sets[0].representations[0].addressing.segments else {
@@ -226,7 +226,8 @@ fn ids_stand_once_in_a_period() {
     assert_eq!(messages(&[set("1", "a"), again], ""), nothing, "identical Representations in two AdaptationSets");
 }
 
-/// Returns the messages of an MPD's defects with this Representation in an AdaptationSet with these attributes.
+/// Parses an MPD with one AdaptationSet and one Representation that have the attributes `set` and `representation`.
+/// Returns the messages of its defects.
 fn attribute_messages(set: &str, representation: &str) -> Vec<String> {
     let template = r#"<SegmentTemplate media="$Number$" duration="2"/>"#;
     let text =
@@ -261,8 +262,8 @@ fn an_empty_value_is_not_called_missing() {
     assert_eq!(read(&profiles).1[0].message, "MPD@profiles names no profile");
 }
 
-/// Returns why the rendition of an MPD isn't inspected, and the number of its segments. Asserts that the MPD has no
-/// defect.
+/// Parses an MPD without defects and with one rendition. Returns why this rendition isn't inspected (`None`: it is),
+/// and the number of its listed segments.
 fn uninspected(text: &str) -> (Option<Uninspected>, usize) {
     let (mpd, defects) = read(text);
     assert_eq!(defects, [], "{text}");

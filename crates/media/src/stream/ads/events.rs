@@ -55,7 +55,8 @@ impl TimedSection<'_> {
 }
 
 /// Merges a result of [`TimedSection::ranges`] into the known ad ranges, which are in the order of their times. A
-/// return ends the newest open break with its event number, else the newest open break.
+/// return to the programme ends the newest open break that has the same event number. If there is none, it ends the
+/// newest open break.
 pub fn merge_range(known: &mut Vec<AdRange>, range: AdRange) {
     let near = |a: Option<Timestamp>, b: Option<Timestamp>| {
         a.zip(b).is_some_and(|(a, b)| Seconds::between(a, b).abs().0 <= SAME)
@@ -80,8 +81,9 @@ pub fn merge_range(known: &mut Vec<AdRange>, range: AdRange) {
 }
 
 /// Iterates over the ad breaks of `ranges` with their state at the live edge `edge`; none if `edge` is `None`. A break
-/// ends after its duration. It stays open if its section doesn't say auto_return and another break was ended by a
-/// section: then a section is expected for this break too.
+/// ends when its announced duration has passed, or at its section that returns to the programme. The duration isn't
+/// used if the stream sends such sections for other breaks, and the break doesn't declare auto_return: then it stays
+/// open until its section comes.
 pub fn breaks(ranges: &[AdRange], edge: Option<Timestamp>) -> impl Iterator<Item = AdBreak> {
     let ended = ranges.iter().any(|r| r.out && r.end.is_some());
     ranges.iter().filter_map(move |range| {

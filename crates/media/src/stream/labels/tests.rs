@@ -31,8 +31,8 @@ fn audio(group: &str, name: &str, language: Option<&str>) -> Rendition {
     }
 }
 
-/// Labels the renditions of a manifest that was requested at `second`, and returns the labels and the renditions that
-/// continued under another identity.
+/// Labels the renditions of a manifest that was requested at `second`. Returns the labels, and the renditions that
+/// continue under another identity.
 fn assign(memory: &mut LabelMemory, second: i64, manifest: &[Rendition]) -> (Vec<String>, Vec<Succession>) {
     let mut manifest = manifest.to_vec();
     let mut renditions: Vec<&mut Rendition> = manifest.iter_mut().collect();
