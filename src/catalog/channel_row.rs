@@ -68,7 +68,8 @@ pub struct ChannelRow {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub source: Option<Option<String>>,
-    /// Time since when the channel's source no longer lists the channel, which was disabled for this reason.
+    /// Time at which the synchronisation that created the channel disabled it because its server no longer lists the
+    /// channel; `null` otherwise.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub missing_since: Option<Option<String>>,

@@ -122,8 +122,8 @@ pub struct Template {
 #[serde(deny_unknown_fields, default)]
 pub struct Coverage {
     pub mode: CoverageMode,
-    /// In the mode `newest` the number of segments; in the mode `every` the largest number in one probe, beyond which
-    /// segments are skipped and reported.
+    /// In the mode `newest` the number of segments that are inspected. In the mode `every` the largest number of
+    /// segments in one probe; further segments are skipped, and the report says how many.
     pub count: u32,
     /// Whether a probe also requests one byte of the window's oldest segment, to see that it is still available.
     pub oldest: bool,

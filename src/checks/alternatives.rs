@@ -61,8 +61,9 @@ pub(super) fn rate(context: &CheckContext<'_>, outcomes: &mut [RawOutcome]) {
     }
 }
 
-/// Returns the media types without which an output can't be played: video; also audio if it has its own renditions and
-/// no variant contains audio; only audio if there is no video.
+/// Returns the media types without which an output can't be played. Video is needed if there is any. Audio is needed
+/// too if it has its own renditions and no variant contains audio. Without video audio is needed, and without both the
+/// media type of the first rendition.
 fn needed(protocol: Protocol, renditions: &[&Rendition]) -> Vec<Media> {
     let mut video = renditions.iter().filter(|r| r.media == Media::Video).peekable();
     let sound = renditions.iter().any(|r| r.media == Media::Audio);

@@ -15,7 +15,7 @@ pub struct CheckContext<'a> {
     pub thresholds: &'a Thresholds,
     /// Facts of the output that the check judges.
     pub output: &'a OutputFacts,
-    /// Facts of all outputs of the channel that were probed, the judged one included.
+    /// Facts of all outputs of the channel that were probed, including the output that the check judges.
     pub outputs: &'a [OutputFacts],
     /// History of the output that the check judges.
     pub past: &'a OutputHistory,

@@ -1,4 +1,4 @@
-//! The macros by which a check consists of one file and one name in a list.
+//! Macros that declare a check. Because of them a check needs only its own file and its name in the list of checks.
 
 /// Declares the parameters of a check as the struct `Params`: help, type and default of each. Every check also has the
 /// parameters `enabled` and `severity`. Unknown keys are an error.

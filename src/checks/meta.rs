@@ -107,8 +107,8 @@ pub struct CheckDescription {
     pub parameters: Vec<CheckParameter>,
 }
 
-/// Parameter of one check, for the documentation. The parameters `enabled` and `severity`, which every check has, are
-/// not described so.
+/// A parameter of one check, for the documentation. The parameters `enabled` and `severity`, which every check has,
+/// aren't in it.
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckParameter {
     pub name: &'static str,
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
     use crate::checks::CHECKS;
 
-    /// Ends that the id of a check may have: the name of a fault, in one to three words.
+    /// Words that name a fault. The id of a check must end with one of them.
     const FAULTS: &str = "\
         broken changed collapsed differ differs disagree discontinuity ended error exceeded excess expiring \
         failed gap high incomplete invalid jump late low misaligned mismatch missing overlap off_target out_of_step \

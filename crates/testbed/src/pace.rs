@@ -5,7 +5,8 @@ use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// CPU time of one measurement of the pace: longer than the kernel lets one thread run while others wait.
+/// CPU time for which [`slowdown`] works to measure how slow the machine is. It is longer than the kernel lets one
+/// thread run while others wait, so the measurement includes the waiting.
 const SAMPLE: Duration = Duration::from_millis(20);
 
 /// Returns how many times longer than on an idle machine a fixed amount of work takes now: 1.0 on an idle machine,

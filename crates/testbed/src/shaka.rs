@@ -29,7 +29,8 @@ pub const MPD: &str = "manifest.mpd";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encryption {
     Clear,
-    /// The output has the scheme `cbcs` (SAMPLE-AES in transport streams), for three DRM systems and with one key.
+    /// Shaka Packager encrypts with the scheme `cbcs` (SAMPLE-AES in transport streams), for three DRM systems and with
+    /// one key.
     Cbcs {
         /// Number of seconds at the beginning of Shaka Packager's output that aren't encrypted.
         clear_lead: u32,

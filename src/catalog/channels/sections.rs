@@ -107,8 +107,9 @@ fn first_output(node: Option<&Node>) -> Option<&'static str> {
     }
 }
 
-/// Renames the output `from` of the defaults to `to`, if a channel's `input_url` has another protocol than that of the
-/// defaults: the channel's URL then replaces that of the defaults.
+/// Renames the output `from` in the defaults to `to`. They differ if the defaults' `input_url` has one protocol and the
+/// channel's `input_url` the other. Then the channel's URL replaces the defaults' URL instead of adding a second
+/// output.
 fn rename_output(defaults: &Node, from: Option<&str>, to: Option<&str>) -> Node {
     let (Some(from), Some(to), Value::Map(entries)) = (from, to, &defaults.value) else { return defaults.clone() };
     let mut entries = entries.clone();

@@ -22,8 +22,8 @@ pub const META: CheckMeta = CheckMeta {
 params! {
     /// Longest time in seconds for which a segment may be late.
     late: f64 = 2.0,
-    /// Seconds by which a segment may be listed early, in addition to its own duration: ffmpeg reads its input for 5 s
-    /// before it dates the presentation.
+    /// Seconds by which a segment may be listed early, in addition to its own duration. Healthy MPDs of ffmpeg do this:
+    /// it reads its input for 5 s and then declares the end of this time as the start of the presentation.
     early: f64 = 8.0,
     /// Seconds after the start of a Period in which no segment has to be available.
     grace: f64 = 20.0,

@@ -100,7 +100,7 @@ mod tests {
 
     const LISTED: &str = "<S t=\"980000\" d=\"2000\" r=\"9\"/>";
 
-    /// Makes a scene whose live edge last advanced `seconds` before the time of the probe.
+    /// Makes a test input: a live MPD whose live edge last advanced `seconds` before the time of the probe.
     fn still(mpd: &str, seconds: f64) -> Scene {
         let mut scene = Scene::dash(mpd);
         let name = scene.rendition().rendition.name.clone();

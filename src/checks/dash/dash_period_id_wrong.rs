@@ -107,7 +107,7 @@ fn changed(steps: &[MpdStep<'_>]) -> Option<Violation> {
 /// Seconds by which the start of one Period may differ in two MPDs because of rounding.
 const SAME_START: f64 = 0.1;
 
-/// Returns a violation for each step in which a new Period has the id of an earlier Period.
+/// Returns a violation for each update of the MPD in which a new Period has the id of an earlier Period.
 fn used_again(steps: &[MpdStep<'_>], states: &[Arc<MpdState>]) -> Vec<Violation> {
     let restarted = steps.iter().filter(|s| s.change == MpdChange::Restarted).map(|s| s.later.first_seen).max();
     let run: Vec<_> =

@@ -42,9 +42,9 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// Returns the seconds by which the media begin after the time in the MPD, and the duration of the longest sample in
-/// seconds. Some packagers write the first decode time into the MPD, some the earliest presentation time: the nearer
-/// one counts.
+/// Returns the seconds by which the media begin after the time in the MPD (negative: before it), and the duration of
+/// the longest sample in seconds. Some packagers write the first decode time into the MPD, others the earliest
+/// presentation time. The time that is nearer to the MPD's is used.
 fn start_offset(facts: &SegmentFacts, media: Media) -> Option<(f64, f64)> {
     let announced = facts.segment.media_start?.at;
     let inspection = undamaged_inspection(facts).filter(|i| i.container == Container::Cmaf)?;

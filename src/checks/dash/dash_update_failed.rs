@@ -59,7 +59,8 @@ fn wrong_location(facts: &LocationFacts, mpd: &Mpd) -> Option<Violation> {
     Some(Violation::new(message).with("url", redact::url(&facts.fetched.url)))
 }
 
-/// Returns a text with what shows that the MPD `there` isn't the presentation of `mpd`. `None`: nothing shows it.
+/// Returns a text that says in which way the MPD `there` belongs to another presentation than `mpd`: by its id, its
+/// type or its availabilityStartTime. `None`: it may be the same presentation.
 fn other_presentation(mpd: &Mpd, there: &Mpd) -> Option<String> {
     let start = mpd.availability_start.zip(there.availability_start).map(|(a, b)| Seconds::between(a, b));
     match (&mpd.id, &there.id) {

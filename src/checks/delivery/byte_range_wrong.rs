@@ -39,8 +39,8 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     })
 }
 
-/// Returns a violation for each answer with wrong bytes. Of the answers that are the whole resource only the newest is
-/// reported, because a server that ignores ranges ignores all of them.
+/// Returns a violation for each answer with other bytes than its range request asked for. Of the answers with the whole
+/// resource only the newest is reported, because a server that ignores ranges ignores all of them.
 fn judge(answers: &[RangeAnswer<'_>]) -> Vec<Violation> {
     let mut found: Vec<_> = answers.iter().filter_map(wrong_bytes).collect();
     found.extend(answers.iter().find_map(whole_resource));
@@ -107,7 +107,8 @@ fn range_answers<'a>(facts: &'a RenditionFacts, past: &'a RenditionHistory) -> V
     inits.chain(segments).chain(parts).filter(answered).collect()
 }
 
-/// Whether the newest segment or an initialization segment has wrong bytes, so that the rendition can't be played.
+/// Whether the range request for the newest segment or for an initialization segment was answered with other bytes, so
+/// that the rendition can't be played.
 fn is_unreadable(facts: &RenditionFacts, past: &RenditionHistory) -> bool {
     let newest = select::inspected_segments(facts, past).and_then(|all| all.last().copied());
     newest.is_some_and(|s| s.fetched.has_wrong_range()) || facts.inits.iter().any(|i| i.fetched.has_wrong_range())

@@ -118,7 +118,7 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// Makes a scene whose media playlist was answered with these headers. The target duration is 6 s.
+    /// Makes a test input: a media playlist that was answered with these headers. The target duration is 6 s.
     fn answered_with(headers: &[(&str, &str)]) -> Scene {
         let mut scene = Scene::live();
         scene.timeline().target_duration = Some(Seconds(6.0));

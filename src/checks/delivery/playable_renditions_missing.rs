@@ -175,8 +175,8 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// Makes a scene with a multivariant playlist that has one audio rendition of EXT-X-MEDIA and these numbers of
-    /// declared variants, of variants with a usable URI, and of I-frame playlists.
+    /// Makes a test input: a multivariant playlist with one audio rendition of EXT-X-MEDIA. Its numbers of variants, of
+    /// variants with a usable URI, and of I-frame playlists are `declared`, `requestable` and `i_frames`.
     fn playlist(declared: usize, requestable: usize, i_frames: usize) -> Scene {
         let mut scene = Scene::live();
         scene.output.content = ManifestFacts::HlsMultivariant(VariantCounts { declared, requestable, i_frames });

@@ -34,8 +34,8 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, most: f64) -> Option<V
     Some(judged.flatten().collect())
 }
 
-/// Returns the violation of a download that took longer than `most` seconds or than the segment plays. The outer
-/// `None`: the download's duration is unknown. The inner `None`: it was fast enough.
+/// Returns the violation of a download that took longer than `most` seconds or longer than the segment's duration;
+/// `Some(None)` if it was fast enough. `None`: the download's duration is unknown.
 fn slow(segment: &SegmentFacts, most: f64) -> Option<Option<Violation>> {
     let exchange = segment.fetched.result.as_ref().ok().filter(|e| e.is_success())?;
     let (took, plays) = (exchange.timings.total.0, segment.segment.duration.0);

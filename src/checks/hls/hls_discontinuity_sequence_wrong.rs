@@ -64,8 +64,8 @@ fn judge(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Due {
     Value(u64),
-    /// Largest possible discontinuity sequence of a playlist that has no segment in common with the earlier window. How
-    /// many of the segments between the windows had a discontinuity isn't known.
+    /// Largest possible discontinuity sequence of a playlist that lists no segment of the earlier window. The exact
+    /// value isn't known, because any of the unseen segments may have had a discontinuity.
     AtMost(u64),
 }
 
@@ -73,9 +73,9 @@ enum Due {
 /// judged.
 ///
 /// A segment keeps its discontinuity sequence number (RFC 8216bis, 6.2.2). Packagers differ on whether an
-/// EXT-X-DISCONTINUITY before the window's first segment is already counted. So only windows whose first segment has no
-/// such tag are compared: the later playlist with the last earlier such window. The windows between them link the
-/// segments of both.
+/// EXT-X-DISCONTINUITY before the window's first segment is already counted. So the later playlist is judged only if
+/// its first segment has no such tag. It is compared with the newest earlier window whose first segment has none
+/// either. The windows that were seen between the two show how the numbers continue.
 fn expected(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> Option<Due> {
     let b = step.later;
     if b.starts_with_discontinuity {

@@ -47,7 +47,8 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// Makes a scene whose live edge last advanced `seconds` before the time of the probe. Segments last 2 s.
+    /// Makes a test input: an HLS rendition whose live edge last advanced `seconds` before the time of the probe.
+    /// Segments last 2 s.
     fn still(seconds: f64) -> Scene {
         let mut scene = Scene::live();
         scene.observe([observation(-200, 9, 14), observation(-100, 10, 15)]);

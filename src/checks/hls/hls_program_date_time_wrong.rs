@@ -135,8 +135,8 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// Makes a scene in which every segment from 10 to 15 has a date and lasts 2.002 s. The first one starts 14 s
-    /// before the time of the probe.
+    /// Makes a test input: a media playlist in which every segment from 10 to 15 has a date and lasts 2.002 s. The
+    /// first segment starts 14 s before the time of the probe.
     fn dated(change: impl FnOnce(&mut Timeline)) -> Scene {
         let mut scene = Scene::live();
         for (n, segment) in scene.timeline().segments.iter_mut().enumerate() {

@@ -160,7 +160,8 @@ mod tests {
         Arc::make_mut(delta.timeline.as_mut().unwrap())
     }
 
-    /// Returns a change of a delta update: it contains the segments from `first` on and skips the ones before.
+    /// Returns a function that changes a delta update: it then lists the segments from `first` on and skips the
+    /// segments before.
     fn from(first: u64) -> impl FnOnce(&mut DeltaUpdateFacts) {
         move |d| {
             update(d).segments = sent(first, 15);

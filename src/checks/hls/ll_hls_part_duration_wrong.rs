@@ -80,7 +80,7 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// Returns a change of the playlist: the second of the four parts of segment 15 lasts `seconds`.
+    /// Returns a function that changes the playlist: the second of the four parts of segment 15 then lasts `seconds`.
     fn lasting(seconds: f64) -> impl Fn(&mut Timeline) {
         move |t| t.low_latency.parts[3].duration = Seconds(seconds)
     }

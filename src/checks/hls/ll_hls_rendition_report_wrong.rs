@@ -85,7 +85,8 @@ fn report<'a>(subject: Subject<'a>, url: &Url) -> Option<&'a RenditionReport> {
 }
 
 /// Returns the time by which a rendition report is behind the playlist that it describes. `None`: it isn't behind, or
-/// only as far as the playlist that contains it, which may come from a cache; or dates are missing.
+/// dates are missing. It is also `None` if the playlist with the report is itself as old as the report, because that
+/// playlist may come from a cache.
 fn behind(subject: Subject<'_>, other: Subject<'_>, report: &RenditionReport, params: &Params) -> Option<Seconds> {
     // A server may leave out what is the same as of the playlist that holds the report (4.4.5.4).
     let own = subject.timeline.low_latency.parts.last()?;
@@ -114,7 +115,7 @@ mod tests {
     use std::sync::Arc;
 
     /// Runs ll_hls_rendition_report_wrong on three playlists that have rendition reports of one another, all up to the
-    /// second part of segment 16. `change` changes the scene.
+    /// second part of segment 16. `change` changes this input before the check runs.
     fn scene(change: impl FnOnce(&mut Scene)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         scene.timeline().segments[5].program_date_time = Some(time(-4.0));

@@ -23,8 +23,9 @@ pub const META: CheckMeta = CheckMeta {
 params! {
     /// Greatest allowed ratio of a segment's bit rate to BANDWIDTH.
     peak_ratio: f64 = 1.25,
-    /// Greatest allowed ratio of the mean bit rate to AVERAGE-BANDWIDTH. In DASH it is the ratio of the bits of
-    /// consecutive segments to the bits that arrive at `@bandwidth` until they are played.
+    /// Greatest allowed ratio of the mean bit rate to AVERAGE-BANDWIDTH. In DASH: greatest allowed ratio of the bits of
+    /// consecutive segments to the bits that a player receives at `@bandwidth` during minBufferTime and the duration of
+    /// these segments.
     mean_ratio: f64 = 1.1,
     /// Smallest number of inspected segments of which a mean bit rate is computed.
     mean_segments: usize = 10,
@@ -101,8 +102,8 @@ struct SegmentRun<'a> {
 }
 
 impl SegmentRun<'_> {
-    /// Returns by how many bits these segments exceed `ratio` times the bits that arrive at `bandwidth` bits per second
-    /// while they play. It is negative if they have fewer bits.
+    /// Returns the number of bits in these segments minus `ratio` times the bits that a player receives during their
+    /// duration at `bandwidth` bits per second.
     fn over(&self, bandwidth: f64, ratio: f64) -> f64 {
         self.bits - ratio * bandwidth * self.seconds
     }

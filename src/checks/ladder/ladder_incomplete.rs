@@ -211,7 +211,7 @@ mod tests {
         ExpectedRung { resolution, bandwidth: bandwidth.map(BitsPerSecond), ..ExpectedRung::default() }
     }
 
-    /// Makes a scene with two renditions: 720p at 3 Mbit/s and 1080p at 5 Mbit/s.
+    /// Makes a test input with two renditions: 720p at 3 Mbit/s and 1080p at 5 Mbit/s.
     fn two_rungs() -> Scene {
         let mut scene = Scene::live();
         let mut top = rendition("1080p");

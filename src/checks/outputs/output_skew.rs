@@ -62,7 +62,8 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    /// Makes a scene of two outputs. The live edge of the judged one is `seconds` behind that of the other.
+    /// Makes a test input with two outputs. The live edge of the output that the check judges is `seconds` behind the
+    /// live edge of the other output.
     fn behind(seconds: f64) -> Scene {
         let mut scene = Scene::live();
         scene.timeline().segments[5].program_date_time = Some(time(-12.0));

@@ -129,8 +129,8 @@ mod tests {
     use crate::history::{AdHistory, OpenAdBreak};
     use packager_media::stream::ads::{AdRange, Marker, MarkerKind};
 
-    /// Makes a scene with an ad break that had been open for `elapsed` seconds when the live edge last advanced, 1 s
-    /// before the time of the probe. Segments last 2 s.
+    /// Makes a test input: a rendition with an open ad break. The live edge last advanced 1 s before the probe, and the
+    /// break had lasted for `elapsed` seconds then. Segments last 2 s.
     fn open_for(elapsed: f64, announced: Option<f64>) -> Scene {
         let mut scene = Scene::live();
         let opened = time(-1.0 - elapsed);
@@ -227,8 +227,9 @@ mod tests {
         assert_not_run(run(&scene), NO_PLAYLIST);
     }
 
-    /// Makes a scene of a live MPD whose events or event messages (`source`) announced an earlier ad break that ended,
-    /// and one of 30 s that began at second `edge_after - since`.
+    /// Makes a test input: a live MPD with two ad breaks from `source`, which is Events or event messages. The first
+    /// break has ended. The second was announced for 30 s and began `since` seconds before `edge_after`, a time in
+    /// seconds after the probe.
     fn announced_break(since: f64, source: AdSource, edge_after: f64) -> Scene {
         let mut scene = Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>"));
         let range = |start: f64, end: Option<f64>| AdRange {

@@ -73,7 +73,8 @@ fn unreadable_markers(defects: &[Defect]) -> impl Iterator<Item = &Defect> {
     defects.iter().filter(|d| d.kind == DefectKind::AdMarker)
 }
 
-/// Returns a violation for each unreadable marker of a playlist and of its segments that were inspected within `hold`.
+/// Returns a violation for each unreadable ad marker in a playlist, and in its segments that were inspected within the
+/// template's `hold`.
 fn unreadable_in(facts: &RenditionFacts, segments: &[&SegmentFacts]) -> Vec<Violation> {
     let listed = facts.playlist.iter().flat_map(|p| unreadable_markers(&facts.defects).map(|d| (&p.url, d)));
     let inspected = segments.iter().filter_map(|s| Some((&s.segment.uri, s.inspection.as_ref()?)));

@@ -94,8 +94,8 @@ fn starts<'a>(facts: &RenditionFacts, past: &'a RenditionHistory, media: Media) 
 }
 
 impl TrackStart<'_> {
-    /// Returns the seconds by which this segment starts after the segment `video`, beyond the difference of their
-    /// dates. `None`: both segments aren't for the same time.
+    /// Returns the seconds by which this audio segment starts after the segment `video`. If both have a date, the
+    /// difference of their dates is subtracted. `None`: the segments aren't for the same time.
     ///
     /// Without dates only the number identifies the time, and the numbers of playlists may be independent (RFC 8216bis
     /// 6.3.2). So a distance of half a segment or more may mean another segment then.
@@ -175,7 +175,7 @@ mod tests {
         assert_not_run(run([empty]), NONE);
     }
 
-    /// Makes a scene with a video and an audio playlist of one group. Each has segment 5, which begins at the given
+    /// Makes a test input: a video and an audio playlist of one group. Each has segment 5, which begins at the given
     /// media time and date.
     fn scene_with_offset(video: (f64, Option<f64>), audio: (f64, Option<f64>)) -> Scene {
         let mut scene = Scene::live();

@@ -96,8 +96,8 @@ fn covers(declared: Codec, actual: &CodecParameters) -> bool {
     }
 }
 
-/// Whether the base codec of a Dolby Vision profile is `actual`: H.264 for profile 9, AV1 for profile 10, HEVC for the
-/// others.
+/// Whether `actual` is the base codec of a Dolby Vision profile: H.264 for profile 9, AV1 for profile 10, HEVC for the
+/// other profiles.
 fn dolby_vision_base(profile: u8, actual: Codec) -> bool {
     match actual {
         Codec::Avc { .. } => profile == 9,

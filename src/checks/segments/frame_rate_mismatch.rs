@@ -86,7 +86,7 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::codec::parameters::Ratio;
 
-    /// Makes a scene with a segment of 2 s that has `samples` frames and the frame rate `coded` in its bitstream.
+    /// Makes a test input: a segment of 2 s that has `samples` frames and the frame rate `coded` in its bitstream.
     /// `announced` is the frame rate in the manifest.
     fn scene(announced: f64, coded: Option<Ratio>, samples: u64, interlaced: bool) -> Scene {
         let mut actual = video("avc1.64001f");

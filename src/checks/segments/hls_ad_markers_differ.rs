@@ -71,7 +71,7 @@ struct CommonWindow {
     from: Timestamp,
     to: Timestamp,
     target: Seconds,
-    /// Largest allowed difference between two dates of one splice.
+    /// Largest allowed difference in seconds between the dates that two playlists give to the same splice.
     slack: Seconds,
 }
 
@@ -81,8 +81,8 @@ fn violation(playlist: &MarkedPlaylist<'_>, message: String) -> Violation {
 }
 
 impl<'a> MarkedPlaylist<'a> {
-    /// Makes a playlist for comparison. `None` if a segment has no date, for subtitles, and for audio without markers,
-    /// because packagers need not mark audio.
+    /// Makes a playlist for comparison. `None` for a playlist with a segment whose date isn't known, for subtitles, and
+    /// for audio without markers: packagers need not mark audio.
     fn new(facts: &'a RenditionFacts) -> Option<Self> {
         let timeline = facts.timeline.as_deref()?;
         let judged = match facts.rendition.media {
@@ -131,8 +131,9 @@ impl<'a> MarkedPlaylist<'a> {
         (from < to).then_some(CommonWindow { from, to, target, slack })
     }
 
-    /// Whether the other rendition must announce this ad break too, because its start, or a tag that continues it, is
-    /// inside the common window.
+    /// Whether the compared rendition must have this ad break too. It must if the break's start is inside the window
+    /// that both playlists have in common. If the start isn't listed, it must if a tag that continues the break is
+    /// inside it.
     fn must_be_matched(&self, ad_break: &AdBreak, common: CommonWindow) -> bool {
         let Some(start) = ad_break.start else { return false };
         match (ad_break.source, ad_break.from) {
@@ -221,8 +222,8 @@ mod tests {
         MarkerKind::Range(Box::new(AdRange { id: "1".to_owned(), start, planned, out: true, ..AdRange::default() }))
     }
 
-    /// Makes a scene of renditions, each with these ad markers and the segments 10 to 19 of 2 s. The first segment
-    /// starts 20 s before the time of the probe, and the newest ends at it.
+    /// Makes a test input: renditions, each with its ad markers and the segments 10 to 19 of 2 s. The first segment
+    /// starts 20 s before the time of the probe, and the last ends at that time.
     fn scene(renditions: &[(&str, Media, Markers)]) -> Scene {
         let mut scene = Scene::live();
         scene.output.renditions =

@@ -189,8 +189,8 @@ pub(super) fn audio_frames(unit: i64) -> i64 {
     (audio_start(unit + 1) - audio_start(unit)) / AAC_FRAME
 }
 
-/// Returns peak and mean bit rate over the loop in bit/s, for media units of these sizes in bytes and segments of these
-/// numbers of units.
+/// Returns the peak and the mean bit rate in bit/s. `sizes` are the sizes in bytes of the four 2 s units of a loop, and
+/// `layout` the possible lengths of a segment in units.
 pub(super) fn bit_rates(sizes: &[usize], layout: &[i64]) -> (u64, u64) {
     let total: usize = sizes.iter().sum();
     let mean = total as u64 * 8 / 8;

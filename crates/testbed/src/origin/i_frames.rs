@@ -26,7 +26,7 @@ pub(super) fn write_stream_tag(text: &mut String, rung: &Rung, suffix: &str) {
     let _ = writeln!(text, "RESOLUTION={}x{},URI=\"{}/iframes.m3u8{suffix}\"", rung.width, rung.height, rung.name);
 }
 
-/// Returns EXT-X-BITRATE in kbit/s of a segment with one media unit.
+/// Returns EXT-X-BITRATE in kbit/s of the segment that consists of unit number `unit` (2 s of media).
 pub(super) fn kilobits(timeline: &Timeline, rendition: Rendition, unit: i64) -> usize {
     let Rendition::Rung(at) = rendition else { return 0 };
     let [units, _] = fixtures::fixtures().transport(timeline.ladder, at, None);
@@ -35,7 +35,8 @@ pub(super) fn kilobits(timeline: &Timeline, rendition: Rendition, unit: i64) -> 
     if timeline.effect == Some(Effect::BitRateWrong) { kilobits * 115 / 100 } else { kilobits }
 }
 
-/// Returns the instant whose I-frame playlist answers a request at `now_ms`; both are in milliseconds of Unix time.
+/// Returns the instant of the segments that the I-frame playlist lists when it is requested at `now_ms`. It is earlier
+/// for the fault `IFramesBehind`. Both are in milliseconds of Unix time.
 pub(super) fn listing_time_ms(effect: Option<Effect>, now_ms: i64) -> i64 {
     if effect == Some(Effect::IFramesBehind) { now_ms - LATE_MS } else { now_ms }
 }

@@ -75,7 +75,8 @@ pub(super) fn mp4_box(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
     out
 }
 
-/// Returns the part `part` of a media unit, with its sequence number and decode time in the endless track.
+/// Returns part number `part` of unit number `unit` (2 s of media). Its sequence number and decode time continue from
+/// loop to loop.
 pub(super) fn part(track: &Track, kind: TrackKind, unit: i64, part: i64) -> Vec<u8> {
     let timescale = if kind == TrackKind::Video { VIDEO_TIMESCALE } else { AUDIO_TIMESCALE };
     let mut bytes = track.parts[unit.rem_euclid(LOOP_UNITS) as usize][part as usize].clone();
@@ -157,7 +158,7 @@ pub(super) fn init_with_transfer(track: &Track, characteristics: u8) -> Vec<u8> 
     bytes
 }
 
-/// Sets the sequence number of a fragment by its media unit, and moves its decode time by `shift` ticks.
+/// Sets the sequence number of a fragment to `unit` + 1, and moves its decode time by `shift` ticks.
 fn set_position(fragment: &mut [u8], unit: i64, shift: i64) {
     let mfhd = find(fragment, &[b"moof", b"mfhd"]).expect("every fragment has an mfhd");
     write_u32(fragment, mfhd + 12, (unit + 1) as u32);

@@ -132,7 +132,8 @@ fn refusal(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) -> Op
     }
 }
 
-/// Puts the URIs of a manifest into the folder of the session that it begins, or into the folder that needs the cookie.
+/// Rewrites the URIs of a manifest that begins a playback session, so that they name the session's folder. In a
+/// manifest with access by cookie they name the folder that is refused without the cookie.
 fn apply_session(request: &RequestContext<'_>, session: Option<Session>, reply: &mut Reply) {
     let (Content::Whole(bytes), true) = (&reply.body, reply.status.is_success()) else { return };
     let text = String::from_utf8_lossy(bytes);
@@ -220,7 +221,7 @@ async fn master(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) 
     }
 }
 
-/// Rewrites a playlist in the dialect that the request's path names.
+/// Rewrites a playlist in the packager's style that the request's path names, such as `dialect/loose`.
 fn apply_dialect(request: &RequestContext<'_>, reply: &mut Reply) {
     let (Mode::Dialect(style), Content::Whole(bytes)) = (request.route.mode, &reply.body) else { return };
     if !request.route.resource.is_playlist() || !reply.status.is_success() {
@@ -578,7 +579,8 @@ fn put_date(headers: &mut HeaderMap, name: header::HeaderName, unix_ms: i64) {
     }
 }
 
-/// Byte offset in a file from which on a requested range counts as one of media.
+/// Byte offset from which on a requested range is taken for a range of media, which a fault may answer wrongly. Indexes
+/// and initialization segments are before it.
 const MEDIA_OFFSET: usize = 2048;
 
 /// Cuts the requested range out of a body (RFC 9110 14.2). Other ranges are ignored or answered with 416.

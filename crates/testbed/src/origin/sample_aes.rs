@@ -10,8 +10,8 @@ use super::ts::{AUDIO_PID, PACKET, PMT_PID, VIDEO_PID, payload_start, pid};
 
 const KEY: [u8; 16] = *b"sample aes, live";
 const BLOCK: usize = 16;
-/// Number of clear bytes at the beginning of a slice. The constants below are the size up to which a slice stays clear,
-/// and the number of clear bytes of an AAC frame after its ADTS header.
+/// Number of clear bytes at the beginning of a slice. `SLICE_LEAST` is the largest size in bytes of a slice that isn't
+/// encrypted. `FRAME_LEAD` is the number of clear bytes of an AAC frame after its ADTS header.
 const SLICE_LEAD: usize = 32;
 const SLICE_LEAST: usize = 48;
 const FRAME_LEAD: usize = 16;
@@ -89,8 +89,8 @@ fn encrypt_frames(payload: &mut [u8], vector: &[u8; 16]) {
     }
 }
 
-/// Encrypts the slices of a picture. Emulation prevention bytes are removed before and added after it; bytes that are
-/// saved become zeros after the NAL unit. The key is chosen so that no NAL unit grows.
+/// Encrypts the slices of a picture without their emulation prevention bytes, then inserts such bytes again. A slice
+/// that becomes shorter is filled up with zeros after its NAL unit. The key is chosen so that no slice becomes longer.
 fn encrypt_slices(payload: &mut [u8], vector: &[u8; 16]) {
     let starts: Vec<usize> = memchr::memmem::find_iter(payload, &[0, 0, 1]).map(|at| at + 3).collect();
     for (n, &start) in starts.iter().enumerate() {

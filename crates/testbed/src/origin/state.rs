@@ -11,7 +11,8 @@ use super::route::{Mode, Route};
 
 /// Largest number of requests in the origin's log; older ones are dropped.
 const LOG_LIMIT: usize = 20_000;
-/// Milliseconds after the origin's start at which stale playlists stop on a manual clock.
+/// Milliseconds from the start of an origin with a manual clock until the playlists of a stale channel stop. A probe
+/// before that sees them advance.
 pub(super) const STALE_AFTER_MS: i64 = 10_000;
 
 /// A request in the origin's log.

@@ -9,7 +9,8 @@ use super::i_frames;
 use super::low_latency::LiveEdge;
 use super::{moving_names, mp4_subtitles, webvtt};
 
-/// Start of media unit 0 of every channel, 2024-01-01T00:00:00Z, in milliseconds of Unix time.
+/// Instant at which unit number 0 (2 s of media) of every channel begins: 2024-01-01T00:00:00Z, in milliseconds of Unix
+/// time.
 pub(super) const EPOCH_MS: i64 = 1_704_067_200_000;
 /// Number of milliseconds from the end of a segment until the origin lists it.
 pub(super) const ENCODER_LATENCY_MS: i64 = 1000;
@@ -62,9 +63,10 @@ pub(super) struct Timeline {
     pub mp4_subtitles: bool,
     /// Whether the multivariant playlist has measured bit rates and a changing order.
     pub measured: bool,
-    /// Whether the channel's paths contain a session.
+    /// Whether URIs of the channel contain the id of a playback session.
     pub sessions: bool,
-    /// Instant of the request in milliseconds of Unix time, on which measured bit rates, the order and sessions depend.
+    /// Instant of the request in milliseconds of Unix time. The measured bit rates, the order of the variants and the
+    /// session's id depend on it.
     pub requested_ms: i64,
 }
 
@@ -76,7 +78,8 @@ pub(super) struct Segment {
     pub name: String,
     pub discontinuity: bool,
     pub gap: bool,
-    /// First media unit of the segment on the endless media timeline.
+    /// Number of the first 2 s unit of media in the segment, counted from the epoch. `units` is how many such units the
+    /// segment has.
     pub media_unit: i64,
     pub units: i64,
     /// Offset in milliseconds of the segment's timestamps.
@@ -96,8 +99,8 @@ pub(super) struct Listing {
     pub target_duration: i64,
     pub segments: Vec<Segment>,
     pub live: Option<LiveEdge>,
-    /// Instant at which the playlist last changed, in milliseconds of Unix time. A playlist that lags is written as
-    /// often as any other.
+    /// Instant at which the packager last wrote the playlist, in milliseconds of Unix time. A playlist that lists fewer
+    /// segments than it should is written as often as any other.
     pub published_ms: i64,
 }
 
@@ -203,7 +206,8 @@ impl Timeline {
         if self.effect == Some(Effect::Restarted) { listed_end.div_euclid(RUN) } else { 0 }
     }
 
-    /// Returns the first media unit since the packager's last restart, from which presentation and media time count.
+    /// Returns the number of the 2 s unit of media with which the packager's last restart began. Presentation times and
+    /// media times are counted from there; 0 if the packager never restarts.
     pub(super) fn run_start(&self, now_ms: i64) -> i64 {
         match self.effect {
             Some(Effect::Restarted) => self.start_unit(self.edge(now_ms).div_euclid(RUN) * RUN - self.window),
@@ -226,8 +230,8 @@ impl Timeline {
         }
     }
 
-    /// Returns the number of a segment since the restart `run` of the packager. It begins with a whole window, as if
-    /// the packager had started one window earlier.
+    /// Returns the media sequence number of a segment after restart number `run` of the packager. The numbers begin
+    /// with 0 one window before the restart, so that the first playlist after it has a whole window.
     fn number_in_run(&self, index: i64, run: i64) -> i64 {
         index - run * RUN + self.window
     }
@@ -321,8 +325,8 @@ impl Timeline {
         }
     }
 
-    /// Returns the errors of EXTINF in milliseconds that a fault causes: their sum before this segment, and that of the
-    /// segment.
+    /// Returns by how many milliseconds a fault makes EXTINF wrong: the sum for all segments before this one, and the
+    /// value for this segment.
     fn stretch(&self, index: i64) -> (f64, f64) {
         if self.effect != Some(Effect::DurationMismatch) {
             return (0.0, 0.0);
@@ -340,8 +344,9 @@ impl Timeline {
     }
 }
 
-/// Returns the delay of a segment's media after the start of its media unit, and the duration of the media, both in
-/// milliseconds. Audio frames don't end where video frames do.
+/// Returns two durations in milliseconds: from the nominal start of unit number `media_unit` to the start of its media,
+/// and from there to the end of the segment's media. They aren't nominal for audio, because audio frames don't end
+/// where video frames do.
 fn media_extent(rendition: Rendition, media_unit: i64, units: i64) -> (f64, f64) {
     match rendition {
         Rendition::Rung(_) | Rendition::WebVtt | Rendition::Ttml => (0.0, (units * UNIT_MS) as f64),

@@ -18,8 +18,8 @@ const PIDS: [u16; 4] = [PAT_PID, PMT_PID, VIDEO_PID, AUDIO_PID];
 /// Duration of the fixtures' loop of 8 s in ticks of 90 kHz.
 const LOOP_TICKS: i64 = 720_000;
 
-/// A media unit: two seconds of transport stream, with the number of packets with payload for each PID before it and in
-/// the whole loop.
+/// Two seconds of a transport stream that is played in a loop of 8 s. `before` is the number of packets with payload
+/// before it in the loop, and `in_loop` their number in the whole loop, for each PID in [`PIDS`].
 pub(super) struct Unit {
     pub bytes: Vec<u8>,
     before: [i64; 4],
@@ -45,8 +45,9 @@ pub(super) fn units(files: &[impl AsRef<[u8]>]) -> Vec<Unit> {
     units
 }
 
-/// Makes a segment of `count` media units, beginning with the unit `first`, with timestamps and counters as if the loop
-/// never ended. A fault takes the second unit of each segment from `second_units`.
+/// Makes a segment of `count` units (2 s each), beginning with unit number `first`. Timestamps and continuity counters
+/// continue as if the loop never ended. The second unit of the segment is taken from `second_units`, which are other
+/// units only for a fault.
 pub(super) fn segment(
     [units, second_units]: [&[Unit]; 2],
     first: i64,
@@ -81,8 +82,8 @@ pub(super) fn segment(
     out
 }
 
-/// Announces the PIDs of SCTE 35 and ID3 in the PMTs of the last media unit, and inserts a packet of each after the
-/// first PMT.
+/// Announces the PIDs of SCTE 35 and ID3 in the PMTs of the segment's last unit (2 s), and inserts a packet of each PID
+/// after the first of these PMTs.
 fn insert_splice_packets(out: &mut Vec<u8>, units: &[Unit], unit: i64, effect: Option<Effect>) {
     let begin = out.len() - units[unit.rem_euclid(LOOP_UNITS) as usize].bytes.len();
     out[begin..].chunks_exact_mut(PACKET).filter(|packet| pid(packet) == PMT_PID).for_each(declare_streams);
@@ -130,7 +131,8 @@ fn declare_streams(packet: &mut [u8]) {
     packet[end..end + 4].copy_from_slice(&crc.to_be_bytes());
 }
 
-/// Returns the presentation time in ticks of 90 kHz of a media unit's first picture in the endless stream.
+/// Returns the presentation time in ticks of 90 kHz of the first picture in unit number `unit` (2 s of media), as if
+/// the loop never ended.
 pub(super) fn presentation_start(units: &[Unit], unit: i64, shift_ms: i64) -> i64 {
     first_pts(&units[0].bytes) + unit * (LOOP_TICKS / LOOP_UNITS) + shift_ms * 90
 }

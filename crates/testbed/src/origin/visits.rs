@@ -7,7 +7,7 @@ use http::header;
 use super::faults::Effect;
 use super::timeline::Timeline;
 
-/// Role of a request in a playback session or in access by cookie.
+/// What a request to the origin does in a playback session or in access by cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Visit {
     /// The request is for a channel without sessions and cookies.
@@ -16,7 +16,7 @@ pub(super) enum Visit {
     Opens,
     /// The request is for a multivariant playlist that redirects to the one in the folder of a new session.
     Redirects,
-    /// The request is within this session.
+    /// The request's path is in the folder of this playback session.
     Session(Session),
     /// The request is for a multivariant playlist that sets the cookie.
     SetsCookie,
@@ -27,7 +27,7 @@ pub(super) enum Visit {
 /// A playback session of one player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Session {
-    /// Index of the segment that was listed first in the session, where it has the number 0.
+    /// Index of the first segment that was listed in the session. It has the number 0 in the session's playlists.
     start: i64,
     /// Index of the newest segment of the channel when the session began.
     begun: i64,
@@ -44,7 +44,8 @@ const COOKIE: &str = "hdntl";
 const COOKIE_MS: i64 = 30_000;
 
 impl Session {
-    /// Begins a session at `now_ms`, after `number` others. Its packager lists the segments of the instant `listed_ms`.
+    /// Begins a session at `now_ms`, when `number` sessions have begun before. Its first playlist lists the segments of
+    /// the instant `listed_ms`, which is earlier than `now_ms` for faults.
     pub(super) fn begin(timeline: &Timeline, now_ms: i64, listed_ms: i64, number: u64) -> Self {
         let begun = timeline.edge(now_ms);
         let late_ms = Self { start: 0, begun, number }.late_ms();
@@ -63,7 +64,8 @@ impl Session {
         Some(Self { start: index(start)?, begun: index(begun)?, number: number.parse().ok()? })
     }
 
-    /// Returns the offset of media sequence numbers with which the session's numbers begin at 0.
+    /// Returns the number that is added to a segment's index to get its media sequence number, so that the session's
+    /// first segment has the number 0.
     pub(super) fn base(self) -> i64 {
         -self.start
     }

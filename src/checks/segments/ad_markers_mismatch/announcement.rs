@@ -93,8 +93,9 @@ fn splice_segment(carrier: &SegmentFacts, carried: &CarriedSection, segments: &[
     segments.iter().find(holds).map(|s| s.segment.number)
 }
 
-/// Whether the manifest announces a splice in segment `number`: a marker is at most a segment away, or the segment is
-/// inside an announced ad break, since each advertisement of a break may have a section.
+/// Whether the manifest announces a splice in segment `number`. It does if a marker is at most one segment away. It
+/// also does if the segment is inside an announced ad break, because each advertisement of a break may have a splice
+/// section.
 fn is_announced(number: u64, date: Option<Timestamp>, breaks: &[AdBreak], timeline: &Timeline) -> bool {
     let near = |n: u64| n.abs_diff(number) <= 1;
     let section = |m: &Marker| matches!(&m.kind, MarkerKind::Splice(s) if s.first_out().is_some());
@@ -122,8 +123,9 @@ mod tests {
     use packager_media::container::{EventMessage, TsSpliceSection};
     use packager_media::splice::SpliceDirection;
 
-    /// Makes a scene in which segments 10 to 15 were inspected, of which the first begins at media time 0 s. Segment 10
-    /// contains a section for a splice at `at` seconds, and the playlist has these markers.
+    /// Makes a test input: a rendition with the inspected segments 10 to 15, the first of which begins at media time 0
+    /// s. Segment 10 has a section for a splice at media time `at` in seconds. The playlist has the ad markers
+    /// `markers`.
     fn carrying(at: f64, markers: Vec<(u64, MarkerKind)>) -> Scene {
         let mut scene = marked(markers);
         let mut segments: Vec<_> = (10..16).map(|n| ts_segment(n, 2.0 * (n - 10) as f64, 2.0)).collect();

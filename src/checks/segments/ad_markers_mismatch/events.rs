@@ -152,8 +152,9 @@ mod tests {
         assert_holds(run(&ahead));
     }
 
-    /// Makes a scene in which the segment that begins at second -10 contains an event message for a splice at second
-    /// -6. `declared`: whether an InbandEventStream declares such messages; `events`: the events of the MPD.
+    /// Makes a test input: a live MPD with the Events `events`. One segment contains an event message for a splice; it
+    /// begins 10 s before the probe, and the splice is 6 s before the probe. `declared`: whether an InbandEventStream
+    /// declares such messages.
     fn carried(declared: bool, events: Vec<AdRange>) -> Scene {
         let mut scene = dash_scene(events, vec![], None, declared);
         let listed = scene.timeline().segments.clone();
