@@ -84,7 +84,8 @@ pub struct OutputFacts {
 /// The playback session of an output: the URLs that one answer of its manifest named, in use over several probes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SessionFacts {
-    /// Number of the session, which grows from one session to the next. `None` if no live segments were listed.
+    /// Number of the playback session; each new session gets a higher number. `None` if the output listed no live
+    /// segments.
     pub number: Option<u64>,
     /// Whether the listings were fetched from URLs of an earlier manifest, although this probe's manifest names others.
     pub followed: bool,
@@ -166,15 +167,16 @@ pub struct RenditionFacts {
     pub oldest: Option<OldestSegmentFacts>,
     /// Base URLs of the rendition's segments that have alternatives (DASH).
     pub base_urls: Vec<BaseUrls>,
-    /// URLs at which a segment or initialization segment of this probe was requested in vain, before an alternative URL
-    /// was.
+    /// URLs at which a segment or initialization segment could not be fetched in this probe, so that an alternative URL
+    /// was requested.
     pub failed_addresses: Vec<FailedAddress>,
     /// Answers to the requests of low-latency players. `None` for a playlist without parts and delivery directives.
     pub low_latency: Option<LowLatencyFacts>,
-    /// Number of segments that the template's coverage includes, but that weren't inspected because of a bound or the
-    /// deadline.
+    /// Number of segments that the template's setting `segments` includes, but that weren't inspected because of a
+    /// bound or the deadline.
     pub skipped: u64,
-    /// Whether all segments of the template's coverage were inspected, in this probe or in an earlier one.
+    /// Whether all segments that the template's setting `segments` includes were inspected, in this probe or in an
+    /// earlier one.
     pub covered: bool,
 }
 
@@ -188,7 +190,7 @@ pub struct FailedAddress {
     pub found_at: Option<Url>,
 }
 
-/// Facts about one initialization segment.
+/// One initialization segment: where it is, how it was fetched, and what it contains.
 #[derive(Debug, Clone)]
 pub struct InitFacts {
     pub map: Map,
@@ -372,7 +374,7 @@ pub struct Failure {
     pub message: String,
 }
 
-/// Phase or rule in which a request failed.
+/// Phase of a request that failed, or reason for which it was refused or its answer rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {

@@ -140,8 +140,8 @@ pub(super) fn observation(seconds: i64, first: u64, last: u64) -> Observation {
     }
 }
 
-/// Adds a date to every segment of an observation. The date of the first segment is `start` seconds after the time of
-/// the probe (before it if negative).
+/// Adds a date to every segment in an observation of a playlist. The date of the first segment is `start` seconds after
+/// the time of the probe (before it if negative).
 pub(super) fn dated(mut observation: Observation, start: f64) -> Observation {
     for (n, segment) in observation.segments.iter_mut().enumerate() {
         Arc::make_mut(segment).program_date_time = Some(time(start + 2.0 * n as f64));
@@ -271,8 +271,8 @@ pub(super) fn rendition(name: &str) -> RenditionFacts {
     }
 }
 
-/// Makes the low-latency facts of an origin that answered the blocking reload with the next part, and every other
-/// request correctly.
+/// Makes a test input: the answers of an origin to the requests of low-latency players. It answered the blocking reload
+/// with the next part, and every other request correctly.
 fn answered_well(timeline: Timeline) -> LowLatencyFacts {
     let playlist = || answered("720p/index.m3u8", "application/vnd.apple.mpegurl");
     let (media, mut next) = (|| answered("720p/part.m4s", "video/mp4"), timeline.clone());
@@ -323,7 +323,7 @@ impl Scene {
         }
     }
 
-    /// Makes a scene with a DASH output whose MPD has just been read.
+    /// Makes a test input: a DASH output whose MPD has just been read.
     pub(super) fn dash(mpd: &str) -> Self {
         let mut scene = Self::live();
         let (mpd, _) = dash::parse(mpd.as_bytes(), &url("manifest.mpd"));
@@ -353,8 +353,9 @@ impl Scene {
         }
     }
 
-    /// Makes a scene of low-latency HLS with parts of 0.5 s: the last two parts of segment 14, all four of segment 15,
-    /// and two of segment 16, which isn't complete. The third part of segment 16 is in a preload hint.
+    /// Makes a test input: a low-latency HLS rendition with parts of 0.5 s. It lists the last two parts of segment 14,
+    /// all four of segment 15, and two of segment 16, which isn't complete. The third part of segment 16 is in a
+    /// preload hint.
     pub(super) fn low_latency() -> Self {
         let mut scene = Self::live();
         let hint = part(16, 2);
@@ -377,7 +378,7 @@ impl Scene {
         scene
     }
 
-    /// Makes a scene whose manifest could not be read.
+    /// Makes a test input: an output whose manifest could not be read.
     pub(super) fn unreadable() -> Self {
         let mut scene = Self::live();
         scene.output.content = ManifestFacts::Unreadable(Protocol::Hls);

@@ -62,7 +62,7 @@ pub struct CheckOutcome {
     /// Severity of the worst finding of the check. If the check passed or didn't run, it is the severity that the check
     /// is configured to have.
     pub severity: Severity,
-    /// Name of the output that was judged.
+    /// Name of the output that the check judged.
     pub output: String,
     pub result: CheckResult,
     #[serde(skip)]

@@ -39,9 +39,10 @@ pub struct InspectorSettings {
     /// Keys of a channel that every synchronisation overwrites. The other keys are written when the channel is created;
     /// later only people edit them.
     pub owns: Vec<OwnedKey>,
-    /// Whether the source takes over a channel with the same code that no source created.
+    /// Whether the synchronisation takes over an existing channel with the same code that no synchronisation created.
+    /// Otherwise the program of Inspector LIVE is left out.
     pub adopt: bool,
-    /// Whether channels of this source are disabled when the answer no longer lists them.
+    /// Whether a channel that this synchronisation created is disabled when Inspector LIVE's answer no longer lists it.
     pub disable_missing: bool,
     /// Largest share (0 to 1) of this source's enabled channels that one synchronisation may disable. When more are
     /// missing, none is disabled.
@@ -62,9 +63,10 @@ pub struct FieldNames {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChannelDefaults {
-    /// Pattern of the channel's code: `{id}`, or any other field of the program in braces.
+    /// Pattern of the channel's code: `{id}`, or any other field of the Inspector LIVE program in braces.
     pub channel_code: String,
-    /// Pattern of the channel's URL, with fields of the program in braces; their values are percent-encoded.
+    /// Pattern of the channel's manifest URL, with fields of the Inspector LIVE program in braces. The values of the
+    /// fields are percent-encoded.
     pub input_url: String,
     pub channel_type: String,
     pub tier: Option<u32>,
@@ -73,7 +75,8 @@ pub struct ChannelDefaults {
     pub template: String,
 }
 
-/// A rule for a field of a program, such as `{field: name, contains: 4K, set: {template: TPL_LIVE_4K_HDR}}`.
+/// A rule for the programs of Inspector LIVE with a certain value in a field, such as `{field: name, contains: 4K, set:
+/// {template: TPL_LIVE_4K_HDR}}`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MappingRule {
@@ -85,7 +88,7 @@ pub struct MappingRule {
     pub equals: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matches: Option<Pattern>,
-    /// Whether matching programs are left out: they don't become channels.
+    /// Whether programs that the rule matches don't become channels.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub skip: bool,
     pub set: Set,
@@ -318,7 +321,7 @@ impl MappingRule {
         None
     }
 
-    /// Returns whether the rule matches a program whose field has the value `text`.
+    /// Returns whether the rule matches an Inspector LIVE program in which the rule's field has the value `text`.
     #[must_use]
     pub fn fits(&self, text: &str) -> bool {
         let contains = self.contains.as_ref().is_some_and(|part| text.contains(part));

@@ -46,7 +46,7 @@ pub struct Reload {
 /// Reason for a load of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trigger {
-    /// A person asked for the load, so the new configuration may take away any number of channels.
+    /// A person asked for the load, so the new configuration may have any number of channels less than the old one.
     Request,
     /// The content of a file changed, so the number of channels that the new configuration may take away is limited.
     Change,
@@ -179,8 +179,8 @@ impl ConfigHandle {
     }
 }
 
-/// Returns an error if the configuration `new` has far fewer enabled channels than `old`. `None`: it takes away none,
-/// one of several, or no larger share than `catalog.max_removed`.
+/// Returns an error if the configuration `new` has far fewer enabled channels than `old`. `None`: the share of lost
+/// channels is at most `catalog.max_removed`, or one channel was lost and others are left, or none was lost.
 fn removal(old: &Config, new: &Config) -> Option<DocumentErrors> {
     let enabled = |config: &Config| config.snapshot.channels.values().filter(|channel| channel.enabled).count();
     let (before, after) = (enabled(old), enabled(new));

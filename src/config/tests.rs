@@ -275,8 +275,8 @@ fn only_changed_content_loads_again() {
     assert!(live.current().snapshot.template("T").is_ok());
 }
 
-/// A file that lost channels because it was emptied, removed, or cut while it was written, is more often a mistake than
-/// intended.
+/// Loading a changed file fails if it has lost many channels. More often than on purpose, this happens because the file
+/// was emptied, removed, or cut while it was written.
 #[test]
 fn a_changed_file_takes_few_channels_away_unless_somebody_reloads() {
     let channels = |count: usize| {

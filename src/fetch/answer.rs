@@ -1,4 +1,4 @@
-//! Reader of an HTTP answer: its headers and body become plain facts.
+//! Reads the headers and body of an HTTP answer into an [`Exchange`], the record of a request that checks judge.
 
 use crate::facts::{Exchange, Failure, FailureKind, Timings};
 use crate::fetch::body::{self, BodyBounds, BodyResult};
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// Response headers that are kept in the facts, because they describe caches, packager or server.
+/// Response headers that are kept in an [`Exchange`], because they describe caches, packager or server.
 const KEPT_HEADERS: [&str; 19] = [
     "accept-ranges",
     "access-control-allow-origin",
@@ -39,8 +39,8 @@ const KEPT_PREFIXES: [&str; 3] = ["x-mediapackage-", "x-amzn-mediapackage-", "x-
 const MAX_KEPT: usize = 32;
 const MAX_VALUE: usize = 256;
 
-/// Reads the body of an answer as the request wants it. `before` is the number of redirects that led to the answer and
-/// the time that they took.
+/// Reads the body of an answer as far as the request asks for it: completely, in a byte range, or only the headers.
+/// `before` is the number of redirects that led to the answer and the time that they took.
 pub(super) async fn read_answer(
     parts: &ClientParts,
     request: &FetchRequest<'_>,

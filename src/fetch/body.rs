@@ -37,7 +37,7 @@ pub(super) struct BodyBounds {
 /// Result of reading an HTTP body.
 #[derive(Debug, Default)]
 pub(super) struct BodyResult {
-    /// Number of decoded bytes that the sink got.
+    /// Number of bytes that were passed to the reader of the body, after gzip or Brotli was decoded.
     pub(crate) bytes: u64,
     /// Reason why the body is incomplete; `None` if it arrived whole.
     pub(crate) broken: Option<Failure>,
@@ -148,7 +148,7 @@ struct BodyCounter {
     bounds: BodyBounds,
     /// Number of decoded bytes of the body so far.
     seen: u64,
-    /// Number of bytes of the body that the sink got.
+    /// Number of decoded bytes that were passed to the reader of the body.
     given: u64,
 }
 
@@ -287,8 +287,8 @@ mod tests {
         BodyBounds { max, deadline: Instant::now(), cut }
     }
 
-    /// Reads the chunks of a body, and returns what the sink got, the last step (`+` more, `=` enough, `!` too much)
-    /// and the counter.
+    /// Reads the chunks of a body. Returns the bytes that were passed on, the result of the last chunk (`+`: more is
+    /// read, `=`: all wanted bytes have arrived, `!`: the body is too large), and the counter.
     fn counted(bounds: BodyBounds, pieces: &[&[u8]]) -> (Vec<u8>, char, BodyCounter) {
         let mut counter = BodyCounter { bounds, seen: 0, given: 0 };
         let (mut got, mut last) = (Vec::new(), ' ');

@@ -31,8 +31,8 @@ pub(super) struct ChainExpiry {
 pub(super) struct ChainExpiries(Mutex<HashMap<Box<[u8]>, ChainExpiry>>);
 
 impl ChainExpiries {
-    /// Remembers a certificate chain that was verified. `verified` is the earliest expiry on its verified path; for
-    /// `None`, that of the server's own certificate is used.
+    /// Remembers the expiry of a certificate chain that was verified. `verified` is the earliest expiry on the path by
+    /// which it was verified. If it is `None`, the expiry of the server's own certificate is used.
     pub(crate) fn record(
         &self,
         leaf: &CertificateDer<'_>,

@@ -46,7 +46,7 @@ impl ConnectTrace {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns whether the current task works for the request of this trace.
+    /// Returns whether the current task sends the request whose connection this trace records.
     fn is_current(self: &Arc<Self>) -> bool {
         TRAIL.try_with(|trail| Arc::ptr_eq(trail, self)).unwrap_or(false)
     }

@@ -54,8 +54,8 @@ impl Resolve for Resolver {
     }
 }
 
-/// Looks up a name in a separate task, so that the lookup counts until its thread is free, even if the request has
-/// given up before.
+/// Looks up a name in a separate task. The operating system's lookup can't be cancelled. If the request gives up
+/// earlier, the lookup still counts in the largest number of lookups until its thread is free.
 async fn lookup(host: String, lookups: Arc<Semaphore>) -> io::Result<Vec<IpAddr>> {
     let slot = lookups.acquire_owned().await.map_err(io::Error::other)?;
     let task = tokio::spawn(async move {

@@ -14,12 +14,13 @@ pub struct AdHistory {
     pub open: Option<OpenAdBreak>,
     /// Time of the last probe in which a tag that opens or continues a break was listed; `None` if none was.
     pub last_cue: Option<Timestamp>,
-    /// Time of the first observation, before which ad markers aren't known.
+    /// Time of the first observation of the rendition's playlist; ad markers before it aren't known.
     pub watched_since: Option<Timestamp>,
     /// Breaks from the MPD's events (DASH), in their order. A break stays while it is open, even if its event has left
     /// the MPD.
     pub events: Vec<AdRange>,
-    /// Ad breaks from event messages in segments (DASH), known as far as every segment was inspected.
+    /// Ad breaks from event messages in segments (DASH). They are known only for the newest span in which every segment
+    /// was inspected.
     pub messages: Vec<AdRange>,
     /// Time at which an event message that opens a break was last inspected; `None` if none was.
     pub last_message: Option<Timestamp>,

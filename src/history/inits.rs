@@ -43,8 +43,9 @@ impl InitState {
     }
 }
 
-/// Adds the contents that this probe found; `identity` returns the identity of a URI. A content is forgotten if it was
-/// replaced longer than `hold` ago; the current one stays, to be compared with the next.
+/// Adds the initialization segments that this probe found; `identity` returns the identity of a URI. An initialization
+/// segment is forgotten if another one replaced it more than the template's `hold` ago. The current one stays, to be
+/// compared with the next.
 pub(super) fn record(
     states: &mut Vec<InitState>,
     facts: &RenditionFacts,

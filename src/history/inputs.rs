@@ -14,7 +14,8 @@ pub struct InputState {
     pub inputs: BTreeSet<String>,
 }
 
-/// Largest number of inputs in a set, against hostile origins: a name may have up to 256 characters.
+/// Largest number of active inputs that are remembered of one probe, against hostile origins: a name may have up to 256
+/// characters.
 const MAX_INPUTS: usize = 8;
 const MAX_STATES: usize = 16;
 

@@ -10,8 +10,8 @@ use packager_media::units::{Seconds, Timestamp};
 /// template's `hold`, because keys stay for hours.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyUsage {
-    /// Time by the exporter's clock at which the live edge was where the key is first used. The key may have been used
-    /// before the first probe.
+    /// Time by the exporter's clock at which the first segment with this key was the newest one. The key may have been
+    /// used even before the first probe.
     pub since: Timestamp,
     key: Identity,
 }
@@ -33,8 +33,8 @@ impl KeyUsage {
         Self { since, key: Identity { secret: None, kid: None, named: Vec::new() } }
     }
 
-    /// Returns the key in use after a playlist whose live edge hasn't moved since `edge_since`. `None` if the newest
-    /// segment is clear.
+    /// Returns the key that is in use in the newest playlist, `timeline`. Its live edge hasn't moved since
+    /// `edge_since`. `None` if the newest segment is clear.
     pub(super) fn next(
         before: Option<Self>,
         facts: &RenditionFacts,
@@ -125,7 +125,8 @@ mod tests {
         Timeline { segments: uris.iter().enumerate().map(segment).collect(), ..Timeline::default() }
     }
 
-    /// Makes the facts of a rendition for which these key URIs answered with these keys (16 times the byte).
+    /// Makes a test input: a rendition for which these key URIs answered with these keys. A key consists of 16 times
+    /// the given byte.
     fn facts(answers: &[(&str, u8)]) -> RenditionFacts {
         let failure = Failure { kind: FailureKind::Timeout, message: "not under test".into() };
         let fetched = Fetched { url: Url::parse("http://packager/key").unwrap(), result: Err(failure) };

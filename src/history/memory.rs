@@ -30,7 +30,7 @@ type Outputs = HashMap<(OutputKey, QueryIdentifies), Memory>;
 
 type QueryIdentifies = bool;
 
-/// Key of an output's memory: channel code and output name.
+/// Key under which the history of an output is kept: channel code and output name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct OutputKey {
     pub channel: String,

@@ -198,8 +198,8 @@ mod tests {
         assert_eq!(violations(run(broken, other)).len(), 1);
     }
 
-    /// Makes a scene in which the content of an initialization segment changed under the same URI at second `since`.
-    /// `change` changes the later content.
+    /// Makes a test input: a rendition whose initialization segment got other content under the same URI at second
+    /// `since`. `change` changes the new content.
     fn replaced_since(since: f64, change: impl FnOnce(&mut InitState)) -> Scene {
         let init = |digest| InitFacts {
             map: map(),

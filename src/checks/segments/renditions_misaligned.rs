@@ -60,9 +60,9 @@ fn track(segment: &SegmentFacts) -> Option<&Track> {
     tracks.iter().find(|t| t.media == Some(Media::Video) && t.presentation_start.is_some() && t.samples > 0)
 }
 
-/// Returns the corresponding segment of the reference rendition: by date if both segments have one, otherwise by
-/// number. The numbers of renditions may be independent (RFC 8216bis 6.3.2), so without dates the media times must be
-/// near each other too.
+/// Returns the segment of the rendition to compare with that is for the same time as the segment `place`. If both have
+/// a date, the dates must be near each other. Otherwise the numbers must be equal and the media times near each other,
+/// because the numbers of renditions may be independent (RFC 8216bis 6.3.2).
 fn matching<'p, 'a>(
     place: &VideoSegment<'_>,
     reference: &'p [VideoSegment<'a>],
@@ -112,7 +112,8 @@ fn keyframes(pairs: &[(&VideoSegment<'_>, &VideoSegment<'_>)], name: &str, param
     Some(segment_violation(place.0, message).with("reference_rendition", name).with("keyframes", count).with("of", all))
 }
 
-/// Smallest number of key frames inside segments that are judged. Fewer may all be at scene changes.
+/// Smallest number of key frames that decide whether key frames inside segments are at the same times. If there are
+/// fewer, all may be at scene changes.
 const MIN_KEYFRAMES: usize = 3;
 
 /// Returns the seconds from the segment's first frame to each later key frame. `None`: not all key frames are known.
@@ -149,8 +150,8 @@ mod tests {
     use crate::history::RenditionHistory;
     use std::sync::Arc;
 
-    /// Makes a scene of two renditions with 25 frames per second. Each of their segments is given by number, start in
-    /// seconds, and optional date.
+    /// Makes a test input: two renditions with 25 frames per second. Each of their segments is given by number, start
+    /// in seconds, and optional date.
     fn scene(reference: &[(u64, f64, Option<f64>)], other: &[(u64, f64, Option<f64>)]) -> Scene {
         let mut scene = Scene::live();
         scene.output.renditions.push(rendition("other"));

@@ -38,8 +38,8 @@ pub(in crate::checks) mod testing {
     use packager_media::stream::ads::{AdRange, AdSource, Marker, MarkerKind};
     use packager_media::units::Seconds;
 
-    /// Makes a scene with the segments 10 to 15 of 2 s, which end at the time of the probe. The markers are given by
-    /// segment number; the first is on line 20.
+    /// Makes a test input: a rendition with the segments 10 to 15 of 2 s, which end at the time of the probe. Each ad
+    /// marker is given with its segment number; the first is on line 20.
     pub(crate) fn marked(markers: Vec<(u64, MarkerKind)>) -> Scene {
         let mut scene = Scene::live();
         let timeline = scene.timeline();
@@ -68,9 +68,9 @@ pub(in crate::checks) mod testing {
         AdRange { source, id: "1".to_owned(), start, coded, out: true, line: 4, ..AdRange::default() }
     }
 
-    /// Makes a scene of a live MPD with 2 s segments, the first at second -20 and the last ending at the time of the
-    /// probe. It has these events and event messages, and segments were inspected in the span `inspected`. `declared`:
-    /// whether an InbandEventStream declares the messages.
+    /// Makes a test input: a live MPD with ten segments of 2 s. The first begins 20 s before the probe, and the last
+    /// ends at the time of the probe. `events` and `messages` are its ad breaks in Events and event messages.
+    /// `inspected` is the span of inspected segments. `declared` is whether an InbandEventStream declares the messages.
     pub(crate) fn dash_scene(
         events: Vec<AdRange>,
         messages: Vec<AdRange>,

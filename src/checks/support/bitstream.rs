@@ -84,7 +84,8 @@ pub(in crate::checks) mod testing {
         segment
     }
 
-    /// Makes a scene with one segment that has this video and stereo AAC, after `change` of the announced rendition.
+    /// Makes a test input: a rendition with one segment that has this video and stereo AAC. `change` changes what the
+    /// manifest announces for the rendition.
     pub(crate) fn scene_with(video: CodecParameters, change: impl FnOnce(&mut Rendition)) -> Scene {
         let mut scene = Scene::live();
         scene.remember([segment_with(5, video, stereo())]);

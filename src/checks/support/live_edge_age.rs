@@ -13,7 +13,7 @@ pub(in crate::checks) struct AgeLimits {
     /// Age above which a live edge that doesn't advance is a major violation, in units of [`AgeUnit`].
     pub major_after: f64,
     pub critical_after: f64,
-    /// Seconds that are subtracted from the age if only the date of the live edge shows the age.
+    /// Seconds that are subtracted from the age of a live edge if the age is known only from the date of its segment.
     pub date_allowance: f64,
 }
 
@@ -30,7 +30,8 @@ pub(in crate::checks) struct PublishedAt {
     pub source: &'static str,
 }
 
-/// Shortest time for which the live edge can have stood still, with the source of this knowledge.
+/// Lower bound of the time since when the live edge hasn't advanced, and the name of what it was measured by, such as a
+/// date.
 struct EdgeAge {
     age: Seconds,
     source: &'static str,

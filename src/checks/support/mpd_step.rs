@@ -1,8 +1,8 @@
 //! Classifies each update of a live MPD: the MPD continued, went back, or restarted.
 //!
-//! For playlists [`crate::checks::support::playlist_step`] does the same. An MPD leaves to the clock a part of what a
-//! playlist lists. So its renditions can't be compared by what they list at two instants, because each change of a
-//! clock would look like the packager's fault.
+//! For playlists [`crate::checks::support::playlist_step`] does the same. A playlist lists every segment. An MPD may
+//! declare only durations, and then the clock decides which segments exist. So the segments of two MPDs can't be
+//! compared: a change of a clock would look like the packager's fault.
 
 use crate::checks::CheckContext;
 use crate::history::{MpdState, MpdWindow, PeriodStart};
@@ -42,7 +42,7 @@ pub(in crate::checks) enum MpdRegression {
 pub(in crate::checks) enum PeriodRegression {
     /// A Period was moved: the one at this position now begins at this time of the presentation.
     Moved(usize, Seconds),
-    /// A Period was removed, the one at this position, and an older Period is the newest.
+    /// The Period at this position was removed, and an older Period is the newest.
     Gone(usize),
     /// All Periods that the window covered were removed, and others are in their place.
     Replaced,
@@ -56,8 +56,8 @@ pub(in crate::checks) struct MpdStep<'a> {
     pub change: MpdChange,
 }
 
-/// Returns the steps of the MPD whose later state was first seen within `hold`. `None`: the MPD was seen only once, or
-/// this probe has no MPD.
+/// Returns the updates of the MPD whose later state was first seen within the template's `hold`. `None`: the MPD was
+/// seen only once, or this probe has no MPD.
 pub(in crate::checks) fn recent_steps<'a>(context: &CheckContext<'a>) -> Option<Vec<MpdStep<'a>>> {
     context.output.dash()?;
     let states = &context.past.mpds;
@@ -104,8 +104,8 @@ fn has_caught_up(a: &MpdState, b: &MpdState) -> bool {
     start && edge && publish_time_decrease(a, b).is_none()
 }
 
-/// Whether the MPD `later` has reached the position from which the MPD went back in `step`, or is beyond it. A Period
-/// that was moved or removed has returned when a Period begins at its time again.
+/// Whether the MPD `later` is back at the live edge and publishTime that the MPD had before the regression in `step`,
+/// or beyond them. If a Period was moved or removed, a Period must begin at its time again.
 pub(in crate::checks) fn has_returned(step: &MpdStep<'_>, later: &MpdState) -> bool {
     let begins = |p: &PeriodStart| later.periods.iter().any(|q| is_same_start(q.start, p.start));
     let periods = match step.change {
@@ -179,8 +179,8 @@ fn timeline_continues(a: &MpdState, b: &MpdState) -> bool {
     }
 }
 
-/// Whether the presentation of MPD `b` began after MPD `a` was last seen. Media times alone don't show a restart: those
-/// of a source's time code continue through it.
+/// Whether the presentation of MPD `b` began after MPD `a` was last seen. Media times alone don't show a restart,
+/// because a packager that takes them from a time code in its input continues them after a restart.
 fn started_after(a: &MpdState, b: &MpdState) -> bool {
     b.availability_start.is_some_and(|start| Seconds::between(a.last_seen, start).0 >= -SAME)
 }
@@ -197,10 +197,10 @@ fn begun_periods(a: &MpdState) -> impl Iterator<Item = (usize, &PeriodStart)> {
     a.periods.iter().enumerate().filter(move |(_, p)| begun(p.start))
 }
 
-/// Returns the first Period that had begun when MPD `a` was seen and begins at another time in MPD `b`. An id that two
-/// Periods have identifies neither of them. An id that is used again for a Period after everything that `a` listed
-/// isn't a move. A Period without an id was moved if it is missing and another one begins inside the time that it
-/// covered.
+/// Returns the first Period that had begun when MPD `a` was seen and that begins at another time in MPD `b`. Periods
+/// are matched by id, unless two Periods in one MPD have the same id. A Period without an id was moved if no Period of
+/// `b` begins at its time, and `b` has a new Period without an id. If the new start is after everything that `a`
+/// listed, the Period is a new one and wasn't moved.
 fn moved_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     let by_id = |state: &'_ MpdState, id: &str| -> Vec<Seconds> {
         let named = state.periods.iter().filter(|p| p.id.as_deref() == Some(id));
@@ -232,8 +232,9 @@ fn gone_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     begun_periods(a).find(|(_, p)| gone(p)).map(|(at, _)| PeriodRegression::Gone(at))
 }
 
-/// Returns [`PeriodRegression::Replaced`] if no Period of MPD `a` is left in MPD `b` although the window of `a` had not
-/// passed. Periods that `a` announced may take over.
+/// Returns [`PeriodRegression::Replaced`] if MPD `b` has none of the Periods of MPD `a`, although less time has passed
+/// than the window of `a` is long. `None` if `b` has a Period that `a` announced, because it follows the others as
+/// planned.
 fn replaced_periods(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     let (Some(MpdWindow::Timeline { start, end, .. }), Some(MpdWindow::Timeline { .. })) = (a.window, b.window) else {
         return None;

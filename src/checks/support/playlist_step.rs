@@ -29,12 +29,12 @@ pub(in crate::checks) struct PlaylistStep<'a> {
     pub earlier: &'a Observation,
     pub later: &'a Observation,
     pub change: PlaylistChange,
-    /// Index of the later observation in the history.
+    /// Index of the later observation in [`RenditionHistory`].
     pub index: usize,
 }
 
-/// Returns the steps of the playlist whose later observation was first seen within `hold`. `None`: the rendition was
-/// seen for the first time, or this probe has no playlist of it.
+/// Returns the changes between consecutive observations of the playlist whose later observation was first seen within
+/// the template's `hold`. `None`: the rendition was seen for the first time, or this probe has no playlist of it.
 pub(in crate::checks) fn recent_steps<'a>(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
@@ -47,8 +47,8 @@ pub(in crate::checks) fn recent_steps<'a>(
     seen_twice.then(|| all_steps(past).into_iter().filter(within).collect())
 }
 
-/// Returns every remembered step of the playlist, oldest first. Observations of an empty window are left out, because
-/// they show no position.
+/// Returns every remembered change between consecutive observations of the playlist, oldest first. Observations without
+/// segments are left out, because they have no media sequence number to compare.
 pub(in crate::checks) fn all_steps(past: &RenditionHistory) -> Vec<PlaylistStep<'_>> {
     let seen: Vec<_> =
         past.observations.iter().map(AsRef::as_ref).enumerate().filter(|(_, o)| !o.segments.is_empty()).collect();
@@ -66,7 +66,7 @@ pub(in crate::checks) fn newest_number(observation: &Observation) -> u64 {
     observation.segments.last().map_or(observation.media_sequence.saturating_sub(1), |s| s.number)
 }
 
-/// Returns pairs of segments that both observations list under the same number.
+/// Returns pairs of segments that two observations of a playlist list under the same number.
 pub(in crate::checks) fn common_segments<'a>(
     a: &'a Observation,
     b: &'a Observation,
@@ -146,7 +146,8 @@ fn seen_before<'a>(mut before: impl Iterator<Item = &'a Observation>, b: &Observ
     before.any(|o| common_segments(o, b).any(|(old, new)| is_same_segment(old, new)))
 }
 
-/// Whether a packager that restarted with number 0 after observation `a` can have reached observation `b`.
+/// Whether a packager that restarted with number 0 after observation `a` of the playlist had enough time until
+/// observation `b` to make the segments that `b` lists.
 fn new_run_could_reach(a: &Observation, b: &Observation) -> bool {
     let count = b.segments.len().max(1) as f64;
     let segment = b.segments.iter().map(|s| s.duration.0).sum::<f64>() / count;

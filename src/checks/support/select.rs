@@ -1,4 +1,4 @@
-//! Selects what several checks judge: renditions, inspected segments, and pairs of consecutive segments.
+//! Selects the renditions, inspected segments, and pairs of consecutive segments that several checks judge.
 
 use crate::checks::support::playlist_step::{self, PlaylistChange};
 use crate::checks::{CheckContext, CheckVerdict, Violation};
@@ -70,8 +70,8 @@ pub(in crate::checks) fn target_duration(timeline: &Timeline) -> Option<Seconds>
     timeline.target_duration.or_else(longest).filter(|t| t.0 > 0.0)
 }
 
-/// Returns the segments of a rendition that a check judges: those inspected within `hold`, each once, in the order of
-/// inspection. `None`: the probe could not inspect the segments for which the template asks.
+/// Returns the segments of a rendition that a check judges: those inspected within the template's `hold`, each once, in
+/// the order of inspection. `None`: the probe could not inspect the segments for which the template asks.
 pub(in crate::checks) fn inspected_segments<'a>(
     facts: &RenditionFacts,
     past: &'a RenditionHistory,

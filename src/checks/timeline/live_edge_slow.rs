@@ -26,14 +26,15 @@ params! {
     min_rate: f64 = 0.95,
     /// Shortest time in seconds over which the rate of new media is measured.
     min_seconds: f64 = 30.0,
-    /// Target durations of media that may always be missing, at least 3 s, because segments may come in groups.
+    /// Duration of new media that may always be lacking, in target durations and at least 3 s, because segments may
+    /// arrive in groups.
     allowance_targets: f64 = 2.0,
 }
 
 /// Shortest duration of media, in seconds, that may always be missing, whatever the target duration is.
 const MIN_ALLOWANCE: f64 = 3.0;
-/// Target durations of media that must be missing in a step between two observations for the step to count as an
-/// interruption.
+/// Duration of new media, in target durations, that must be lacking between two observations of the playlist for the
+/// time between them to count as an interruption.
 const INTERRUPTION_TARGETS: f64 = 1.5;
 const TOO_SHORT: &str = "the live edge wasn't seen to advance for long enough";
 
@@ -95,8 +96,8 @@ fn has_exact_durations(context: &CheckContext<'_>, timeline: &Timeline) -> bool 
     context.output.dash().is_some() || timeline.version.is_some_and(|v| v >= 3) || !whole()
 }
 
-/// Returns the steps between observations within `hold`, up to the newest advance of the live edge. They begin after
-/// the last step in which the window didn't go on.
+/// Returns the changes between observations within the template's `hold`, up to the newest advance of the live edge.
+/// They begin after the last change at which the window went back, restarted, or skipped segments.
 fn advances<'a>(context: &CheckContext<'_>, past: &'a RenditionHistory) -> Vec<Advance<'a>> {
     let mut run: Vec<Advance<'a>> = Vec::new();
     for step in playlist_step::all_steps(past) {
@@ -111,8 +112,8 @@ fn advances<'a>(context: &CheckContext<'_>, past: &'a RenditionHistory) -> Vec<A
     run
 }
 
-/// Returns the seconds of the segments that are new in a step between two observations. `None`: the window didn't go
-/// on, or segments between the two observations weren't seen.
+/// Returns the seconds of new segments between two observations. `None`: the window went back or restarted, or segments
+/// between the two observations weren't seen.
 fn new_media(step: &PlaylistStep<'_>) -> Option<f64> {
     let newest = newest_number(step.earlier);
     let linked = step.later.segments.iter().any(|s| s.number == newest)
@@ -121,9 +122,9 @@ fn new_media(step: &PlaylistStep<'_>) -> Option<f64> {
     (step.change == PlaylistChange::Continued && linked).then(|| new.map(|s| s.duration.0).sum())
 }
 
-/// Returns the shortest time that can have passed between the first and the newest live edge, and the media between
-/// them, in seconds. The newest edge came after the observation before it was last seen, and the first one came before
-/// it was first seen.
+/// Returns the smallest possible time between the first and the newest position of the live edge, and the duration of
+/// the media between them, in seconds. The first position was reached at the latest when it was first seen. The newest
+/// position was reached after the position before it was last seen.
 fn measure(advances: &[Advance<'_>]) -> Option<(f64, f64)> {
     let (first, last) = (advances.first()?, advances.last()?);
     let seconds = between(first.from, last.from);
@@ -138,7 +139,7 @@ fn elapsed(from: &Observation, to: &Observation) -> f64 {
     Seconds::between(from.first_seen, to.first_seen).0
 }
 
-/// Returns the seconds from the beginning of a step between observations to the end of the last step.
+/// Returns the seconds from the change `step` to the newest change, each measured at its earlier observation.
 fn until_end(advances: &[Advance<'_>], step: &Advance<'_>) -> f64 {
     advances.last().map_or(0.0, |last| between(step.from, last.from))
 }
@@ -149,8 +150,8 @@ mod tests {
     use crate::checks::testing::*;
     use std::sync::Arc;
 
-    /// Makes a scene with segments of 2 s that was probed every `every` seconds for 120 s. `edge` returns the number of
-    /// the newest segment at a second.
+    /// Makes a test input: a rendition with segments of 2 s that was probed every `every` seconds for 120 s. `edge`
+    /// returns the number of the newest segment at a second.
     fn scene(every: i64, edge: impl Fn(i64) -> u64) -> Scene {
         let mut scene = Scene::live();
         let mut states: Vec<crate::history::Observation> = Vec::new();
@@ -169,7 +170,8 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// Returns a function for the number of the newest segment at a second, if media come at `rate` times real time.
+    /// Returns a function from a second to the number of the newest segment then, for media that arrive at `rate` times
+    /// real time.
     fn at(rate: f64) -> impl Fn(i64) -> u64 {
         move |second| 1000 + ((second + 120) as f64 * rate / 2.0).floor() as u64
     }

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    /// Makes a scene whose newest segment ended `seconds` before the time of the probe.
+    /// Makes a test input: a rendition whose newest segment ended `seconds` before the time of the probe.
     fn behind(seconds: f64) -> Scene {
         let mut scene = Scene::live();
         scene.timeline().segments[5].program_date_time = Some(time(-seconds - 2.0));

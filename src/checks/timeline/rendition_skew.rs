@@ -159,8 +159,8 @@ mod tests {
     use crate::checks::testing::*;
     use std::sync::Arc;
 
-    /// Makes a scene of two renditions with dated segments of 2 s. The live edge of the second is behind by `before`
-    /// seconds in the observation 2 s before the probe, and by `now` seconds in the probe. A skew of 4 s is allowed.
+    /// Makes a test input: two renditions with dated segments of 2 s. The second rendition's live edge is behind the
+    /// first's by `before` seconds 2 s before the probe, and by `now` seconds in the probe. A skew of 4 s is allowed.
     fn dated_scene(before: f64, now: f64) -> Scene {
         let mut scene = Scene::live();
         scene.output.renditions.push(rendition("other"));

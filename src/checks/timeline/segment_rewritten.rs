@@ -18,8 +18,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Whether URIs are compared. A part that was replaced in all URIs together, such as a session or an edge's folder,
-    /// is no difference.
+    /// Whether the URIs of a segment in two observations of the playlist must be equal. A part that changed in all URIs
+    /// together, such as a session's id or a CDN node's folder, is no difference.
     uris: bool = true,
     /// Seconds by which the declared duration of a listed segment may change.
     duration_tolerance: f64 = 0.01,
@@ -52,9 +52,9 @@ fn names_last(past: &RenditionHistory) -> bool {
     })
 }
 
-/// Returns the violation of a step in which listed segments changed. `tags`: whether EXT-X-DISCONTINUITY is compared.
-/// The tag before the first segment of a window is not compared, because it may be removed together with the segments
-/// before it (RFC 8216bis 6.2.2).
+/// Returns the violation if listed segments changed between two observations of the playlist. `tags` is whether
+/// EXT-X-DISCONTINUITY is compared too. The tag before the first segment of the later window is never compared, because
+/// it may be removed together with the segments before it (RFC 8216bis 6.2.2).
 fn rewritten(step: &PlaylistStep<'_>, params: &Params, tags: bool) -> Option<Violation> {
     let first = step.later.media_sequence;
     let changes = playlist_step::common_segments(step.earlier, step.later)

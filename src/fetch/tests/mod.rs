@@ -33,7 +33,7 @@ pub(super) fn request(url: &Url) -> FetchRequest<'_> {
     FetchRequest { url, settings: plain(), range: None, max_bytes: 1 << 20, compressed: false, headers_only: false }
 }
 
-/// Sends an HTTP request and returns its facts and the body.
+/// Sends an HTTP request, and returns the record of the exchange (status, headers, times or failure) and the body.
 pub(super) async fn get(client: &Client, request: FetchRequest<'_>) -> (Fetched, Vec<u8>) {
     within(client, request, LONG).await
 }
