@@ -37,7 +37,7 @@ pub(crate) struct OutputKey {
     pub output: String,
 }
 
-/// Settings of a template that say how the memory of an output is kept.
+/// Settings of a template that decide how long an output's history is kept and how its segments are recognised.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Retention {
     /// Time for which states and inspected segments are remembered.
@@ -52,8 +52,8 @@ struct Memory {
     /// changes.
     url: String,
     touched: Timestamp,
-    /// The longest `hold` of the templates with which the output is probed: a template with a short one must not make
-    /// others forget.
+    /// The longest `hold` of the templates with which the output is probed. With the shortest one, a probe with one
+    /// template would delete history that another template needs.
     hold: Seconds,
     /// Number of the playback session whose states are remembered; 0 before the first.
     session: u64,
@@ -83,8 +83,8 @@ struct RenditionMemory {
 /// Time after which a rendition that no manifest lists any more is forgotten.
 const FORGET_RENDITION: Seconds = Seconds(3600.0);
 const MAX_RENDITIONS: usize = 64;
-/// Time difference that means that the clock was set back: no probe lasts so long that it could begin this long before
-/// the newest known one.
+/// Time in seconds by which a probe must have begun earlier than the newest known probe to show that the exporter's
+/// clock was set back. A slow probe can't be the cause, because no probe lasts so long.
 const CLOCK_SET_BACK: Seconds = Seconds(3700.0);
 /// Number of target durations after which a live edge that doesn't move counts as standing still: twice the 1.5 within
 /// which a new segment is due (RFC 8216bis 6.2.1).
@@ -99,7 +99,7 @@ const MAX_SEGMENTS: usize = 32;
 const MAX_KEYS: usize = 32;
 
 impl History {
-    /// Makes an empty memory for at most `max_outputs` outputs, at least one.
+    /// Makes an empty history that can keep at most `max_outputs` outputs, at least one.
     #[must_use]
     pub(crate) fn new(max_outputs: usize) -> Self {
         Self { max_outputs: AtomicUsize::new(max_outputs.max(1)), outputs: Mutex::default() }
@@ -161,8 +161,9 @@ impl History {
         }
     }
 
-    /// Adds this probe's facts, forgets states older than `hold`, and returns the history with which checks compare.
-    /// The memory of an output whose URL changed (except in its query) is discarded first.
+    /// Adds what this probe captured of an output, and returns the output's history for the checks. States older than
+    /// the template's `hold` are forgotten. If the output's URL changed (except in its query), everything earlier is
+    /// forgotten.
     pub(crate) fn record(
         &self,
         key: &OutputKey,
@@ -194,8 +195,8 @@ impl History {
         self.lock().values_mut().for_each(|memory| memory.shift(by));
     }
 
-    /// Returns the memory of an output. If there are too many outputs, the one that wasn't probed for the longest time
-    /// is forgotten.
+    /// Returns what is remembered of an output; it is empty for a new output. If there are too many outputs, the output
+    /// that wasn't probed for the longest time is forgotten.
     fn memory<'m>(&self, outputs: &'m mut Outputs, key: &OutputKey, retention: Retention) -> &'m mut Memory {
         let key = (key.clone(), retention.query_identifies);
         if !outputs.contains_key(&key) {
@@ -231,9 +232,9 @@ impl Memory {
         self.hold = if self.hold < retention.hold { retention.hold } else { self.hold };
     }
 
-    /// Changes to the playback session of this probe's facts if it is newer, and forgets renditions that don't continue
-    /// in it. Returns `false` if the facts belong to an older session than the memory, because their probe was slow;
-    /// they are ignored then.
+    /// Begins the playback session in which this probe captured the output, if it is newer than the remembered session.
+    /// Renditions whose playlist doesn't continue in the new session lose their history. Returns `false` if the
+    /// remembered session is newer, because this probe was slow; what it captured is then ignored.
     fn enter_session(&mut self, facts: &OutputFacts, now: Timestamp, query_identifies: bool) -> bool {
         let Some(session) = facts.session.number.filter(|session| *session != self.session) else { return true };
         if session < self.session {
@@ -340,8 +341,9 @@ impl RenditionMemory {
         self.trim(now, retention);
     }
 
-    /// Adds an observation, and returns whether it was used. Probes with different templates overlap: a playlist that
-    /// was requested before the newest known one had arrived may be older or newer, and is ignored.
+    /// Adds an observation of the rendition's playlist, and returns whether it was used. Probes of the same output can
+    /// run at the same time, for example with two templates. If this playlist was requested before the newest known one
+    /// had arrived, nobody knows which is newer, and it is ignored.
     fn observe(&mut self, mut seen: Observation, arrived: Timestamp) -> bool {
         let observations = &mut self.past.observations;
         if !observations.is_empty() && seen.first_seen < self.arrived {
@@ -365,8 +367,8 @@ impl RenditionMemory {
         true
     }
 
-    /// Returns whether the listing in another playback session is a later state of this one. Sessions of servers that
-    /// only put a token or a name into their URLs list the same segments.
+    /// Returns whether the playlist of another playback session continues the remembered one. It does if the server
+    /// only puts a token or a name into each session's URLs, and lists the same segments.
     fn goes_on(&self, timeline: &Timeline, at: Timestamp, query_identifies: bool) -> bool {
         let renaming = self.uris.renaming(timeline, query_identifies);
         let later = Observation::of(timeline, at, query_identifies, &renaming);
@@ -383,13 +385,15 @@ impl RenditionMemory {
         (self.arrived, self.uris) = (Timestamp::default(), UriNames::default());
     }
 
-    /// Returns whether the listing of the last probe, at `touched`, hasn't moved in a playback session since `since`
-    /// for so long that no viewer would stay with it.
+    /// Returns whether the rendition's live edge has stood still for so long that no viewer would have stayed: 60 s and
+    /// three target durations. Only the time in the playback session counts, which began at `since`. It is `false` if
+    /// the last probe of the output, at `touched`, didn't capture the rendition.
     fn is_frozen(&self, touched: Timestamp, since: Timestamp) -> bool {
         self.touched == touched && self.stood_still(since).0 > FROZEN.0 + self.target_duration().0 * STUCK
     }
 
-    /// Returns the time over which probes since `since` saw the live edge where it is now.
+    /// Returns the time for which probes have seen the live edge at its present position. Only observations after
+    /// `since` count.
     fn stood_still(&self, since: Timestamp) -> Seconds {
         let observations = &self.past.observations;
         let Some(last) = observations.last() else { return Seconds::ZERO };
@@ -445,9 +449,10 @@ pub(crate) struct AlreadyInspected {
     /// Answers of key servers that a player can use, from earlier probes.
     keys: Vec<Arc<KeyFacts>>,
     query_identifies: bool,
-    /// Identities of renditions whose listing hasn't moved for so long that no viewer would stay with it.
+    /// Identities of the renditions whose live edge has stood still for so long that no viewer would have stayed (60 s
+    /// and three target durations).
     frozen: HashSet<RenditionIdentity>,
-    /// Number of the playback session in which the listings of the renditions in `frozen` stand still.
+    /// Number of the playback session in which the renditions in `frozen` stand still.
     session: u64,
     /// MPDs whose patches may be requested (DASH), oldest first.
     pub patchable: Vec<Arc<PatchableMpd>>,
@@ -482,15 +487,15 @@ impl AlreadyInspected {
         Self { renditions: HashMap::new(), frozen: HashSet::new(), patchable: Vec::new(), ..self.clone() }
     }
 
-    /// Returns whether the rendition's listing hasn't moved in this playback session for so long that no viewer would
-    /// stay with it.
+    /// Returns whether the rendition's live edge has stood still in this playback session for so long that no viewer
+    /// would have stayed (60 s and three target durations).
     #[must_use]
     pub(crate) fn is_frozen(&self, session: u64, rendition: &RenditionIdentity) -> bool {
         self.session == session && self.frozen.contains(rendition)
     }
 
-    /// Returns whether the listing of any rendition hasn't moved in this playback session for so long that no viewer
-    /// would stay with it.
+    /// Returns whether the live edge of any rendition has stood still in this playback session for so long that no
+    /// viewer would have stayed (60 s and three target durations).
     #[must_use]
     pub(crate) fn any_frozen(&self, session: u64) -> bool {
         self.session == session && !self.frozen.is_empty()

@@ -37,35 +37,38 @@ use packager_media::units::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// States of one output within `hold` before now, including the state that this probe found.
+/// History of one output, over the template's `hold` up to now. It includes what this probe captured.
 #[derive(Debug, Clone, Default)]
 pub struct OutputHistory {
     /// History of the renditions that this probe found, by their labels.
     pub renditions: HashMap<String, RenditionHistory>,
-    /// Distinct ladders, oldest first. The first may be older than `hold`, because the second is compared with it.
+    /// Distinct ladders, oldest first. The first may be older than the template's `hold`, because the second is
+    /// compared with it.
     pub ladders: Vec<Arc<LadderState>>,
-    /// Distinct sets of active inputs that the packager named, oldest first; the first may be older than `hold`.
+    /// Distinct sets of active inputs that the packager named, oldest first. The first may be older than the template's
+    /// `hold`, because the second is compared with it.
     pub inputs: Vec<Arc<InputState>>,
-    /// Distinct states of the live MPD (DASH), oldest first; the first may be older than `hold`.
+    /// Distinct states of the live MPD (DASH), oldest first. The first may be older than the template's `hold`, because
+    /// the second is compared with it.
     pub mpds: Vec<Arc<MpdState>>,
 }
 
-/// States of one rendition within `hold` before now, including the state that this probe found.
+/// History of one rendition, over the template's `hold` up to now. It includes what this probe captured.
 #[derive(Debug, Clone, Default)]
 pub struct RenditionHistory {
-    /// Distinct states of the listing, oldest first. The first may be older than `hold`, because the second is compared
-    /// with it.
+    /// Distinct observations of the rendition's playlist or MPD, oldest first. The first may be older than the
+    /// template's `hold`, because the second is compared with it.
     pub observations: Vec<Arc<Observation>>,
-    /// Segments that were inspected within `hold`, in order of inspection. The newest listed segment is among them if
-    /// it was ever inspected.
+    /// Segments that were inspected within the template's `hold`, in order of inspection. The newest listed segment is
+    /// among them if it was ever inspected.
     pub segments: Vec<Arc<SegmentFacts>>,
     /// The newest answer of each key URI that was requested within the template's `hold`.
     pub keys: Vec<Arc<KeyFacts>>,
     /// Time at which the live edge was first seen where it is now; `None` before the first observation.
     pub edge_since: Option<Timestamp>,
     pub ads: AdHistory,
-    /// Contents of initialization segments in the order in which they appeared: the current ones, and those that were
-    /// replaced within `hold`.
+    /// The rendition's initialization segments in the order in which they appeared: the current ones, and those that
+    /// were replaced within the template's `hold`.
     pub inits: Vec<InitState>,
     /// The current key, and since when it is in use; `None` while segments are clear.
     pub key_use: Option<KeyUsage>,

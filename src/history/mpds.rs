@@ -9,7 +9,8 @@ use packager_media::stream::Media;
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
-/// Properties of a live MPD that an update must not change or move back, and the time in which they were seen.
+/// Properties of a live MPD that an update must not change or move back, with the times at which they were first and
+/// last seen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MpdState {
     pub first_seen: Timestamp,
@@ -126,7 +127,8 @@ fn listed(mpd: &Mpd) -> Option<MpdWindow> {
     })
 }
 
-/// Returns the range of media of the Representation that reaches furthest, among those of video or among the others.
+/// Returns the range of media of one Representation in the Period: the one with the latest end among the video
+/// Representations (`video`) or among the others. `None` if none of them lists segments.
 fn of_kind(mpd: &Mpd, period: &Period, video: bool) -> Option<MpdWindow> {
     let kind = playable_representations(period).filter(|(set, _)| (set.media == Media::Video) == video);
     let each = kind.filter_map(|(_, r)| one(mpd, period, &r.addressing));

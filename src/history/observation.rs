@@ -23,16 +23,16 @@ pub struct Observation {
     pub segments: Vec<Arc<ListedSegment>>,
 }
 
-/// Largest number of segments in an observation: 25 minutes with segments of 6 s. Of a longer window only the newest
-/// segments are compared.
+/// Largest number of segments that one observation of a playlist keeps: 25 minutes with segments of 6 s. Of a longer
+/// window only the newest segments are compared.
 pub(crate) const MAX_LISTED_SEGMENTS: usize = 256;
 
 /// The properties of a listed segment that show whether it was rewritten.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ListedSegment {
     pub number: u64,
-    /// Hash of the URI without its host, and without its query unless the template identifies segments by it. Parts
-    /// that were renamed in all URIs together are hashed as they were first seen.
+    /// Hash of the URI without its host, and without its query unless the template identifies segments by it. If a part
+    /// changed in all URIs together, such as a session's id, its first text is hashed.
     pub uri_identity: u64,
     pub duration: Seconds,
     pub byte_range: Option<ByteRange>,
@@ -66,7 +66,8 @@ impl Observation {
         self.segments.last().map(|s| s.number)
     }
 
-    /// Returns whether two observations are the same state of the listing, whenever they were seen.
+    /// Returns whether two observations of a playlist have the same segments, sequence numbers and target duration. The
+    /// times at which they were seen don't matter.
     pub(super) fn same_state(&self, other: &Self) -> bool {
         // By name, so that a new field can't be left out of the comparison.
         let Self {
@@ -104,8 +105,7 @@ impl Observation {
         newer && common.peek().is_some() && common.all(|(old, new)| same(&old, new))
     }
 
-    /// Replaces segments of this observation that are equal to those in `before` by references to the latter, to share
-    /// memory.
+    /// Makes this observation share the memory of the segments that are equal in the observation `before`.
     pub(super) fn share(&mut self, before: &Self) {
         let mut known = before.segments.iter().peekable();
         for segment in &mut self.segments {

@@ -10,15 +10,16 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use url::Url;
 
-/// Largest number of URIs of an observation that are remembered for the comparison with the next one: the newest URIs.
+/// Largest number of segment URIs of a playlist that are remembered for the comparison with the next one: the newest
+/// segments' URIs.
 const MAX_URIS: usize = 32;
-/// Largest length in bytes of a URI that is compared by its parts.
+/// Largest length in bytes of a URI that is split into words and separators to find renamed parts.
 const MAX_URI: usize = 2048;
 /// Largest difference in seconds between two program date-times of the same segment; dates further apart belong to two
 /// segments (RFC 8216bis 6.2.1).
 const SAME_DATE: f64 = 2.0;
 
-/// Names of the newest segments in the newest observation, with the renaming that was in force then.
+/// URIs of the newest segments in the last playlist, and the parts that were renamed in all its URIs.
 #[derive(Debug, Clone, Default)]
 pub(super) struct UriNames {
     names: Vec<KnownName>,
@@ -65,7 +66,8 @@ impl UriNames {
         self.common_part(&listed, &pairs).unwrap_or_default()
     }
 
-    /// Remembers the segment names of an observation.
+    /// Remembers the URIs of the segments in a playlist, with renamed parts put back to what they were when they were
+    /// first seen.
     pub(super) fn remember(&mut self, timeline: &Timeline, query_identifies: bool, renaming: Renaming) {
         self.names = newest(timeline, query_identifies);
         for known in &mut self.names {
@@ -74,14 +76,15 @@ impl UriNames {
         self.renaming = renaming;
     }
 
-    /// Returns the [`uri_identity`] of another resource of the rendition, such as an initialization segment. Parts that
-    /// were renamed in the segments' URIs may stand anywhere in its URI.
+    /// Returns the [`uri_identity`] of a resource that isn't a segment, such as an initialization segment. If it
+    /// contains a part that was renamed in the segments' URIs, at any place, the part is put back to its first text.
     pub(super) fn resource_identity(&self, uri: &Url, query_identifies: bool) -> u64 {
         hash_of(self.renaming.renamed_back(&name_of(uri, query_identifies)))
     }
 
-    /// Returns whether the window moved on, or its dates say that it lists the same segments. Without this condition, a
-    /// restarted packager that uses the same numbers in another folder would look like a renaming.
+    /// Returns whether the playlist continues the remembered one: its newest number isn't lower, or the same numbers
+    /// have the same dates. A restarted packager that uses the same numbers in another folder does neither, so its
+    /// other folder isn't taken for a renaming.
     fn goes_on(&self, listed: &[KnownName], pairs: &[(&KnownName, &KnownName)]) -> bool {
         let newest = |names: &[KnownName]| names.last().map(|known| known.number);
         let same_date = |(old, new): &(&KnownName, &KnownName)| {
@@ -145,7 +148,8 @@ impl Renaming {
         self.0.iter().all(|part| has(parts, part.at, &part.first))
     }
 
-    /// Returns the name with its renamed parts as they were first seen; the unchanged name if it doesn't contain them.
+    /// Returns a URI in which each renamed part has its first text again. A URI that doesn't contain the current text
+    /// of the renamed parts is returned unchanged.
     fn first_name(&self, name: &str) -> String {
         let parts = parts(name);
         if self.0.is_empty() || !self.is_now(&parts) {
@@ -162,7 +166,7 @@ impl Renaming {
         text
     }
 
-    /// Returns the [`uri_identity`] of a segment, with renamed parts as they were first seen.
+    /// Returns the [`uri_identity`] of a segment, in whose URI each renamed part has its first text again.
     pub(super) fn segment_identity(&self, uri: &Url, query_identifies: bool) -> u64 {
         hash_of(self.first_name(&name_of(uri, query_identifies)))
     }
@@ -269,8 +273,8 @@ mod tests {
         Timeline { segments: (first..=last).map(|n| segment(n, &path(n))).collect(), ..Timeline::default() }
     }
 
-    /// Observes these lists one after the other, and returns for each list after the first the numbers of the segments
-    /// whose names count as changed.
+    /// Compares each of these playlists with the previous one. Returns for each playlist after the first the numbers of
+    /// the segments whose URI identities changed.
     fn changed(lists: &[Timeline]) -> Vec<Vec<u64>> {
         let mut names = UriNames::default();
         let mut before: HashMap<u64, u64> = HashMap::new();

@@ -67,8 +67,9 @@ impl LineWriter<'_> {
         self.count += 1;
     }
 
-    /// Writes whether a check of manifests, playlists or the ladder failed with a severity above warning, and the
-    /// number of its findings. The recording rules of `legacy_names.rules.yml` count the same checks.
+    /// Adds the line `playlist_validation`: whether a check of manifests, playlists or the ladder failed with a
+    /// severity above warning, and the number of its findings. The recording rules of `legacy_names.rules.yml` count
+    /// the same checks.
     fn validation(&mut self, output: &str, outcomes: &[CheckOutcome]) {
         let counts = |o: &&CheckOutcome| o.output == output && o.check.validates_playlists();
         let failed = |o: &&CheckOutcome| o.result == CheckResult::Failed && o.severity > Severity::Warning;

@@ -41,7 +41,8 @@ impl LineResult {
 struct LineBatch {
     text: Vec<u8>,
     count: u64,
-    /// Sender that is dropped when these lines and all earlier lines of the queue have been sent.
+    /// Sender of [`InfluxQueue::flush`], which waits until it is dropped. That happens when these lines and all earlier
+    /// lines of the queue have been sent.
     written: Option<oneshot::Sender<()>>,
 }
 

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-/// Longest text in a field of a program, in bytes. A program with a longer text is left out.
+/// Longest text in bytes in a field of an Inspector LIVE program. A program with a longer text doesn't become a
+/// channel.
 const MAX_TEXT_BYTES: usize = 1024;
 const MAX_SHOWN_CHARS: usize = 64;
 
@@ -18,9 +19,11 @@ const MAX_SHOWN_CHARS: usize = 64;
 pub(crate) struct MappedPrograms {
     /// The channels, each with the catalogue columns that were made of its Inspector LIVE program.
     pub(crate) wanted: Vec<Wanted>,
-    /// The channel codes of programs that can't be used. These channels count as present on the server.
+    /// The channel codes of Inspector LIVE programs with an unusable field. Their channels aren't changed, and they
+    /// aren't disabled as missing either.
     pub(crate) present: BTreeSet<String>,
-    /// The place of each left-out program in the server's answer, such as `programs[3]`, and the reason.
+    /// Each Inspector LIVE program that can't be used: its place in the server's answer, such as `programs[3]`, and the
+    /// reason.
     pub(crate) bad: Vec<(String, String)>,
     /// Whether every program in the answer has a code. Only then is a channel that isn't in the answer really gone.
     pub(crate) all_named: bool,
@@ -117,8 +120,8 @@ impl Program {
         Ok(Some(columns))
     }
 
-    /// Returns a field of the program as text. A dot in `field` separates the keys of nested objects. `None`: the
-    /// program doesn't have the field.
+    /// Returns a field of the Inspector LIVE program as text. A dot in `field` separates the keys of nested objects.
+    /// `None`: the program doesn't have the field.
     fn text(&self, field: &str) -> Result<Option<String>, String> {
         let found = field.split('.').try_fold(&self.0, |value, key| value.get(key));
         let text = match found {
@@ -134,8 +137,8 @@ impl Program {
         Ok(Some(text))
     }
 
-    /// Returns a field of the program as a frame rate in frames per second, from values such as `25`, `"25"`,
-    /// `"29.97"`, `"30000/1001"` and `"50p"`. `None`: the field is absent or empty.
+    /// Returns a field of the Inspector LIVE program as a frame rate in frames per second, from values such as `25`,
+    /// `"25"`, `"29.97"`, `"30000/1001"` and `"50p"`. `None`: the field is absent or empty.
     fn rate(&self, field: &str) -> Result<Option<f64>, String> {
         let Some(text) = self.text(field)?.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
         let number = text.trim().trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
@@ -147,7 +150,7 @@ impl Program {
         Ok(Some(rate))
     }
 
-    /// Replaces each field name in braces in `pattern` by the value that the program has in this field.
+    /// Replaces each field name in braces in `pattern` by the value that the Inspector LIVE program has in this field.
     fn fill_pattern(&self, pattern: &str, written: impl Fn(&str) -> String) -> Result<String, String> {
         let mut out = String::new();
         let mut rest = pattern;

@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 
 /// Pause after a failed synchronisation. It is doubled with each further failure, up to the source's own interval.
 const RETRY: Duration = Duration::from_secs(10);
-/// Largest number of left-out programs that one synchronisation logs.
+/// Largest number of unusable Inspector LIVE programs that one synchronisation logs.
 const MAX_LOGGED: usize = 20;
 
 /// Callback that gets the name of a synchronisation's source and an event of it.
@@ -25,7 +25,7 @@ pub(crate) enum SyncEvent<'a> {
     Synced(&'a Synced),
     /// The synchronisation failed and changed nothing.
     Failed,
-    /// The source is no longer in the configuration.
+    /// The synchronisation is no longer in the configuration.
     Gone,
 }
 

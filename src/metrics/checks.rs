@@ -64,9 +64,9 @@ fn violations(view: &ReportView<'_>, series: &mut Series<'_>) {
     }
 }
 
-/// Numbers in the evidence of a violation that a metric shows, because people read them: the end of the evidence's
-/// name, and the unit. Numbers that only say where a violation is, such as lines and segment numbers, are not in this
-/// list.
+/// Numbers in a violation's evidence that the metric of measured values exports, because people read them. Each item is
+/// the end of the number's name in the evidence, and the unit. Numbers that only say where a violation is, such as
+/// lines and segment numbers, aren't exported.
 const QUANTITIES: [(&str, &str); 8] = [
     ("_seconds", "s"),
     ("seconds", "s"),
@@ -99,8 +99,8 @@ fn measured(view: &ReportView<'_>, series: &mut Series<'_>) {
     }
 }
 
-/// Returns quantity and unit of a number in a violation's evidence by the evidence's name. `None`: no entry of
-/// [`QUANTITIES`] is its end.
+/// Returns quantity and unit of a number in a violation's evidence. `None`: the number's name ends with no name in
+/// [`QUANTITIES`].
 fn quantity(name: &str) -> Option<(&str, &'static str)> {
     let (end, unit) = QUANTITIES.iter().find(|(end, _)| name.ends_with(end))?;
     let quantity = if end.starts_with('_') { name.strip_suffix(end)? } else { name };

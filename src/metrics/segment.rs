@@ -3,8 +3,8 @@
 use super::series::count;
 use super::{Gauge, RENDITION, gauge};
 
-/// Gauges of the segments that this or an earlier probe inspected: a segment is inspected once, and its values stay while the
-/// window lists it, so that every scraper gets the same series whoever's probe downloaded the segment.
+/// Gauges of segments that this or an earlier probe inspected. A segment is inspected once, and its values stay while
+/// the window lists it. So every scraper gets the same series, no matter which probe downloaded the segment.
 pub(crate) const GAUGES: &[Gauge] = &[
     gauge(
         "packager_segment_http_status_code",

@@ -18,8 +18,8 @@ const MAX_LABEL: usize = 128;
 pub(crate) struct SeriesBudget {
     left: usize,
     dropped: u64,
-    /// Positions, in the report, of the renditions that have the same labels as an earlier rendition. Without this set
-    /// their values would fill in for values that the earlier rendition didn't measure.
+    /// Positions, in the report, of the renditions that have the same labels as an earlier rendition. They get no
+    /// series. Otherwise one series could have values of both renditions.
     duplicates: HashSet<usize>,
 }
 

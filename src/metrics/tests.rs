@@ -247,8 +247,8 @@ fn the_largest_of_each_quantity_is_measured_by_rendition() {
     assert!(!text.contains("quantity=\"line\""), "{text}");
 }
 
-/// Gauges for which the JSON report has no field with the gauge's name: JSON has the verdicts of checks in `checks` and
-/// `findings`, and no part of it is dropped.
+/// Gauges without a field of the same name in the JSON report. JSON has the verdicts of checks in `checks` and
+/// `findings`. It has no number of dropped series, because only metrics are bounded.
 const NOT_IN_JSON: [&str; 5] = [
     "packager_check_ok",
     "packager_check_ran",

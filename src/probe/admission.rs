@@ -19,8 +19,8 @@ impl Admission {
         *self.size.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until another capture may run; it counts until the permit is dropped. `None` never happens, because the
-    /// semaphore is never closed.
+    /// Waits until another capture may run. The capture counts as running until the permit is dropped. `None` never
+    /// happens, because the semaphore is never closed.
     pub(crate) async fn acquire(&self) -> Option<SemaphorePermit<'_>> {
         self.free.acquire().await.ok()
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Time that the top manifest always gets, if the probe has so much.
+/// Time that the request for the multivariant playlist or MPD always gets, unless the probe's timeout is shorter.
 const LEAST_MANIFEST_TIME: Duration = Duration::from_secs(2);
 
 /// The time of one probe, divided among its stages: a manifest that hangs leaves time to report it, and a rendition

@@ -5,8 +5,8 @@ use packager_media::units::Timestamp;
 use prometheus::core::Collector;
 use prometheus::{Error, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
-/// Values of the label `result` for programs that a synchronisation did not take over, in the order of
-/// [`SelfMetrics::synced`].
+/// Values of the label `result` for Inspector LIVE programs that a synchronisation didn't write as channels, in the
+/// order of [`SelfMetrics::synced`].
 const LEFT: [&str; 3] = ["left_out", "left_alone", "missing"];
 const CHANGES: [&str; 3] = ["created", "changed", "disabled"];
 
@@ -85,7 +85,8 @@ impl SelfMetrics {
         self.syncs.successful.with_label_values(&[source]).set(0);
     }
 
-    /// Removes the metrics of a source that is no longer configured.
+    /// Removes the metrics of a synchronisation that is no longer configured. `source` is its name, such as
+    /// `inspector_live/NAME`.
     pub fn sync_gone(&self, source: &str) {
         let syncs = &self.syncs;
         let _ = syncs.successful.remove_label_values(&[source]);

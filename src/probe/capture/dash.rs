@@ -102,8 +102,8 @@ impl Capturer<'_> {
         Some(arrived)
     }
 
-    /// Returns the answer of the MPD's Location. In a session it is that of the session's own Location, which failed
-    /// or has the MPD that was parsed.
+    /// Returns the answer of the MPD's Location. In a playback session this is the Location that the session follows:
+    /// `failed` if it didn't answer with an MPD, otherwise the answer `fetched`, from which `mpd` was parsed.
     async fn session_location(
         &self,
         session: SessionFacts,

@@ -26,7 +26,8 @@ type DownloadCell<T> = Arc<OnceCell<Option<T>>>;
 pub(crate) struct Downloads {
     segments: Mutex<HashMap<DownloadKey, DownloadCell<Arc<DownloadedBody>>>>,
     inits: Mutex<HashMap<Map, DownloadCell<ReadInit>>>,
-    /// Answers of the addresses that don't have a resource with alternative addresses, by the resource's first address.
+    /// Answers of the URLs that turned out not to have a resource, if the MPD gives alternative URLs for it. The key is
+    /// the resource's first URL.
     failed: Mutex<HashMap<Url, Vec<Fetched>>>,
 }
 
@@ -60,7 +61,7 @@ impl Downloads {
         failed.entry(first.clone()).or_default().push(fetched);
     }
 
-    /// Returns the answers of the addresses that don't have the resource whose first address is `first`.
+    /// Returns the answers of all URLs that turned out not to have a resource, by the resource's first URL.
     pub(super) fn failed(&self, first: &Url) -> Vec<Fetched> {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.get(first).cloned().unwrap_or_default()

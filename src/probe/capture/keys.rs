@@ -45,8 +45,8 @@ pub(super) enum Access {
 }
 
 impl Capturer<'_> {
-    /// Fetches the keys of the planned segments and of the newest listed segment, all at the same time. Keys without an
-    /// http(s) URI are left out.
+    /// Fetches the keys of the segments that this probe will download (`planned`) and of the newest listed segment, all
+    /// at the same time. Keys without an http(s) URI are left out.
     pub(super) async fn fetch_keys(
         &self,
         timeline: &Timeline,

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// Number of the newest parts that are inspected.
+/// How many of the newest parts are inspected.
 const PARTS: usize = 2;
 /// Additional time to wait for an answer that is already late, so that the report can say how late it was.
 const LATE: Duration = Duration::from_millis(500);

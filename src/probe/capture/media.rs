@@ -32,7 +32,7 @@ struct InspectedMedia {
     /// Segments of the rendition that were inspected, oldest first.
     segments: Vec<Arc<SegmentFacts>>,
     parts: Vec<PartFacts>,
-    /// Number of planned segments that had left the window when they were requested.
+    /// How many of the segments to download had left the window when they were requested.
     gone: u64,
 }
 
@@ -82,8 +82,8 @@ impl Capturer<'_> {
         InspectedMedia { inits, segments, parts, gone }
     }
 
-    /// Fetches and inspects the planned segments. Returns them oldest first, and the number of segments that had left
-    /// the window meanwhile.
+    /// Downloads and inspects the segments of the plan. Returns them oldest first, and the number of segments that had
+    /// left the window meanwhile.
     async fn inspect_segments(
         &self,
         facts: &RenditionFacts,
@@ -214,8 +214,8 @@ impl Capturer<'_> {
         Some(first)
     }
 
-    /// Returns the addresses that don't have the segments and initialization segments of this probe, if there are
-    /// alternative addresses for these.
+    /// Returns the URLs that don't have a segment or initialization segment of this probe. Only resources with
+    /// alternative URLs in the MPD are considered.
     fn failed_addresses(&self, facts: &RenditionFacts) -> Vec<FailedAddress> {
         let inits = facts.inits.iter().map(|init| (None, &init.map.uri, &init.fetched));
         let segments = facts.segments.iter().map(|s| (Some(s.segment.number), &s.segment.uri, &s.fetched));
@@ -295,14 +295,14 @@ impl Capturer<'_> {
         Some(again.is_none_or(|timeline| timeline.segments.iter().any(|s| s.number == segment.number)))
     }
 
-    /// Returns the shortest download time that says something about the stream: the time that `segment_download_slow`
-    /// allows.
+    /// Returns the time that a download must have had before the probe's deadline may count it as slow. It is the time
+    /// that the check `segment_download_slow` allows.
     fn min_download_time(&self, segment: &Segment) -> Seconds {
         Seconds(self.template.thresholds.max_download_time.min(segment.duration.0.max(SHORTEST_PLAY)))
     }
 }
 
-/// Outcome of fetching one planned segment of a rendition.
+/// Outcome of the attempt to download one segment of the plan.
 enum SegmentAttempt {
     Inspected(Box<SegmentFacts>),
     LeftTheWindow,

@@ -155,8 +155,8 @@ impl Capturer<'_> {
         }
     }
 
-    /// Gives the renditions of a manifest the labels that they had in earlier probes, and returns what these probes
-    /// inspected.
+    /// Gives the renditions of a manifest the labels that they had in earlier probes. Returns which segments earlier
+    /// probes inspected, and the MPDs whose patches may be requested.
     fn recognize(
         &self,
         facts: &OutputFacts,
@@ -265,8 +265,8 @@ impl Capturer<'_> {
 }
 
 impl RenditionFacts {
-    /// Takes over the media playlist that lists the rendition. Returns `false` if the probe's time ended before it
-    /// came.
+    /// Stores the answer to the request for the rendition's media playlist. Returns `false` if the probe's time ended
+    /// before the answer came.
     fn listed_by(&mut self, answer: PlaylistAnswer) -> bool {
         let Some(fetched) = answer.fetched else { return false };
         (self.playlist, self.playlist_at) = (Some(fetched), Some(answer.asked_at));
@@ -275,12 +275,12 @@ impl RenditionFacts {
     }
 }
 
-/// Shortest time for a playlist request that says something about the stream. A request that the probe's time limit
-/// ended sooner says nothing.
+/// Shortest time that a playlist request must have had for its timeout to be reported. If the probe's deadline ends a
+/// request sooner, the cause is the probe's lack of time and not the stream.
 const MIN_PLAYLIST_TIME: Seconds = Seconds(1.0);
 
-/// Returns whether the probe's own deadline ended the request before it had `patience` seconds, so that it says nothing
-/// about the stream.
+/// Returns whether the probe's own deadline ended the request before it had waited for `patience` seconds. The failure
+/// then isn't the stream's, and isn't reported.
 fn cut_by_budget(fetched: &Fetched, began: Instant, patience: Seconds) -> bool {
     use crate::facts::FailureKind::{Deadline, Timeout};
     let (failure, took) = match &fetched.result {
@@ -311,7 +311,8 @@ fn parse_media_playlist(
     }
 }
 
-/// Returns whether the deadline left out a part of the output.
+/// Returns whether the probe's deadline prevented a request that belongs to the output, such as one for a playlist or
+/// segment.
 fn is_incomplete(output: &OutputFacts) -> bool {
     let manifest = output.manifest.result.as_ref().err().is_some_and(|f| f.kind == FailureKind::Deadline);
     let cut_short = |r: &RenditionFacts| r.low_latency.as_ref().is_some_and(|l| l.cut_short);

@@ -9,9 +9,10 @@ use packager_media::stream::{Map, RenditionIdentity, Segment, Timeline};
 pub(crate) struct DownloadPlan<'a> {
     /// Segments that the probe downloads, oldest first.
     pub(crate) segments: Vec<&'a Segment>,
-    /// Number of segments that the coverage includes, but that its bound leaves out.
+    /// Number of segments that the template's setting `segments` includes, but that are beyond its largest number for
+    /// one probe.
     pub(crate) skipped: u64,
-    /// Initialization segments that the planned segments and the newest listed segment need.
+    /// Initialization segments that are needed for the segments to download and for the newest listed segment.
     pub(crate) maps: Vec<&'a Map>,
 }
 

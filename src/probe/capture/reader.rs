@@ -19,8 +19,8 @@ const TS_PACKET: usize = 188;
 enum ReaderState {
     /// The playlist announces no encryption of the body.
     Unencrypted,
-    /// The playlist announces encryption, and the first bytes, which decide whether this is true, haven't all arrived.
-    /// `None` for the decryptor if there is no key.
+    /// The playlist announces encryption. The first bytes decide whether this is true, and they haven't all arrived.
+    /// The decryptor is `None` if there is no key.
     Undecided(Vec<u8>, Option<Box<Decryptor>>),
     Decrypting(Box<Decryptor>),
     /// The body isn't encrypted although the playlist announces it.

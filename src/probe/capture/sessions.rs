@@ -1,6 +1,6 @@
-//! Capture within the playback session that the exporter follows: the media playlists that an earlier multivariant
-//! playlist listed, or the Location of an earlier MPD. The newest manifest is judged as the first answer of a new
-//! viewer, and its own addresses are requested only if another session begins.
+//! Capture within the playback session that the exporter follows, as a player does. It requests the media playlists
+//! that an earlier multivariant playlist listed, or the Location of an earlier MPD. Each probe also requests the
+//! manifest, which shows what a new viewer would get. The URLs in it are requested only if another session begins.
 
 use super::{
     Capturer, MIN_PLAYLIST_TIME, RENDITIONS_AT_ONCE, Variables, cut_by_budget, history_key, parse_media_playlist,
@@ -18,8 +18,8 @@ use packager_media::units::Timestamp;
 use tokio::time::Instant;
 use url::Url;
 
-/// Largest number of playback sessions that are tried in one probe. The second one is a session that another probe has
-/// begun meanwhile.
+/// Largest number of playback sessions whose URLs one probe requests. If the first session is over, the second is one
+/// that another probe has begun meanwhile.
 const TURNS: usize = 2;
 
 /// A media playlist that was requested.
@@ -56,14 +56,14 @@ enum SessionSign {
     GoesOn,
     /// The server doesn't know the session any more, or has ended it. This is no fault if another session can begin.
     Over,
-    /// The address failed in another way than that of an ended session. Viewers of the session have lost the stream: it
-    /// is reported, and the next probe begins another session.
+    /// The address failed, but not with an answer that means an ended session. Viewers of the session have lost the
+    /// stream. The failure is reported, and the next probe begins another session.
     Failed,
 }
 
 impl Capturer<'_> {
-    /// Fetches the media playlists of the followed session, if they differ from those of `newest`. If the session is
-    /// over, the one that `newest` begins is used.
+    /// Fetches the media playlists of the playback session that the exporter follows, if their URLs differ from those
+    /// in the manifest `newest`. If the session is over, a new session with the URLs of `newest` begins.
     pub(super) async fn follow_presentation(&self, output: &Output, newest: Presentation) -> FollowedPresentation {
         let known = self.inspected_before(output);
         let newest = SessionAddresses::Playlists(newest);
@@ -106,8 +106,8 @@ impl Capturer<'_> {
         (partly && !self.is_listed_anew(first, newest).await).then_some(answers)
     }
 
-    /// Returns whether the playlist that `newest` lists for the rendition at `index` is live. If it isn't, the
-    /// rendition is missing in every session, and the followed session isn't over.
+    /// Returns whether `newest` lists a live playlist for the rendition at `index`. If it doesn't, the rendition is
+    /// missing for new viewers too. Then its failure doesn't mean that the followed session is over.
     async fn is_listed_anew(&self, index: usize, newest: &SessionAddresses) -> bool {
         let SessionAddresses::Playlists(newest) = newest else { return true };
         let Some(rendition) = newest.renditions.get(index) else { return true };
@@ -134,8 +134,8 @@ impl Capturer<'_> {
         PlaylistAnswer { asked_at, fetched: Some(fetched), timeline, defects, arrived }
     }
 
-    /// Fetches the media playlist to which an earlier answer of the output's address was redirected, if its address
-    /// differs from that of the newest answer. `None` if the newest answer belongs to the session.
+    /// Fetches the media playlist at the URL to which the output's URL was redirected when the playback session began.
+    /// `None` if the newest answer came from the same URL, or if a new session begins with it.
     pub(super) async fn follow_media_playlist(
         &self,
         output: &Output,
@@ -158,9 +158,9 @@ impl Capturer<'_> {
         (step.facts(false), None)
     }
 
-    /// Fetches the live MPD of the session, if its address (its first Location, or the target of a redirect) differs
-    /// from the one to which `newest` leads. The second value is a failed answer of that address, after which `newest`
-    /// begins another session.
+    /// Fetches the live MPD at the playback session's URL, which is its first Location or the target of a redirect.
+    /// `Err` if this is also the URL that `newest` gives, or if a new session begins with `newest`. It contains the
+    /// failed answer of the session's URL, if that is the reason.
     pub(super) async fn follow_mpd(
         &self,
         output: &Output,
@@ -184,8 +184,8 @@ impl Capturer<'_> {
         (step.facts(false), Err(failed))
     }
 
-    /// Fetches the MPD of a session. The error means that the session is left; it contains the answer if that failed in
-    /// another way than that of an ended session.
+    /// Fetches the MPD of a playback session. `Err` means that another session has to begin. It contains the answer if
+    /// this failed, but not with an answer that means an ended session.
     async fn fetch_session_mpd(
         &self,
         output: &Output,
@@ -208,7 +208,7 @@ impl Capturer<'_> {
         }
     }
 
-    /// Fetches an MPD. The error is the answer that isn't an MPD; `None` in it means that the probe's time ended first.
+    /// Fetches an MPD. `Err` contains the answer that isn't an MPD; it is `None` if the probe's time ended first.
     async fn fetch_mpd(&self, url: &Url) -> Result<MpdAnswer, Option<Fetched>> {
         let (asked_at, began) = (self.clock.now(), Instant::now());
         let (fetched, body) = self.fetch_text(url, self.budget.playlists()).await;
@@ -237,9 +237,9 @@ impl Capturer<'_> {
 }
 
 impl SessionStep {
-    /// Returns the session facts of a capture whose listings come from the session's addresses (`followed`) or from the
-    /// newest manifest. In the latter case, if the manifest doesn't belong to the session, the number is 0, which is
-    /// older than any session: its states can't be compared.
+    /// Returns the session facts of a capture. `followed` is whether its playlists or MPD came from the session's URLs,
+    /// and not from those of the newest manifest. If the newest manifest was used although the session's URLs differ,
+    /// the session number is 0. This is older than any session, so that nothing is compared with the capture.
     fn facts(&self, followed: bool) -> SessionFacts {
         let number = if self.followed.is_none() { self.number } else { 0 };
         SessionFacts { number: Some(number), followed, begun: self.begun }
