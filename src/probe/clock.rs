@@ -41,8 +41,8 @@ impl Clock {
     }
 }
 
-/// Smallest difference between wall clock and passed time that means that the wall clock was set. Smaller ones come
-/// from its rate, which NTP adjusts.
+/// Smallest difference in seconds between the wall clock and the monotonic clock that means that the wall clock was
+/// set. Smaller differences arise because NTP makes the wall clock faster or slower.
 const LEAST_STEP: Seconds = Seconds(1.0);
 /// Longest time between the two readings of the monotonic clock around a reading of the wall clock. Beyond it, the
 /// readings don't fit each other well enough.

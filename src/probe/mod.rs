@@ -316,8 +316,8 @@ fn inspected_segments(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String
     inspected
 }
 
-/// The container of the newest segments that were inspected, in this probe or in an earlier one, by output name: that of
-/// video if the output has video.
+/// Returns the container of the newest segment that this or an earlier probe inspected, with the output's name. If the
+/// output has video, it is the container of a video rendition.
 fn containers(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String, Container)> {
     let newest = |past: &RenditionHistory| {
         let mut containers = past.segments.iter().rev().filter_map(|s| s.inspection.as_ref()).map(|i| i.container);

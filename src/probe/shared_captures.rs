@@ -13,8 +13,9 @@ use tokio::time::Instant;
 pub(crate) type CaptureKey = (String, String, Option<String>);
 type CaptureResult = Result<Arc<Report>, ProbeError>;
 
-/// Share of a request's time by which a shared capture may end after the request's deadline. Simultaneous requests
-/// don't arrive in the order of their deadlines. A capture waits for nothing during the last 3 % of its time
+/// A request may get the report of a running capture that ends after the request's deadline, by this share of the
+/// request's remaining time. This is necessary because simultaneous requests don't arrive in the order of their
+/// deadlines. It is safe because a capture waits for nothing during the last 3 % of its time
 /// ([`TimeBudget::segments`](super::budget::TimeBudget::segments)).
 const SPARE: f64 = 0.01;
 

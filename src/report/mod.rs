@@ -66,7 +66,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Returns the values of the report under the names that gauges and JSON share.
+    /// Returns all values of the report: channel, outputs, renditions, findings and times. Gauges and JSON use the same
+    /// names for them.
     #[must_use]
     pub fn view(&self) -> ReportView<'_> {
         ReportView::new(self)

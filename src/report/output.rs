@@ -1,4 +1,4 @@
-//! The reported values of one output.
+//! What the report says about one output: manifest, numbers of renditions, ladder and skew.
 
 use super::derive::{self, finite};
 use super::measured::unmeasured;
@@ -123,8 +123,8 @@ fn skew(renditions: &[RenditionView<'_>]) -> Option<f64> {
     finite(Seconds::between(edges().min()?, edges().max()?))
 }
 
-/// The number of splice points of the rendition with the most, by its playlist or by its inspected segments, whichever
-/// has more.
+/// Returns the largest number of splice points that one rendition has. They are counted in its playlist and in its
+/// inspected segments, and the larger number is used. `None` if no rendition's playlist was read.
 fn splices(report: &Report, facts: &OutputFacts) -> Option<u64> {
     let carried = |r: &RenditionFacts| derive::inspections(report.inspected(facts, r)).map(|i| i.splice_count()).sum();
     let most = |r: &RenditionFacts| Some(r.timeline.as_deref()?.splices().max(carried(r)) as u64);
@@ -155,9 +155,9 @@ impl MediaCounts {
         }
     }
 
-    /// Counts the renditions of each media type for which `counted` returns true. The count is 0 only for a media type
-    /// that the manifest lists or the ladder promises, and absent when `counted` returns `None` for any rendition of
-    /// the media type.
+    /// Counts the renditions of each media type for which `counted` returns true. A count is absent in three cases: the
+    /// manifest could not be read, `counted` returns `None` for a rendition of the media type, or neither the manifest
+    /// nor the expected ladder has the media type.
     fn of(
         parsed: bool,
         renditions: &[RenditionView<'_>],

@@ -1,4 +1,4 @@
-//! The reported values of a rendition's media playlist.
+//! What the report says about a rendition's media playlist: HTTP answer, live edge, age and segments.
 
 use super::derive::finite;
 use crate::facts::{Fetched, RenditionFacts, derived};
@@ -23,8 +23,8 @@ measured! {
 }
 
 impl PlaylistView {
-    /// Makes the reported values of a rendition's playlist. `age` is the time since its live edge last advanced. `now`
-    /// is the time of the playlist's request if that isn't known.
+    /// Makes the report's part about a rendition's playlist. `age` is the time since its live edge last advanced. If
+    /// the time of the playlist's request isn't known, `now` is used instead.
     pub fn new(facts: &RenditionFacts, age: Option<Seconds>, now: Timestamp) -> Self {
         let exchange = facts.playlist.as_ref().and_then(|f| f.result.as_ref().ok());
         let whole = facts.playlist.as_ref().and_then(Fetched::ok);

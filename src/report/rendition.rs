@@ -1,4 +1,4 @@
-//! The reported values of one rendition.
+//! What the report says about one rendition: declaration, bit rates, playlist, segments and tracks.
 
 use super::derive;
 use super::measured::unmeasured;
@@ -70,8 +70,9 @@ measured! {
 }
 
 impl<'a> RenditionView<'a> {
-    /// The values of a rendition at `now`. `inspected` are the listed segments that this or an earlier probe inspected, oldest
-    /// first; `age` is the time since the live edge last advanced, `None` if that isn't known.
+    /// Makes the report's part about a rendition at the time `now`. `inspected` are the listed segments that this or an
+    /// earlier probe inspected, oldest first. `age` is the time since the live edge last advanced; `None` if it isn't
+    /// known.
     pub fn new(
         facts: &'a RenditionFacts,
         inspected: &'a [Arc<SegmentFacts>],

@@ -1,4 +1,5 @@
-//! The reported values of a rendition's segments.
+//! What the report says about a rendition's inspected segments: HTTP answers, durations, tracks, continuity and
+//! timestamps.
 
 use super::derive::{self, finite, inspections};
 use super::measured::unmeasured;
@@ -15,7 +16,7 @@ measured! {
     DurationView { declared: f64, measured: f64 }
 }
 
-/// The values of the newest inspected segment.
+/// Duration and download of the newest inspected segment.
 #[derive(Debug, Default, Serialize)]
 pub struct SegmentView {
     #[serde(skip_serializing_if = "unmeasured")]
@@ -102,7 +103,8 @@ impl TransferView {
 }
 
 impl ContinuityView {
-    /// The values of a rendition's inspected segments, which are given oldest first.
+    /// Sums the continuity errors and finds the longest intervals of a rendition's inspected segments, which are given
+    /// oldest first.
     pub fn new(segments: &[Arc<SegmentFacts>]) -> Self {
         let ts = || inspections(segments).filter_map(|i| i.ts.as_ref());
         let sum = |count: fn(&TsFacts) -> u64| ts().map(count).reduce(u64::saturating_add);

@@ -1,4 +1,4 @@
-//! The values of a report under the names that gauges and JSON share.
+//! All values of a report. Gauges and JSON use the same names for them.
 
 use super::derive::finite;
 use super::{OutputView, Report};

@@ -22,11 +22,13 @@ pub(super) static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
     format!("jsonb_build_object({})", comma_separated(field_names::<AlertRow>().iter().map(member)))
 });
 
-/// SQL statement that writes the alerts of a notification in `$1`. It inserts an alert that is new, reopens an alert
-/// that a person resolved and that still fires, renews the text of an alert, and resolves an alert. Other alerts in the
-/// notification are repeated or late: an alert that Alertmanager has resolved stays resolved, whichever notification
-/// comes last. Only if `$2` is true (Alertmanager has these alerts now), an alert that Alertmanager resolved more than
-/// 30 s ago is reopened.
+/// SQL statement that writes the alerts of a notification in `$1`. It changes an alert only in these cases. A new alert
+/// is inserted. A firing alert gets its new text. An alert that has ended is resolved. An alert that a person resolved
+/// is reopened if it still fires.
+///
+/// Anything else is a repeated or late notification: an alert that Alertmanager has resolved stays resolved, no matter
+/// which notification comes last. The exception is `$2`: if it is true, Alertmanager has these alerts now, and an alert
+/// that it resolved more than 30 s ago is reopened.
 const WRITE: &str = "
 INSERT INTO alerts AS a (fingerprint, alertname, channel_id, severity, status, summary, description, labels, annotations,
                          starts_at, ends_at, resolved_at, resolved_by)
@@ -206,7 +208,7 @@ pub struct AlertEventRow {
     pub description: Option<String>,
 }
 
-/// Alert that Alertmanager has at the moment, in the form in which it would notify of the alert.
+/// Alert that Alertmanager has at the moment, with the same members as in a notification to a webhook.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PresentAlert {

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// First pause before the exporter connects to the database again.
 const RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_secs(15);
-/// Interval at which the exporter asks the database server of its listener whether it can still be written.
+/// Interval at which the exporter checks that the database server whose notifications it receives isn't read-only.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// Largest number of alerts that one SQL statement reads.
 const BATCH: usize = 500;

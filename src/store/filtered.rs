@@ -12,8 +12,9 @@ use sqlx::{Encode, PgPool, QueryBuilder, Type};
 pub(super) struct Filtered<'a>(QueryBuilder<'a, Postgres>);
 
 impl<'a> Filtered<'a> {
-    /// Begins an SQL statement that selects a page. `select` selects an id and a JSON document, and ends with the
-    /// comparison of the id, to which `cursor` is appended.
+    /// Begins an SQL statement that selects the rows of a page. `select` is the statement's text: it selects an id and
+    /// a JSON document, and ends with a comparison operator, such as `WHERE id > `. `cursor` becomes the right side of
+    /// the comparison.
     pub(super) fn new(select: String, cursor: i64) -> Self {
         let mut sql = QueryBuilder::new(select);
         sql.push_bind(cursor);

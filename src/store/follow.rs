@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 /// Longest time between two reads of the catalogue, in case a notice of the database is lost.
 const MAX_AGE: Duration = Duration::from_secs(30);
-/// Interval at which the exporter asks the database server of its listener whether it can still be written.
+/// Interval at which the exporter checks that the database server whose notifications it receives isn't read-only.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// First pause before the exporter connects to the database again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -94,8 +94,8 @@ impl Store {
         }
     }
 
-    /// Advances the sequence of each table's ids to the highest id. A restored dump may leave a lower value, with which each
-    /// new row would be refused until the ids are past.
+    /// Advances the sequence of each table's ids to the highest id in the table. After a restored dump the sequence may
+    /// be lower. Each insert then gets an id that exists, and is refused.
     async fn advance_sequences(&self) -> Result<(), StoreError> {
         for table in ["channels", "templates", "probes", "alerts", "alert_events", "channel_states"] {
             let sql = format!(

@@ -89,7 +89,7 @@ pub struct Page<R> {
 }
 
 impl<R> Page<R> {
-    /// Makes the page of the first `limit` rows of `numbered`, which come with their ids.
+    /// Makes a page of the first `limit` rows. `numbered` is an iterator over pairs of id and row.
     pub fn of(numbered: impl IntoIterator<Item = (i64, R)>, limit: usize) -> Self {
         let mut numbered = numbered.into_iter();
         let (ids, rows): (Vec<i64>, Vec<R>) = numbered.by_ref().take(limit).unzip();

@@ -28,7 +28,7 @@ pub struct ProbeRow {
     pub url: Option<String>,
     /// Whether this exporter or appliance is enabled. A write without a value sets it to `true`.
     pub enabled: bool,
-    /// Version of the row, which is the ETag of the probe.
+    /// Version of the row in the table `probes`, which is its ETag.
     pub version: i32,
     #[schema(format = DateTime)]
     pub created_at: String,

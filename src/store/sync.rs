@@ -15,21 +15,23 @@ pub struct Sync<'a> {
     /// Name of the source, such as `inspector_live/live-packager-01`.
     pub source: &'a str,
     pub wanted: Vec<Wanted>,
-    /// Codes of channels that the source has but that are not written. They do not count as missing.
+    /// Codes of the channels that the server lists, but that aren't written because their programs can't be used. They
+    /// aren't disabled as missing.
     pub present: BTreeSet<String>,
     /// Columns that every synchronisation writes. The other columns are only written when a channel is created.
     pub owned: Vec<&'static str>,
-    /// Whether channels of the same code that have no source are taken over by this source.
+    /// Whether channels with the same code that no synchronisation created belong to this synchronisation from now on.
     pub adopt: bool,
     /// Largest share of the source's enabled channels that may be disabled at once, from 0 to 1. `None`: no channel is
     /// disabled.
     pub disable: Option<f64>,
 }
 
-/// One channel as the source wants it: values by column, with the names of template and probe in place of their ids.
+/// One channel as the server describes it: values by column, with the names of template and probe in place of their
+/// ids.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// Position of the channel in the source's answer, for messages.
+    /// Position of the channel in the server's answer, for messages.
     pub at: String,
     pub code: String,
     pub columns: JsonObject,
@@ -41,12 +43,14 @@ pub struct Synced {
     pub added: Vec<String>,
     pub changed: Vec<Changed>,
     pub unchanged: usize,
-    /// Codes of the channels that the source no longer has and that stay in force.
+    /// Codes of the channels that the server no longer lists and that weren't disabled. The settings don't allow it,
+    /// too many are missing at once, or a person has enabled the channel again.
     pub missing: Vec<String>,
     pub disabled: Vec<String>,
     /// Reason why missing channels were not disabled although the settings ask for it.
     pub held: Option<String>,
-    /// Code and source of the channels that were left alone, because they have another source or none.
+    /// Codes of the channels that weren't changed because this synchronisation didn't create them, each with the
+    /// synchronisation that did; `None` if a person created the channel.
     pub foreign: Vec<(String, Option<String>)>,
     /// Position and fault of the channels that could not be written.
     pub bad: Vec<(String, String)>,
@@ -69,7 +73,7 @@ struct StoredChannel {
 #[derive(Default)]
 struct Plan {
     rows: Vec<JsonObject>,
-    /// Codes of the channels that belong to the source from now on and are not missing.
+    /// Codes of the channels that the server lists, and that belong to this synchronisation from now on.
     brought: Vec<String>,
 }
 

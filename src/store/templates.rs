@@ -78,8 +78,9 @@ impl Store {
     }
 }
 
-/// Returns the columns that the body of a write sets, checked together with the templates that it may extend: all but
-/// the one with the id `own`.
+/// Returns the columns that the body of a write sets. They are checked together with all other templates, because the
+/// template may extend one of them. `own` is the id of the written template, which isn't among the others; `None` for a
+/// new template.
 async fn checked_columns(
     connection: &mut PgConnection,
     body: &Document,

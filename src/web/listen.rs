@@ -43,8 +43,8 @@ impl fmt::Display for ListenAddress {
 }
 
 impl ListenAddress {
-    /// Returns host and port for a URL. If the address stands for all addresses of the machine, `name` returns the
-    /// host.
+    /// Returns host and port for a URL. If the address stands for all addresses of the machine, such as `0.0.0.0`, the
+    /// result of `name` is used as the host.
     #[must_use]
     pub(crate) fn url_host(&self, name: impl FnOnce() -> String) -> String {
         let is_any = matches!(self.host.as_str(), "" | "0.0.0.0" | "::");

@@ -90,8 +90,9 @@ fn row(base: &str, entry: &RecentProbe) -> String {
     )
 }
 
-/// Shows the log of a probe as `debug=true` would have shown it. With `id` it is a probe of the page. With `target` it
-/// is the probe of the channel with the worst failed check within the last hour, or its newest probe.
+/// Shows the log of a probe, which is the same as the answer to `/probe` with `debug=true`. With `id` it is the log of
+/// the probe with this number on the page. With `target` it is the log of one probe of this channel: the one with the
+/// worst failed check within the last hour, or the newest one if no check failed.
 #[utoipa::path(get, path = "/logs", tag = "probing", operation_id = "logs",
     params(("id" = Option<u64>, Query, description = "Number of the probe; the page links to each log"),
         ("target" = Option<String>, Query, description = "Code of a channel, in place of `id`", example = "CH_TV_HD_001")),

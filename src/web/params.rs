@@ -15,8 +15,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_TIMEOUT: f64 = 3600.0;
 /// Longest part of a parameter that an error message repeats, in characters.
 const MAX_SHOWN_CHARS: usize = 60;
-/// Shortest timeout in seconds that remains after the offset is subtracted, if the scrape timeout is above twice this
-/// value.
+/// Shortest timeout in seconds after the offset was subtracted from Prometheus's scrape timeout. For scrape timeouts
+/// below 0.2 s it is half of the scrape timeout.
 const MIN_TIMEOUT: f64 = 0.1;
 /// Header in which Prometheus sends its scrape timeout in seconds.
 pub(crate) const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";

@@ -61,7 +61,7 @@ pub(crate) struct FailedCheck {
     pub(crate) since: Timestamp,
 }
 
-/// Numbers of video renditions of the output that lacks most of them.
+/// Numbers of video renditions on the output on which most expected renditions are missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Rungs {
     pub(crate) output: String,
@@ -77,7 +77,7 @@ pub(crate) struct DeclaredAndMeasured {
     /// Value of the stream's property, such as its codec, that the catalogue declares; `null` if it declares none.
     #[schema(required)]
     pub(crate) declared: Option<String>,
-    /// Value as last measured; `null` if no probe measured it.
+    /// Value of the stream's property, such as its codec, as last measured; `null` if no probe measured it.
     #[schema(required)]
     pub(crate) measured: Option<String>,
 }
@@ -191,7 +191,8 @@ struct Observed {
     codec: Option<String>,
     resolution: Option<String>,
     last_probe: LastProbe,
-    /// Seconds between the last probes of the channel, none above [`MAX_INTERVAL`].
+    /// Seconds between consecutive probes of the channel, for at most the last [`REMEMBERED_INTERVALS`] intervals. None
+    /// is above [`MAX_INTERVAL`].
     intervals: VecDeque<f64>,
 }
 
@@ -419,8 +420,8 @@ fn failed_checks(report: &Report, before: Option<&Observed>) -> Vec<FailedCheck>
     failed
 }
 
-/// Returns the numbers of video renditions of the output that lacks most, or of the first output if none lacks any.
-/// `None`: they could not be counted on any output.
+/// Returns the numbers of video renditions on the output on which most expected renditions are missing. `None`: they
+/// could not be counted on any output.
 fn rungs(outputs: &[OutputView<'_>]) -> Option<Rungs> {
     let counted = outputs.iter().filter_map(|output| {
         let available = output.renditions_available.video?;

@@ -56,7 +56,8 @@ pub(crate) struct ZabbixQueue {
 #[derive(Debug)]
 enum QueueItem {
     Notification(AlertNotification),
-    /// A request to be told when everything queued before it was sent or couldn't be sent: the sender is dropped then.
+    /// A request that waits until everything that was queued before it was sent or couldn't be sent. Then this sender
+    /// is dropped, which ends the wait.
     Flush(oneshot::Sender<()>),
 }
 

@@ -59,8 +59,8 @@ fn amtool(arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
 }
 
-/// Alertmanager counts each notification that it can't send, so an installation without receivers would alert on
-/// itself.
+/// Only the receivers that the user has switched on send. Alertmanager counts each notification that it can't send, so
+/// an installation without receivers would otherwise raise an alert about itself.
 #[test]
 fn the_shipped_receivers_send_nothing_until_they_are_switched_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -324,8 +324,8 @@ async fn the_database(stack: &mut AlertingStack) {
     stack.wait_for_zabbix("-", "DatabaseAway", &["3", "0"]).await;
 }
 
-/// The database and Zabbix learn of alerts from the exporter, so they learn of the alert about the exporter once it is
-/// back.
+/// Stops the exporter. Slack and mail get the alert about it at once. The database and Zabbix learn of it after the
+/// exporter has started again, because they get alerts from the exporter.
 async fn the_exporter(stack: &mut AlertingStack) {
     stack.kill_exporter();
     stack.wait_for_alerts("alertname=\"ExporterDown\"", "active", 1).await;

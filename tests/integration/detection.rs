@@ -111,8 +111,8 @@ async fn ten_minutes_of_every_dialect_have_no_finding() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Probes a dialect for ten minutes of its clock, and probes it again if a busy machine may be the reason for a
-/// finding. Returns the findings.
+/// Probes a stream of the origin in an unusual but valid style for ten minutes of the origin's clock. If there are
+/// findings and a busy machine may be the reason, it probes again. Returns the findings.
 async fn probe_dialect(name: &str, path: &str) -> Vec<String> {
     for _ in 0..3 {
         let wrong = probe_dialect_once(name, path).await;
@@ -143,6 +143,6 @@ async fn probe_dialect_once(name: &str, path: &str) -> Vec<String> {
     wrong
 }
 
-/// Ids of the checks that have to pass in every probe of a dialect.
+/// Ids of the checks that have to pass in every probe of a stream in an unusual but valid style.
 const MUST_PASS: [&str; 4] =
     ["hls_syntax_error", "segment_unavailable", "timestamp_discontinuity", "hls_program_date_time_wrong"];

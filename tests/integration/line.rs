@@ -234,7 +234,8 @@ async fn a_low_latency_rendition_gets_the_requests_of_a_player_once_per_probe() 
     assert_eq!(parts, 5 * 3, "the hinted one and the two newest");
 }
 
-/// The blocking reload takes 1.5 s and counts as late from 1.2 s on, which a probe of one second can't judge.
+/// A probe that may take only 1 s can't judge a blocking reload that the server answers after 1.5 s: the check calls it
+/// late only from 1.2 s on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocking_reload_that_outlasts_the_probe_is_not_run() {
     let harness = Harness::new(&[channel("LL1", "fault/ll_reload_late/LL1/master.m3u8")], TEMPLATES, "").await;
@@ -344,8 +345,8 @@ fn segment_gauges(report: &Report) -> Vec<[String; 4]> {
     samples
 }
 
-/// Returns a rendition's declared properties without bit rate and name, because these include the sound of a variant
-/// only in HLS.
+/// Returns a rendition's declared properties that are the same in HLS and DASH. Bit rate and name aren't, because the
+/// bit rate of an HLS variant includes its audio.
 fn description(rendition: &Rendition) -> String {
     let Rendition { media, resolution, frame_rate, language, .. } = rendition;
     format!("{media:?} {resolution:?} {frame_rate:?} {language:?}")

@@ -76,7 +76,8 @@ impl LoadGenerator {
         !self.over.load(Ordering::Relaxed)
     }
 
-    /// Posts a body and returns the status of the answer, which has to be 503 with Retry-After, success, or `also`.
+    /// Posts a body and returns the status of the answer. The status has to be success, 503 with Retry-After, or the
+    /// status `also`.
     async fn post(&self, path: &str, body: &Value, also: u16) -> u16 {
         let request =
             self.client.post(format!("{}/api/v1{path}", self.base)).header("content-type", "application/json");
@@ -173,7 +174,8 @@ fn host_and_port(postgres: &Postgres) -> String {
     format!("127.0.0.1:{}", postgres.port())
 }
 
-/// After a failover the old primary still answers on open connections, but accepts no write.
+/// After a failover the old primary still answers on open connections, but accepts no write. The exporter has to
+/// connect to the new primary.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_to_a_server_that_became_read_only_are_given_up_for_the_new_primary() {
     let (old, new) = (Postgres::start(), Postgres::start());

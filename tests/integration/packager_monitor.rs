@@ -56,8 +56,8 @@ pub(crate) struct PackagerMonitor {
     ticks: tokio::time::Interval,
     /// Paths of the media playlists, or of the MPD, that the packager writes.
     playlists: Vec<PathBuf>,
-    /// Time at which the playlists were last older than those of a live stream may be, or the machine was last busy;
-    /// `None` if never.
+    /// Time of the last probe at which the packager was too late (its playlists were older than 1.5 segments) or the
+    /// machine was busy; `None` if there was no such probe.
     fell_behind: Option<Instant>,
     /// Time at which the last probe ended; `None` before the first.
     last_probe: Option<Instant>,
@@ -109,8 +109,9 @@ impl PackagerMonitor {
         report
     }
 
-    /// Returns the findings of the last probe, except those that are explained by a packager that didn't keep real
-    /// time; these are printed. An event stays in the report for [`HOLD`], and so does its explanation.
+    /// Returns the findings of the probe that must not be there. If the packager recently didn't keep real time because
+    /// the machine was busy, findings about times are printed instead of returned. They are excused for as long as the
+    /// report repeats them, which is [`HOLD`].
     pub(crate) fn false_findings(&self, report: &Report) -> Vec<String> {
         let excused = self.fell_behind.is_some_and(|at| at.elapsed().as_secs_f64() < HOLD + 2.0 * self.interval);
         let is_timing = |finding: &String| excused && TIMING.iter().any(|check| finding.starts_with(check));

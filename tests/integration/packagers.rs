@@ -130,8 +130,9 @@ async fn dash_life_cycle(feed: EncoderFeed, naming: SegmentNaming) {
     }
 }
 
-/// Asserts that a stopped packager has no finding while its newest segment may still be on its way, except those of the
-/// checks `cut`, and a critical finding within 3 target durations and a probe after the MPD was last written.
+/// Probes until a stopped DASH packager has a critical finding. This must come within 3 target durations and two probe
+/// intervals after the MPD was last written. Findings of a stopped packager may come once the MPD is older than a
+/// target duration; other findings may not come, except those of the checks `cut`.
 async fn mpd_goes_stale(monitor: &mut PackagerMonitor, cut: &[&str]) {
     let target = SEGMENT.as_secs_f64();
     loop {
@@ -187,9 +188,9 @@ async fn hls_life_cycle(format: SegmentFormat) {
     }
 }
 
-/// Asserts that a stopped packager has a finding of severity major when a rendition is older than 1.5 target durations,
-/// and critical when all are older than 3, in the first probe after each. While one rendition plays, the fault of the
-/// others is major.
+/// Probes until hls_playlist_stale is critical for a stopped packager. The finding must be major when a rendition's
+/// live edge is older than 1.5 target durations. It must be critical when the live edges of all renditions are older
+/// than 3 target durations.
 async fn goes_stale(monitor: &mut PackagerMonitor) {
     let target = SEGMENT.as_secs_f64();
     let (mut seen, mut longest) = (Vec::new(), 0.0_f64);
@@ -215,8 +216,8 @@ async fn goes_stale(monitor: &mut PackagerMonitor) {
     assert!(seen.contains(&Some(Severity::Major)) || too_slow, "{seen:?}, probes up to {longest} s apart");
 }
 
-/// Asserts that after a restart of the packager there are findings of `stopped` until the restarted packager lists a
-/// segment, then a restart for the template's hold, then nothing.
+/// Asserts what is found after a restart of the packager. Until the restarted packager lists a segment, only the checks
+/// `stopped` may fail. Then packager_restarted fails for the template's `hold`. After that there are no findings.
 async fn restart_comes_once_and_goes(monitor: &mut PackagerMonitor, stopped: &[&str]) {
     let began = Instant::now();
     let mut report = monitor.probe().await;
@@ -246,8 +247,8 @@ fn is_missing_segment(failure: &str, stopped: &[&str]) -> bool {
     stopped.contains(&"segment_unavailable") && failure.starts_with("segment_unavailable")
 }
 
-/// Returns whether the finding is about the old manifest, or about an initialization segment that ffmpeg has emptied at
-/// its start and fills with its first segment.
+/// Returns whether a finding is expected between the stop and the restart of a packager. It is one of the checks
+/// `stopped`, or an empty initialization segment, which ffmpeg empties at its start and fills with its first segment.
 fn is_between_runs(failure: &str, stopped: &[&str]) -> bool {
     let emptied = failure.starts_with("init_segment_invalid") && failure.contains("the body is empty");
     emptied || stopped.iter().any(|check| failure.starts_with(check))

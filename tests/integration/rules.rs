@@ -153,8 +153,8 @@ fn an_alert_on_a_channel_names_it_and_its_renditions() {
     }
 }
 
-/// The longest delay is tested: the channel fails just after a scrape, the scrape comes just after an evaluation, and
-/// the group is new.
+/// Adds up the longest delays before a page for a dead channel: until the next scrape, until the next evaluation, the
+/// alert's `for`, and Alertmanager's `group_wait`.
 #[test]
 fn a_dead_channel_pages_within_a_minute_and_one_bad_scrape_does_not() {
     let read =
@@ -208,7 +208,8 @@ fn a_check_alerts_by_its_own_alert_or_by_its_severity() {
     }
 }
 
-/// The tests of every alert check that it is silent at the evaluation before it first fires, and silent again later.
+/// In the tests of each alert, the alert must not fire at the evaluation before it first fires, and must not fire any
+/// more at the end.
 #[test]
 fn every_alert_is_tested_at_its_beginning_and_at_its_end() {
     let mut tested = BTreeSet::new();
@@ -324,7 +325,8 @@ fn a_join_of_many_series_with_one_aggregates_the_one() {
     assert!(joins > 5, "{joins}");
 }
 
-/// relabelled.test.yml tests every rule only if it has each series that the rules query twice, with different labels.
+/// relabelled.test.yml tests every rule with a target whose labels changed. For this it needs two series with different
+/// labels of each metric that the rules query.
 #[test]
 fn every_metric_of_the_rules_is_tested_under_two_sets_of_labels() {
     let tests = std::fs::read_to_string(root().join("rules/tests/relabelled.test.yml")).unwrap();

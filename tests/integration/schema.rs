@@ -6,8 +6,8 @@ use packager_testbed::postgres::Postgres;
 use serde_json::json;
 use sqlx::migrate::Migrator;
 
-/// Rows as an exporter of the first schema version writes them, with every column that it knows. Such writes have to
-/// work for another release.
+/// Rows as an exporter of the first schema version writes them, with every column that it knows. During an upgrade an
+/// exporter of that version may still run, so such writes have to work.
 const ROWS: &str = "
 INSERT INTO probes (probe_name, location, kind, url, enabled) VALUES ('edge', 'Hanoi', 'inspector_live', 'https://i:8443/', true);
 INSERT INTO templates (template_name, min_mos, loudness_target, loudness_tolerance, macroblocking_threshold,

@@ -136,7 +136,7 @@ async fn an_alert_that_still_fires_is_not_resolved_by_hand() {
     assert_eq!((status, &body["resolved_by"]), (200, &json!("lan")));
 }
 
-/// The exporter asks Alertmanager for inhibited alerts, because Alertmanager sends no notification about them.
+/// The exporter reads inhibited alerts from Alertmanager's API, because Alertmanager sends no notification about them.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_inhibited_alert_is_in_the_history_of_its_channel_with_its_present_text() {
     let address = free_address();

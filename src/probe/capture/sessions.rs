@@ -271,9 +271,9 @@ impl MpdAnswer {
     }
 }
 
-/// Returns the sign that an answer gives about its session. `live` tells whether it holds a live playlist. A server
-/// refuses an unknown session with a status of the client's fault; 408, 425 and 429 only ask the client to come again
-/// (RFC 9110 15.5.9, RFC 8470 5.2, RFC 6585 4).
+/// Returns whether an answer says that its playback session continues, is over, or failed. `live` is whether the answer
+/// is a live playlist. A server refuses an unknown session with a status of the client's fault. The statuses 408, 425
+/// and 429 only ask the client to come again (RFC 9110 15.5.9, RFC 8470 5.2, RFC 6585 4), so the session failed.
 fn sign_of(fetched: &Fetched, live: bool) -> SessionSign {
     match &fetched.result {
         Ok(exchange) if (400..500).contains(&exchange.status) && !matches!(exchange.status, 408 | 425 | 429) => {
@@ -295,8 +295,9 @@ fn is_frozen(followed: &Presentation, newest: &SessionAddresses, session: u64, k
         .any(|(followed, newest)| followed.uri != newest.uri && known.is_frozen(session, &followed.identity))
 }
 
-/// Returns whether the MPD of the session continues beside the newest one: it is live, and if both are in the same
-/// Period they have the same Representations. Otherwise the ladder was changed, and new viewers get that of `newest`.
+/// Returns whether a playback session can continue with its MPD `session` although new viewers get the MPD `newest`.
+/// The session's MPD must be live. If both MPDs are in the same Period, both must have the same Representations.
+/// Otherwise the ladder was changed, and new viewers get another one.
 fn goes_on(session: &Mpd, newest: &Mpd) -> bool {
     let (Some(ours), Some(theirs)) = (session.periods.last(), newest.periods.last()) else { return session.dynamic };
     let ladder = |period| {

@@ -27,8 +27,9 @@ impl Capturer<'_> {
         Some(LocationFacts { fetched, mpd })
     }
 
-    /// Fetches a patch of the MPD that preceded the newest one, so that there is something to patch; if there is none,
-    /// a patch of the newest MPD. `None` if no patch is offered or the probe's time ended first.
+    /// Fetches an MPD patch that leads to the newest MPD. If an MPD before the newest one is remembered and offers a
+    /// patch, that one is requested, because it should contain changes. Otherwise the patch that the newest MPD offers
+    /// is requested. `None` if no patch is offered or the probe's time ended first.
     pub(super) async fn fetch_patch(
         &self,
         newest: Option<&Arc<PatchableMpd>>,

@@ -3,10 +3,11 @@
 use packager_media::stream::{Presentation, Rendition};
 use std::cmp::Reverse;
 
-/// Returns `newest` with the URIs and identities that its renditions have in `session`, by which the history recognises
-/// them, and with the variables of `session`. If no rendition has another URI there, the result is `newest` itself,
-/// even if it lists a rendition that `session` lacks. `None` if some have another URI and the session lacks a
-/// rendition, or if the session has none of the renditions.
+/// Returns the manifest `newest` with the URIs, identities and variables that the playback session has. The history
+/// recognises the renditions by these identities.
+///
+/// If all renditions that both have also have the same URI in both, `newest` is returned unchanged. `None` if URIs
+/// differ and the session lacks a rendition of `newest`, or if the session has none of its renditions.
 pub(super) fn with_addresses_of(session: &Presentation, newest: &Presentation) -> Option<Presentation> {
     let renditions = match_renditions(&session.renditions, &newest.renditions);
     let i_frames = match_renditions(&session.i_frames, &newest.i_frames);
@@ -36,10 +37,10 @@ fn moved_to(newest: &[Rendition], known: &[Option<&Rendition>]) -> Vec<Rendition
     newest.iter().zip(known).map(moved).collect()
 }
 
-/// Returns for each rendition of `newest` the rendition of `session` that it is, or `None`. Each is used once. The most
-/// reliable sign is compared first: the same address, then the same declaration without its bit rates, then the same
-/// kind of media, id, resolution and language, and last the position among the renditions of its kind of media if both
-/// playlists list equally many.
+/// Returns for each rendition of `newest` the same rendition in the playback session; `None` if there is none. Each
+/// rendition of the session is used once. Renditions are compared by these properties, the most reliable first: the
+/// address; the declaration without bit rates; kind of media, id, resolution and language; the position among the
+/// renditions of its kind of media, if both playlists list equally many.
 fn match_renditions<'a>(session: &'a [Rendition], newest: &[Rendition]) -> Vec<Option<&'a Rendition>> {
     let mut found: Vec<Option<&Rendition>> = vec![None; newest.len()];
     let mut free: Vec<&Rendition> = in_order(session).into_iter().filter(|r| r.uri.is_some()).collect();
@@ -145,8 +146,8 @@ S/360.m3u8
         presentation(&LADDER.replace("S/", &format!("{folder}/")))
     }
 
-    /// Returns the paths that are requested after `session` when the newest playlist is `newest`, in the order of
-    /// `newest`; `None` if the session can't be followed.
+    /// Returns the paths that a probe requests when the playback session began with `session` and the manifest is now
+    /// `newest`, in the order of `newest`. `None` if the session can't be continued.
     fn followed(session: &Presentation, newest: &Presentation) -> Option<Vec<String>> {
         let followed = with_addresses_of(session, newest)?;
         Some(addresses(&followed).iter().map(|url| url.path().trim_start_matches("/tv1/").to_owned()).collect())

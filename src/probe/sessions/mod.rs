@@ -52,19 +52,19 @@ struct Session {
     used_at: Timestamp,
     /// Whether the next probe has to begin another session, because a URL of this one failed.
     abandoned: bool,
-    /// Whether the session's Location was followed. The MPD there may have other URIs than the one that named it, so
-    /// from then on only it belongs to the session.
+    /// Whether the session's Location was requested. The MPD there may have other URIs than the MPD that contained the
+    /// Location. So from then on only the MPD at the Location belongs to the session.
     entered: bool,
 }
 
 /// The session that a probe uses for an output, and the URLs that it requests.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SessionStep {
-    /// Number of the session, which no other session of any output has. It changes when the session's Location is first
-    /// followed.
+    /// Number of the playback session, which no other session of any output has. A session gets a new number when its
+    /// Location is requested for the first time.
     pub(crate) number: u64,
-    /// URLs of an earlier manifest, which differ from those of the newest one. `None` if the newest manifest's own URLs
-    /// belong to the session.
+    /// URLs that the probe requests instead of those in the newest manifest, because the playback session began with an
+    /// earlier manifest. `None` if the newest manifest's URLs belong to the session.
     pub(crate) followed: Option<SessionAddresses>,
     /// Whether the session has just begun, so that no URL of it was requested before.
     pub(crate) begun: bool,
@@ -119,7 +119,8 @@ impl Sessions {
         }
     }
 
-    /// Continues the session at `address`, which its own manifest gives as the next URL.
+    /// Makes `address` the URL of a playback session's next requests, because the session's MPD gives it as its
+    /// Location.
     pub(crate) fn move_to(&self, key: &OutputKey, number: u64, address: Url) {
         if let Some(session) = self.lock().by_output.get_mut(key).filter(|s| s.number == number) {
             session.addresses = SessionAddresses::Location(address);
@@ -191,7 +192,8 @@ impl Session {
 }
 
 impl SessionAddresses {
-    /// Returns `newest` with the URLs of this session instead of its own. `None` if the session lacks one of them.
+    /// Returns the addresses to request in this playback session, for the renditions in `newest`. `None` if the session
+    /// lacks a rendition of `newest`.
     fn followed_by(&self, newest: &Self) -> Option<Self> {
         match (self, newest) {
             (Self::Manifest(_) | Self::Location(_), Self::Manifest(_) | Self::Location(_)) => Some(self.clone()),

@@ -16,8 +16,8 @@ fn manifest(path: &str) -> SessionAddresses {
     SessionAddresses::Manifest(url(path))
 }
 
-/// Takes a step of the output `TV1` whose newest manifest is at `path`, and returns the session's number and the URL
-/// that it follows instead.
+/// Runs the session step of a probe of `TV1` whose newest manifest is at `path`. Returns the session's number, and the
+/// URL that the probe requests in place of the one in the newest manifest; `None` if both are the same.
 fn step(sessions: &Sessions, path: &str, second: i64) -> (u64, Option<SessionAddresses>) {
     let step = sessions.step(&key("TV1"), &url("tv1.mpd"), &manifest(path), at(second), 10);
     (step.number, step.followed)

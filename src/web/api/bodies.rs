@@ -141,7 +141,7 @@ pub(super) struct TemplateDone {
     pub(super) message: &'static str,
 }
 
-/// Answer to the creation of a probe.
+/// Answer to a request that created a row in the table `probes`, which describes an exporter.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"status": "ok", "probe_id": 4, "message": "Probe created successfully"}))]

@@ -181,7 +181,7 @@ pub(super) fn filter(parameters: &mut Parameters) -> Result<ChannelFilter, Probl
     })
 }
 
-/// Longest history of a channel that the API returns.
+/// Longest time before now for which the API returns a channel's states and alerts.
 const MAX_HISTORY: Duration = Duration::from_secs(30 * 86_400);
 const DEFAULT_HISTORY: Duration = Duration::from_secs(86_400);
 

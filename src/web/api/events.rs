@@ -29,7 +29,8 @@ const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 struct Selection {
     /// Code of the only channel whose events are sent. `None`: events of all channels are sent.
     channel: Option<String>,
-    /// Whether the stream has changes of states instead of probes, and a summary of all channels every few seconds.
+    /// Whether the client gets changes of channels' states and a summary of all channels every few seconds. Otherwise
+    /// it gets an event for each probe.
     changes: bool,
 }
 

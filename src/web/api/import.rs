@@ -25,8 +25,8 @@ const CSV: &str = "text/csv";
 const LINES: &str = "application/x-ndjson";
 const EXAMPLE: &str = "channel_code,channel_name,tier,input_url,template_id\n\
     CH_TV_HD_001,FPT Channel 1 HD,1,http://packager-01/live/CH_TV_HD_001/master.m3u8,1\n";
-/// Names of the CSV columns by the kind of their values, which follow from the fields of a channel's row. The column
-/// `ladder` is not among them, because a ladder is too large for a cell.
+/// Names of the CSV columns: all of them, and those with integers, numbers, booleans and objects. They are derived from
+/// the fields of [`ChannelRow`]. The column `ladder` isn't among them, because a ladder is too large for a cell.
 static CELLS: LazyLock<Cells> = LazyLock::new(|| Cells {
     columns: ChannelRow::writable().filter(|name| *name != "ladder").collect(),
     integers: ChannelRow::columns_of(&Type::Integer),

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// Largest JSON body of a request, in bytes. A channel with a long ladder has about 10 KB.
 pub(super) const MAX_JSON_BYTES: usize = 256 << 10;
-/// Largest number of entries on a page of a list.
+/// Largest number of rows on a page of a list.
 const MAX_PAGE: usize = 1000;
 const DEFAULT_PAGE: usize = 100;
 /// Longest time within which the body of a request must have arrived.
@@ -166,8 +166,8 @@ fn expected_version(headers: &HeaderMap) -> Result<Option<i32>, Problem> {
     })
 }
 
-/// Extractor of a JSON body of at most [`MAX_JSON_BYTES`]. Other content types are refused with 415, because a page of
-/// another site can send a body of such a type without asking the exporter first, but not JSON.
+/// Extractor of a JSON body of at most [`MAX_JSON_BYTES`]. Other content types are refused with 415. This prevents
+/// cross-site requests: a browser sends other types without a CORS preflight, but not JSON.
 pub(super) struct JsonBody(pub(super) Document);
 
 impl<S: Send + Sync> FromRequest<S> for JsonBody {

@@ -130,7 +130,8 @@ mod tests {
         assert!(payload(|p| p["alerts"][0]["fingerprint"] = "f".repeat(128).into()).is_ok());
     }
 
-    /// Alertmanager never repeats a notification that was refused, so one bad alert must not cause a refusal.
+    /// A notification is accepted if one of its alerts is bad: Alertmanager never repeats a refused notification, so
+    /// all its alerts would be lost.
     #[test]
     fn one_bad_alert_of_a_notification_costs_no_other() {
         let both = |change: &dyn Fn(&mut Value)| {

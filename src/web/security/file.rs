@@ -71,7 +71,7 @@ pub(crate) struct RateLimit {
     /// Time after which one more request is allowed. Zero: requests are not limited.
     #[serde(deserialize_with = "duration")]
     pub(crate) interval: Duration,
-    /// Number of requests that may come at the same time.
+    /// Number of requests that are allowed at once after a time without requests: the size of the token bucket.
     #[serde(default)]
     pub(crate) burst: u32,
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct RateLimiter {
     /// Time after which the token bucket gets one more token, so that one more request is allowed.
     interval: Duration,
-    /// Time by which a request may come early: the interval multiplied by the burst minus one.
+    /// Time by which a request may be earlier than its token: `interval` × (burst − 1).
     tolerance: Duration,
     /// Time at which the token bucket is full again. `None`: it was never used.
     full_at: Mutex<Option<Instant>>,

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 const KINDS: [(&str, &str); 2] = [("TV", "2 s segments"), ("HD", "6 s segments")];
-/// Number of consecutive scrapes of one kind of channel; `BLOCKS` is how many such blocks are measured for each kind.
+/// Number of consecutive scrapes of channels of one kind that are measured together. `BLOCKS` is the number of such
+/// measurements for each kind.
 const BLOCK: usize = 20;
 const BLOCKS: usize = 31;
 const INTERVAL: f64 = 15.0;

@@ -34,7 +34,7 @@ pub(super) fn measure(origin: &Origin) -> String {
     out
 }
 
-/// Probes one fault and prints the end of its table row.
+/// Probes one fault and prints the measured values as the last cells of the fault's row in the table.
 pub(super) async fn child(base: &str, fault: &str) {
     let url = format!("{base}/fault/{fault}/TV1/master.m3u8");
     let setup = ProbeSetup::new(&[("CH".to_owned(), url)], "");

@@ -66,7 +66,8 @@ fn rate(time: Duration) -> f64 {
     TOTAL as f64 / 1e9 / time.as_secs_f64()
 }
 
-/// Arguments of ffprobe for two measurements. The second one prints almost nothing, so ffprobe mostly reads.
+/// Name in the report and arguments of ffprobe, for two measurements. With `-show_packets` ffprobe prints every packet.
+/// With `-count_packets` it prints almost nothing, so the time is mostly that of reading.
 const FFPROBE: [(&str, &[&str]); 2] = [
     ("ffprobe -show_packets", &["-show_packets"]),
     ("ffprobe -count_packets", &["-count_packets", "-show_entries", "stream=nb_read_packets"]),

@@ -61,7 +61,8 @@ fn step(name: &str, measure: impl FnOnce() -> String) -> String {
     measure()
 }
 
-/// Returns size and encoding time of the largest exposition for which a limit is promised, from an invented report.
+/// Measures the text exposition of a made-up report with the largest numbers of outputs, renditions and checks for
+/// which the documentation promises limits. Returns a section with its size and encoding time.
 fn encoding() -> String {
     let large = testing::large(2, 6, 80);
     let size = metrics::exposition(&large).len();
