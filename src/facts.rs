@@ -21,7 +21,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use url::Url;
 
-/// Facts that one probe fetched and parsed of a channel.
+/// Everything that one probe fetched and parsed of a channel.
 #[derive(Debug, Clone)]
 pub struct Capture {
     pub started_at: Timestamp,
@@ -61,7 +61,8 @@ pub struct StageDurations {
     pub checks: Seconds,
 }
 
-/// Facts about one output of a channel: its top manifest and everything that the manifest refers to.
+/// What a probe captured of one output of a channel: its multivariant playlist or MPD, and everything to which it
+/// refers.
 #[derive(Debug, Clone)]
 pub struct OutputFacts {
     /// Name of the output in its channel's configuration, such as `hls`.
@@ -72,7 +73,7 @@ pub struct OutputFacts {
     pub manifest: Fetched,
     /// What the top manifest turned out to be when it was parsed.
     pub content: ManifestFacts,
-    /// Playback session to which the listings of the renditions belong.
+    /// Playback session to which the media playlists or the MPD of this capture belong.
     pub session: SessionFacts,
     /// Defects of the multivariant playlist or of the MPD. The defects of a media playlist belong to its rendition.
     pub defects: Vec<Defect>,
@@ -87,7 +88,8 @@ pub struct SessionFacts {
     /// Number of the playback session; each new session gets a higher number. `None` if the output listed no live
     /// segments.
     pub number: Option<u64>,
-    /// Whether the listings were fetched from URLs of an earlier manifest, although this probe's manifest names others.
+    /// Whether the media playlists or the MPD were fetched from URLs of an earlier manifest, although this probe's
+    /// manifest names others.
     pub followed: bool,
     /// Whether the playback session began in this probe.
     pub begun: bool,
@@ -127,7 +129,7 @@ impl OutputFacts {
         matches!(self.content, ManifestFacts::HlsMedia)
     }
 
-    /// Returns the facts about the MPD; `None` for HLS and for an MPD that couldn't be parsed.
+    /// Returns what the probe captured of the MPD; `None` for HLS and for an MPD that couldn't be parsed.
     #[must_use]
     pub fn dash(&self) -> Option<&DashFacts> {
         match &self.content {
@@ -143,7 +145,7 @@ impl OutputFacts {
     }
 }
 
-/// Facts about one rendition: its listing, and the segments, keys and initialization segments that were fetched.
+/// What a probe captured of one rendition: its playlist, and the segments, keys and initialization segments.
 #[derive(Debug, Clone)]
 pub struct RenditionFacts {
     pub rendition: Rendition,
@@ -152,7 +154,8 @@ pub struct RenditionFacts {
     pub playlist: Option<Fetched>,
     /// Time at which the rendition's playlist was requested; `None` if it wasn't.
     pub playlist_at: Option<Timestamp>,
-    /// Listing of the rendition's segments; `None` if the playlist didn't arrive or can't be parsed.
+    /// The rendition's media playlist, or its segments in the MPD. `None` if the playlist didn't arrive or can't be
+    /// parsed.
     pub timeline: Option<Arc<Timeline>>,
     /// Defects of the rendition's media playlist.
     pub defects: Vec<Defect>,
@@ -243,14 +246,14 @@ pub enum Decryption {
     Failed(DecryptError),
 }
 
-/// Facts about the oldest segment of the window, of which only the head of the answer is read.
+/// The oldest segment of the window, and the request for its first byte, which shows whether it is still available.
 #[derive(Debug, Clone)]
 pub struct OldestSegmentFacts {
     pub segment: Segment,
     pub fetched: Fetched,
 }
 
-/// Facts about one segment that was downloaded.
+/// One downloaded segment: how it was listed, fetched and decrypted, and what it contains.
 #[derive(Debug, Clone)]
 pub struct SegmentFacts {
     /// The segment as the playlist or MPD lists it.

@@ -141,8 +141,8 @@ pub enum CoverageMode {
 }
 
 impl Default for Coverage {
-    /// Returns the coverage of a template that sets none: every segment, at most six in a probe. Six segments of 6 s
-    /// last longer than a scrape interval of 30 s, so that no segment of a healthy channel is skipped.
+    /// Returns the value of `segments` for a template that doesn't set it: every segment, at most six in a probe. Six
+    /// segments of 6 s last longer than a scrape interval of 30 s, so that no segment of a healthy channel is skipped.
     fn default() -> Self {
         Self { mode: CoverageMode::Every, count: 6, oldest: true }
     }

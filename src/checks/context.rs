@@ -6,7 +6,8 @@ use crate::history::{OutputHistory, RenditionHistory};
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::LazyLock;
 
-/// Whole input of a check: the facts of one output of a channel, with its history, thresholds and expectations.
+/// Whole input of a check: what the probe captured of one output of a channel, with its history, thresholds and
+/// expectations.
 #[derive(Debug, Clone, Copy)]
 pub struct CheckContext<'a> {
     /// Time of the probe by the exporter's clock.

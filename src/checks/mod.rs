@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    /// Makes the input of a healthy channel with two rungs that were probed twice, with all facts that any check needs.
+    /// Makes a test input: a healthy channel with two rungs that were probed twice. Every check has all its input.
     fn healthy() -> Scene {
         let mut scene = Scene::low_latency();
         let report = |name: &str| {

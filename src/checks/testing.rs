@@ -1,4 +1,5 @@
-//! Scenes for the tests of checks: one healthy live rendition, which each test changes as it needs.
+//! Test inputs of checks, which are called scenes: one output with a healthy live rendition, which each test changes as
+//! it needs.
 //!
 //! The time of the probe is second 0; other times are given in seconds from it. Segments last 2 s.
 
@@ -294,7 +295,7 @@ pub(super) struct Scene {
     pub thresholds: Thresholds,
     pub output: OutputFacts,
     pub history: OutputHistory,
-    /// Facts of the other outputs of the channel.
+    /// What the probe captured of the channel's other outputs.
     pub others: Vec<OutputFacts>,
 }
 
@@ -345,7 +346,7 @@ impl Scene {
         self.output.content = ManifestFacts::Dash(Box::new(DashFacts::new(Arc::default(), time(0.0))));
     }
 
-    /// Returns the facts about the MPD of a DASH output.
+    /// Returns what the probe captured of a DASH output's MPD.
     pub(super) fn mpd_facts(&mut self) -> &mut DashFacts {
         match &mut self.output.content {
             ManifestFacts::Dash(facts) => facts,

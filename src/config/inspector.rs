@@ -15,7 +15,8 @@ const MAX_TIER: u32 = i32::MAX as u32;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct InspectorSettings {
-    /// Name of this source. It is stored with each channel that the source created.
+    /// Name of this Inspector LIVE server. It is stored as `inspector_live/NAME` with each channel that its
+    /// synchronisation created.
     pub name: String,
     /// Address of the list of programs, such as `https://live-packager-01:8443/api/v1/programs`.
     pub url: Option<Url>,
@@ -44,8 +45,8 @@ pub struct InspectorSettings {
     pub adopt: bool,
     /// Whether a channel that this synchronisation created is disabled when Inspector LIVE's answer no longer lists it.
     pub disable_missing: bool,
-    /// Largest share (0 to 1) of this source's enabled channels that one synchronisation may disable. When more are
-    /// missing, none is disabled.
+    /// Largest share (0 to 1) of the enabled channels of this synchronisation that may be disabled at once. When more
+    /// are missing, none is disabled.
     pub max_disabled: f64,
 }
 

@@ -7,7 +7,7 @@ use packager_media::defect::Defect;
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
-/// Facts about the MPD of a DASH output.
+/// What a probe captured of a DASH output's MPD: the MPD itself, its clocks, its Location and its patch.
 #[derive(Debug, Clone)]
 pub struct DashFacts {
     pub mpd: Arc<Mpd>,
@@ -75,7 +75,7 @@ pub struct ClockFacts {
 }
 
 impl DashFacts {
-    /// Makes facts about an MPD without clock, Location and patch.
+    /// Makes the record of an MPD without clock, Location and patch.
     #[must_use]
     pub fn new(mpd: Arc<Mpd>, asked_at: Timestamp) -> Self {
         Self { mpd, asked_at, clock: None, dead_clocks: Vec::new(), location: None, patch: None, patchable: None }

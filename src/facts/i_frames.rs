@@ -5,7 +5,7 @@ use packager_media::defect::Defect;
 use packager_media::stream::{Rendition, Segment, Timeline};
 use packager_media::units::Timestamp;
 
-/// Facts about one I-frame playlist.
+/// One I-frame playlist: the request for it, and its content.
 #[derive(Debug, Clone)]
 pub struct IFrameFacts {
     pub rendition: Rendition,

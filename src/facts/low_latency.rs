@@ -44,7 +44,7 @@ pub struct PreloadHintFacts {
     pub fetched: Fetched,
 }
 
-/// Facts about one partial segment that was downloaded.
+/// One downloaded partial segment: how it was listed and fetched, and what it contains.
 #[derive(Debug, Clone)]
 pub struct PartFacts {
     /// The part as the playlist lists it.

@@ -20,7 +20,7 @@ const MAX_INPUTS: usize = 8;
 const MAX_STATES: usize = 16;
 
 /// Adds the active inputs in this probe's answers if they differ from the newest state, and forgets states older than
-/// `hold`.
+/// the template's `hold`.
 pub(super) fn record(states: &mut Vec<Arc<InputState>>, facts: &OutputFacts, now: Timestamp, hold: Seconds) {
     let inputs = inputs(facts);
     let in_time = states.last().is_none_or(|last| last.first_seen <= now);

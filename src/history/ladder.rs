@@ -19,7 +19,8 @@ pub struct LadderState {
 
 const MAX_LADDERS: usize = 64;
 
-/// Adds the ladder of this probe if it differs from the newest one, and forgets ladders older than `hold`.
+/// Adds the ladder of this probe if it differs from the newest one, and forgets ladders older than the template's
+/// `hold`.
 pub(super) fn record(ladders: &mut Vec<Arc<LadderState>>, facts: &OutputFacts, now: Timestamp, retention: Retention) {
     if facts.is_readable() && !facts.is_media_playlist() && ladders.last().is_none_or(|last| last.first_seen <= now) {
         let rungs = rungs(facts);

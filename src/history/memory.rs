@@ -459,16 +459,16 @@ pub(crate) struct AlreadyInspected {
 }
 
 impl AlreadyInspected {
-    /// Returns the facts about the segment with the same number, URI and byte range. `None` if it wasn't inspected, or
-    /// is forgotten.
+    /// Returns how the segment with the same number, URI and byte range was fetched and what it contains. `None` if it
+    /// wasn't inspected, or is forgotten.
     #[must_use]
     pub(crate) fn segment(&self, rendition: &RenditionIdentity, segment: &Segment) -> Option<Arc<SegmentFacts>> {
         let known = self.renditions.get(rendition)?;
         known.iter().find(|k| same_segment(k, segment, self.query_identifies)).cloned()
     }
 
-    /// Returns the answer for a key, if it is younger than `hold`. URIs are compared as a whole, query included,
-    /// because another query may select another key.
+    /// Returns the answer for a key, if it is younger than the template's `hold`. URIs are compared as a whole, query
+    /// included, because another query may select another key.
     #[must_use]
     pub(crate) fn key(&self, key: &MediaKey, now: Timestamp, hold: Seconds) -> Option<Arc<KeyFacts>> {
         let fresh = |k: &&Arc<KeyFacts>| Seconds::between(k.asked_at, now) < hold;

@@ -77,8 +77,8 @@ impl MpdState {
     }
 }
 
-/// Adds the MPD of this probe, and forgets states older than `hold`. `arrived` is the time at which the newest known
-/// MPD arrived: an MPD that was requested before then may be older, and is ignored.
+/// Adds the MPD of this probe, and forgets states older than the template's `hold`. `arrived` is the time at which the
+/// newest known MPD arrived: an MPD that was requested before then may be older, and is ignored.
 pub(super) fn record(
     states: &mut Vec<Arc<MpdState>>,
     arrived: &mut Timestamp,

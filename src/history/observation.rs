@@ -5,7 +5,8 @@ use packager_media::stream::{ByteRange, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
-/// One state of a rendition's listing, and the time in which it was seen unchanged.
+/// One state of a rendition's media playlist (in DASH: of its segments in the MPD), with the times at which it was
+/// first and last seen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     pub first_seen: Timestamp,
@@ -90,8 +91,8 @@ impl Observation {
             && *segments == other.segments
     }
 
-    /// Returns whether `later` lists segments of this listing without changes, and none that is older than the oldest
-    /// segment of this one.
+    /// Returns whether the observation `later` continues this one. It must list at least one of its segments, and all
+    /// common segments without changes. Its oldest and newest segments must not be older than those here.
     pub(super) fn continues_in(&self, later: &Self) -> bool {
         let same = |old: &ListedSegment, new: &ListedSegment| {
             old.uri_identity == new.uri_identity

@@ -273,7 +273,7 @@ fn windows_of_an_mpd_share_the_segments_that_both_list() {
     assert_eq!(later.segments.iter().map(|s| s.number).collect::<Vec<_>>(), [24_000, 26_000, 28_000, 30_000]);
 }
 
-/// Makes the segment at `position` of a DASH listing with segments of 2 s, where segment numbers are milliseconds.
+/// Makes the segment at `position` in an MPD with segments of 2 s, where segment numbers are milliseconds.
 fn dash_segment(position: u64) -> Segment {
     let after = position.checked_sub(1).map(|before| before * 2000);
     Segment { number: position * 2000, after, ..segment(position, "") }
@@ -722,8 +722,8 @@ fn another_rendition_under_the_same_label_has_a_history_of_its_own() {
 mod sessions {
     use super::*;
 
-    /// Makes the facts of the playback session `number`, with a window of five segments of 2 s, beginning with the
-    /// number `first`, whose URIs are in the folder `name`.
+    /// Makes a test input: what a probe captured in the playback session `number`. Its window has five segments of 2 s,
+    /// beginning with the number `first`, whose URIs are in the folder `name`.
     fn in_session(number: u64, first: u64, name: &str, when: i64) -> OutputFacts {
         let mut timeline = timeline(first, 5, "");
         for segment in &mut timeline.segments {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
-/// Pause after a failed synchronisation. It is doubled with each further failure, up to the source's own interval.
+/// Pause after a failed synchronisation. It is doubled with each further failure, up to the interval of the
+/// synchronisation.
 const RETRY: Duration = Duration::from_secs(10);
 /// Largest number of unusable Inspector LIVE programs that one synchronisation logs.
 const MAX_LOGGED: usize = 20;
@@ -21,7 +22,7 @@ pub(crate) type OnSyncEvent = Arc<dyn Fn(&str, SyncEvent<'_>) + Send + std::mark
 /// An event of the synchronisation of channels with one source.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SyncEvent<'a> {
-    /// The channels were synchronised with the source.
+    /// The channels were synchronised with the Inspector LIVE server.
     Synced(&'a Synced),
     /// The synchronisation failed and changed nothing.
     Failed,
@@ -29,14 +30,14 @@ pub(crate) enum SyncEvent<'a> {
     Gone,
 }
 
-/// Returns the name of a source as in the database and in audit lines: `inspector_live/NAME`.
+/// Returns the name of a synchronisation as in the database and in audit lines: `inspector_live/NAME`.
 #[must_use]
 pub(crate) fn source(inspector: &InspectorSettings) -> String {
     format!("inspector_live/{}", inspector.name)
 }
 
-/// Fetches the programs of a source and writes the changed channels to the database. With `dry_run` the changes are
-/// only returned.
+/// Fetches the programs of an Inspector LIVE server and writes the changed channels to the database. With `dry_run` the
+/// changes are only returned.
 ///
 /// # Errors
 /// Returns why nothing was changed: no answer, an implausible answer, or no database.
@@ -68,8 +69,8 @@ pub(crate) async fn sync(
     Ok(done)
 }
 
-/// Synchronises the channels with every source that has an interval, each in a task of its own, until the future is
-/// dropped. A change of a source in exporter.yml restarts its task.
+/// Runs every synchronisation that has an interval, each in a task of its own, until the future is dropped. A change of
+/// its settings in exporter.yml restarts the task.
 pub(crate) async fn follow(live: Arc<ConfigHandle>, store: Store, tell: OnSyncEvent) {
     let mut changes = live.subscribe();
     let mut running: BTreeMap<String, (InspectorSettings, AbortOnDrop)> = BTreeMap::new();

@@ -11,8 +11,8 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// The values of a report. A gauge has the name of a field with `packager_` or `probe_` before it. Gauges, JSON, text
-/// and line protocol are made from this one struct, so that they can't differ.
+/// Everything that a report says. A gauge has the name of a field with `packager_` or `probe_` before it. Gauges, JSON,
+/// text and line protocol are made from this one struct, so that they can't differ.
 #[derive(Debug, Serialize)]
 pub struct ReportView<'a> {
     pub target: &'a str,

@@ -16,7 +16,7 @@ const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// Largest number of alerts that one SQL statement reads.
 const BATCH: usize = 500;
 
-/// Event for listeners: an alert in the database changed, or changes may have been missed.
+/// Event of the database: an alert changed, or changes may have been missed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AlertEvent {
     Changed {

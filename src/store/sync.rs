@@ -9,10 +9,10 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Channels of a source, such as an Inspector LIVE server, and what the synchronisation with this source may change.
+/// Channels that an Inspector LIVE server lists, and what the synchronisation with this server may change.
 #[derive(Debug, Clone)]
 pub struct Sync<'a> {
-    /// Name of the source, such as `inspector_live/live-packager-01`.
+    /// Name of the synchronisation, such as `inspector_live/live-packager-01`.
     pub source: &'a str,
     pub wanted: Vec<Wanted>,
     /// Codes of the channels that the server lists, but that aren't written because their programs can't be used. They
@@ -22,8 +22,8 @@ pub struct Sync<'a> {
     pub owned: Vec<&'static str>,
     /// Whether channels with the same code that no synchronisation created belong to this synchronisation from now on.
     pub adopt: bool,
-    /// Largest share of the source's enabled channels that may be disabled at once, from 0 to 1. `None`: no channel is
-    /// disabled.
+    /// Largest share of the enabled channels of this synchronisation that may be disabled at once, from 0 to 1. `None`:
+    /// no channel is disabled.
     pub disable: Option<f64>,
 }
 
@@ -78,7 +78,7 @@ struct Plan {
 }
 
 impl Store {
-    /// Synchronises all channels of a source or none. A channel that can't be written is left out and reported in
+    /// Writes all channels of a synchronisation or none. A channel that can't be written is left out and reported in
     /// `bad`.
     ///
     /// # Errors

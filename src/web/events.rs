@@ -1,5 +1,5 @@
-//! Sends events to listeners: results of probes, and changes of channels and alerts. Sending never waits: a listener
-//! that is too slow loses its oldest events and learns how many.
+//! Sends events to the clients of the event stream: results of probes, and changes of channels and alerts. Sending
+//! never waits: a client that is too slow loses its oldest events and learns how many.
 
 use super::ServerState;
 use super::status::ChannelStatus;
@@ -15,8 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Number of events that are kept for slow listeners: about ten seconds of 5,000 channels at Prometheus' usual
 /// interval.
 const KEPT: usize = 4096;
-/// Largest number of listeners to events at the same time. Each takes one of the server's connections, and probes need
-/// connections too.
+/// Largest number of clients of the event stream at the same time. Each takes one of the server's connections, and
+/// probes need connections too.
 pub(crate) const MAX_LISTENERS: usize = 64;
 
 /// Name of the event that reports the result of a probe.
@@ -54,7 +54,7 @@ struct AlertData<'a> {
     alert: &'a AlertRow,
 }
 
-/// Message that is sent to every listener of events: an event, or that events may have been lost.
+/// Message to every client of the event stream: an event, or that events may have been lost.
 #[derive(Debug, Clone)]
 enum Message {
     Event(Arc<Event>),
@@ -63,7 +63,7 @@ enum Message {
     End,
 }
 
-/// Item that a listener of events receives: an event, or that events were lost.
+/// What a client of the event stream receives: an event, or that events were lost.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     Event(Arc<Event>),
@@ -111,7 +111,7 @@ impl Events {
     }
 }
 
-/// Receiver of events for one listener. Dropping it makes room for another listener.
+/// Receiver of events for one client of the event stream. Dropping it makes room for another client.
 #[derive(Debug)]
 pub(crate) struct Listener {
     messages: Receiver<Message>,

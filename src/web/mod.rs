@@ -218,7 +218,7 @@ impl ServerState {
     }
 }
 
-/// Routes that one listener serves.
+/// Routes that one listening address serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     All,

@@ -32,8 +32,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// Returns pairs of a step in which the window went back, and the later step in which it reached the earlier position
-/// again.
+/// Returns pairs of changes of a playlist: one with which its window went back, and the later one with which it reached
+/// the earlier position again.
 fn returns<'a, 's>(steps: &'s [PlaylistStep<'a>]) -> Vec<(&'s PlaylistStep<'a>, &'s PlaylistStep<'a>)> {
     let mut found = Vec::new();
     let mut back: Option<&PlaylistStep<'_>> = None;
@@ -51,7 +51,7 @@ fn returns<'a, 's>(steps: &'s [PlaylistStep<'a>]) -> Vec<(&'s PlaylistStep<'a>, 
     found
 }
 
-/// Returns the violation of an MPD that repeatedly went back and returned. Steps in which only publishTime went back
+/// Returns the violation of an MPD that repeatedly went back and returned. Updates in which only publishTime went back
 /// don't count, because they harm no player.
 fn of_mpd(updates: &[MpdStep<'_>], params: &Params) -> Option<Violation> {
     let (mut count, mut back): (usize, Option<&MpdStep<'_>>) = (0, None);

@@ -30,7 +30,7 @@ pub(in crate::checks) fn carry_splices(segments: &[&SegmentFacts]) -> bool {
     segments.iter().filter_map(|s| select::complete_inspection(s)).any(|i| i.splice_count() > 0)
 }
 
-/// Scenes with ad markers, for the tests of checks.
+/// Test inputs of checks (scenes) with ad markers.
 #[cfg(test)]
 pub(in crate::checks) mod testing {
     use crate::checks::testing::*;

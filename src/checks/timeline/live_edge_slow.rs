@@ -38,7 +38,7 @@ const MIN_ALLOWANCE: f64 = 3.0;
 const INTERRUPTION_TARGETS: f64 = 1.5;
 const TOO_SHORT: &str = "the live edge wasn't seen to advance for long enough";
 
-/// A step between two observations of a playlist in which the live edge advanced or stayed, with the seconds of new
+/// Two consecutive observations of a playlist between which the live edge advanced or stayed, with the seconds of new
 /// media.
 struct Advance<'a> {
     from: &'a Observation,

@@ -61,8 +61,9 @@ fn registered<T: Collector + Clone + 'static>(registry: &Registry, collector: T)
 }
 
 impl SelfMetrics {
-    /// Records a successful synchronisation. `left` has the numbers of programs that were left out (unusable) or left
-    /// alone (their channels belong to another source), and of channels that the source no longer has.
+    /// Records a successful synchronisation. `left` has three numbers: programs that were left out (unusable), programs
+    /// that were left alone (their channels belong to another synchronisation or to a person), and channels that the
+    /// server no longer lists.
     pub fn synced(&self, source: &str, taken: usize, left: [usize; 3], held: bool, at: Timestamp) {
         let syncs = &self.syncs;
         syncs.successful.with_label_values(&[source]).set(1);
@@ -80,7 +81,7 @@ impl SelfMetrics {
         }
     }
 
-    /// Records a failed synchronisation. The other metrics of the source keep their values.
+    /// Records a failed synchronisation. Its other metrics keep their values.
     pub fn sync_failed(&self, source: &str) {
         self.syncs.successful.with_label_values(&[source]).set(0);
     }

@@ -58,7 +58,8 @@ impl Capturer<'_> {
         self.capture_listed(facts, answer, failed).await
     }
 
-    /// Captures the renditions that an MPD lists. `failed` is the answer of the session's own Location if it failed.
+    /// Captures the renditions that an MPD lists. `failed` is the answer of the playback session's own Location if it
+    /// failed.
     async fn capture_listed(
         &self,
         facts: &mut OutputFacts,
@@ -231,7 +232,7 @@ impl Capturer<'_> {
     }
 }
 
-/// Makes the facts of a rendition that an MPD lists; the MPD takes the place of its playlist.
+/// Makes the record of a rendition that an MPD lists; the MPD takes the place of its playlist.
 fn listed_rendition(snapshot: RenditionSnapshot, manifest: &Fetched, asked_at: Timestamp) -> RenditionFacts {
     let mut facts = unrequested_rendition(snapshot.rendition);
     facts.base_urls = snapshot.base_urls;

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use url::Url;
 
-/// A downloaded segment. Outputs share it, but each of them has its own listing of the segment.
+/// A downloaded segment. Several outputs share it, although each of their playlists may declare another number or
+/// duration for it.
 #[derive(Debug, Clone)]
 pub(super) struct DownloadedBody {
     pub(crate) fetched: Fetched,
@@ -31,8 +32,8 @@ pub(crate) struct Downloads {
     failed: Mutex<HashMap<Url, Vec<Fetched>>>,
 }
 
-/// Properties that two listings of a segment must have in common to share a download: the same bytes, read in the same
-/// way.
+/// Properties that a segment must have in two playlists or MPDs to be downloaded only once: they name the same bytes,
+/// and these are read in the same way.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct DownloadKey {
     uri: Url,

@@ -78,7 +78,8 @@ impl Capturer<'_> {
         }
     }
 
-    /// Returns the facts about one key. `None` if the key has no http(s) URI, or the probe's time ended first.
+    /// Fetches one key, or returns the answer that is remembered. `None` if the key has no http(s) URI, or the probe's
+    /// time ended first.
     async fn key(&self, key: &Key, known: &AlreadyInspected) -> Option<Arc<KeyFacts>> {
         let url = http_url(key)?;
         let place = self.keys.cell(key, url.as_str())?;

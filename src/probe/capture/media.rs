@@ -1,5 +1,5 @@
-//! Capture of a rendition's media: initialization segments, the planned segments from the newest to the oldest, and the
-//! oldest segment of the window.
+//! Capture of a rendition's media: initialization segments, the segments to inspect from the newest to the oldest, and
+//! the oldest segment of the window.
 
 use super::downloads::DownloadedBody;
 use super::keys::Access;
@@ -21,8 +21,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;
 
-/// Facts of an initialization segment, and the data that the inspection of its media segments needs. The latter is
-/// `None` for an initialization segment that didn't arrive or is broken.
+/// An initialization segment: how it was fetched, and its tracks, which are needed to inspect its media segments. The
+/// tracks are `None` if it didn't arrive or is broken.
 pub(super) type ReadInit = (Arc<InitFacts>, Option<InitSegment>);
 pub(super) type ReadInits = Vec<ReadInit>;
 

@@ -16,9 +16,9 @@ pub(crate) struct DownloadPlan<'a> {
     pub(crate) maps: Vec<&'a Map>,
 }
 
-/// Plans the downloads of one rendition. A segment that an earlier probe inspected isn't planned again, and EXT-X-GAP
-/// segments don't exist (RFC 8216bis 4.4.4.7). With the coverage `every`, the first probe takes only the newest
-/// segment. If a later probe finds no inspected segment in the list (the whole window passed, or the packager
+/// Decides which segments of one rendition are downloaded. A segment that an earlier probe inspected isn't downloaded
+/// again, and EXT-X-GAP segments don't exist (RFC 8216bis 4.4.4.7). In the mode `every` the first probe takes only the
+/// newest segment. If a later probe finds no inspected segment in the list (the whole window passed, or the packager
 /// restarted), all listed segments are new.
 #[must_use]
 pub(crate) fn plan_downloads<'a>(

@@ -54,7 +54,8 @@ pub(super) struct FollowedPresentation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SessionSign {
     GoesOn,
-    /// The server doesn't know the session any more, or has ended it. This is no fault if another session can begin.
+    /// The server doesn't know the playback session any more, or has ended it. This is no fault if another session can
+    /// begin.
     Over,
     /// The address failed, but not with an answer that means an ended session. Viewers of the session have lost the
     /// stream. The failure is reported, and the next probe begins another session.

@@ -47,7 +47,7 @@ struct Session {
     /// Configured URL of the output's manifest.
     output_url: Url,
     addresses: SessionAddresses,
-    /// Time at which the output's manifest last gave the URLs of this session.
+    /// Time at which the output's manifest last gave the URLs of this playback session.
     begun_at: Timestamp,
     used_at: Timestamp,
     /// Whether the next probe has to begin another session, because a URL of this one failed.
@@ -57,7 +57,7 @@ struct Session {
     entered: bool,
 }
 
-/// The session that a probe uses for an output, and the URLs that it requests.
+/// The playback session that a probe uses for an output, and the URLs that it requests.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SessionStep {
     /// Number of the playback session, which no other session of any output has. A session gets a new number when its
@@ -66,14 +66,14 @@ pub(crate) struct SessionStep {
     /// URLs that the probe requests instead of those in the newest manifest, because the playback session began with an
     /// earlier manifest. `None` if the newest manifest's URLs belong to the session.
     pub(crate) followed: Option<SessionAddresses>,
-    /// Whether the session has just begun, so that no URL of it was requested before.
+    /// Whether the playback session has just begun, so that no URL of it was requested before.
     pub(crate) begun: bool,
 }
 
 impl Sessions {
-    /// Returns the session to use for an output whose newest manifest gives the URLs `newest`. A new session begins if
-    /// there is none, or if the known one is abandoned, too old, unused for too long, or lacks a rendition of the
-    /// newest manifest. If there are `max_outputs` sessions, the one that wasn't used for the longest time is
+    /// Returns the playback session to use for an output whose newest manifest gives the URLs `newest`. A new session
+    /// begins if there is none, or if the known one is abandoned, too old, unused for too long, or lacks a rendition of
+    /// the newest manifest. If there are `max_outputs` sessions, the one that wasn't used for the longest time is
     /// forgotten.
     pub(crate) fn step(
         &self,
@@ -91,8 +91,8 @@ impl Sessions {
         step.unwrap_or_else(|| table.begin(key, output_url, newest, now, max_outputs))
     }
 
-    /// Ends the session `ended` and begins another one from the newest manifest. If another probe has done so already,
-    /// its session is used.
+    /// Ends the playback session `ended` and begins another one from the newest manifest. If another probe has done so
+    /// already, its session is used.
     pub(crate) fn replace(
         &self,
         key: &OutputKey,

@@ -57,7 +57,7 @@ impl Tokens {
         Ok(Self(file.tokens))
     }
 
-    /// Returns the entry of a token by the token's text. `None`: the token is unknown.
+    /// Returns name, role and hash of an API token by the token's text. `None`: the token is unknown.
     pub(super) fn holder(&self, token: &str) -> Option<&Token> {
         let hash = hash(token);
         // Hashes are compared, so the time of the comparison reveals nothing about the token.

@@ -54,7 +54,7 @@ pub struct Inspection {
     pub bytes: u64,
     /// Tracks in the order in which the segment announces them, at most [`MAX_TRACKS`].
     pub tracks: Vec<Track>,
-    /// Facts about the transport stream; `None` for another container.
+    /// What was measured of the transport stream's packets; `None` for another container.
     pub ts: Option<TsFacts>,
     /// The first defects of the segment, at most [`MAX_DEFECTS`].
     pub defects: Vec<Defect>,
@@ -149,7 +149,7 @@ pub const MAX_TRACKS: usize = 64;
 /// Largest number of key frame times that are kept of one track.
 pub const MAX_KEYFRAMES: usize = 16;
 
-/// Facts about one track of a segment.
+/// One track of a segment: its identification, codec parameters, times and samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Track {
     /// PID in a transport stream, track_ID in MP4, 0 in other containers.
@@ -233,7 +233,7 @@ impl Track {
     }
 }
 
-/// Facts about the packets of a transport stream segment.
+/// What was measured of the packets of a transport stream segment: counters, PCRs, tables and splices.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TsFacts {
     /// Number of transport packets, null packets included.
@@ -299,7 +299,7 @@ pub struct ContinuityCounter {
     pub discontinuity: bool,
 }
 
-/// Facts of an initialization segment (EXT-X-MAP, Initialization) that are needed to read its media segments.
+/// Tracks of an initialization segment (EXT-X-MAP, Initialization), which are needed to read its media segments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InitSegment {
     /// Tracks of the initialization segment in the order of its `moov`, at most [`MAX_TRACKS`].

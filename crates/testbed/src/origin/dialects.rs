@@ -1,4 +1,5 @@
-//! Dialects of packagers, all of them valid: the origin rewrites the playlists of a clean channel line by line.
+//! Dialects: unusual but valid styles in which packagers write playlists. The origin rewrites the playlists of a clean
+//! channel line by line.
 
 use std::fmt::Write;
 
@@ -22,7 +23,7 @@ pub(super) enum Dialect {
     Standard,
 }
 
-/// Query of a segment's URL in the dialect [`Dialect::Standard`]: it is the query of the MPD's URL.
+/// Query of a segment's URL with [`Dialect::Standard`]: it is the query of the MPD's URL.
 pub(super) const PARAMETERS: &str = "token=7";
 
 /// Number of segments after which an event playlist begins again.

@@ -1,5 +1,5 @@
 //! Media fixtures of the origin: a loop of 8 s in four media units of 2 s, as muxed transport streams and as CMAF
-//! tracks. `media/make.sh` generates them.
+//! tracks. The origin plays it for ever and counts the units from the epoch. `media/make.sh` generates the fixtures.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -8,14 +8,14 @@ use super::channels::Ladder;
 use super::faults::Effect;
 use super::{audio_only, captions, mp4, ts};
 
-/// Number of media units in the loop of 8 s; `UNIT_MS` is the duration of a unit in milliseconds.
+/// Number of media units in the loop of 8 s; `UNIT_MS` is the duration of a media unit in milliseconds.
 pub(super) const LOOP_UNITS: i64 = 4;
 pub(super) const UNIT_MS: i64 = 2000;
 
 pub(super) const VIDEO_TIMESCALE: i64 = 90_000;
 pub(super) const AUDIO_TIMESCALE: i64 = 48_000;
 
-/// First AAC frame of each media unit in the CMAF audio track: the first frame at or after a multiple of 2 s.
+/// First AAC frame of each media unit (2 s) in the CMAF audio track: the first frame at or after a multiple of 2 s.
 const AUDIO_UNIT_FRAMES: [i64; 4] = [0, 94, 188, 282];
 pub(super) const AAC_FRAME: i64 = 1024;
 

@@ -44,7 +44,7 @@ pub(super) struct Timeline {
     pub ladder: Ladder,
     pub cipher: Cipher,
     pub effect: Option<Effect>,
-    /// Numbers of media units in segments with an even and with an odd index.
+    /// Numbers of 2 s units of media in segments with an even and with an odd index.
     pub layout: [i64; 2],
     pub window: i64,
     /// Offset that is added to every media sequence number of the channel.

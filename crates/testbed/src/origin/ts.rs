@@ -1,4 +1,4 @@
-//! Transport streams of the origin: media units of 2 s, rewritten for their position in an endless stream (ISO/IEC
+//! Transport streams of the origin: units of 2 s of media, rewritten for their position in an endless stream (ISO/IEC
 //! 13818-1).
 
 use super::ad_breaks;
@@ -290,7 +290,7 @@ fn blank_units(out: &mut [u8], kinds: &[u8]) {
 /// Number of pictures by which a key frame is late under the fault.
 const LATE_PICTURES: usize = 10;
 
-/// Moves the key frame of a media unit from its first picture to the picture 0.4 s later.
+/// Moves the key frame of a unit (2 s of media) from its first picture to the picture 0.4 s later.
 fn delay_key_frame(unit: &mut [u8]) {
     demote_first_picture(unit);
     let starts = |packet: &[u8]| pid(packet) == VIDEO_PID && packet[1] & 0x40 != 0;
