@@ -183,6 +183,28 @@ pub struct RenditionFacts {
     pub covered: bool,
 }
 
+impl RenditionFacts {
+    /// Makes the facts about a rendition of which nothing was requested.
+    pub fn unrequested(rendition: Rendition) -> Self {
+        Self {
+            rendition,
+            playlist: None,
+            playlist_at: None,
+            timeline: None,
+            defects: Vec::new(),
+            inits: Vec::new(),
+            keys: Vec::new(),
+            segments: Vec::new(),
+            oldest: None,
+            base_urls: Vec::new(),
+            failed_addresses: Vec::new(),
+            low_latency: None,
+            skipped: 0,
+            covered: true,
+        }
+    }
+}
+
 /// A URL that doesn't have a resource for which the MPD gives alternative URLs.
 #[derive(Debug, Clone)]
 pub struct FailedAddress {

@@ -8,6 +8,8 @@
 mod address_class;
 pub mod finding;
 pub mod facts;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod history;
 mod expectations;
 pub mod checks;

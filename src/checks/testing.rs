@@ -6,11 +6,13 @@
 use super::{CheckContext, CheckVerdict, Violation};
 use crate::expectations::{Expectations, Thresholds};
 use crate::facts::{
-    BlockingReloadFacts, DashFacts, DeltaUpdateFacts, Exchange, Failure, FailureKind, Fetched, LowLatencyFacts,
-    ManifestFacts, OutputFacts, PartFacts, PreloadHintFacts, RenditionFacts, SegmentFacts, SessionFacts, Timings,
+    BlockingReloadFacts, DashFacts, DeltaUpdateFacts, Exchange, FailureKind, Fetched, LowLatencyFacts, ManifestFacts,
+    OutputFacts, PartFacts, PreloadHintFacts, RenditionFacts, SegmentFacts, Timings,
 };
 use crate::history::{ListedSegment, MpdState, MpdWindow, Observation, OutputHistory, PeriodStart, RenditionHistory};
-use packager_media::codec::parameters::{AudioParameters, CodecParameters, ParameterSetKinds, VideoParameters};
+use crate::testing;
+pub(super) use crate::testing::failure;
+use packager_media::codec::parameters::{AudioParameters, CodecParameters, VideoParameters};
 use packager_media::codec::rfc6381::Codec;
 use packager_media::container::{Container, ContinuityCounter, Inspection, Track, TsFacts};
 use packager_media::dash;
@@ -34,26 +36,12 @@ pub(super) fn url(path: &str) -> Url {
 
 pub(super) fn exchange(url: &Url, status: u16, content_type: &str) -> Exchange {
     Exchange {
-        final_url: url.clone(),
         status,
-        version: "HTTP/1.1",
-        redirects: 0,
         timings: Timings { total: Seconds(0.1), ..Timings::default() },
         content_type: Some(content_type.to_owned()),
-        content_encoding: None,
-        content_length: None,
-        last_modified: None,
-        date: None,
-        headers: Vec::new(),
         body_bytes: 1000,
-        certificate_expiry: None,
-        sent_certificates_expiry: None,
-        broken: None,
+        ..testing::exchange(url)
     }
-}
-
-pub(super) fn failure(kind: FailureKind) -> Failure {
-    Failure { kind, message: format!("{kind:?}") }
 }
 
 pub(super) fn answered(path: &str, content_type: &str) -> Fetched {
@@ -62,41 +50,15 @@ pub(super) fn answered(path: &str, content_type: &str) -> Fetched {
 }
 
 pub(super) fn failed(path: &str, kind: FailureKind) -> Fetched {
-    Fetched { url: url(path), result: Err(failure(kind)) }
+    testing::failed(&url(path), kind)
 }
 
 pub(super) fn segment(number: u64) -> Segment {
-    Segment {
-        number,
-        after: number.checked_sub(1),
-        discontinuity_sequence: 0,
-        uri: url(&format!("720p/{number}.ts?token=x")),
-        byte_range: None,
-        duration: Seconds(2.0),
-        discontinuity: false,
-        program_date_time: None,
-        gap: false,
-        map: None,
-        key: None,
-        keys: Arc::default(),
-        bit_rate: None,
-        media_start: None,
-        line: 10,
-    }
+    Segment { line: 10, ..testing::segment(number, url(&format!("720p/{number}.ts?token=x"))) }
 }
 
 pub(super) fn timeline(first: u64, last: u64) -> Timeline {
-    Timeline {
-        version: Some(3),
-        media_sequence: first,
-        discontinuity_sequence: 0,
-        target_duration: Some(Seconds(2.0)),
-        ended: false,
-        playlist_type: None,
-        independent_segments: true,
-        segments: (first..=last).map(segment).collect(),
-        ..Timeline::default()
-    }
+    testing::timeline((first..=last).map(segment).collect())
 }
 
 pub(super) fn part(segment: u64, index: u64) -> Part {
@@ -154,24 +116,15 @@ pub(super) fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
     let rate = if media == Media::Video { 25.0 } else { 46.875 };
     let ticks = |seconds: f64| Some(MediaTime::mpeg_unwrapped((seconds * 90_000.0).round() as i64));
     Track {
-        id,
-        media: Some(media),
-        codec: if media == Media::Video { "h264" } else { "aac" }.to_owned(),
         start: ticks(start),
         presentation_start: ticks(start),
         end: ticks(start + duration),
         samples: (duration * rate).round() as u64,
         starts_with_keyframe: (media == Media::Video).then_some(true),
         keyframes: 1,
-        keyframe_interval_max: None,
         sample_gap_max: Some(Seconds(1.0 / rate)),
         parameters: Some(Arc::new(parameters(media))),
-        changed_parameters: None,
-        captions: None,
-        missing_parameter_sets: ParameterSetKinds::default(),
-        subtitles: None,
-        keyframe_times: Vec::new(),
-        encryption: None,
+        ..testing::track(id, media)
     }
 }
 
@@ -202,25 +155,16 @@ pub(super) fn to_fragmented(segment: &mut SegmentFacts) {
 pub(super) fn ts_segment(number: u64, start: f64, duration: f64) -> SegmentFacts {
     let first = ((number * 3) % 16) as u8;
     let counter = |pid| ContinuityCounter { pid, first, last: (first + 2) % 16, discontinuity: false };
+    let inspection = Inspection {
+        tracks: vec![track(256, Media::Video, start, duration), track(257, Media::Audio, start, duration)],
+        ts: Some(TsFacts { packets: 6, counters: vec![counter(256), counter(257)], ..TsFacts::default() }),
+        head: vec![0x47],
+        ..testing::inspection(Container::MpegTs, 1000)
+    };
     SegmentFacts {
-        segment: Segment { duration: Seconds(duration), ..segment(number) },
-        inspected_at: time(0.0),
         fetched: answered(&format!("720p/{number}.ts?token=x"), "video/mp2t"),
-        inspection: Some(Inspection {
-            container: Container::MpegTs,
-            bytes: 1000,
-            tracks: vec![track(256, Media::Video, start, duration), track(257, Media::Audio, start, duration)],
-            ts: Some(TsFacts { packets: 6, counters: vec![counter(256), counter(257)], ..TsFacts::default() }),
-            defects: Vec::new(),
-            defects_total: 0,
-            head: vec![0x47],
-            encrypted: false,
-            pssh_boxes: Vec::new(),
-            events: Vec::new(),
-            cues: None,
-        }),
-        decryption: None,
-        newest: true,
+        inspection: Some(inspection),
+        ..testing::segment_facts(Segment { duration: Seconds(duration), ..segment(number) }, time(0.0))
     }
 }
 
@@ -245,30 +189,21 @@ pub(super) fn at(mut segment: SegmentFacts, seconds: i64) -> SegmentFacts {
 }
 
 pub(super) fn rendition(name: &str) -> RenditionFacts {
+    let rendition = Rendition {
+        name: name.to_owned(),
+        uri: Some(url("720p/index.m3u8")),
+        bandwidth: Some(BitsPerSecond(3_000_000)),
+        codecs: vec!["avc1.64001f".to_owned(), "mp4a.40.2".to_owned()],
+        resolution: Some(Resolution { width: 1280, height: 720 }),
+        frame_rate: Some(25.0),
+        line: Some(4),
+        ..Rendition::new(Media::Video, RenditionIdentity::place(name))
+    };
     RenditionFacts {
-        rendition: Rendition {
-            name: name.to_owned(),
-            uri: Some(url("720p/index.m3u8")),
-            bandwidth: Some(BitsPerSecond(3_000_000)),
-            codecs: vec!["avc1.64001f".to_owned(), "mp4a.40.2".to_owned()],
-            resolution: Some(Resolution { width: 1280, height: 720 }),
-            frame_rate: Some(25.0),
-            line: Some(4),
-            ..Rendition::new(Media::Video, RenditionIdentity::place(name))
-        },
         playlist: Some(answered("720p/index.m3u8", "application/vnd.apple.mpegurl")),
         playlist_at: Some(time(0.0)),
         timeline: Some(Arc::new(timeline(10, 15))),
-        defects: Vec::new(),
-        inits: Vec::new(),
-        keys: Vec::new(),
-        segments: Vec::new(),
-        oldest: None,
-        base_urls: Vec::new(),
-        failed_addresses: Vec::new(),
-        low_latency: None,
-        skipped: 0,
-        covered: true,
+        ..RenditionFacts::unrequested(rendition)
     }
 }
 
@@ -305,14 +240,9 @@ impl Scene {
             expected: Expectations { live: true, ..Expectations::default() },
             thresholds: Thresholds::default(),
             output: OutputFacts {
-                name: "hls".to_owned(),
-                url: url("master.m3u8"),
                 manifest: answered("master.m3u8", "application/vnd.apple.mpegurl"),
                 content: ManifestFacts::HlsMultivariant(VariantCounts { declared: 1, requestable: 1, i_frames: 0 }),
-                session: SessionFacts::default(),
-                defects: Vec::new(),
-                renditions: vec![rendition(NAME)],
-                i_frames: Vec::new(),
+                ..testing::output("hls", &url("master.m3u8"), vec![rendition(NAME)])
             },
             others: Vec::new(),
             history: OutputHistory {

@@ -171,6 +171,7 @@ fn version_name(version: http::Version) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     fn headers(lines: &[(&str, &str)]) -> HeaderMap {
         HeaderMap::from_iter(
@@ -179,23 +180,8 @@ mod tests {
     }
 
     fn exchange(status: u16, content_range: &str) -> Exchange {
-        Exchange {
-            final_url: Url::parse("http://h/").unwrap(),
-            status,
-            version: "HTTP/1.1",
-            redirects: 0,
-            timings: Timings::default(),
-            content_type: None,
-            content_encoding: None,
-            content_length: None,
-            last_modified: None,
-            date: None,
-            headers: vec![("content-range".to_owned(), content_range.to_owned())],
-            body_bytes: 0,
-            certificate_expiry: None,
-            sent_certificates_expiry: None,
-            broken: None,
-        }
+        let headers = vec![("content-range".to_owned(), content_range.to_owned())];
+        Exchange { status, headers, ..testing::exchange(&testing::url("http://h/")) }
     }
 
     #[test]

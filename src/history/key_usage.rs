@@ -89,14 +89,10 @@ fn alike(timeline: &Timeline, newest: &Segment) -> Seconds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Failure, FailureKind, Fetched, KeyFacts};
+    use crate::facts::{FailureKind, KeyFacts};
+    use crate::testing::{self, at};
     use packager_media::stream::{Key, Media, Rendition, RenditionIdentity};
     use std::sync::Arc;
-    use url::Url;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_800_000_000 + second).unwrap()
-    }
 
     fn key(uri: &str) -> Key {
         let uri = Some(uri.to_owned());
@@ -106,21 +102,9 @@ mod tests {
     /// Makes a playlist with segments of 2 s, each with the key of this URI, or clear for an empty URI.
     fn timeline(uris: &[&str]) -> Timeline {
         let segment = |(n, uri): (usize, &&str)| Segment {
-            number: n as u64,
-            after: None,
-            discontinuity_sequence: 0,
-            uri: Url::parse("http://packager/1.ts").unwrap(),
-            byte_range: None,
-            duration: Seconds(2.0),
-            discontinuity: false,
-            program_date_time: None,
-            gap: false,
-            map: None,
             key: Some(key(uri)).filter(|_| !uri.is_empty()),
             keys: (!uri.is_empty()).then(|| key(uri)).into_iter().collect(),
-            bit_rate: None,
-            media_start: None,
-            line: 1,
+            ..testing::segment(n as u64, testing::url("http://packager/1.ts"))
         };
         Timeline { segments: uris.iter().enumerate().map(segment).collect(), ..Timeline::default() }
     }
@@ -128,29 +112,13 @@ mod tests {
     /// Makes a test input: a rendition for which these key URIs answered with these keys. A key consists of 16 times
     /// the given byte.
     fn facts(answers: &[(&str, u8)]) -> RenditionFacts {
-        let failure = Failure { kind: FailureKind::Timeout, message: "not under test".into() };
-        let fetched = Fetched { url: Url::parse("http://packager/key").unwrap(), result: Err(failure) };
+        let fetched = testing::failed(&testing::url("http://packager/key"), FailureKind::Timeout);
         let answer = |(uri, byte): &(&str, u8)| {
             let secret = AesKey::new(&[*byte; 16]);
             Arc::new(KeyFacts { key: key(uri), asked_at: at(0), fetched: fetched.clone(), secret })
         };
         let rendition = Rendition { name: "v".into(), ..Rendition::new(Media::Video, RenditionIdentity::place("v")) };
-        RenditionFacts {
-            rendition,
-            playlist: None,
-            playlist_at: None,
-            timeline: None,
-            defects: Vec::new(),
-            inits: Vec::new(),
-            keys: answers.iter().map(answer).collect(),
-            segments: Vec::new(),
-            oldest: None,
-            base_urls: Vec::new(),
-            failed_addresses: Vec::new(),
-            low_latency: None,
-            skipped: 0,
-            covered: true,
-        }
+        RenditionFacts { keys: answers.iter().map(answer).collect(), ..RenditionFacts::unrequested(rendition) }
     }
 
     fn next(before: Option<KeyUsage>, uris: &[&str], answers: &[(&str, u8)], second: i64) -> Option<KeyUsage> {
@@ -193,7 +161,7 @@ mod tests {
         let listed = |second: i64, periods: &[String]| {
             let head =
                 format!("<MPD type=\"dynamic\" availabilityStartTime=\"{}\" timeShiftBufferDepth=\"PT60S\">", at(0));
-            let base = Url::parse("http://packager/tv.mpd").unwrap();
+            let base = testing::url("http://packager/tv.mpd");
             let mpd =
                 packager_media::dash::parse(format!("{head}{}</MPD>", periods.concat()).as_bytes(), &base).0.unwrap();
             packager_media::dash::renditions_at(&mpd, at(second)).remove(0).timeline

@@ -509,5 +509,4 @@ impl AlreadyInspected {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

@@ -247,25 +247,11 @@ fn newest(timeline: &Timeline, query_identifies: bool) -> Vec<KnownName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     fn segment(number: u64, path: &str) -> Segment {
-        Segment {
-            number,
-            after: None,
-            discontinuity_sequence: 0,
-            uri: Url::parse("https://edge1.example.com/").unwrap().join(path).unwrap(),
-            byte_range: None,
-            duration: Seconds(2.0),
-            bit_rate: None,
-            media_start: None,
-            discontinuity: false,
-            program_date_time: None,
-            gap: false,
-            map: None,
-            key: None,
-            keys: std::sync::Arc::default(),
-            line: 1,
-        }
+        let uri = testing::url("https://edge1.example.com/").join(path).unwrap();
+        Segment { after: None, ..testing::segment(number, uri) }
     }
 
     /// Makes a playlist with segments of the numbers `first` to `last`, whose paths `path` returns.

@@ -350,24 +350,17 @@ fn ad_breaks(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String, bool)> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Failure, FailureKind, Fetched, ManifestFacts, SessionFacts, StageDurations};
+    use crate::facts::{FailureKind, ManifestFacts, StageDurations};
     use crate::finding::Finding;
+    use crate::testing;
     use packager_media::stream::Protocol;
 
     fn capture(outputs: &[&str]) -> Capture {
-        let url = url::Url::parse("http://packager/a").unwrap();
+        let url = testing::url("http://packager/a");
         let output = |name: &&str| OutputFacts {
-            name: (*name).to_owned(),
-            url: url.clone(),
-            manifest: Fetched {
-                url: url.clone(),
-                result: Err(Failure { kind: FailureKind::Deadline, message: String::new() }),
-            },
+            manifest: testing::failed(&url, FailureKind::Deadline),
             content: ManifestFacts::Unreadable(Protocol::Hls),
-            session: SessionFacts::default(),
-            defects: Vec::new(),
-            renditions: Vec::new(),
-            i_frames: Vec::new(),
+            ..testing::output(name, &url, Vec::new())
         };
         let (started_at, stages) = (Timestamp::UNIX_EPOCH, StageDurations::default());
         Capture { started_at, deadline_exceeded: true, outputs: outputs.iter().map(output).collect(), stages }

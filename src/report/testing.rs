@@ -9,10 +9,11 @@ use crate::checks::{CHECKS, CheckMeta, CheckOutcome, CheckResult, CheckSettings}
 use crate::expectations::{ExpectedLadder, ExpectedRung, Thresholds};
 use crate::facts::{
     Capture, Exchange, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SegmentFacts,
-    SessionFacts, StageDurations, Timings,
+    StageDurations, Timings,
 };
 use crate::finding::{Finding, Severity};
 use crate::report::Report;
+use crate::testing::{self, url};
 use packager_media::container::{Container, Inspection, Track, TsFacts};
 use packager_media::stream::{
     Media, Protocol, Rendition, RenditionIdentity, Resolution, Segment, Timeline, VariantCounts,
@@ -175,14 +176,9 @@ pub fn output(name: &str, renditions: Vec<RenditionFacts>) -> OutputFacts {
         exchange.timings.tls = Some(Seconds(0.008));
     }
     OutputFacts {
-        name: name.into(),
-        url,
         manifest,
         content: ManifestFacts::HlsMultivariant(VariantCounts { declared: 1, requestable: 1, i_frames: 0 }),
-        session: SessionFacts::default(),
-        defects: Vec::new(),
-        renditions,
-        i_frames: Vec::new(),
+        ..testing::output(name, &url, renditions)
     }
 }
 
@@ -243,50 +239,27 @@ fn facts(rendition: Rendition, segment_bytes: u64) -> RenditionFacts {
     let inspected = segments.iter().skip(4).map(|s| Arc::new(inspected(s, segment_bytes))).collect();
     let timeline = Timeline {
         version: Some(6),
-        media_sequence: FIRST,
         discontinuity_sequence: 3,
         target_duration: Some(Seconds(6.0)),
-        ended: false,
-        playlist_type: None,
-        independent_segments: true,
-        segments,
-        ..Timeline::default()
+        ..testing::timeline(segments)
     };
     RenditionFacts {
-        rendition,
         playlist,
         playlist_at: Some(at(0.125)),
         timeline: Some(Arc::new(timeline)),
-        defects: Vec::new(),
-        inits: Vec::new(),
-        keys: Vec::new(),
         segments: inspected,
-        oldest: None,
-        base_urls: Vec::new(),
-        failed_addresses: Vec::new(),
-        low_latency: None,
-        skipped: 0,
-        covered: true,
+        ..RenditionFacts::unrequested(rendition)
     }
 }
 
 fn segment(rendition: &str, n: u64) -> Segment {
+    let uri = url(&format!("https://origin.example/live/{rendition}/{}.ts?token=s3cret", FIRST + n));
     Segment {
-        number: FIRST + n,
-        after: Some(FIRST + n - 1),
         discontinuity_sequence: 3,
-        uri: url(&format!("https://origin.example/live/{rendition}/{}.ts?token=s3cret", FIRST + n)),
-        byte_range: None,
         duration: Seconds(6.0),
-        discontinuity: false,
         program_date_time: Some(at(n as f64 * 6.0 - 40.0)),
-        gap: false,
-        map: None,
-        key: None,
-        keys: Arc::default(),
-        bit_rate: None,
-        media_start: None,
         line: 8 + 3 * n as u32,
+        ..testing::segment(FIRST + n, uri)
     }
 }
 
@@ -294,33 +267,19 @@ fn inspected(segment: &Segment, bytes: u64) -> SegmentFacts {
     let start = (segment.number - FIRST) * 540_000;
     let ts = TsFacts { packets: bytes / 188, pcr_interval_max: Some(Seconds(0.04)), ..TsFacts::default() };
     let inspection = Inspection {
-        container: Container::MpegTs,
-        bytes,
         tracks: vec![track(256, Media::Video, start), track(257, Media::Audio, start + 1_800)],
         ts: Some(ts),
-        defects: Vec::new(),
-        defects_total: 0,
-        head: Vec::new(),
-        encrypted: false,
-        pssh_boxes: Vec::new(),
-        events: Vec::new(),
-        cues: None,
+        ..testing::inspection(Container::MpegTs, bytes)
     };
     SegmentFacts {
-        segment: segment.clone(),
-        inspected_at: at(1.0),
         fetched: answer(&segment.uri, bytes),
         inspection: Some(inspection),
-        decryption: None,
-        newest: true,
+        ..testing::segment_facts(segment.clone(), at(1.0))
     }
 }
 
 fn track(id: u32, media: Media, start: u64) -> Track {
     Track {
-        id,
-        media: Some(media),
-        codec: if media == Media::Video { "h264".into() } else { "aac".into() },
         start: Some(MediaTime::mpeg(start)),
         presentation_start: Some(MediaTime::mpeg(start)),
         end: Some(MediaTime::mpeg(start + 540_000)),
@@ -328,37 +287,14 @@ fn track(id: u32, media: Media, start: u64) -> Track {
         starts_with_keyframe: Some(true),
         keyframes: 3,
         keyframe_interval_max: (media == Media::Video).then_some(Seconds(2.0)),
-        sample_gap_max: None,
-        parameters: None,
-        changed_parameters: None,
-        captions: None,
-        missing_parameter_sets: packager_media::codec::parameters::ParameterSetKinds::default(),
-        subtitles: None,
-        keyframe_times: Vec::new(),
-        encryption: None,
+        ..testing::track(id, media)
     }
 }
 
 /// Makes a complete answer with status 200 and a body of `bytes` bytes, which took 0.25 s.
 pub fn answer(url: &Url, bytes: u64) -> Fetched {
     let timings = Timings { first_byte: Seconds(0.05), body: Seconds(0.2), total: Seconds(0.25), ..Timings::default() };
-    let exchange = Exchange {
-        final_url: url.clone(),
-        status: 200,
-        version: "HTTP/1.1",
-        redirects: 0,
-        timings,
-        content_type: None,
-        content_encoding: None,
-        content_length: Some(bytes),
-        last_modified: None,
-        date: None,
-        headers: Vec::new(),
-        body_bytes: bytes,
-        certificate_expiry: None,
-        sent_certificates_expiry: None,
-        broken: None,
-    };
+    let exchange = Exchange { timings, content_length: Some(bytes), body_bytes: bytes, ..testing::exchange(url) };
     Fetched { url: url.clone(), result: Ok(exchange) }
 }
 
@@ -418,8 +354,4 @@ pub fn finding(outcome: &CheckOutcome, rendition: Option<&str>, message: &str) -
 /// Returns the time `seconds` after 2026-03-01T12:00:00Z.
 pub fn at(seconds: f64) -> Timestamp {
     Seconds(seconds).after(Timestamp::from_second(1_772_366_400).unwrap())
-}
-
-pub fn url(text: &str) -> Url {
-    Url::parse(text).unwrap()
 }

@@ -1,9 +1,7 @@
 //! Capture of an MPD: its clock and, by that clock, its renditions with their media.
 
 use super::sessions::MpdAnswer;
-use super::{
-    Capturer, MIN_PLAYLIST_TIME, RENDITIONS_AT_ONCE, Variables, cut_by_budget, unrequested_rendition, updates,
-};
+use super::{Capturer, MIN_PLAYLIST_TIME, RENDITIONS_AT_ONCE, Variables, cut_by_budget, updates};
 use crate::catalog::{Coverage, Output};
 use crate::facts::{
     ClockFacts, DashFacts, Fetched, LocationFacts, ManifestFacts, OutputFacts, RenditionFacts, SessionFacts,
@@ -87,7 +85,7 @@ impl Capturer<'_> {
             let facts = if all_read && times_known {
                 listed_rendition(snapshot, &fetched, asked_at)
             } else {
-                unrequested_rendition(snapshot.rendition)
+                RenditionFacts::unrequested(snapshot.rendition)
             };
             self.capture_representation(facts, &known, self.coverage_share(n, all))
         });
@@ -234,7 +232,7 @@ impl Capturer<'_> {
 
 /// Makes the record of a rendition that an MPD lists; the MPD takes the place of its playlist.
 fn listed_rendition(snapshot: RenditionSnapshot, manifest: &Fetched, asked_at: Timestamp) -> RenditionFacts {
-    let mut facts = unrequested_rendition(snapshot.rendition);
+    let mut facts = RenditionFacts::unrequested(snapshot.rendition);
     facts.base_urls = snapshot.base_urls;
     facts.playlist = Some(manifest.clone());
     facts.playlist_at = Some(asked_at);

@@ -140,7 +140,7 @@ impl Capturer<'_> {
                 };
                 let arrived = answer.arrived;
                 let uri = answer.fetched.as_ref().filter(|_| session.followed).map_or(&base, |fetched| &fetched.url);
-                let mut rendition = unrequested_rendition(direct_rendition(uri));
+                let mut rendition = RenditionFacts::unrequested(direct_rendition(uri));
                 rendition.listed_by(answer);
                 let known = self.recognize(facts, &mut [], &mut [], asked_at);
                 self.capture_media(&mut rendition, &Variables::new(), &known, self.coverage_share(0, 1)).await;
@@ -221,7 +221,7 @@ impl Capturer<'_> {
         known: &AlreadyInspected,
         coverage: Coverage,
     ) -> (RenditionFacts, Instant) {
-        let mut facts = unrequested_rendition(rendition);
+        let mut facts = RenditionFacts::unrequested(rendition);
         let Some(url) = facts.rendition.uri.clone() else { return (facts, Instant::now()) };
         let answer = match playlist {
             Some(answer) => answer,
@@ -331,25 +331,6 @@ fn longest_stages(stages: &[StageDurations]) -> StageDurations {
     })
 }
 
-fn unrequested_rendition(rendition: Rendition) -> RenditionFacts {
-    RenditionFacts {
-        rendition,
-        playlist: None,
-        playlist_at: None,
-        timeline: None,
-        defects: Vec::new(),
-        inits: Vec::new(),
-        keys: Vec::new(),
-        segments: Vec::new(),
-        oldest: None,
-        base_urls: Vec::new(),
-        failed_addresses: Vec::new(),
-        low_latency: None,
-        skipped: 0,
-        covered: true,
-    }
-}
-
 /// Makes the rendition of an output whose manifest is a media playlist.
 fn direct_rendition(url: &Url) -> Rendition {
     Rendition {
@@ -370,41 +351,24 @@ pub(crate) fn retention(template: &Template) -> Retention {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Exchange, Timings};
+    use crate::facts::Exchange;
+    use crate::testing;
 
     fn fetched(result: Result<Exchange, Failure>) -> Fetched {
         Fetched { url: Url::parse("http://packager/a").unwrap(), result }
     }
 
-    fn failure(kind: FailureKind) -> Failure {
-        Failure { kind, message: String::new() }
-    }
-
     fn cut_after(seconds: f64, kind: FailureKind) -> Fetched {
-        fetched(Ok(Exchange {
-            final_url: Url::parse("http://packager/a").unwrap(),
-            status: 200,
-            version: "HTTP/1.1",
-            redirects: 0,
-            timings: Timings { total: Seconds(seconds), ..Timings::default() },
-            content_type: None,
-            content_encoding: None,
-            content_length: None,
-            last_modified: None,
-            date: None,
-            headers: Vec::new(),
-            body_bytes: 1,
-            certificate_expiry: None,
-            sent_certificates_expiry: None,
-            broken: Some(failure(kind)),
-        }))
+        let mut exchange = testing::exchange(&testing::url("http://packager/a"));
+        (exchange.timings.total, exchange.broken) = (Seconds(seconds), Some(testing::failure(kind)));
+        fetched(Ok(exchange))
     }
 
     #[test]
     fn a_silent_server_is_to_blame_only_after_the_shortest_time() {
         use FailureKind::{Connect, Deadline, Timeout};
         let now = Instant::now();
-        let judged = |kind, began| cut_by_budget(&fetched(Err(failure(kind))), began, Seconds(1.0));
+        let judged = |kind, began| cut_by_budget(&fetched(Err(testing::failure(kind))), began, Seconds(1.0));
         assert!(judged(Timeout, now) && judged(Deadline, now) && !judged(Connect, now));
         let long_ago = now - Duration::from_secs(1);
         assert!(!judged(Timeout, long_ago) && judged(Deadline, long_ago));

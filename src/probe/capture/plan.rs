@@ -57,8 +57,9 @@ fn last(mut segments: Vec<&Segment>, count: usize) -> (Vec<&Segment>, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, SegmentFacts, SessionFacts};
+    use crate::facts::RenditionFacts;
     use crate::history::{History, OutputKey, Retention};
+    use crate::testing;
     use packager_media::units::{Seconds, Timestamp};
     use std::sync::Arc;
     use url::Url;
@@ -70,70 +71,22 @@ mod tests {
     }
 
     fn segment(number: u64, map: &str) -> Segment {
-        Segment {
-            number,
-            after: number.checked_sub(1),
-            discontinuity_sequence: 0,
-            uri: url(&format!("{number}.m4s")),
-            byte_range: None,
-            duration: Seconds(2.0),
-            discontinuity: false,
-            program_date_time: None,
-            gap: false,
-            map: Some(Map { uri: url(map), byte_range: None, key: None }),
-            key: None,
-            keys: Arc::default(),
-            bit_rate: None,
-            media_start: None,
-            line: 1,
-        }
+        let map = Map { uri: url(map), byte_range: None, key: None };
+        Segment { map: Some(map), ..testing::segment(number, url(&format!("{number}.m4s"))) }
     }
 
     fn timeline(first: u64, last: u64) -> Timeline {
-        Timeline {
-            version: None,
-            media_sequence: first,
-            discontinuity_sequence: 0,
-            target_duration: Some(Seconds(2.0)),
-            ended: false,
-            playlist_type: None,
-            independent_segments: true,
-            segments: (first..=last).map(|n| segment(n, "init.mp4")).collect(),
-            ..Timeline::default()
-        }
+        testing::timeline((first..=last).map(|n| segment(n, "init.mp4")).collect())
     }
 
     /// Returns the history after the segments `numbers` of `timeline` were inspected.
     fn known(timeline: &Timeline, numbers: &[u64]) -> AlreadyInspected {
-        let nothing = || {
-            let failure = Failure { kind: FailureKind::Timeout, message: String::new() };
-            Fetched { url: url("x"), result: Err(failure) }
-        };
         let now = Timestamp::UNIX_EPOCH;
-        let inspected = |s: &Segment| {
-            let segment = s.clone();
-            Arc::new(SegmentFacts {
-                segment,
-                inspected_at: now,
-                fetched: nothing(),
-                inspection: None,
-                decryption: None,
-                newest: true,
-            })
-        };
-        let mut rendition = super::super::unrequested_rendition(super::super::direct_rendition(&url("index.m3u8")));
+        let inspected = |s: &Segment| Arc::new(testing::segment_facts(s.clone(), now));
+        let mut rendition = RenditionFacts::unrequested(super::super::direct_rendition(&url("index.m3u8")));
         rendition.timeline = Some(Arc::new(timeline.clone()));
         rendition.segments = timeline.segments.iter().filter(|s| numbers.contains(&s.number)).map(inspected).collect();
-        let facts = OutputFacts {
-            name: "hls".to_owned(),
-            url: url("index.m3u8"),
-            manifest: nothing(),
-            content: ManifestFacts::HlsMedia,
-            session: SessionFacts::default(),
-            defects: Vec::new(),
-            renditions: vec![rendition],
-            i_frames: Vec::new(),
-        };
+        let facts = testing::output("hls", &url("index.m3u8"), vec![rendition]);
         let (history, key) = (History::new(1), OutputKey { channel: "TV1".to_owned(), output: "hls".to_owned() });
         history.record(&key, &facts, now, KEEP);
         history.already_inspected(&key, KEEP)

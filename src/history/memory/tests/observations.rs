@@ -1,0 +1,102 @@
+//! States of media playlists and MPDs as observations.
+
+use super::*;
+
+#[test]
+fn an_unchanged_playlist_is_one_observation_and_its_edge_stands_still() {
+    let history = History::new(10);
+    record(&history, 10, 0);
+    record(&history, 10, 2);
+    let past = record(&history, 10, 4);
+    assert_eq!(past.observations.len(), 1);
+    assert_eq!((past.observations[0].first_seen, past.observations[0].last_seen), (at(0), at(4)));
+    assert_eq!(past.edge_since, Some(at(0)));
+    assert_eq!(record(&history, 11, 6).edge_since, Some(at(6)));
+}
+
+#[test]
+fn an_event_stays_for_hold_and_then_is_the_baseline() {
+    let history = History::new(10);
+    record(&history, 100, 0);
+    record(&history, 0, 10);
+    let sequence = |past: &RenditionHistory| past.observations.iter().map(|o| o.media_sequence).collect::<Vec<_>>();
+    assert_eq!(sequence(&record(&history, 0, 70)), [100, 0], "still within hold at its very end");
+    assert_eq!(sequence(&record(&history, 0, 71)), [0]);
+}
+
+#[test]
+fn a_playlist_asked_for_earlier_is_no_news_when_its_probe_ends_later() {
+    let history = History::new(10);
+    record(&history, 12, 4);
+    let past = record(&history, 10, 2);
+    assert_eq!(past.observations.len(), 1);
+    assert_eq!(past.observations[0].media_sequence, 12);
+}
+
+#[test]
+fn a_playlist_asked_for_while_a_newer_one_was_on_its_way_is_no_news() {
+    let history = History::new(10);
+    let mut slow = facts(timeline(12, 5, ""), 0, vec![]);
+    slow.renditions[0].playlist = Some(answered_after(Seconds(3.0)));
+    history.record(&key(), &slow, at(0), RETENTION);
+    let past = record(&history, 11, 2);
+    assert_eq!(past.observations.last().unwrap().media_sequence, 12, "both were under way: no step back");
+    assert_eq!(record(&history, 13, 4).observations.len(), 2);
+}
+
+#[test]
+fn a_segment_listed_again_unchanged_is_held_once() {
+    let history = History::new(8);
+    record(&history, 10, 0);
+    let past = record(&history, 12, 4);
+    let [before, now] = past.observations.as_slice() else { panic!("two observations") };
+    let shared = now.segments.iter().filter(|s| before.segments.iter().any(|b| Arc::ptr_eq(b, s))).count();
+    assert_eq!((shared, now.segments.len()), (before.segments.len() - 2, before.segments.len()));
+    let mut rewritten = timeline(12, now.segments.len() as u64, "");
+    rewritten.segments[0].duration = Seconds(3.0);
+    let past = history.record(&key(), &facts(rewritten, 6, vec![]), at(6), RETENTION);
+    let [.., last] = past.renditions.values().next().unwrap().observations.as_slice() else { panic!("three") };
+    assert_eq!(last.segments[0].duration, Seconds(3.0));
+}
+
+#[test]
+fn a_segment_that_changed_is_not_shared_with_the_window_before() {
+    let history = History::new(10);
+    record(&history, 10, 0);
+    let mut changed = timeline(11, 5, "");
+    changed.segments[1].duration = Seconds(3.0);
+    let past = history.record(&key(), &facts(changed, 2, vec![]), at(2), RETENTION);
+    let [earlier, later] = &past.renditions["1080p"].observations[..] else { panic!() };
+    assert!(Arc::ptr_eq(&earlier.segments[1], &later.segments[0]));
+    assert!(!Arc::ptr_eq(&earlier.segments[2], &later.segments[1]));
+    assert_eq!((earlier.segments[2].duration, later.segments[1].duration), (Seconds(2.0), Seconds(3.0)));
+}
+
+#[test]
+fn windows_of_an_mpd_share_the_segments_that_both_list() {
+    let window =
+        |first: u64| Timeline { segments: (first..first + 4).map(dash_segment).collect(), ..timeline(0, 0, "") };
+    let history = History::new(10);
+    history.record(&key(), &facts(window(10), 0, vec![]), at(0), RETENTION);
+    let past = history.record(&key(), &facts(window(12), 4, vec![]), at(4), RETENTION);
+    let [earlier, later] = &past.renditions["1080p"].observations[..] else { panic!() };
+    assert!(Arc::ptr_eq(&earlier.segments[2], &later.segments[0]));
+    assert!(Arc::ptr_eq(&earlier.segments[3], &later.segments[1]));
+    assert_eq!(later.segments.iter().map(|s| s.number).collect::<Vec<_>>(), [24_000, 26_000, 28_000, 30_000]);
+}
+
+/// Makes the segment at `position` in an MPD with segments of 2 s, where segment numbers are milliseconds.
+fn dash_segment(position: u64) -> Segment {
+    let after = position.checked_sub(1).map(|before| before * 2000);
+    Segment { number: position * 2000, after, ..segment(position, "") }
+}
+
+#[test]
+fn an_observation_keeps_the_newest_segments_of_a_long_window() {
+    let history = History::new(1);
+    let past = history.record(&key(), &facts(timeline(1, 300, ""), 0, vec![]), at(0), RETENTION);
+    let observation = &past.renditions["1080p"].observations[0];
+    assert_eq!(observation.segments.len(), crate::history::MAX_LISTED_SEGMENTS);
+    assert_eq!((observation.segments[0].number, observation.last_number()), (45, Some(300)));
+    assert_eq!((observation.media_sequence, observation.window), (1, Seconds(600.0)));
+}
