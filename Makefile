@@ -3,7 +3,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quiet test check fmt fmt-check lint deny advisories msrv unit ui ui-test ui-e2e docs detection bench tools
+.PHONY: help demo quiet test check fmt fmt-check lint deny advisories msrv unit mutants ui ui-test ui-e2e docs detection bench tools
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ msrv: ## Compile everything with the oldest supported Rust.
 # Some tests wait for a minute or two of real time: with more threads than processors they wait at the same time.
 unit: ## Run every test; the test tools must be installed.
 	RUST_TEST_THREADS=8 $(CARGO) test --locked --workspace --all-targets
+
+mutants: ## Change the code in 100 small ways (MUTANTS="--seed 2 --count 50"), and list the changes that no test notices.
+	$(CARGO) xtask mutants $(MUTANTS)
 
 ui: ## Build the web page into ui/dist, which a release build embeds. Needs Node.js 20.19 or later.
 	scripts/ui.sh build

@@ -1,4 +1,4 @@
-//! Tasks that the Makefile runs: `cargo xtask bench`, `detection`, `dashboards` and `rules`.
+//! Tasks that the Makefile runs: `cargo xtask bench`, `detection`, `dashboards`, `mutants` and `rules`.
 
 // A program for a terminal: when its own set-up fails it can only stop.
 #![allow(
@@ -13,9 +13,11 @@
 mod bench;
 mod dashboards;
 mod detection;
+mod mutants;
 mod rules;
 
-const USAGE: &str = "usage: cargo xtask bench [MEASUREMENT] | detection [FAULT...] | dashboards | rules";
+const USAGE: &str =
+    "usage: cargo xtask bench [MEASUREMENT] | detection [FAULT...] | dashboards | mutants [--help] | rules";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,6 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             tokio::runtime::Runtime::new()?.block_on(detection::run(rest))?;
         }
         Some((task, [])) if task == "dashboards" => dashboards::write()?,
+        Some((task, rest)) if task == "mutants" => mutants::run(rest)?,
         Some((task, [])) if task == "rules" => rules::write()?,
         _ => return Err(USAGE.into()),
     }
