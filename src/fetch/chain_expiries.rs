@@ -113,3 +113,28 @@ fn not_after(der: &[u8]) -> Option<Timestamp> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    fn certificate(year: i32) -> CertificateDer<'static> {
+        let mut params = CertificateParams::default();
+        params.not_after = date_time_ymd(year, 1, 1);
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()
+    }
+
+    #[test]
+    fn chains_of_several_servers_are_remembered() {
+        let (first, second, intermediate) = (certificate(2040), certificate(2041), certificate(2035));
+        let chains = ChainExpiries::default();
+        for leaf in [&first, &second] {
+            chains.record(leaf, std::slice::from_ref(&intermediate), None);
+        }
+        let expected = |leaf: &CertificateDer<'_>| {
+            Some(ChainExpiry { sent: not_after(&intermediate).unwrap(), verified: not_after(leaf).unwrap() })
+        };
+        assert_eq!([&first, &second].map(|leaf| chains.expiry(leaf)), [&first, &second].map(expected));
+    }
+}

@@ -162,6 +162,17 @@ mod tests {
     }
 
     #[test]
+    fn a_check_that_fails_in_two_outputs_is_named_once() {
+        let mut report = degraded();
+        let mut other = report.outcomes.iter().find(|o| o.check.id == "rendition_unavailable").unwrap().clone();
+        other.output = "backup".to_owned();
+        report.outcomes.push(other);
+        let changes = StateChanges::default();
+        changes.push(&report);
+        assert_eq!(changes.take()[0].failed_checks, ["rendition_unavailable"]);
+    }
+
+    #[test]
     fn what_could_not_be_written_comes_first_again() {
         let changes = StateChanges::default();
         changes.push(&at(clean(), 1));

@@ -214,7 +214,12 @@ mod tests {
             })
         };
         assert_holds(audio(3.0));
-        assert_eq!(violations(audio(4.0)).len(), 1);
+        let found = violations(audio(4.0));
+        assert_eq!(
+            messages(CheckVerdict::Ran(found.clone())),
+            format!("EXT-X-TARGETDURATION is 4 s; that of {NAME} is 2 s")
+        );
+        assert_eq!(found[0].rendition.as_deref(), Some("third"));
     }
 
     #[test]

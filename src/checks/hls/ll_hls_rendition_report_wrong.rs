@@ -162,6 +162,19 @@ mod tests {
     }
 
     #[test]
+    fn of_several_reports_the_one_that_is_most_behind_is_named() {
+        for (segments, worst) in [([15, 13], "360p"), ([13, 15], "540p")] {
+            let verdict = scene(|s| {
+                for (report, segment) in s.timeline().low_latency.reports.iter_mut().skip(1).zip(segments) {
+                    (report.last_segment, report.last_part) = (Some(segment), Some(2));
+                }
+            });
+            let message = messages(verdict);
+            assert!(message.starts_with(&format!("the report of {worst} is ")), "{message}");
+        }
+    }
+
+    #[test]
     fn what_is_left_out_is_the_same_as_here() {
         assert_holds(scene(|s| {
             let report = &mut s.timeline().low_latency.reports[1];

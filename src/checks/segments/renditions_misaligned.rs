@@ -213,6 +213,7 @@ mod tests {
     fn key_frames_at_changes_of_scene_are_no_fault() {
         assert_holds(with_keyframes(&[0.5, 1.0, 1.5], &[1.0]));
         assert_holds(with_keyframes(&[], &[0.3]));
+        assert_holds(with_keyframes(&[0.5, 1.5], &[0.5, 1.6]));
         assert_holds(with_keyframes(&[0.5, 1.0, 1.3], &[0.5, 1.0, 1.7]));
         assert_holds(with_keyframes(&[0.3], &[0.9]));
     }

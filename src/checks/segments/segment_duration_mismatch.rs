@@ -198,5 +198,8 @@ mod tests {
         let mut dark = segment(2.4, 9.0);
         dark.inspection.as_mut().unwrap().tracks.clear();
         assert_not_run(run(dark), why);
+        let mut single = segment(2.4, 9.0);
+        single.inspection.as_mut().unwrap().tracks[0].samples = 1;
+        assert_not_run(run(single), why);
     }
 }

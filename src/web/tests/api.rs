@@ -172,6 +172,18 @@ async fn the_last_report_of_all_outputs_is_kept() {
 }
 
 #[tokio::test]
+async fn a_newer_report_takes_the_place_of_the_one_before() {
+    let (state, known) = (idle_state(), [("CH_01".to_owned(), Arc::new(channel("CH_01")))].into());
+    let reports = [1, 2].map(|second| {
+        let started_at = Timestamp::from_second(second).unwrap();
+        Arc::new(Report { started_at, ..report("CH_01", "TPL_HD", Duration::ZERO) })
+    });
+    assert!(reports.iter().all(|report| state.keep(report, &known)));
+    assert_eq!(state.last_report("CH_01").unwrap().started_at, reports[1].started_at);
+    assert!(!state.keep(&reports[1], &known), "two requests shared this probe");
+}
+
+#[tokio::test]
 async fn whatever_is_not_served_is_a_problem_document() {
     let server = server().await;
     let cases = [

@@ -21,12 +21,11 @@ pub(crate) struct Rewritten {
 }
 
 impl Rewritten {
-    /// The innermost place that contains these bytes, else the last place before them, else the first one.
+    /// The innermost place that contains these bytes. `None`: no mutant is there.
     pub(crate) fn mutant_at(&self, bytes: &Range<usize>) -> Option<usize> {
         let contains = |place: &Range<usize>| place.start <= bytes.start && bytes.end <= place.end;
-        let inner = self.places.iter().filter(|(_, place)| contains(place)).min_by_key(|(_, place)| place.len());
-        let before = || self.places.iter().filter(|(_, place)| place.start <= bytes.start).max_by_key(|(_, p)| p.start);
-        inner.or_else(before).or(self.places.first()).map(|(mutant, _)| *mutant)
+        let places = self.places.iter().filter(|(_, place)| contains(place));
+        places.min_by_key(|(_, place)| place.len()).map(|(mutant, _)| *mutant)
     }
 }
 

@@ -151,10 +151,12 @@ mod tests {
 
     #[test]
     fn map_and_cues_are_read_however_the_text_is_cut() {
+        // The first bytes come in one piece, when the container is known.
+        let note = "x".repeat(crate::container::sniff::SNIFF_WINDOW);
         for ends in ["\n", "\r\n", "\r"] {
             let text = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:01.500\n\n1\n01:00.200 --> 01:01.800 line:0\nHello\n\n\
                         125:00:00.000 --> 125:00:02.000\nThere";
-            let text = text.replace('\n', ends);
+            let text = text.replacen("\n", &format!("\nNOTE {note}\n"), 1).replace('\n', ends);
             for size in [1, 3, 64, 1000] {
                 let inspection = inspect(&text, size);
                 let cues = inspection.cues.unwrap();
@@ -216,6 +218,7 @@ mod tests {
             ("1:00:00.000", None),
             ("00:00:60.000", None),
             ("00:60:00.000", None),
+            ("00:00.00", None),
             ("00:00.0000", None),
             ("00.000", None),
         ] {

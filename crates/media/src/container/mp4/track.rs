@@ -180,10 +180,8 @@ impl FragmentedTrack {
         if sync {
             self.sync_count = self.sync_count.saturating_add(count);
         }
-        let (Some(next), Some(duration)) = (self.next, defaults.duration.map(i64::from)) else {
-            self.next = None;
-            return;
-        };
+        // Without a duration the end of the sample before isn't known either: it has the same defaults.
+        let (Some(next), Some(duration)) = (self.next, defaults.duration.map(i64::from)) else { return };
         let steps = i64::try_from(count).unwrap_or(i64::MAX);
         let end = next.saturating_add(duration.saturating_mul(steps));
         self.gap_max = max_of(self.gap_max, duration);

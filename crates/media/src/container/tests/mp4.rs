@@ -50,6 +50,25 @@ fn segments_are_measured_against_their_initialization() {
 }
 
 #[test]
+fn an_edit_list_of_the_initialization_segment_moves_presentation_times() {
+    let mut bytes = fixture("cmaf_h264_init.mp4");
+    // One edit: the presentation begins at media time 1024.
+    let fields = [&[0; 4][..], &[0, 0, 0, 1], &[0; 4], &1024_u32.to_be_bytes(), &[0, 1, 0, 0]].concat();
+    let edts = [&[0, 0, 0, 36][..], b"edts", &[0, 0, 0, 28], b"elst", &fields].concat();
+    for parent in [b"moov", b"trak"] {
+        let size = find(&bytes, parent)..find(&bytes, parent) + 4;
+        let larger = u32::from_be_bytes(bytes[size.clone()].try_into().unwrap()) + 36;
+        bytes[size].copy_from_slice(&larger.to_be_bytes());
+    }
+    let at = find(&bytes, b"mdia");
+    bytes.splice(at..at, edts);
+    let mut inspector = SegmentInspector::new(None);
+    inspector.push(&bytes);
+    let seen = inspect_with(inspector.finish().1.as_ref(), &fixture("cmaf_h264_0.m4s"));
+    assert_eq!((defects(&seen), summary(&seen.tracks[0]).0, summary(&seen.tracks[0]).1), (vec![], 0, 0));
+}
+
+#[test]
 fn a_file_that_initializes_itself_needs_nothing_else() {
     let seen = inspect(&fixture("cenc_whole.mp4"));
     assert!(seen.encrypted, "encv, enca and senc");

@@ -74,6 +74,18 @@ fn open_gops_begin_at_recovery_points_and_fractional_rates_end_exactly() {
 }
 
 #[test]
+fn an_intra_picture_without_a_recovery_point_is_no_key_frame() {
+    let mut bytes = fixture("h264_opengop_aac441.ts");
+    let messages: Vec<usize> = memchr::memmem::find_iter(&bytes, &[0, 0, 1, 6]).collect();
+    for start in messages {
+        // Supplemental enhancement information becomes filler data.
+        bytes[start + 3] = 12;
+    }
+    let video = &inspect(&bytes).tracks[0];
+    assert_eq!((video.samples, video.keyframes, video.starts_with_keyframe), (72, 1, Some(true)));
+}
+
+#[test]
 fn decode_times_increase_across_a_clock_wrap() {
     let seen = inspect(&fixture("hevc_aac_wrap.ts"));
     assert_eq!(defects(&seen), []);
@@ -108,6 +120,21 @@ fn a_dropped_packet_is_one_error_where_it_is_missed() {
     assert_eq!(defects(&seen), [(DefectKind::Continuity, ((next - 1) * PACKET) as u64, message)]);
     assert_eq!(seen.defects[0].reference, "ISO/IEC 13818-1 2.4.3.3");
     assert_eq!(summary(&seen.tracks[0]), (126_000, 133_200, 486_000, 100, 4, Some(true)));
+}
+
+/// The end of one packet and the beginning of the next but one would be an access unit delimiter.
+#[test]
+fn a_start_code_that_a_loss_puts_together_is_none() {
+    let [before, lost, after] = [1, 2, 3].map(|n| video_packet(n, false));
+    let seen = inspect(&edited(|n, packet| {
+        if n == before {
+            packet[PACKET - 2..].copy_from_slice(&[0, 0]);
+        } else if n == after {
+            packet[4..6].copy_from_slice(&[1, 9]);
+        }
+        n != lost
+    }));
+    assert_eq!((seen.ts.unwrap().continuity_errors, seen.tracks[0].samples), (1, 100));
 }
 
 #[test]

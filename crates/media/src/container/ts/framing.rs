@@ -146,3 +146,20 @@ impl PacketFramer {
 fn sync_bytes(buffered: &[u8]) -> impl Iterator<Item = usize> {
     memchr::memchr_iter(SYNC_BYTE, buffered)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::defects::DefectLog;
+
+    #[test]
+    fn little_is_buffered_behind_a_loss_however_much_follows() {
+        let (mut framer, mut demux) = (PacketFramer::default(), Demuxer::new(DefectLog::default()));
+        let packet = [&[SYNC_BYTE, 0x1f, 0xff, 0x10][..], &[0; PACKET_SIZE - 4]].concat();
+        framer.push(&[0; 100], &mut demux);
+        for _ in 0..1000 {
+            framer.push(&packet, &mut demux);
+            assert!(framer.buffered.len() < SEARCH_CHUNK + LOOK_AHEAD, "{} bytes", framer.buffered.len());
+        }
+    }
+}

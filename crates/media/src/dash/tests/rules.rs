@@ -169,6 +169,14 @@ fn content_protection_becomes_a_key_for_the_scheme_and_one_for_each_system() {
 }
 
 #[test]
+fn a_key_identifier_that_is_no_uuid_is_a_defect() {
+    let (_, defects) = keys(&COMMON.replace("100000000001", "1"));
+    let messages: Vec<_> = defects.iter().map(|defect| defect.message.as_str()).collect();
+    let [message] = messages[..] else { panic!("{messages:?}") };
+    assert!(message.contains("default_KID") && message.ends_with("is no UUID"), "{message}");
+}
+
+#[test]
 fn of_several_key_identifiers_none_is_the_one() {
     let two = COMMON.replace("100000000001\"", "100000000001 10000000-1000-1000-1000-100000000002\"");
     assert_eq!(keys(&two).0[0].key_id, None);

@@ -94,3 +94,13 @@ fn the_newest_parts_are_kept_and_numbers_never_overflow() {
     ));
     assert_eq!(timeline.low_latency.parts[0].segment, u64::MAX);
 }
+
+#[test]
+fn parts_of_the_open_segment_have_the_map_and_the_key_in_force() {
+    let (read, _) = low_latency(
+        "#EXT-X-MAP:URI=\"i.mp4\"\n#EXT-X-KEY:METHOD=AES-128,URI=\"k1\"\n#EXTINF:2,\n40.mp4\n#EXT-X-MAP:URI=\"j.mp4\"\n\
+         #EXT-X-KEY:METHOD=AES-128,URI=\"k2\"\n#EXT-X-PART:DURATION=1,URI=\"41.0.mp4\"\n",
+    );
+    assert_eq!(read.map.unwrap().uri.path(), "/live/ch1/j.mp4");
+    assert!(read.key.unwrap().uri.unwrap().ends_with("k2"));
+}

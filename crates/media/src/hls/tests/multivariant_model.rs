@@ -99,6 +99,7 @@ fn a_playlist_that_several_tags_declare_is_one_identity_in_whichever_order_they_
         .map(|order| renditions(&order.map(|at| tags[at]).concat()).remove(0).identity)
         .to_vec();
     assert!(identities.iter().all(|identity| *identity == identities[0]), "{identities:?}");
+    assert_eq!(identities[0], renditions(tags[1]).remove(0).identity, "a name counts more than a path");
 }
 
 #[test]
