@@ -14,16 +14,17 @@ use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 use url::Url;
 
-/// An instant, in seconds from the one that tests call 0.
+/// Returns the time `second` seconds after the time that tests call 0 (before it if negative).
 pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
+/// Parses a URL.
 pub fn url(text: &str) -> Url {
     Url::parse(text).unwrap()
 }
 
-/// An answer with status 200, without headers and body, that came at once.
+/// Makes an answer with status 200 and without headers and body, which took no time.
 pub fn exchange(url: &Url) -> Exchange {
     Exchange {
         final_url: url.clone(),
@@ -44,16 +45,17 @@ pub fn exchange(url: &Url) -> Exchange {
     }
 }
 
+/// Makes a failure of this kind, whose message is the name of the kind.
 pub fn failure(kind: FailureKind) -> Failure {
     Failure { kind, message: format!("{kind:?}") }
 }
 
-/// A request without an answer.
+/// Makes the facts about a request that failed.
 pub fn failed(url: &Url, kind: FailureKind) -> Fetched {
     Fetched { url: url.clone(), result: Err(failure(kind)) }
 }
 
-/// A listed segment of 2 s that follows the one before it.
+/// Makes a listed segment of 2 s, which continues the segment with the number before.
 pub fn segment(number: u64, uri: Url) -> Segment {
     Segment {
         number,
@@ -74,7 +76,7 @@ pub fn segment(number: u64, uri: Url) -> Segment {
     }
 }
 
-/// A live media playlist of segments of 2 s.
+/// Makes a live media playlist with a target duration of 2 s.
 pub fn timeline(segments: Vec<Segment>) -> Timeline {
     Timeline {
         version: Some(3),
@@ -86,13 +88,13 @@ pub fn timeline(segments: Vec<Segment>) -> Timeline {
     }
 }
 
-/// A segment that was asked for at an instant and not inspected.
+/// Makes the facts about a segment whose request, at `inspected_at`, failed.
 pub fn segment_facts(segment: Segment, inspected_at: Timestamp) -> SegmentFacts {
     let fetched = failed(&segment.uri, FailureKind::Timeout);
     SegmentFacts { segment, inspected_at, fetched, inspection: None, decryption: None, newest: true }
 }
 
-/// What was found in a whole segment without tracks.
+/// Makes the inspection of a segment in which no tracks and no defects were found.
 pub fn inspection(container: Container, bytes: u64) -> Inspection {
     Inspection {
         container,
@@ -109,7 +111,7 @@ pub fn inspection(container: Container, bytes: u64) -> Inspection {
     }
 }
 
-/// A track without samples: H.264 or AAC.
+/// Makes a track without samples: H.264 if it is video, otherwise AAC.
 pub fn track(id: u32, media: Media) -> Track {
     Track {
         id,
@@ -133,7 +135,7 @@ pub fn track(id: u32, media: Media) -> Track {
     }
 }
 
-/// An output of the channel whose manifest is a media playlist, with renditions and without an answer.
+/// Makes the facts about an output with these renditions. Its manifest is a media playlist, and the request for it failed.
 pub fn output(name: &str, url: &Url, renditions: Vec<RenditionFacts>) -> OutputFacts {
     OutputFacts {
         name: name.to_owned(),

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 /// Threads of a test program: some tests wait for real time.
 const THREADS: &str = "--test-threads=4";
-/// How much more processor time than without a mutant a run may take.
+/// Factor by which a run may take more processor time than without a mutant.
 const MORE_WORK: f64 = 5.0;
-/// How much more time than without a mutant a run may take: other programs may need the processors.
+/// Factor by which a run may last longer than without a mutant: other programs may use the processors.
 const MORE_TIME: f64 = 20.0;
 const LEAST_LIMIT: Duration = Duration::from_secs(20);
 
@@ -131,11 +131,46 @@ impl TestProgram {
     }
 }
 
-/// Processor time that a process has used, from `/proc`. `None`: it has ended.
+/// Returns the processor time that a process has used, from `/proc`. `None`: the process has ended.
 fn processor_time(process: u32) -> Option<Duration> {
     let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // proc(5): after the name in parentheses come the state and 10 numbers, then utime and stime in ticks of 10 ms.
     let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(11);
     let mut ticks = || fields.next()?.parse::<u64>().ok();
     Some(Duration::from_millis(10 * (ticks()? + ticks()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    /// The verdict on a mutant whose test program is a shell script.
+    fn verdict(script: &str) -> Verdict {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tests");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let pace = Pace { time: Duration::from_secs(60), work: Duration::from_secs(60) };
+        let program = TestProgram { path, folder: folder.path().to_owned(), pace };
+        program.verdict(7, &Selection::default()).unwrap()
+    }
+
+    #[test]
+    fn the_first_test_that_fails_ends_the_run() {
+        let begun = Instant::now();
+        let verdict = verdict("echo 'test a::b ... ok'; echo 'test a::c ... FAILED'; exec sleep 600");
+        assert_eq!(verdict, Verdict::Killed("a::c".to_owned()));
+        assert!(begun.elapsed() < Duration::from_secs(300));
+    }
+
+    #[test]
+    fn a_program_that_ends_badly_without_a_failed_test_crashed() {
+        assert_eq!(verdict("echo 'test a ... ok'; exit 134"), Verdict::Crashed);
+    }
+
+    #[test]
+    fn the_program_knows_its_mutant_and_survives_if_no_test_fails() {
+        assert_eq!(verdict("test \"$MUTANT\" = 7 && echo 'test a ... ok'"), Verdict::Survived);
+    }
 }

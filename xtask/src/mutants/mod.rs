@@ -127,7 +127,7 @@ impl Judges {
     }
 }
 
-/// The tests of a crate in three steps: those of the file's module, those of its outermost module, the others.
+/// Returns the tests of a crate in three steps: those of the file's module, those of its outermost module, the others.
 fn nearest_first(file: &Path) -> Vec<Selection> {
     let file = file.strip_prefix("crates/media").unwrap_or(file).with_extension("");
     let parts = file.iter().skip(1).map(|part| part.to_string_lossy().into_owned());

@@ -21,7 +21,7 @@ pub(crate) struct Rewritten {
 }
 
 impl Rewritten {
-    /// The innermost place that contains these bytes. `None`: no mutant is there.
+    /// Returns the mutant of the innermost place that contains these bytes. `None`: there is no mutant.
     pub(crate) fn mutant_at(&self, bytes: &Range<usize>) -> Option<usize> {
         let contains = |place: &Range<usize>| place.start <= bytes.start && bytes.end <= place.end;
         let places = self.places.iter().filter(|(_, place)| contains(place));

@@ -31,7 +31,7 @@ pub(crate) struct Mutant {
     pub description: String,
 }
 
-/// Every mutant of the workspace in the order in which a seed draws them.
+/// Returns every mutant of the workspace, in the order in which the seed draws them.
 ///
 /// The order of two mutants depends on the seed and on their own functions only, so that an edit elsewhere changes no sample.
 ///
@@ -91,7 +91,7 @@ fn parse(root: &Path) -> io::Result<Vec<(PathBuf, Vec<Site>)>> {
     Ok(parsed)
 }
 
-/// The folder of the modules that a file declares.
+/// Returns the folder with the modules that a file declares.
 fn children(file: &Path) -> PathBuf {
     let is_folder = file.file_name().is_some_and(|name| name == "mod.rs");
     if is_folder { file.parent().map(Path::to_owned).unwrap_or_default() } else { file.with_extension("") }

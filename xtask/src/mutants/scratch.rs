@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The module that says which mutant is on: the one with the number in the variable `MUTANT`.
+/// Source of the module that says which mutant is on: the one whose number is in the environment variable `MUTANT`.
 const SWITCH_MODULE: &str = r#"
 pub mod mutant_switch {
     static ON: std::sync::LazyLock<Option<usize>> =
@@ -58,6 +58,9 @@ impl Scratch {
         let scratch = Self { root: root.to_owned(), folder: root.join("target/mutants/workspace"), sources };
         let list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
         let listed = Command::new("git").args(list).current_dir(root).output()?;
+        if !listed.status.success() {
+            return Err(io::Error::other(format!("git ls-files: {}", String::from_utf8_lossy(&listed.stderr))));
+        }
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
         let files = listed.split('\0').map(Path::new).filter(|path| root.join(path).is_file());
         let files: BTreeSet<&Path> = files.collect();
@@ -180,7 +183,10 @@ fn executable(messages: &[Value], target: &str) -> io::Result<PathBuf> {
     built.ok_or_else(|| io::Error::other(format!("the tests of {target} aren't built:\n{}", errors(messages))))
 }
 
-/// The mutants that don't compile.
+/// Returns the mutants that don't compile.
+///
+/// # Errors
+/// When an error of the compiler is at the place of no mutant.
 fn broken(messages: &[Value], files: &BTreeMap<PathBuf, Rewritten>) -> io::Result<BTreeSet<usize>> {
     let broken: BTreeSet<usize> = messages.iter().filter_map(error).filter_map(|error| culprit(error, files)).collect();
     if broken.is_empty() && messages.iter().any(|message| error(message).is_some()) {
@@ -198,7 +204,7 @@ fn error(message: &Value) -> Option<&Value> {
     (message["level"] == "error" && !message["spans"].as_array()?.is_empty()).then_some(message)
 }
 
-/// The mutant that an error of the compiler is about.
+/// Returns the mutant at whose place the compiler found an error. `None`: there is no mutant.
 fn culprit(error: &Value, files: &BTreeMap<PathBuf, Rewritten>) -> Option<usize> {
     let spans = error["spans"].as_array()?;
     let (primary, others): (Vec<_>, Vec<_>) = spans.iter().partition(|span| span["is_primary"] == true);

@@ -6,7 +6,7 @@ use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 use syn::{BinOp, Block, Expr, ImplItemFn, ItemFn, Lit, Pat, ReturnType, Signature, Stmt, TraitItemFn, Type, UnOp};
 
-/// How a change is put into the source.
+/// Form in which a change is put into the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// An expression that another expression replaces.
@@ -30,7 +30,7 @@ pub(crate) struct Site {
     pub changes: Vec<String>,
 }
 
-/// Places of a file, and the modules of the file that only tests compile.
+/// What is found in a source file: the places, and the modules in other files that only tests compile.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub sites: Vec<Site>,
@@ -98,7 +98,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Values that a function of this return type could return instead.
+    /// Returns the source text of values that a function with this return type could return instead.
     fn values(&self, of: &Type) -> Vec<String> {
         let text = self.text(of.span());
         let name = text.split('<').next().unwrap_or_default().rsplit("::").next().unwrap_or_default();
@@ -151,7 +151,7 @@ impl Finder<'_> {
     }
 }
 
-/// Operators that may stand in place of an operator.
+/// Returns the operators that may stand in place of an operator.
 fn operators(op: &BinOp) -> &'static [&'static str] {
     match op {
         BinOp::Lt(_) => &["<=", ">="],
@@ -180,7 +180,7 @@ fn operators(op: &BinOp) -> &'static [&'static str] {
     }
 }
 
-/// Whether a condition has a `let`: then it can't stand in parentheses.
+/// Returns whether a condition has a `let`, which can't stand in parentheses.
 fn binds(condition: &Expr) -> bool {
     match condition {
         Expr::Let(_) => true,
@@ -196,7 +196,7 @@ fn is_test(attributes: &[syn::Attribute]) -> bool {
     })
 }
 
-/// The file that `#[path]` gives a module.
+/// Returns the file that `#[path]` gives a module; `None` without the attribute.
 fn path(attributes: &[syn::Attribute]) -> Option<String> {
     attributes.iter().find_map(|attribute| match &attribute.meta {
         syn::Meta::NameValue(syn::MetaNameValue { path, value: Expr::Lit(literal), .. }) if path.is_ident("path") => {
@@ -209,7 +209,7 @@ fn path(attributes: &[syn::Attribute]) -> Option<String> {
     })
 }
 
-/// Whether a statement of this expression does something that can be left out.
+/// Returns whether a statement of this expression can be left out: a call, an assignment or a jump.
 fn is_removable(expression: &Expr) -> bool {
     match expression {
         Expr::Call(_) | Expr::MethodCall(_) | Expr::Assign(_) => true,
