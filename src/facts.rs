@@ -2,12 +2,14 @@
 
 mod dash;
 pub(crate) mod derived;
+mod growing;
 mod i_frames;
 mod low_latency;
 mod packager;
 mod systems;
 
 pub use dash::{ClockFacts, DashFacts, LocationFacts, PatchFacts, PatchableMpd};
+pub use growing::{ChunkArrival, GrowingSegmentFacts};
 pub use i_frames::IFrameFacts;
 pub use low_latency::{BlockingReloadFacts, DeltaUpdateFacts, LowLatencyFacts, PartFacts, PreloadHintFacts};
 
@@ -39,6 +41,7 @@ impl Capture {
         let media = renditions.flat_map(|(protocol, r)| {
             let segments = r.segments.iter().map(|s| &s.fetched);
             let live = r.low_latency.iter().flat_map(LowLatencyFacts::fetched);
+            let live = live.chain(r.growing.iter().map(|g| &g.fetched));
             let keys = r.keys.iter().map(|k| &k.fetched);
             let playlist = r.playlist.iter().filter(move |_| protocol == Protocol::Hls);
             playlist.chain(keys).chain(r.inits.iter().map(|i| &i.fetched)).chain(segments).chain(live)
@@ -175,6 +178,9 @@ pub struct RenditionFacts {
     pub failed_addresses: Vec<FailedAddress>,
     /// Answers to the requests of low-latency players. `None` for a playlist without parts and delivery directives.
     pub low_latency: Option<LowLatencyFacts>,
+    /// The newest segment, requested while it was being made (DASH). `None`: its segments are complete when they become
+    /// available, the template doesn't have it requested, or there was no time.
+    pub growing: Option<GrowingSegmentFacts>,
     /// Number of segments that the template's setting `segments` includes, but that weren't inspected because of a
     /// bound or the deadline.
     pub skipped: u64,
@@ -199,6 +205,7 @@ impl RenditionFacts {
             base_urls: Vec::new(),
             failed_addresses: Vec::new(),
             low_latency: None,
+            growing: None,
             skipped: 0,
             covered: true,
         }

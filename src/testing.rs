@@ -125,6 +125,8 @@ pub fn track(id: u32, media: Media) -> Track {
         keyframes: 0,
         keyframe_interval_max: None,
         sample_gap_max: None,
+        fragment_interval_max: None,
+        fragment_bytes_max: None,
         parameters: None,
         changed_parameters: None,
         captions: None,

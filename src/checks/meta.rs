@@ -72,6 +72,7 @@ pub enum CheckScope {
     Hls,
     LowLatencyHls,
     Dash,
+    LowLatencyDash,
     /// The check judges MPEG transport streams, whether HLS or DASH lists them.
     TransportStream,
 }
@@ -82,7 +83,7 @@ impl CheckScope {
     pub fn judges(self, protocol: Protocol) -> bool {
         match self {
             Self::Hls | Self::LowLatencyHls => protocol == Protocol::Hls,
-            Self::Dash => protocol == Protocol::Dash,
+            Self::Dash | Self::LowLatencyDash => protocol == Protocol::Dash,
             Self::Any | Self::TransportStream => true,
         }
     }
@@ -95,6 +96,7 @@ impl CheckScope {
             Self::Hls => Some("hls_"),
             Self::LowLatencyHls => Some("ll_hls_"),
             Self::Dash => Some("dash_"),
+            Self::LowLatencyDash => Some("ll_dash_"),
             Self::TransportStream => Some("ts_"),
         }
     }
@@ -144,7 +146,7 @@ mod tests {
         for meta in CHECKS {
             let own_group = match meta.group {
                 CheckGroup::Hls => matches!(meta.scope, CheckScope::Hls | CheckScope::LowLatencyHls),
-                CheckGroup::Dash => meta.scope == CheckScope::Dash,
+                CheckGroup::Dash => matches!(meta.scope, CheckScope::Dash | CheckScope::LowLatencyDash),
                 CheckGroup::Segments => true,
                 _ => meta.scope == CheckScope::Any,
             };
@@ -158,6 +160,7 @@ mod tests {
         assert_eq!(judged(CheckScope::Hls), (true, false));
         assert_eq!(judged(CheckScope::LowLatencyHls), (true, false));
         assert_eq!(judged(CheckScope::Dash), (false, true));
+        assert_eq!(judged(CheckScope::LowLatencyDash), (false, true));
         assert_eq!(judged(CheckScope::Any), (true, true));
         assert_eq!(judged(CheckScope::TransportStream), (true, true));
     }

@@ -6,8 +6,8 @@
 use super::{CheckContext, CheckVerdict, Violation};
 use crate::expectations::{Expectations, Thresholds};
 use crate::facts::{
-    BlockingReloadFacts, DashFacts, DeltaUpdateFacts, Exchange, FailureKind, Fetched, LowLatencyFacts, ManifestFacts,
-    OutputFacts, PartFacts, PreloadHintFacts, RenditionFacts, SegmentFacts, Timings,
+    BlockingReloadFacts, ChunkArrival, DashFacts, DeltaUpdateFacts, Exchange, FailureKind, Fetched, GrowingSegmentFacts,
+    LowLatencyFacts, ManifestFacts, OutputFacts, PartFacts, PreloadHintFacts, RenditionFacts, SegmentFacts, Timings,
 };
 use crate::history::{ListedSegment, MpdState, MpdWindow, Observation, OutputHistory, PeriodStart, RenditionHistory};
 use crate::testing;
@@ -15,7 +15,7 @@ pub(super) use crate::testing::failure;
 use packager_media::codec::parameters::{AudioParameters, CodecParameters, VideoParameters};
 use packager_media::codec::rfc6381::Codec;
 use packager_media::container::{Container, ContinuityCounter, Inspection, Track, TsFacts};
-use packager_media::dash;
+use packager_media::dash::{self, GrowingSegment};
 use packager_media::stream::{
     HintKind, LowLatency, Media, Part, PreloadHint, Protocol, Rendition, RenditionIdentity, Resolution, Segment,
     ServerControl, Timeline, VariantCounts,
@@ -123,6 +123,8 @@ pub(super) fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
         starts_with_keyframe: (media == Media::Video).then_some(true),
         keyframes: 1,
         sample_gap_max: Some(Seconds(1.0 / rate)),
+        fragment_interval_max: None,
+        fragment_bytes_max: None,
         parameters: Some(Arc::new(parameters(media))),
         ..testing::track(id, media)
     }
@@ -223,6 +225,12 @@ fn answered_well(timeline: Timeline) -> LowLatencyFacts {
     }
 }
 
+/// Chunks of `duration` seconds each, with these times from the request to their arrival.
+pub(super) fn chunk_arrivals(arrivals: &[f64], duration: f64) -> Vec<ChunkArrival> {
+    let ends = (1..).map(|n| Seconds(duration * f64::from(n)));
+    arrivals.iter().zip(ends).map(|(arrived, end)| ChunkArrival { arrived: Seconds(*arrived), end }).collect()
+}
+
 /// Input of a check for a test: one output with one healthy rendition that was never seen before, which the test may
 /// change.
 pub(super) struct Scene {
@@ -307,6 +315,34 @@ impl Scene {
         };
         scene.rendition().low_latency = Some(answered_well(scene.timeline().clone()));
         scene
+    }
+
+    /// A scene of an MPD whose newest segment was followed: it lasts 2 s, is promised 1.6 s before its end and was requested
+    /// 0.2 s after that, at second 0. Its chunks of 0.4 s came as they were made.
+    pub(super) fn growing() -> Self {
+        Self::growing_described("")
+    }
+
+    /// The scene [`Scene::growing`] with these children of the ServiceDescription.
+    pub(super) fn growing_described(description: &str) -> Self {
+        let chunked = " availabilityTimeOffset=\"1.6\" availabilityTimeComplete=\"false\" duration=";
+        let mpd = paced().replace(" duration=", chunked);
+        let description = format!("<ServiceDescription>{description}</ServiceDescription><Period");
+        let mut scene = Self::dash(&mpd.replacen("<Period", &description, 1));
+        let promised = GrowingSegment { segment: segment(16), available: time(-0.2), complete: time(1.4) };
+        scene.rendition().growing = Some(GrowingSegmentFacts {
+            promised,
+            asked_at: time(0.0),
+            refused: 0,
+            fetched: answered("720p/16.m4s", "video/mp4"),
+            watched: Seconds(0.7),
+            chunks: chunk_arrivals(&[0.0, 0.2, 0.6], 0.4),
+        });
+        scene
+    }
+
+    pub(super) fn growing_segment(&mut self) -> &mut GrowingSegmentFacts {
+        self.rendition().growing.as_mut().unwrap()
     }
 
     /// Makes a test input: an output whose manifest could not be read.

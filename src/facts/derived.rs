@@ -1,7 +1,7 @@
 //! Bit rates, durations and similar values that are calculated from captured segments. Gauges, reports and checks take
 //! them from this module, so that they agree.
 
-use super::{RenditionFacts, SegmentFacts};
+use super::{ChunkArrival, GrowingSegmentFacts, RenditionFacts, SegmentFacts};
 use packager_media::container::{Inspection, Track};
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{Seconds, Timestamp};
@@ -32,6 +32,35 @@ pub(crate) fn av_offset(inspection: &Inspection) -> Option<Seconds> {
 /// overlap. `None` if one of the two times isn't known or they are on different clocks.
 pub(crate) fn track_gap(before: &Track, next: &Track) -> Option<Seconds> {
     next.start?.since(before.end?)
+}
+
+/// The longest time by which a chunk of a growing segment arrived later than it could have: another chunk shows with which
+/// latency the packager makes them, whatever the clocks say. `None` with fewer than two chunks.
+pub(crate) fn chunk_held_back(growing: &GrowingSegmentFacts) -> Option<Seconds> {
+    let chunks = growing.chunks.get(..).filter(|chunks| chunks.len() > 1)?;
+    let latency = chunks.iter().map(|c| c.arrived.0 - c.end.0).reduce(f64::min)?;
+    // Before the first request nothing could arrive.
+    let held = |c: &ChunkArrival| c.arrived.0 - (c.end.0 + latency).max(0.0);
+    chunks.iter().map(held).reduce(f64::max).map(Seconds)
+}
+
+/// The longest time by which a chunk of a growing segment arrived after the time that the MPD promises, or after the first
+/// request if that was later. It promises the first chunk at the segment's availability time, and each further one as much
+/// later as its media are. `None` without a chunk.
+pub(crate) fn chunk_lateness(growing: &GrowingSegmentFacts) -> Option<Seconds> {
+    let first = growing.chunks.first()?;
+    let promised = Seconds::between(growing.asked_at, growing.promised.available);
+    let late = |c: &ChunkArrival| c.arrived.0 - (promised.0 + c.end.0 - first.end.0).max(0.0);
+    growing.chunks.iter().map(late).reduce(f64::max).map(Seconds)
+}
+
+/// The shortest time by which a chunk of a growing segment arrived after the time at which its first picture or sound is due by
+/// the MPD: players can't be nearer to the live edge. `None` without a chunk.
+pub(crate) fn chunk_latency(growing: &GrowingSegmentFacts) -> Option<Seconds> {
+    let begin = Seconds(-growing.promised.segment.duration.0).after(growing.promised.complete);
+    let asked = Seconds::between(begin, growing.asked_at);
+    let starts = [Seconds::ZERO].into_iter().chain(growing.chunks.iter().map(|c| c.end));
+    growing.chunks.iter().zip(starts).map(|(c, start)| asked.0 + c.arrived.0 - start.0).reduce(f64::min).map(Seconds)
 }
 
 /// Returns the time by which a rendition's live edge is behind the wall clock, at the instant at which its playlist was

@@ -9,6 +9,7 @@ use http::header::{self, HeaderMap, HeaderName};
 use packager_media::redact;
 use packager_media::stream::ByteRange;
 use packager_media::units::Timestamp;
+use std::ops::ControlFlow;
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
@@ -48,7 +49,7 @@ pub(super) async fn read_answer(
     url: Url,
     before: (usize, Duration),
     deadline: Instant,
-    sink: &mut (impl FnMut(&[u8]) + Send),
+    sink: &mut (impl FnMut(&[u8]) -> ControlFlow<()> + Send),
 ) -> Exchange {
     let mut exchange = read_head(parts, &hop, url);
     exchange.redirects = u32::try_from(before.0).unwrap_or(u32::MAX);
@@ -73,7 +74,7 @@ async fn read_body(
     exchange: &Exchange,
     response: reqwest::Response,
     deadline: Instant,
-    sink: &mut (impl FnMut(&[u8]) + Send),
+    sink: &mut (impl FnMut(&[u8]) -> ControlFlow<()> + Send),
 ) -> BodyResult {
     if request.headers_only || !exchange.is_success() {
         return BodyResult { bytes: body::drain(response, deadline).await, broken: None };

@@ -10,6 +10,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use packager_media::redact;
 use packager_media::stream::ByteRange;
 use std::io;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,11 +49,11 @@ pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Passes the decoded body to `sink` until it ends or a bound is reached.
+/// Passes the decoded body to `sink` until it ends, a bound is reached, or the sink has enough.
 pub(super) async fn read(
     response: reqwest::Response,
     bounds: BodyBounds,
-    sink: &mut (impl FnMut(&[u8]) + Send),
+    sink: &mut (impl FnMut(&[u8]) -> ControlFlow<()> + Send),
 ) -> BodyResult {
     let expected = content_length(response.headers());
     let decoder = match ContentDecoder::of(response.headers()) {
@@ -162,14 +163,16 @@ enum AfterPiece {
 }
 
 impl BodyCounter {
-    fn take(&mut self, data: &[u8], sink: &mut impl FnMut(&[u8])) -> AfterPiece {
+    fn take(&mut self, data: &[u8], sink: &mut impl FnMut(&[u8]) -> ControlFlow<()>) -> AfterPiece {
         let at = self.seen;
         self.seen += data.len() as u64;
         let (from, to) = self.bounds.cut.map_or((0, u64::MAX), |r| (r.offset, r.offset.saturating_add(r.length)));
         let wanted = slice_between(data, at, from, to.min(self.bounds.max));
         if !wanted.is_empty() {
             self.given += wanted.len() as u64;
-            sink(wanted);
+            if sink(wanted).is_break() {
+                return AfterPiece::Enough;
+            }
         }
         match self.seen {
             seen if seen >= to => AfterPiece::Enough,
@@ -293,7 +296,10 @@ mod tests {
         let mut counter = BodyCounter { bounds, seen: 0, given: 0 };
         let (mut got, mut last) = (Vec::new(), ' ');
         for piece in pieces {
-            last = match counter.take(piece, &mut |data| got.extend_from_slice(data)) {
+            last = match counter.take(piece, &mut |data| {
+                got.extend_from_slice(data);
+                ControlFlow::Continue(())
+            }) {
                 AfterPiece::More => '+',
                 AfterPiece::Enough => '=',
                 AfterPiece::TooMuch => '!',

@@ -5,6 +5,7 @@ use crate::fetch::headers::RequestHeaders;
 use crate::fetch::hop::HopAnswer;
 use crate::fetch::{ClientParts, CookieJar, FetchRequest, answer, body};
 use packager_media::redact;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -22,7 +23,7 @@ pub(super) async fn follow(
     request: &FetchRequest<'_>,
     cookies: Option<&Arc<CookieJar>>,
     deadline: Instant,
-    sink: &mut (impl FnMut(&[u8]) + Send),
+    sink: &mut (impl FnMut(&[u8]) -> ControlFlow<()> + Send),
 ) -> Result<Exchange, Failure> {
     let mut headers = RequestHeaders::new(request, &parts.user_agent)?.with_cookies(cookies.cloned());
     let mut trip = RedirectChain { urls: Vec::new(), elapsed: Duration::ZERO };

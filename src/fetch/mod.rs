@@ -28,6 +28,7 @@ use host_limits::HostLimits;
 use http_clients::HttpClients;
 pub(crate) use http_clients::{read_service_answer, service_client};
 use packager_media::stream::ByteRange;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;
@@ -106,6 +107,21 @@ impl Client {
         request: FetchRequest<'_>,
         deadline: Instant,
         mut sink: impl FnMut(&[u8]) + Send,
+    ) -> Fetched {
+        let take = |piece: &[u8]| {
+            sink(piece);
+            ControlFlow::Continue(())
+        };
+        self.get_while(request, deadline, take).await
+    }
+
+    /// Does what [`Self::get`] does until `sink` has enough. The rest of the body stays unread, and what arrived counts as
+    /// the whole body.
+    pub(crate) async fn get_while(
+        &self,
+        request: FetchRequest<'_>,
+        deadline: Instant,
+        mut sink: impl FnMut(&[u8]) -> ControlFlow<()> + Send,
     ) -> Fetched {
         // The future is boxed because a rendition's capture awaits it in a dozen places, and would otherwise hold room
         // for all of them at once (25 kB for each rendition in flight).

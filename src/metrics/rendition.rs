@@ -65,6 +65,20 @@ pub(crate) const GAUGES: &[Gauge] = &[
          coverage's count, probe.max_segments) or the deadline. Absent if the media playlist couldn't be read.",
         |v, s| s.renditions(v, |r| count(r.ladder.segments_skipped)),
     ),
+    gauge(
+        "packager_chunk_latency_seconds",
+        RENDITION,
+        "Low-latency DASH: shortest time in seconds from the presentation time of a chunk's beginning, by the MPD, to its \
+         arrival: players can't be nearer to the live edge. Absent if no segment was followed while it was being made.",
+        |v, s| s.renditions(v, |r| r.ladder.chunk_latency_seconds),
+    ),
+    gauge(
+        "packager_chunk_held_back_seconds",
+        RENDITION,
+        "Low-latency DASH: longest time in seconds by which a chunk of the newest segment arrived later than the other chunks \
+         show that it could. Absent if fewer than two chunks of a segment were followed while it was being made.",
+        |v, s| s.renditions(v, |r| r.ladder.chunk_held_back_seconds),
+    ),
 ];
 
 fn info(view: &ReportView<'_>, series: &mut Series<'_>) {

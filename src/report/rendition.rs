@@ -4,7 +4,7 @@ use super::derive;
 use super::measured::unmeasured;
 use super::segment::{TrackView, tracks};
 use super::{ContinuityView, PlaylistView, SegmentView};
-use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use packager_media::drm::DrmSystem;
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{BitsPerSecond, Seconds, Timestamp};
@@ -66,6 +66,8 @@ measured! {
         rendition_frame_rate: f64,
         segments_inspected: u64,
         segments_skipped: u64,
+        chunk_latency_seconds: f64,
+        chunk_held_back_seconds: f64,
     }
 }
 
@@ -126,6 +128,8 @@ impl LadderView {
             rendition_frame_rate: facts.rendition.frame_rate.filter(|f| f.is_finite()),
             segments_inspected: came.then_some(facts.segments.len() as u64),
             segments_skipped: came.then_some(facts.skipped),
+            chunk_latency_seconds: facts.growing.as_ref().and_then(derived::chunk_latency).and_then(derive::finite),
+            chunk_held_back_seconds: facts.growing.as_ref().and_then(derived::chunk_held_back).and_then(derive::finite),
         }
     }
 }

@@ -8,13 +8,14 @@ use crate::checks::delivery::manifest_unavailable;
 use crate::checks::{CHECKS, CheckMeta, CheckOutcome, CheckResult, CheckSettings};
 use crate::expectations::{ExpectedLadder, ExpectedRung, Thresholds};
 use crate::facts::{
-    Capture, Exchange, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SegmentFacts,
-    StageDurations, Timings,
+    Capture, ChunkArrival, Exchange, Failure, FailureKind, Fetched, GrowingSegmentFacts, KeyFacts, ManifestFacts,
+    OutputFacts, RenditionFacts, SegmentFacts, StageDurations, Timings,
 };
 use crate::finding::{Finding, Severity};
 use crate::report::Report;
 use crate::testing::{self, url};
 use packager_media::container::{Container, Inspection, Track, TsFacts};
+use packager_media::dash::GrowingSegment;
 use packager_media::stream::{
     Media, Protocol, Rendition, RenditionIdentity, Resolution, Segment, Timeline, VariantCounts,
 };
@@ -243,11 +244,20 @@ fn facts(rendition: Rendition, segment_bytes: u64) -> RenditionFacts {
         target_duration: Some(Seconds(6.0)),
         ..testing::timeline(segments)
     };
+    let growing = GrowingSegmentFacts {
+        promised: GrowingSegment { segment: segment(&rendition.name, 6), available: at(0.0), complete: at(1.5) },
+        asked_at: at(0.25),
+        refused: 0,
+        fetched: answer(&url("https://origin.example/live/growing.m4s"), 0),
+        watched: Seconds(1.0),
+        chunks: [0.25, 0.75, 1.0].map(|s| ChunkArrival { arrived: Seconds(s), end: Seconds(s + 4.5) }).into(),
+    };
     RenditionFacts {
         playlist,
         playlist_at: Some(at(0.125)),
         timeline: Some(Arc::new(timeline)),
         segments: inspected,
+        growing: Some(growing),
         ..RenditionFacts::unrequested(rendition)
     }
 }
@@ -294,7 +304,9 @@ fn track(id: u32, media: Media, start: u64) -> Track {
 /// Makes a complete answer with status 200 and a body of `bytes` bytes, which took 0.25 s.
 pub fn answer(url: &Url, bytes: u64) -> Fetched {
     let timings = Timings { first_byte: Seconds(0.05), body: Seconds(0.2), total: Seconds(0.25), ..Timings::default() };
-    let exchange = Exchange { timings, content_length: Some(bytes), body_bytes: bytes, ..testing::exchange(url) };
+    let headers = [("cache-status", "edge; hit"), ("age", "2")].map(|(n, v)| (n.to_owned(), v.to_owned())).into();
+    let exchange =
+        Exchange { timings, content_length: Some(bytes), body_bytes: bytes, headers, ..testing::exchange(url) };
     Fetched { url: url.clone(), result: Ok(exchange) }
 }
 

@@ -163,6 +163,13 @@ const SLOW_AT_ONCE: usize = 4;
 /// Ids of the faults that take real time in each probe.
 const SLOW: &[&str] = &[
     "ll_reload_late",
+    "ll_dash_whole",
+    "ll_dash_whole_timeline",
+    "ll_dash_early",
+    "ll_dash_burst",
+    "ll_dash_one_chunk",
+    "ll_dash_resync",
+    "ll_dash_rate",
     "silent",
     "segment_slow",
     "dash_segment_slow",
@@ -313,6 +320,11 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
             "LL1 as DASH",
             "live/LL1/low_latency.mpd",
             "The segments of LL1, by number, requested while they are still being written",
+        ),
+        (
+            "LL1 as DASH by time",
+            "live/LL1/low_latency_time.mpd",
+            "Like LL1 as DASH, with a SegmentTimeline that lists the segment that is being written",
         ),
         (
             "CT1 as DASH",

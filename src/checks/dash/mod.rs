@@ -10,3 +10,7 @@ pub mod dash_syntax_error;
 pub mod dash_time_mismatch;
 pub mod dash_timeline_gap;
 pub mod dash_update_failed;
+pub mod ll_dash_chunks_late;
+pub mod ll_dash_resync_wrong;
+pub mod ll_dash_segment_unavailable;
+pub mod ll_dash_service_description_wrong;

@@ -21,6 +21,16 @@ pub(in crate::checks) struct LiveRepresentation<'a> {
     pub now: Timestamp,
 }
 
+/// The Representation that a rendition is, in the Period that is playing. `None` for HLS, and for a rendition of another MPD.
+pub(in crate::checks) fn of_rendition<'a>(
+    context: &CheckContext<'a>,
+    facts: &RenditionFacts,
+) -> Option<&'a Representation> {
+    let dash = context.output.dash()?;
+    let period = dash::current_period(&dash.mpd, dash.clock_offset().after(context.now))?;
+    dash::playable_representations(period).map(|(_, r)| r).find(|r| Some(r.line) == facts.rendition.line)
+}
+
 /// Judges each playable Representation of the Period that plays now in a live MPD.
 pub(in crate::checks) fn judge_live_representations(
     context: &CheckContext<'_>,

@@ -1,5 +1,6 @@
 //! Capture of an MPD: its clock and, by that clock, its renditions with their media.
 
+use super::growing::GrowingSegments;
 use super::sessions::MpdAnswer;
 use super::{Capturer, MIN_PLAYLIST_TIME, RENDITIONS_AT_ONCE, Variables, cut_by_budget, updates};
 use crate::catalog::{Coverage, Output};
@@ -80,14 +81,16 @@ impl Capturer<'_> {
         let known = self.recognize(facts, &mut renditions, &mut [], asked_at);
         let arrived = Instant::now();
         let all = snapshots.len();
+        let offset = dash.clock_offset();
         let captures = snapshots.into_iter().enumerate().map(|(n, snapshot)| {
+            let growing = GrowingSegments::of(&mpd, &snapshot.rendition, mpds_now, offset);
             let times_known = !snapshot.rendition.uninspected.is_some_and(Uninspected::hides_times);
             let facts = if all_read && times_known {
                 listed_rendition(snapshot, &fetched, asked_at)
             } else {
                 RenditionFacts::unrequested(snapshot.rendition)
             };
-            self.capture_representation(facts, &known, self.coverage_share(n, all))
+            self.capture_representation(facts, &known, self.coverage_share(n, all), growing)
         });
         let patchable = dash.patchable.clone();
         let (renditions, location, patch) = tokio::join!(
@@ -124,9 +127,10 @@ impl Capturer<'_> {
         mut facts: RenditionFacts,
         known: &AlreadyInspected,
         coverage: Coverage,
+        growing: GrowingSegments,
     ) -> RenditionFacts {
         if facts.rendition.uninspected.is_none() {
-            self.capture_media(&mut facts, &Variables::new(), known, coverage).await;
+            self.capture_media(&mut facts, &Variables::new(), known, coverage, &growing).await;
         }
         facts
     }

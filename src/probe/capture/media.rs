@@ -2,6 +2,7 @@
 //! the oldest segment of the window.
 
 use super::downloads::DownloadedBody;
+use super::growing::GrowingSegments;
 use super::keys::Access;
 use super::plan::{DownloadPlan, plan_downloads};
 use super::reader::{BodyReader, ReadBody};
@@ -9,7 +10,8 @@ use super::{Capturer, MIN_PLAYLIST_TIME, Variables, cut_by_budget, parse_media_p
 use crate::catalog::Coverage;
 use crate::checks::delivery::segment_download_slow::SHORTEST_PLAY;
 use crate::facts::{
-    FailedAddress, Fetched, InitFacts, LowLatencyFacts, OldestSegmentFacts, PartFacts, RenditionFacts, SegmentFacts,
+    FailedAddress, Fetched, GrowingSegmentFacts, InitFacts, LowLatencyFacts, OldestSegmentFacts, PartFacts,
+    RenditionFacts, SegmentFacts,
 };
 use crate::fetch::FetchRequest;
 use crate::history::AlreadyInspected;
@@ -32,6 +34,7 @@ struct InspectedMedia {
     /// Segments of the rendition that were inspected, oldest first.
     segments: Vec<Arc<SegmentFacts>>,
     parts: Vec<PartFacts>,
+    growing: Option<GrowingSegmentFacts>,
     /// How many of the segments to download had left the window when they were requested.
     gone: u64,
 }
@@ -44,19 +47,21 @@ impl Capturer<'_> {
         variables: &Variables,
         known: &AlreadyInspected,
         coverage: Coverage,
+        growing: &GrowingSegments,
     ) {
         let Some(timeline) = facts.timeline.clone() else { return };
         let plan = plan_downloads(&timeline, &facts.rendition.identity, known, coverage);
         let (oldest, keys, inspected, low_latency) = tokio::join!(
             self.fetch_oldest(facts, &timeline, &plan),
             self.fetch_keys(&timeline, &plan.segments, known),
-            self.inspect_media(facts, &timeline, &plan, known),
+            self.inspect_media(facts, &timeline, &plan, known, growing),
             self.capture_low_latency(facts.rendition.uri.as_ref(), &timeline, variables)
         );
-        let InspectedMedia { inits, segments, parts, gone } = inspected;
+        let InspectedMedia { inits, segments, parts, growing, gone } = inspected;
         let out_of_time = (plan.segments.len() - segments.len()) as u64 - gone;
         facts.oldest = oldest;
         facts.keys = keys;
+        facts.growing = growing;
         facts.low_latency = low_latency.map(|asked| LowLatencyFacts { parts, ..asked });
         facts.inits = inits.into_iter().map(|(init, _)| init).collect();
         facts.segments = segments;
@@ -71,15 +76,17 @@ impl Capturer<'_> {
         timeline: &Timeline,
         plan: &DownloadPlan<'_>,
         known: &AlreadyInspected,
+        growing: &GrowingSegments,
     ) -> InspectedMedia {
         let inits = plan.maps.iter().map(|map| self.shared_init(facts, map, known));
         let inits = futures_util::future::join_all(inits).await;
         let inits: ReadInits = inits.into_iter().flatten().collect();
-        let ((segments, gone), parts) = tokio::join!(
+        let ((segments, gone), parts, growing) = tokio::join!(
             self.inspect_segments(facts, timeline, plan, &inits, known),
-            self.inspect_parts(timeline, &inits, known)
+            self.inspect_parts(timeline, &inits, known),
+            self.follow_growing_segment(growing, &inits)
         );
-        InspectedMedia { inits, segments, parts, gone }
+        InspectedMedia { inits, segments, parts, growing, gone }
     }
 
     /// Downloads and inspects the segments of the plan. Returns them oldest first, and the number of segments that had

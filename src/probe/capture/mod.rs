@@ -2,6 +2,7 @@
 //! because a broken stream is data.
 
 mod dash;
+mod growing;
 mod i_frames;
 mod keys;
 mod low_latency;
@@ -26,6 +27,7 @@ use crate::facts::{
 use crate::fetch::{Client, FetchRequest};
 use crate::history::{AlreadyInspected, History, OutputKey, Retention};
 use futures_util::stream::{self, StreamExt};
+use growing::GrowingSegments;
 use packager_media::hls::{self, Playlist};
 use packager_media::stream::{Media, Presentation, Protocol, Rendition, RenditionIdentity, Timeline};
 use packager_media::units::{Seconds, Timestamp};
@@ -143,7 +145,8 @@ impl Capturer<'_> {
                 let mut rendition = RenditionFacts::unrequested(direct_rendition(uri));
                 rendition.listed_by(answer);
                 let known = self.recognize(facts, &mut [], &mut [], asked_at);
-                self.capture_media(&mut rendition, &Variables::new(), &known, self.coverage_share(0, 1)).await;
+                let (share, growing) = (self.coverage_share(0, 1), GrowingSegments::default());
+                self.capture_media(&mut rendition, &Variables::new(), &known, share, &growing).await;
                 facts.renditions.push(rendition);
                 Some(arrived)
             }
@@ -229,7 +232,7 @@ impl Capturer<'_> {
         };
         let arrived = answer.arrived;
         if facts.listed_by(answer) {
-            self.capture_media(&mut facts, variables, known, coverage).await;
+            self.capture_media(&mut facts, variables, known, coverage, &GrowingSegments::default()).await;
         }
         (facts, arrived)
     }

@@ -146,6 +146,9 @@ pub const MAX_DEFECTS: usize = 16;
 /// Largest number of tracks that are kept of one resource.
 pub const MAX_TRACKS: usize = 64;
 
+/// Largest number of fragments whose end [`SegmentInspector::fragment_ends`] returns.
+pub const MAX_FRAGMENT_ENDS: usize = 512;
+
 /// Largest number of key frame times that are kept of one track.
 pub const MAX_KEYFRAMES: usize = 16;
 
@@ -179,6 +182,11 @@ pub struct Track {
     pub keyframe_interval_max: Option<Seconds>,
     /// Largest distance between the decode times of two neighbouring samples of the track; `None` with fewer than two.
     pub sample_gap_max: Option<Seconds>,
+    /// MP4: longest decode time between the beginnings of two consecutive movie fragments (chunks of CMAF) of the segment; `None`
+    /// with fewer than two.
+    pub fragment_interval_max: Option<Seconds>,
+    /// MP4: largest number of bytes between the beginnings of two consecutive movie fragments; `None` with fewer than two.
+    pub fragment_bytes_max: Option<u64>,
     /// Codec parameters at the start of the segment, from its headers or from the sample entry. `None` when there are
     /// none, or none can be read.
     pub parameters: Option<Arc<CodecParameters>>,
@@ -215,6 +223,8 @@ impl Track {
             keyframes: 0,
             keyframe_interval_max: None,
             sample_gap_max: None,
+            fragment_interval_max: None,
+            fragment_bytes_max: None,
             parameters: None,
             changed_parameters: None,
             captions: None,
@@ -394,6 +404,17 @@ impl SegmentInspector {
         self.head.extend_from_slice(head);
         if self.head.len() == sniff::SNIFF_WINDOW {
             self.choose_parser().push(rest);
+        }
+    }
+
+    /// The media time from the start of the segment to the end of each movie fragment (chunk of CMAF) whose bytes have all
+    /// arrived so far, of the first [`MAX_FRAGMENT_ENDS`] fragments. Empty for another container than MP4, and without the times
+    /// of its first track.
+    #[must_use]
+    pub fn fragment_ends(&self) -> &[Seconds] {
+        match &self.parser {
+            Some(ContainerParser::Mp4(mp4)) => mp4.fragment_ends(),
+            _ => &[],
         }
     }
 

@@ -125,9 +125,12 @@ impl Reader<'_, '_, '_, '_> {
         nodes.into_iter().filter_map(|node| offset(node, "availabilityTimeOffset", self.log)).sum()
     }
 
+    /// Whether neither the element nor an inherited BaseURL says that segments still grow (ISO/IEC 23009-1 5.3.9.2, 5.6).
     fn complete(&mut self) -> bool {
-        let said = self.element.with("availabilityTimeComplete");
-        said.and_then(|node| boolean(node, "availabilityTimeComplete", self.log)).unwrap_or(true)
+        let own = self.element.with("availabilityTimeComplete");
+        let bases = self.way.iter().filter_map(|level| child(*level, "BaseURL"));
+        let nodes: Vec<_> = own.into_iter().chain(bases).collect();
+        !nodes.into_iter().any(|node| boolean(node, "availabilityTimeComplete", self.log) == Some(false))
     }
 
     fn single(&mut self) -> SegmentScheme {

@@ -8,6 +8,7 @@ mod addressing;
 mod base_urls;
 mod descriptors;
 mod event_order;
+mod growing;
 mod unique_ids;
 mod index;
 mod keys;
@@ -31,11 +32,12 @@ mod values;
 mod tests;
 
 pub use base_urls::BaseUrls;
+pub use growing::{GrowingSegment, growing_segments};
 pub use index::{IndexRequest, MAX_INDEX_BYTES, required_indexes, resolve_index};
 pub use model::{
-    AdaptationSet, ContentProtection, Descriptor, EventStream, Mpd, MpdEvent, PatchLocation, Period, Representation,
-    SegmentAddressing, SegmentListing, SegmentScheme, SegmentTiming, SegmentUrls, ServiceLatency, TimelineRun,
-    UrlRange,
+    AdaptationSet, ContentProtection, Descriptor, EventStream, Mpd, MpdEvent, PatchLocation, Period, PlaybackRate,
+    Representation, Resync, SegmentAddressing, SegmentListing, SegmentScheme, SegmentTiming, SegmentUrls,
+    ServiceLatency, TimelineRun, UrlRange,
 };
 pub use patch::{Patch, patch};
 pub use snapshot::{RenditionSnapshot, current_period, playable_representations, renditions_at};

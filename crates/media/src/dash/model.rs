@@ -36,6 +36,7 @@ pub struct Mpd {
     pub patch_locations: Vec<PatchLocation>,
     pub utc_timings: Vec<Descriptor>,
     pub latency: Option<ServiceLatency>,
+    pub playback_rate: Option<PlaybackRate>,
     pub periods: Vec<Period>,
 }
 
@@ -54,6 +55,26 @@ pub struct ServiceLatency {
     pub target: Option<Seconds>,
     pub min: Option<Seconds>,
     pub max: Option<Seconds>,
+}
+
+/// PlaybackRate of the ServiceDescription (ISO/IEC 23009-1 K.3.3): the speeds, 1.0 being normal, at which players may play while
+/// they correct their latency.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct PlaybackRate {
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+}
+
+/// What a Resync element says of the resynchronization points within each segment (ISO/IEC 23009-1 5.3.13.2).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Resync {
+    /// Resync@type: 0 for the beginning of any chunk; otherwise the largest SAP type with which the chunk begins.
+    pub sap_type: u32,
+    /// Resync@dT: the longest time between two consecutive points of a segment. `None`: the MPD does not say it.
+    pub max_interval: Option<Seconds>,
+    /// Resync@dImax: the largest distance in bytes between two consecutive points, divided by Representation@bandwidth. `None`:
+    /// the MPD does not say it.
+    pub max_bytes_by_bandwidth: Option<f64>,
 }
 
 /// A descriptor element of an MPD, with a scheme and a value: Role, Accessibility, UTCTiming, or a property.
@@ -159,6 +180,8 @@ pub struct Representation {
     pub uninspected: Option<Uninspected>,
     /// Parameters that annex I of ISO/IEC 23009-1 adds to the URLs of the Representation's segments.
     pub query: UrlQuery,
+    /// The Resync elements in force: the Representation's own, else those of its AdaptationSet; at most four.
+    pub resyncs: Vec<Resync>,
     pub line: u32,
 }
 

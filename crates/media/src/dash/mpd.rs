@@ -3,9 +3,9 @@
 use super::base_urls::BaseUrls;
 use super::defect_log::DefectLog;
 use super::descriptors;
-use super::model::{Mpd, Period, ServiceLatency};
+use super::model::{Mpd, Period, PlaybackRate, ServiceLatency};
 use super::period;
-use super::values::{attribute, child, children, duration, instant, number, string, words};
+use super::values::{attribute, child, children, decimal, duration, instant, number, string, words};
 use super::{event_order, unique_ids, updates};
 use crate::redact::Quoted;
 use crate::units::Seconds;
@@ -36,6 +36,7 @@ pub(super) fn read(root: Node<'_, '_>, base: &Url, log: &mut DefectLog<'_>) -> M
         patch_locations: updates::patches(root, base, log),
         utc_timings: descriptors::descriptors(root, "UTCTiming", log),
         latency: latency(root, log),
+        playback_rate: playback_rate(root, log),
         periods: Vec::new(),
     };
     required(root, &mpd, log);
@@ -73,6 +74,11 @@ fn latency(root: Node<'_, '_>, log: &mut DefectLog<'_>) -> Option<ServiceLatency
     let node = child(child(root, "ServiceDescription")?, "Latency")?;
     let mut milliseconds = |name| number(node, name, log).map(|n: u32| Seconds(f64::from(n) / 1000.0));
     Some(ServiceLatency { target: milliseconds("target"), min: milliseconds("min"), max: milliseconds("max") })
+}
+
+fn playback_rate(root: Node<'_, '_>, log: &mut DefectLog<'_>) -> Option<PlaybackRate> {
+    let node = child(child(root, "ServiceDescription")?, "PlaybackRate")?;
+    Some(PlaybackRate { min: decimal(node, "min", log), max: decimal(node, "max", log) })
 }
 
 /// Parses the newest Periods of the MPD, each with its start and its duration.

@@ -4,13 +4,14 @@ use super::addressing::{self, Timelines};
 use super::base_urls::BaseUrls;
 use super::defect_log::DefectLog;
 use super::descriptors;
-use super::model::{AdaptationSet, Descriptor, Period, Representation, SegmentAddressing, SegmentScheme};
+use super::model::{AdaptationSet, Descriptor, Period, Representation, Resync, SegmentAddressing, SegmentScheme};
 use super::url_query::UrlQuery;
-use super::values::{attribute, bounded, child, children, frame_rate, number, string, words};
+use super::values::{attribute, bounded, child, children, decimal, frame_rate, number, string, words};
 use crate::redact::Quoted;
 use crate::stream::{Media, Resolution, Uninspected};
 use crate::units::Seconds;
 use roxmltree::Node;
+use std::num::NonZeroU32;
 use url::Url;
 
 const REPRESENTATION: &str = "ISO/IEC 23009-1 5.3.5.2";
@@ -157,6 +158,7 @@ impl<'n, 't> Reader<'n, 't> {
             channels: channels.and_then(|c| descriptors::descriptor(c, log)),
             protections: descriptors::protections(node, log),
             foreign: foreign(&essential),
+            resyncs: resyncs(&[node, set], addressing.timescale, log),
             addressing,
             line: log.line(node),
             base,
@@ -222,6 +224,20 @@ impl<'n, 't> Reader<'n, 't> {
             );
         }
     }
+}
+
+/// Most Resync elements that are read of one Representation.
+const MAX_RESYNCS: usize = 4;
+
+/// The Resync elements of the innermost of `levels` that has any. `@dT` is in ticks of `timescale`.
+fn resyncs(levels: &[Node<'_, '_>; 2], timescale: NonZeroU32, log: &mut DefectLog<'_>) -> Vec<Resync> {
+    let Some(level) = levels.iter().find(|level| child(**level, "Resync").is_some()) else { return Vec::new() };
+    let read = |node| Resync {
+        sap_type: number(node, "type", log).unwrap_or(0),
+        max_interval: number::<u64>(node, "dT", log).map(|dt| Seconds(dt as f64 / f64::from(timescale.get()))),
+        max_bytes_by_bandwidth: decimal(node, "dImax", log),
+    };
+    children(*level, "Resync").take(MAX_RESYNCS).map(read).collect()
 }
 
 /// Returns the scheme of the first EssentialProperty that players aren't expected to support, so that they ignore its

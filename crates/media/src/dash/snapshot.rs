@@ -118,11 +118,12 @@ impl<'m> Index<'m> {
             (std::ptr::eq(*r, representation), same_kind)
         };
         let (own, representation) = *equal.iter().rev().max_by_key(likeness)?;
-        Some(Piece { mpd, period: self.period, representation, keys: keys::content_keys(own, representation) })
+        Some(Piece::new(mpd, self.period, own, representation))
     }
 }
 
-struct Piece<'m> {
+/// The part of a Representation in one Period.
+pub(super) struct Piece<'m> {
     mpd: &'m Mpd,
     period: &'m Period,
     representation: &'m Representation,
@@ -169,12 +170,41 @@ impl RenditionSnapshot {
     }
 }
 
-impl Piece<'_> {
+impl<'m> Piece<'m> {
+    pub(super) fn new(
+        mpd: &'m Mpd,
+        period: &'m Period,
+        set: &AdaptationSet,
+        representation: &'m Representation,
+    ) -> Self {
+        Self { mpd, period, representation, keys: keys::content_keys(set, representation) }
+    }
+
+    /// The newest `most` segments that end after `now` and at the latest `ahead` after it, oldest first.
+    pub(super) fn segments_after(&self, now: Timestamp, ahead: Seconds, most: usize) -> Vec<Segment> {
+        let addressing = &self.representation.addressing;
+        let at = |now| stretch(self.mpd, self.period, addressing, now);
+        let Some((from, until)) = at(now).zip(at(ahead.after(now))) else { return Vec::new() };
+        // The window's end is its beginning here: what has ended by `now` is whole.
+        self.segments_in(TickWindow { from: from.until, ..until }, most).0
+    }
+
     fn segments(&self, now: Timestamp, most: usize) -> (Vec<Segment>, Option<Segment>) {
         let addressing = &self.representation.addressing;
         let Some(stretch) = stretch(self.mpd, self.period, addressing, now) else { return (Vec::new(), None) };
+        let (mut segments, first) = self.segments_in(stretch, most);
+        if self.mpd.dynamic && !addressing.availability_time_complete {
+            // A SegmentTimeline lists the segment that is being made, too.
+            segments.retain(|s| s.program_date_time.is_none_or(|start| s.duration.after(start) <= now));
+        }
+        (segments, first)
+    }
+
+    /// The newest `most` segments in a window of media time, oldest first, and the oldest segment in it.
+    fn segments_in(&self, window: TickWindow, most: usize) -> (Vec<Segment>, Option<Segment>) {
+        let addressing = &self.representation.addressing;
         let SegmentScheme::Listed(listing) = &addressing.segments else { return (Vec::new(), None) };
-        let (spans, first) = segment_spans(addressing, stretch, most);
+        let (spans, first) = segment_spans(addressing, window, most);
         let segment = |span| self.segment(listing, span);
         (spans.into_iter().filter_map(segment).collect(), first.and_then(segment))
     }

@@ -83,6 +83,11 @@ pub(super) fn offset(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog
     })
 }
 
+/// A finite number that isn't negative, such as 0.96.
+pub(super) fn decimal(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<f64> {
+    read(node, name, log, "a number from 0", |text| text.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0))
+}
+
 pub(super) fn boolean(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<bool> {
     read(node, name, log, "true or false", |text| match text {
         "true" | "1" => Some(true),

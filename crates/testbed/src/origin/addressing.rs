@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::dash::{MpdVariant, PERIOD, folder, ticks, timescale};
 use super::faults::Effect;
 use super::fixtures::UNIT_MS;
-use super::low_latency::PART_MS;
+use super::low_latency::{self, PART_MS};
 use super::segment_base;
 use super::timeline::{Rendition, Segment, TARGET, Timeline};
 
@@ -53,14 +53,17 @@ fn by_duration(text: &mut String, timeline: &Timeline, rendition: Rendition, var
     let ticks = timeline.layout[0] * UNIT_MS * scale / 1000;
     open_segment_template(text, rendition, "$RepresentationID$/seg_$Number$");
     match (variant, timeline.effect) {
-        (MpdVariant::LowLatency, _) => {
-            let early = (timeline.layout[0] * UNIT_MS - PART_MS) as f64 / 1000.0;
-            let _ = write!(text, " availabilityTimeOffset=\"{early}\" availabilityTimeComplete=\"false\"");
-        }
+        (MpdVariant::LowLatency, _) => text.push_str(&early_availability(timeline)),
         (_, Some(Effect::OffsetTooLong)) => text.push_str(" availabilityTimeOffset=\"15\""),
         _ => {}
     }
     let _ = writeln!(text, " startNumber=\"{number}\" duration=\"{ticks}\"/>");
+}
+
+/// The attributes that promise a segment as soon as its first part is written.
+fn early_availability(timeline: &Timeline) -> String {
+    let early = (timeline.layout[0] * UNIT_MS - PART_MS) as f64 / 1000.0;
+    format!(" availabilityTimeOffset=\"{early}\" availabilityTimeComplete=\"false\"")
 }
 
 fn segment_template(
@@ -70,7 +73,10 @@ fn segment_template(
     variant: MpdVariant,
     span: PeriodRange,
 ) {
-    let listed = listed_segments(timeline, rendition, span);
+    let mut listed = listed_segments(timeline, rendition, span);
+    if variant == MpdVariant::LowLatencyTime {
+        listed.extend(low_latency::open_segment(timeline, span.now_ms, rendition));
+    }
     let (media, number) = match variant {
         _ if span.is_ad(variant) => {
             let position = listed.first().map_or(0, |s| s.index - span.from);
@@ -84,6 +90,9 @@ fn segment_template(
         }
     };
     open_segment_template(text, rendition, &media);
+    if variant == MpdVariant::LowLatencyTime {
+        text.push_str(&early_availability(timeline));
+    }
     let _ =
         writeln!(text, " startNumber=\"{number}\"{}>", presentation_time_offset(timeline, rendition, variant, span));
     write_segment_timeline(text, timeline, rendition, variant, span, &listed);

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 pub(super) const HUGE: u64 = 2_000_000_000;
 const CHUNK: usize = 1 << 16;
@@ -82,6 +83,15 @@ pub(super) fn trickle(content: Bytes, over: Duration) -> Body {
         tokio::time::sleep(over / STEPS as u32).await;
         let part = left.split_to(step.min(left.len()));
         Some((Ok::<_, io::Error>(part), left))
+    }))
+}
+
+/// The pieces, each of them at so long after now.
+pub(super) fn timed(pieces: Vec<(Duration, Vec<u8>)>) -> Body {
+    let began = Instant::now();
+    Body::from_stream(stream::iter(pieces).then(move |(after, piece)| async move {
+        tokio::time::sleep_until(began + after).await;
+        Ok::<_, io::Error>(Bytes::from(piece))
     }))
 }
 

@@ -11,7 +11,7 @@ use super::faults::Effect;
 use super::fixtures::{self, AUDIO_TIMESCALE, UNIT_MS, VIDEO_TIMESCALE};
 use super::playlist::{self, date};
 use super::timeline::{ENCODER_LATENCY_MS, EPOCH_MS, Rendition, Segment, TARGET, Timeline};
-use super::{mp4_subtitles, mpd_updates, webvtt};
+use super::{low_latency, mp4_subtitles, mpd_updates, webvtt};
 
 /// Variant of a channel's MPD, by its segment addressing and division into Periods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,15 @@ pub(super) enum MpdVariant {
     List,
     /// `low_latency.mpd` has `$Number$` with segments that may be requested while they are still being written.
     LowLatency,
+    /// `low_latency_time.mpd`: `$Number$` with a SegmentTimeline that lists the segment that is being written.
+    LowLatencyTime,
+}
+
+impl MpdVariant {
+    /// Whether segments may be requested while they are being written.
+    pub(super) fn is_low_latency(self) -> bool {
+        matches!(self, Self::LowLatency | Self::LowLatencyTime)
+    }
 }
 
 /// Number of segments in a Period of the origin's MPDs.
@@ -52,6 +61,7 @@ pub(super) fn variant_of_file(file: &str) -> Option<MpdVariant> {
         "open.mpd" => Some(MpdVariant::Open),
         "list.mpd" => Some(MpdVariant::List),
         "low_latency.mpd" => Some(MpdVariant::LowLatency),
+        "low_latency_time.mpd" => Some(MpdVariant::LowLatencyTime),
         _ => None,
     }
 }
@@ -95,9 +105,11 @@ pub(super) fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: 
     if file == mpd_updates::MPD {
         text.push_str(&mpd_updates::locations(listing.published_ms));
     }
-    if variant == MpdVariant::LowLatency {
+    if variant.is_low_latency() {
         let latency = "<Latency target=\"3500\" min=\"2000\" max=\"6000\"/>";
-        let _ = writeln!(text, "<ServiceDescription id=\"0\">{latency}</ServiceDescription>");
+        let fastest = if timeline.effect == Some(Effect::PlaybackRateSlow) { "0.98" } else { "1.04" };
+        let rate = format!("<PlaybackRate min=\"0.96\" max=\"{fastest}\"/>");
+        let _ = writeln!(text, "<ServiceDescription id=\"0\">{latency}{rate}</ServiceDescription>");
     }
     let periods = periods(timeline.effect, variant, &listing.segments);
     for (at, index) in periods.iter().enumerate() {
@@ -215,6 +227,11 @@ fn representation(
 ) {
     let prefix = if span.is_ad(variant) { "ad-" } else { "" };
     write_representation_attributes(text, timeline, rendition, span, prefix);
+    if variant.is_low_latency() {
+        let ticks = low_latency::part_ticks(rendition);
+        let ticks = if timeline.effect == Some(Effect::ResyncShort) { ticks / 2 } else { ticks };
+        let _ = writeln!(text, "<Resync dT=\"{ticks}\" type=\"0\"/>");
+    }
     addressing::write(text, timeline, rendition, variant, span);
     text.push_str("</Representation>\n");
 }

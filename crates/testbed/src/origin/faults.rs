@@ -272,6 +272,16 @@ pub(super) enum Effect {
     PeriodShort,
     /// availabilityTimeOffset promises segments 15 s before their end.
     OffsetTooLong,
+    /// The segment that is being written answers 404 until it is complete.
+    GrowingSegmentRefused,
+    /// All parts of the segment that is being written come when it is complete.
+    ChunksAtEnd,
+    /// Segments are one fragment each.
+    OneChunk,
+    /// Resync@dT is half of the duration of a part.
+    ResyncShort,
+    /// PlaybackRate@max is below 1.
+    PlaybackRateSlow,
     /// The packager of the first playback session stops, while those of later sessions go on.
     SessionFrozen,
     /// The Path attribute of the cookie is not the folder of the playlists that need it.
@@ -289,6 +299,7 @@ pub(super) fn find(id: &str) -> Option<&'static Fault> {
 const MASTER: &str = "master.m3u8";
 const NUMBER: &str = "number.mpd";
 const TIME: &str = "time.mpd";
+const LOW_LATENCY: &str = "low_latency.mpd";
 const UPDATES: &str = "updates.mpd";
 const MESSAGES: &str = "messages.mpd";
 const SESSIONS: &str = "sessions.m3u8";
@@ -953,6 +964,21 @@ static FAULTS: &[Fault] = &[
         &["drm_system_missing"], &[]) },
     Fault { path: TIME, ..fault("dash_key_rotation_late", Effect::RotationMissing, "CE1", "default_KID never changes, although a new key is due every 15 s.",
         &["key_rotation_late"], &[]) },
+    // Low-latency DASH
+    Fault { path: LOW_LATENCY, ..fault("ll_dash_whole", Effect::GrowingSegmentRefused, "LL1", "The newest segment answers 404 until it is complete.",
+        &["ll_dash_segment_unavailable"], &[]) },
+    Fault { path: "low_latency_time.mpd", ..fault("ll_dash_whole_timeline", Effect::GrowingSegmentRefused, "LL1",
+        "The newest segment of a SegmentTimeline answers 404 until it is complete.", &["ll_dash_segment_unavailable"], &[]) },
+    Fault { path: LOW_LATENCY, ..fault("ll_dash_early", Effect::MpdStart(-4), "LL1", "availabilityStartTime is 4 s too early: every segment is late.",
+        &["ll_dash_segment_unavailable"], &["dash_live_edge_unavailable", "segment_unavailable"]) },
+    Fault { path: LOW_LATENCY, ..fault("ll_dash_burst", Effect::ChunksAtEnd, "LL1", "The newest segment answers at once, and all of its bytes come when it is complete.",
+        &["ll_dash_chunks_late"], &[]) },
+    Fault { path: LOW_LATENCY, ..fault("ll_dash_one_chunk", Effect::OneChunk, "LL1", "Segments are one chunk each, which can't be complete when availabilityTimeOffset promises it.",
+        &["ll_dash_chunks_late"], &["ll_dash_service_description_wrong"]) },
+    Fault { path: LOW_LATENCY, ..fault("ll_dash_resync", Effect::ResyncShort, "LL1", "Resync@dT is 0.2 s, chunks last 0.4 s.",
+        &["ll_dash_resync_wrong"], &[]) },
+    Fault { path: LOW_LATENCY, ..fault("ll_dash_rate", Effect::PlaybackRateSlow, "LL1", "PlaybackRate allows players at most 0.98 of the normal speed.",
+        &["ll_dash_service_description_wrong"], &[]) },
     // Sessions and cookies
     Fault { path: SESSIONS, ..fault("session_stale", Effect::Stale, "TV1", "Each request for the master playlist begins a session, and the playlists of all sessions stop changing.",
         &["hls_playlist_stale"], &["live_latency_high"]) },

@@ -8,10 +8,10 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::faults::Effect;
-use super::fixtures::{self, AAC_FRAME, AUDIO_TIMESCALE, RUNGS, UNIT_MS};
+use super::fixtures::{self, AAC_FRAME, AUDIO_TIMESCALE, RUNGS, UNIT_MS, VIDEO_TIMESCALE};
 use super::mp4::{self, AUDIO_PART, PARTS};
 use super::response::RequestContext;
-use super::timeline::{ENCODER_LATENCY_MS, EPOCH_MS, Rendition, TARGET, Timeline};
+use super::timeline::{ENCODER_LATENCY_MS, EPOCH_MS, Rendition, Segment, TARGET, Timeline};
 
 pub(super) const PART_MS: i64 = UNIT_MS / PARTS;
 /// Number of the newest complete segments that are listed with their parts.
@@ -114,6 +114,60 @@ pub(super) async fn wait_for_part(
         wait(request, now_ms, there_ms).await;
     }
     available
+}
+
+/// The segment that is being written, once its first part is.
+pub(super) fn open_segment(timeline: &Timeline, now_ms: i64, rendition: Rendition) -> Option<Segment> {
+    let edge = LiveEdge::at(timeline, now_ms, rendition);
+    (edge.parts > 0).then(|| timeline.segment(edge.open, 0, rendition, edge.open))
+}
+
+/// The parts of a segment that is being written, each with the time from now until it is sent; `None` when the segment
+/// can't be requested yet. On a clock that stands still, the next segment and one without parts are answered as if the time
+/// of their first part had come.
+pub(super) fn growing_segment(
+    request: &RequestContext<'_>,
+    timeline: &Timeline,
+    now_ms: i64,
+    rendition: Rendition,
+    name: &str,
+) -> Option<Vec<(Duration, Vec<u8>)>> {
+    let edge = timeline.edge(now_ms);
+    let index = (edge..=edge + 1).find(|index| name == timeline.segment(*index, 0, rendition, *index).name)?;
+    let (begun_ms, complete_ms) = (published_ms(timeline, index, 0), published_ms(timeline, index, PARTS - 1));
+    let stands_still = request.state.clock.is_manual() || request.route.at_ms.is_some();
+    let refused = timeline.effect == Some(Effect::GrowingSegmentRefused) && now_ms < complete_ms;
+    // An MPD that dates segments too early has no part in what the origin has.
+    let dated_early = matches!(timeline.effect, Some(Effect::MpdStart(_)));
+    if refused || (now_ms < begun_ms && (!stands_still || dated_early)) {
+        return None;
+    }
+    let sent_from_ms = now_ms.max(begun_ms);
+    let after = |at_ms: i64| Duration::from_millis((at_ms - sent_from_ms).max(0).unsigned_abs());
+    let part = |at| (after(published_ms(timeline, index, at)), part_bytes(timeline, index, rendition, at));
+    Some(match timeline.effect {
+        Some(Effect::ChunksAtEnd) => (0..PARTS).map(|at| (after(complete_ms), part(at).1)).collect(),
+        Some(Effect::OneChunk) => vec![(after(complete_ms), one_chunk(timeline, index, rendition))],
+        _ => (0..PARTS).map(part).collect(),
+    })
+}
+
+/// A segment as a single fragment.
+pub(super) fn one_chunk(timeline: &Timeline, index: i64, rendition: Rendition) -> Vec<u8> {
+    let (media, unit) = (fixtures::fixtures(), timeline.start_unit(index));
+    let (track, kind) = match rendition {
+        Rendition::Rung(rung) => (&media.video[rung], mp4::TrackKind::Video),
+        Rendition::Audio | Rendition::WebVtt | Rendition::Ttml => (&media.audio, mp4::TrackKind::Audio),
+    };
+    mp4::segment(track, kind, unit, timeline.layout[0], 0, None)
+}
+
+/// Longest duration of a rendition's parts, in ticks of its timescale.
+pub(super) fn part_ticks(rendition: Rendition) -> i64 {
+    match rendition {
+        Rendition::Audio => AUDIO_PART * AAC_FRAME,
+        Rendition::Rung(_) | Rendition::WebVtt | Rendition::Ttml => PART_MS * VIDEO_TIMESCALE / 1000,
+    }
 }
 
 async fn wait(request: &RequestContext<'_>, now_ms: i64, until_ms: i64) -> i64 {

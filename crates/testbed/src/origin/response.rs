@@ -403,7 +403,10 @@ async fn segment(
     let rendition = served_rendition(timeline, rendition);
     let media = fixtures::fixtures();
     let (first, count, shift, effect) = (segment.media_unit, segment.units, segment.shift_ms, timeline.effect);
-    let whole_parts = || low_latency::first_parts(timeline, segment.index, rendition, mp4::PARTS);
+    let whole_parts = || match effect {
+        Some(Effect::OneChunk) => low_latency::one_chunk(timeline, segment.index, rendition),
+        _ => low_latency::first_parts(timeline, segment.index, rendition, mp4::PARTS),
+    };
     let (kind, bytes) = match (timeline.format, rendition) {
         (_, Rendition::Rung(_)) if timeline.parts => ("video/mp4", whole_parts()),
         (_, Rendition::Audio) if timeline.parts => ("audio/mp4", whole_parts()),
@@ -464,8 +467,8 @@ async fn part(
     ok(media_type(rendition), bytes.into(), None)
 }
 
-/// Returns the complete parts of the segment that is still being written. If the requested range begins behind them, it
-/// waits for the next part.
+/// Returns the segment that is still being written: without a range each part as it is written; with a range the complete
+/// parts. If the range begins behind them, it waits for the next part.
 async fn incomplete_segment(
     request: &RequestContext<'_>,
     timeline: &Timeline,
@@ -473,6 +476,13 @@ async fn incomplete_segment(
     rendition: Rendition,
     name: &str,
 ) -> Reply {
+    if timeline.parts && range_start(request).is_none() {
+        let Some(parts) = low_latency::growing_segment(request, timeline, now_ms, rendition, name) else {
+            return not_found();
+        };
+        let body = Content::Stream(body::timed(parts), None, None);
+        return Reply { status: StatusCode::OK, kind: media_type(rendition), body, modified_ms: None };
+    }
     let index = timeline.edge(now_ms);
     let parts = low_latency::LiveEdge::at(timeline, now_ms, rendition).parts;
     let there = timeline.parts && (timeline.ranged || parts > 0);

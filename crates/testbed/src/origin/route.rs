@@ -152,9 +152,7 @@ fn is_offered(channel: &Channel, resource: &Resource) -> bool {
         Resource::Playlist(Rendition::Ttml) | Resource::Segment(Rendition::Ttml, _) => {
             mp4_subtitles::is_offered_by(channel)
         }
-        Resource::Mpd(variant, _) => {
-            channel.format == Format::Cmaf && channel.parts == (*variant == MpdVariant::LowLatency)
-        }
+        Resource::Mpd(variant, _) => channel.format == Format::Cmaf && channel.parts == variant.is_low_latency(),
         Resource::Patch => channel.format == Format::Cmaf && !channel.parts,
         Resource::Part(..) => channel.parts,
         Resource::IFrames(rendition) => i_frames::is_offered_by(channel) && matches!(rendition, Rendition::Rung(_)),

@@ -6,8 +6,9 @@ use super::in_band::SampleHeads;
 use super::subtitles::SubtitleSamples;
 use super::track::FragmentedTrack;
 use crate::container::defects::DefectLog;
-use crate::container::{InitSegment, InitTrack, MAX_TRACKS, Track};
+use crate::container::{InitSegment, InitTrack, MAX_FRAGMENT_ENDS, MAX_TRACKS, Track};
 use crate::defect::DefectKind;
+use crate::units::Seconds;
 use mp4_atom::{Tfdt, Tfhd, Trun};
 
 /// Reads the movie fragments of a segment into its tracks.
@@ -22,6 +23,8 @@ pub(super) struct Fragments {
     pub(super) has_moof: bool,
     /// Whether a fragment has encrypted samples, or a `senc` box that describes some.
     encrypted: bool,
+    /// Time from the start of the first track to the end of each fragment that has arrived whole.
+    ends: Vec<Seconds>,
 }
 
 /// A movie fragment whose media data is still to come.
@@ -45,6 +48,7 @@ impl Fragments {
             subtitle_samples: SubtitleSamples::default(),
             has_moof: false,
             encrypted: false,
+            ends: Vec::new(),
         }
     }
 
@@ -85,6 +89,22 @@ impl Fragments {
         if let Some(open) = &mut self.open {
             open.mdat_bytes = Some(open.mdat_bytes.unwrap_or(0).saturating_add(bytes));
         }
+    }
+
+    /// Notes that the media data behind the newest `moof` have arrived.
+    pub(super) fn end_mdat(&mut self) {
+        let duration = self.tracks.first().and_then(FragmentedTrack::duration);
+        if let Some(end) = duration.filter(|_| self.open.is_some() && self.ends.len() < MAX_FRAGMENT_ENDS)
+            && self.ends.last().is_none_or(|last| *last < end)
+        {
+            self.ends.push(end);
+        }
+    }
+
+    /// Time from the start of the first track to the end of each fragment that has arrived whole.
+    #[must_use]
+    pub(super) fn ends(&self) -> &[Seconds] {
+        &self.ends
     }
 
     /// Passes on media data that begins at byte offset `at` of the resource.
@@ -136,6 +156,7 @@ impl Fragments {
                 )
             }),
         }
+        track.begin_fragment(moof);
         let mut bytes = Some(0u64);
         for run in &parts.runs {
             let sample_bytes = track.add_run(run, defaults);

@@ -18,6 +18,7 @@ use super::defects::DefectLog;
 use super::{InitSegment, Inspection, MAX_PSSH_BOXES};
 use crate::defect::DefectKind;
 use crate::drm::Pssh;
+use crate::units::Seconds;
 use boxes::{BoxHeader, Mp4Box, printable_kind};
 use fragment::Fragments;
 pub use segment_index::{IndexedPart, SegmentIndex, segment_index};
@@ -110,7 +111,12 @@ impl Mp4Reader {
                 self.state = Mp4State::Header(Vec::new());
                 self.read_box(&Mp4Box::new(header.kind, at, &body, at + header.length));
             }
-            Mp4State::Passed { left: Some(0), .. } => self.state = Mp4State::Header(Vec::new()),
+            Mp4State::Passed { header, left: Some(0), .. } => {
+                if &header.kind == b"mdat" {
+                    self.fragments.end_mdat();
+                }
+                self.state = Mp4State::Header(Vec::new());
+            }
             state => self.state = state,
         }
     }
@@ -173,6 +179,11 @@ impl Mp4Reader {
                 self.pssh_boxes.push(pssh);
             }
         }
+    }
+
+    /// Media time from the start of the segment to the end of each fragment that has arrived whole.
+    pub(super) fn fragment_ends(&self) -> &[Seconds] {
+        self.fragments.ends()
     }
 
     pub(super) fn finish(mut self, inspection: &mut Inspection) -> (DefectLog, Option<InitSegment>) {

@@ -5,7 +5,7 @@ use super::subtitles::SubtitleFormat;
 use crate::codec::parameters::CodecParameters;
 use crate::container::{InitTrack, MAX_KEYFRAMES, SampleEncryption, Subtitles, Track};
 use crate::stream::Media;
-use crate::units::MediaTime;
+use crate::units::{MediaTime, Seconds};
 use mp4_atom::{Tfhd, Trun, TrunEntry, TrunSamples};
 use std::sync::Arc;
 
@@ -29,6 +29,10 @@ pub(super) struct FragmentedTrack {
     last: Option<i64>,
     samples: u64,
     gap_max: Option<i64>,
+    /// Byte offset and first decode time of the newest fragment.
+    fragment: Option<(u64, Option<i64>)>,
+    fragment_interval_max: Option<i64>,
+    fragment_bytes_max: Option<u64>,
     first_is_sync: Option<bool>,
     sync_count: u64,
     last_sync: Option<i64>,
@@ -61,6 +65,9 @@ impl FragmentedTrack {
             last: None,
             samples: 0,
             gap_max: None,
+            fragment: None,
+            fragment_interval_max: None,
+            fragment_bytes_max: None,
             first_is_sync: None,
             sync_count: 0,
             last_sync: None,
@@ -117,6 +124,23 @@ impl FragmentedTrack {
     /// Sets the decode time in ticks of the next sample (`tfdt`).
     pub(super) fn set_decode_time(&mut self, decode_time: i64) {
         self.next = Some(decode_time);
+    }
+
+    /// Begins a fragment whose `moof` is at byte `at` and whose decode time was set.
+    pub(super) fn begin_fragment(&mut self, at: u64) {
+        if let Some((before, start)) = self.fragment.replace((at, self.next)) {
+            self.fragment_bytes_max = self.fragment_bytes_max.max(Some(at.saturating_sub(before)));
+            if let Some((start, next)) = start.zip(self.next) {
+                self.fragment_interval_max = max_of(self.fragment_interval_max, next.saturating_sub(start));
+            }
+        }
+    }
+
+    /// Returns the decode time from the first sample to the end of the last one; `None` without times.
+    #[must_use]
+    pub(super) fn duration(&self) -> Option<Seconds> {
+        let at = |ticks| Some(MediaTime::new(ticks, self.init.as_ref()?.timescale?));
+        at(self.next?)?.since(at(self.start?)?)
     }
 
     /// Adds a track run (`trun`), and returns the number of bytes of its samples; `None` when the size of a sample
@@ -199,6 +223,7 @@ impl FragmentedTrack {
         let (media, codec) = self.init.as_ref().map_or((None, String::new()), |i| (i.media, i.codec.clone()));
         let mut track = Track::new(self.id, media, codec);
         track.samples = self.samples;
+        track.fragment_bytes_max = self.fragment_bytes_max;
         let entry = self.init.as_ref().and_then(|i| i.parameters.clone());
         // Without a configuration samples can't be read. Sets of encrypted samples can't be seen.
         let unseen = |i: &&InitTrack| i.sets_in_samples && i.encrypted();
@@ -218,6 +243,7 @@ impl FragmentedTrack {
         track.presentation_start = self.presentation_start.map(at);
         track.end = self.next.filter(|_| self.samples > 0).map(at);
         track.sample_gap_max = self.gap_max.map(|t| at(t).seconds());
+        track.fragment_interval_max = self.fragment_interval_max.map(|t| at(t).seconds());
         if media == Some(Media::Video) {
             track.keyframe_interval_max = self.sync_interval_max.map(|t| at(t).seconds());
             track.keyframe_times = self.sync_times.iter().map(|t| at(*t)).collect();
@@ -256,7 +282,6 @@ mod tests {
 
     use super::*;
     use crate::codec::parameters::ParameterSetKinds;
-    use crate::units::Seconds;
     use std::num::NonZeroU32;
 
     fn init(media: Media) -> InitTrack {

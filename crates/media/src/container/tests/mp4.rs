@@ -251,3 +251,21 @@ fn one_byte_less_than_the_samples_need_is_a_defect() {
     split[mdat..mdat + 4].copy_from_slice(&1000u32.to_be_bytes());
     assert_eq!(defects(&inspect_with(Some(&init), &split)), []);
 }
+
+#[test]
+fn the_end_of_each_fragment_is_known_when_its_bytes_have_arrived() {
+    let (init, first) = unindexed("cmaf_h264_0");
+    let (_, second) = unindexed("cmaf_h264_1");
+    let bytes = [&first[..], &second[..]].concat();
+    let mut inspector = SegmentInspector::new(Some(&init));
+    inspector.push(&bytes[..first.len() - 1]);
+    assert_eq!(inspector.fragment_ends(), []);
+    inspector.push(&bytes[first.len() - 1..first.len() + 200]);
+    assert_eq!(inspector.fragment_ends(), [Seconds(2.0)]);
+    inspector.push(&bytes[first.len() + 200..]);
+    assert_eq!(inspector.fragment_ends(), [Seconds(2.0), Seconds(4.0)]);
+    let (seen, _) = inspector.finish();
+    let track = &seen.tracks[0];
+    assert_eq!((millis(track.fragment_interval_max), track.fragment_bytes_max), (Some(2000), Some(first.len() as u64)));
+    assert_eq!(SegmentInspector::new(Some(&init)).fragment_ends(), []);
+}

@@ -1,6 +1,6 @@
 //! Tests with MPDs of real packagers: they have no defect, and every segment URL is the one that a player would use.
 
-use super::super::timing;
+use super::super::{PlaybackRate, Resync, growing_segments, parse, timing};
 use super::*;
 use crate::stream::{ByteRange, Media};
 use crate::units::Seconds;
@@ -84,6 +84,40 @@ fn low_latency_takes_a_growing_segment_for_not_yet_there() {
     assert_eq!(paths(video).last().unwrap(), "ch1/V300/9.m4s");
     let direct = timing::clock_sources(&mpd.utc_timings[0], &base());
     assert_eq!(direct, [timing::ClockSource::Direct(at("2026-01-01T00:00:01Z"))]);
+}
+
+#[test]
+fn a_growing_segment_is_promised_before_it_is_complete() {
+    let mpd = clean("low_latency");
+    let [video] = &renditions_at(&mpd, at("2026-01-01T00:00:20Z"))[..] else { panic!() };
+    let seconds = |of: Timestamp| Seconds::between(at("2026-01-01T00:00:20Z"), of).0;
+    let growing = growing_segments(&mpd, &video.rendition, at("2026-01-01T00:00:20.3Z"));
+    let found: Vec<_> =
+        growing.iter().map(|g| (g.segment.uri.path(), seconds(g.available), seconds(g.complete))).collect();
+    assert_eq!(found, [("/live/ch1/V300/10.m4s", 0.5, 2.0)]);
+    let next = growing_segments(&mpd, &video.rendition, at("2026-01-01T00:00:21Z"));
+    assert_eq!(next.iter().map(|g| seconds(g.available)).collect::<Vec<_>>(), [0.5, 2.5]);
+    let mut whole = mpd.clone();
+    whole.periods[0].sets[0].representations[0].addressing.availability_time_complete = true;
+    assert_eq!(growing_segments(&whole, &video.rendition, at("2026-01-01T00:00:21Z")), []);
+}
+
+#[test]
+fn an_open_segment_of_a_timeline_grows_and_resync_is_inherited() {
+    let text = "<MPD type=\"dynamic\" availabilityStartTime=\"2026-01-01T00:00:00Z\"><ServiceDescription><PlaybackRate \
+        min=\"0.96\" max=\"1.04\"/></ServiceDescription><Period start=\"PT0S\"><AdaptationSet mimeType=\"video/mp4\"><Resync \
+        dT=\"400\" type=\"1\" dImax=\"0.5\"/><BaseURL availabilityTimeComplete=\"false\" availabilityTimeOffset=\"1\">v/</BaseURL>\
+        <SegmentTemplate timescale=\"1000\" media=\"$Time$.m4s\"><SegmentTimeline><S t=\"0\" d=\"2000\" r=\"2\"/>\
+        </SegmentTimeline></SegmentTemplate><Representation id=\"v\"/></AdaptationSet></Period></MPD>";
+    let mpd = parse(text.as_bytes(), &base()).0.unwrap();
+    assert_eq!(mpd.playback_rate, Some(PlaybackRate { min: Some(0.96), max: Some(1.04) }));
+    let resync = Resync { sap_type: 1, max_interval: Some(Seconds(0.4)), max_bytes_by_bandwidth: Some(0.5) };
+    assert_eq!(mpd.periods[0].sets[0].representations[0].resyncs, [resync]);
+    let now = at("2026-01-01T00:00:05.5Z");
+    let [video] = &renditions_at(&mpd, now)[..] else { panic!() };
+    let growing = growing_segments(&mpd, &video.rendition, now);
+    assert_eq!(growing.iter().map(|g| g.segment.uri.path()).collect::<Vec<_>>(), ["/live/ch1/v/4000.m4s"]);
+    assert_eq!(paths(video), ["ch1/v/0.m4s", "ch1/v/2000.m4s"], "it is not complete");
 }
 
 #[test]
