@@ -1,5 +1,6 @@
 //! Facts that one capture of a channel found, as plain data without verdicts.
 
+mod caches;
 mod dash;
 pub(crate) mod derived;
 mod growing;
@@ -8,6 +9,7 @@ mod low_latency;
 mod packager;
 mod systems;
 
+pub use caches::CacheStatus;
 pub use dash::{ClockFacts, DashFacts, LocationFacts, PatchFacts, PatchableMpd};
 pub use growing::{ChunkArrival, GrowingSegmentFacts};
 pub use i_frames::IFrameFacts;

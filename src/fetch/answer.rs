@@ -15,12 +15,13 @@ use tokio::time::Instant;
 use url::Url;
 
 /// Response headers that are kept in an [`Exchange`], because they describe caches, packager or server.
-const KEPT_HEADERS: [&str; 19] = [
+const KEPT_HEADERS: [&str; 23] = [
     "accept-ranges",
     "access-control-allow-origin",
     "age",
     "cache-control",
     "cache-status",
+    "cdn-cache",
     "cdn-cache-control",
     "cf-cache-status",
     "content-encoding",
@@ -34,6 +35,9 @@ const KEPT_HEADERS: [&str; 19] = [
     "via",
     "x-cache",
     "x-cache-hits",
+    "x-cache-status",
+    "x-nginx-cache",
+    "x-proxy-cache",
     "x-served-by",
 ];
 const KEPT_PREFIXES: [&str; 3] = ["x-mediapackage-", "x-amzn-mediapackage-", "x-amz-cf-"];

@@ -35,6 +35,34 @@ pub(crate) const GAUGES: &[Gauge] = &[
         },
     ),
     gauge(
+        "packager_cdn_cache",
+        &["output", "status"],
+        "Number of answers in this probe (manifest, playlists, initialization segments and segments) by the way in which the \
+         nearest cache handled the request: hit, miss, stale, revalidated, bypass, or unknown if a cache names itself only. \
+         From Cache-Status (RFC 9211), X-Cache, CF-Cache-Status, Age, Via and the like. Absent for a status that no answer has.",
+        |v, s| {
+            for o in &v.outputs {
+                let c = &o.cdn_cache;
+                let counts = [
+                    ("hit", c.hit),
+                    ("miss", c.miss),
+                    ("stale", c.stale),
+                    ("revalidated", c.revalidated),
+                    ("bypass", c.bypass),
+                    ("unknown", c.unknown),
+                ];
+                counts.into_iter().for_each(|(status, number)| s.set(&[o.name, status], count(number)));
+            }
+        },
+    ),
+    gauge(
+        "packager_cdn_manifest_age_seconds",
+        OUTPUT,
+        "Largest Age header of the manifest and its playlists: the time in seconds for which caches have had the answer. \
+         Absent if no cache gives it.",
+        |v, s| s.outputs(v, |o| o.cdn_manifest_age_seconds),
+    ),
+    gauge(
         "packager_renditions",
         MEDIA,
         "Number of renditions that the manifest lists. Absent if the manifest couldn't be read.",

@@ -4,7 +4,7 @@ use super::derive::{self, finite};
 use super::measured::unmeasured;
 use super::{RenditionView, Report};
 use crate::expectations::ExpectedLadder;
-use crate::facts::{OutputFacts, RenditionFacts, Timings};
+use crate::facts::{CacheStatus, Exchange, OutputFacts, RenditionFacts, Timings};
 use packager_media::container::Container;
 use packager_media::redact;
 use packager_media::stream::{Media, Segment, Timeline};
@@ -24,6 +24,10 @@ pub struct OutputView<'a> {
     pub http: HttpView,
     #[serde(skip_serializing_if = "unmeasured")]
     pub http_duration_seconds: PhasesView,
+    #[serde(skip_serializing_if = "unmeasured")]
+    pub cdn_cache: CacheCounts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cdn_manifest_age_seconds: Option<f64>,
     #[serde(skip_serializing_if = "unmeasured")]
     pub renditions_expected: MediaCounts,
     #[serde(skip_serializing_if = "unmeasured")]
@@ -67,6 +71,11 @@ measured! {
 }
 
 measured! {
+    /// A number of answers for each way in which the nearest cache handled the request.
+    CacheCounts { hit: u64, miss: u64, stale: u64, revalidated: u64, bypass: u64, unknown: u64 }
+}
+
+measured! {
     /// A number of renditions for each media type.
     MediaCounts { video: u64, audio: u64, text: u64 }
 }
@@ -92,6 +101,8 @@ impl<'a> OutputView<'a> {
                     .map(Timestamp::as_second),
             },
             http_duration_seconds: exchange.map(|e| PhasesView::new(&e.timings)).unwrap_or_default(),
+            cdn_cache: CacheCounts::new(facts),
+            cdn_manifest_age_seconds: facts.manifest_age().and_then(finite),
             renditions_expected: expected,
             renditions_available,
             rendition_skew_seconds: skew(&renditions),
@@ -129,6 +140,25 @@ fn splices(report: &Report, facts: &OutputFacts) -> Option<u64> {
     let carried = |r: &RenditionFacts| derive::inspections(report.inspected(facts, r)).map(|i| i.splice_count()).sum();
     let most = |r: &RenditionFacts| Some(r.timeline.as_deref()?.splices().max(carried(r)) as u64);
     facts.renditions.iter().filter_map(most).max()
+}
+
+impl CacheCounts {
+    /// Counts the answers that tell of a cache. All are absent if none does.
+    fn new(facts: &OutputFacts) -> Self {
+        let mut counts = Self::default();
+        for status in facts.exchanges().filter_map(Exchange::cache_status) {
+            let count = match status {
+                CacheStatus::Hit => &mut counts.hit,
+                CacheStatus::Miss => &mut counts.miss,
+                CacheStatus::Stale => &mut counts.stale,
+                CacheStatus::Revalidated => &mut counts.revalidated,
+                CacheStatus::Bypass => &mut counts.bypass,
+                CacheStatus::Unknown => &mut counts.unknown,
+            };
+            *count = Some(count.unwrap_or(0) + 1);
+        }
+        counts
+    }
 }
 
 impl PhasesView {

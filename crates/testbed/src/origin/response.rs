@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Response, StatusCode};
 
 use super::channels::{Format, Ladder};
@@ -563,6 +563,9 @@ fn finish(request: &RequestContext<'_>, effect: Option<Effect>, now_ms: i64, mut
     if effect != Some(Effect::CorsMissing) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
+    // As behind a CDN that keeps media only.
+    let cache = if is_playlist { "edge; fwd=bypass" } else { "edge; hit" };
+    headers.insert(HeaderName::from_static("cache-status"), HeaderValue::from_static(cache));
     packager_headers::headers(&mut headers, request.route, effect, now_ms, reply.modified_ms);
     put_date(&mut headers, header::DATE, now_ms);
     if let Some(modified) = reply.modified_ms {
