@@ -65,7 +65,7 @@ impl Template {
         numbers
     }
 
-    /// Returns the ids of the checks that this template disables.
+    /// Returns the ids of the checks that are off with this template, by its settings or by default.
     #[must_use]
     pub fn disabled_checks(&self) -> Vec<&'static str> {
         let settings = serde_json::to_value(&self.checks).unwrap_or_default();

@@ -1,9 +1,11 @@
 //! Macros that declare a check. Because of them a check needs only its own file and its name in the list of checks.
 
 /// Declares the parameters of a check as the struct `Params`: help, type and default of each. Every check also has the
-/// parameters `enabled` and `severity`. Unknown keys are an error.
+/// parameters `enabled` and `severity`. Unknown keys are an error. A check whose parameters begin with `off_by_default;`
+/// runs only if a template sets `enabled: true`.
 macro_rules! params {
-    ($( $( #[doc = $help:literal] )+ $name:ident : $ty:ty = $default:expr ),* $(,)?) => {
+    (off_by_default; $( $rest:tt )*) => { params! { @enabled false; $( $rest )* } };
+    (@enabled $enabled:literal; $( $( #[doc = $help:literal] )+ $name:ident : $ty:ty = $default:expr ),* $(,)?) => {
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct Params {
@@ -17,7 +19,7 @@ macro_rules! params {
 
         impl Default for Params {
             fn default() -> Self {
-                Self { enabled: true, severity: None, $( $name: $default, )* }
+                Self { enabled: $enabled, severity: None, $( $name: $default, )* }
             }
         }
 
@@ -32,6 +34,7 @@ macro_rules! params {
             }
         }
     };
+    ($( $rest:tt )*) => { params! { @enabled true; $( $rest )* } };
 }
 
 /// Declares the list of checks from pairs `group::id`. The settings of a template, the documentation and the runner are

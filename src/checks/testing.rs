@@ -249,7 +249,11 @@ impl Scene {
             thresholds: Thresholds::default(),
             output: OutputFacts {
                 manifest: answered("master.m3u8", "application/vnd.apple.mpegurl"),
-                content: ManifestFacts::HlsMultivariant(VariantCounts { declared: 1, requestable: 1, i_frames: 0 }),
+                content: ManifestFacts::HlsMultivariant(VariantCounts {
+                    declared: 1,
+                    requestable: 1,
+                    ..VariantCounts::default()
+                }),
                 ..testing::output("hls", &url("master.m3u8"), vec![rendition(NAME)])
             },
             others: Vec::new(),

@@ -90,10 +90,12 @@ pub struct Presentation {
     pub variables: BTreeMap<String, String>,
     /// Number of variants that the multivariant playlist declares (HLS).
     pub variants: VariantCounts,
+    /// HLS: EXT-X-INDEPENDENT-SEGMENTS, which applies to all media playlists (RFC 8216bis 4.4.2.1).
+    pub independent_segments: bool,
 }
 
-/// Numbers of variants that an HLS multivariant playlist declares. Renditions of EXT-X-MEDIA don't count, because a
-/// player starts with a variant.
+/// Numbers of variants and of other tags that an HLS multivariant playlist declares. A player starts with a variant, not
+/// with a rendition of EXT-X-MEDIA.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct VariantCounts {
     /// Number of EXT-X-STREAM-INF tags.
@@ -102,6 +104,14 @@ pub struct VariantCounts {
     pub requestable: usize,
     /// Number of EXT-X-I-FRAME-STREAM-INF tags, which are for trick play only.
     pub i_frames: usize,
+    /// EXT-X-MEDIA tags of audio, subtitles and closed captions.
+    pub media: usize,
+    /// Those of them without LANGUAGE.
+    pub media_without_language: usize,
+    /// Line of the first of those, from 1.
+    pub first_without_language: Option<u32>,
+    /// EXT-X-MEDIA tags of subtitles and closed captions.
+    pub captions: usize,
 }
 
 /// A video rendition (a rung of the ladder), an audio rendition or a text rendition.

@@ -82,6 +82,10 @@ TW:
   extends: T2
   checks:
     drm_system_missing: {systems: [widevine]}
+TI:
+  extends: T2
+  checks:
+    hls_authoring_wrong: {enabled: true}
 TR:
   extends: T2
   checks:

@@ -220,6 +220,7 @@ async fn probe_fault(fault: &'static Fault) -> FaultResult {
     let (template, every) = match fault.id {
         "dash_key_rotation_late" => ("TR", EVERY),
         "dash_hdr_unsignalled" => ("TS", EVERY),
+        "hls_authoring" => ("TI", EVERY),
         _ => template_and_interval(fault.channel),
     };
     let is_explained = |check: &str| fault.expected.contains(&check) || fault.consequences.contains(&check);

@@ -54,7 +54,7 @@ fn the_commented_examples_of_the_templates_load() {
     let snapshot = templates(&text).unwrap();
     let t = snapshot.template("T").unwrap();
     assert_eq!((t.ladder.video.len(), t.ladder.minimum_video), (2, Some(1)));
-    assert_eq!(t.disabled_checks(), ["segment_duration_off_target"]);
+    assert_eq!(t.disabled_checks(), ["segment_duration_off_target", "hls_authoring_wrong"]);
 }
 
 #[test]

@@ -179,7 +179,12 @@ mod tests {
     /// variants with a usable URI, and of I-frame playlists are `declared`, `requestable` and `i_frames`.
     fn playlist(declared: usize, requestable: usize, i_frames: usize) -> Scene {
         let mut scene = Scene::live();
-        scene.output.content = ManifestFacts::HlsMultivariant(VariantCounts { declared, requestable, i_frames });
+        scene.output.content = ManifestFacts::HlsMultivariant(VariantCounts {
+            declared,
+            requestable,
+            i_frames,
+            ..VariantCounts::default()
+        });
         scene.rendition().rendition.media = Media::Audio;
         scene
     }

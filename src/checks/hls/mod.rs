@@ -1,3 +1,4 @@
+pub mod hls_authoring_wrong;
 pub mod hls_bitrate_mismatch;
 pub mod hls_discontinuity_sequence_wrong;
 pub mod hls_gap;

@@ -202,6 +202,10 @@ impl Capturer<'_> {
         facts.i_frames = i_frames;
         let (renditions, arrived): (Vec<_>, Vec<_>) = done.into_iter().unzip();
         facts.renditions = renditions;
+        if presentation.independent_segments {
+            let timelines = facts.renditions.iter_mut().filter_map(|r| r.timeline.as_mut());
+            timelines.for_each(|timeline| Arc::make_mut(timeline).independent_segments = true);
+        }
         arrived.into_iter().max()
     }
 

@@ -23,6 +23,7 @@ pub(super) fn with_addresses_of(session: &Presentation, newest: &Presentation) -
             i_frames: moved_to(&newest.i_frames, &i_frames),
             variables: session.variables.clone(),
             variants: newest.variants,
+            independent_segments: newest.independent_segments,
         }),
         (false, _) => (knows_some || addressed().next().is_none()).then(|| newest.clone()),
     }

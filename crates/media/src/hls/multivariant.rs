@@ -29,6 +29,7 @@ pub(super) struct PresentationBuilder<'a, 'b> {
     i_frames: Vec<Rendition>,
     groups: RenditionGroups<'a>,
     variants: VariantCounts,
+    independent_segments: bool,
     /// Number of renditions beyond the bound, and the line of the first of them; `None` if there are none.
     surplus: Option<(u64, u32)>,
 }
@@ -44,6 +45,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
             i_frames: Vec::new(),
             groups: RenditionGroups::default(),
             variants: VariantCounts::default(),
+            independent_segments: false,
             surplus: None,
         }
     }
@@ -62,7 +64,9 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
                 self.groups.references(&list, line.start());
                 self.i_frames(&list, line, defects);
             }
+            StatementContent::Tag("EXT-X-INDEPENDENT-SEGMENTS", TagValue::Nothing) => self.independent_segments = true,
             StatementContent::Tag("EXT-X-MEDIA", TagValue::Attributes(list)) => {
+                self.count_media(&list, line.number);
                 self.groups.member(&list, line.start());
                 self.alternative(&list, line, defects);
             }
@@ -73,6 +77,19 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
                 self.variants.requestable += usize::from(url.is_some());
                 self.variant(&list, uri, url, declared);
             }
+        }
+    }
+
+    fn count_media(&mut self, list: &AttributeList<'_>, line: u32) {
+        let kind = list.get("TYPE").unwrap_or_default();
+        if kind == "VIDEO" {
+            return;
+        }
+        self.variants.media += 1;
+        self.variants.captions += usize::from(matches!(kind, "SUBTITLES" | "CLOSED-CAPTIONS"));
+        if list.quoted("LANGUAGE").is_none_or(str::is_empty) {
+            self.variants.media_without_language += 1;
+            self.variants.first_without_language.get_or_insert(line);
         }
     }
 
@@ -180,6 +197,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
             renditions: self.renditions,
             i_frames: self.i_frames,
             variants: self.variants,
+            independent_segments: self.independent_segments,
             ..Presentation::default()
         }
     }

@@ -272,6 +272,10 @@ pub(super) enum Effect {
     PeriodShort,
     /// availabilityTimeOffset promises segments 15 s before their end.
     OffsetTooLong,
+    /// Picture parameter sets have another identifier than the one that slices refer to.
+    PictureSetOther,
+    /// Variants have no AVERAGE-BANDWIDTH.
+    AverageBandwidthMissing,
     /// The segment that is being written answers 404 until it is complete.
     GrowingSegmentRefused,
     /// All parts of the segment that is being written come when it is complete.
@@ -445,6 +449,8 @@ static FAULTS: &[Fault] = &[
     fault("parameter_sets_missing", Effect::UnitsMissing(&[7, 8]), "TV1", "Key frames come without SPS and PPS.",
         &["parameter_sets_missing"], &[]),
     fault("parameter_sets_missing_pps", Effect::UnitsMissing(&[8]), "TV1", "Key frames come without PPS.",
+        &["parameter_sets_missing"], &[]),
+    fault("parameter_sets_missing_other", Effect::PictureSetOther, "TV1", "Slices refer to a PPS that doesn't come; another one does.",
         &["parameter_sets_missing"], &[]),
     fault("parameter_sets_missing_avcc", Effect::ConfigurationEmpty, "CM1", "avcC in initialization segments has no SPS and no PPS.",
         &["parameter_sets_missing"], &[]),
@@ -964,6 +970,9 @@ static FAULTS: &[Fault] = &[
         &["drm_system_missing"], &[]) },
     Fault { path: TIME, ..fault("dash_key_rotation_late", Effect::RotationMissing, "CE1", "default_KID never changes, although a new key is due every 15 s.",
         &["key_rotation_late"], &[]) },
+    // Authoring
+    fault("hls_authoring", Effect::AverageBandwidthMissing, "TV1", "Variants have no AVERAGE-BANDWIDTH, and the template has the authoring items checked.",
+        &["hls_authoring_wrong"], &[]),
     // Low-latency DASH
     Fault { path: LOW_LATENCY, ..fault("ll_dash_whole", Effect::GrowingSegmentRefused, "LL1", "The newest segment answers 404 until it is complete.",
         &["ll_dash_segment_unavailable"], &[]) },

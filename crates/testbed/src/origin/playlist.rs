@@ -75,7 +75,10 @@ pub(super) fn is_listed(effect: Option<Effect>, at: usize, now_ms: i64) -> bool 
 fn write_variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung, has_audio_group: bool, surplus: u64) {
     let (peak, mean) = declared_bandwidth(timeline, at);
     let peak = peak + surplus;
-    let _ = write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={mean}");
+    let _ = write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={peak}");
+    if timeline.effect != Some(Effect::AverageBandwidthMissing) {
+        let _ = write!(text, ",AVERAGE-BANDWIDTH={mean}");
+    }
     if timeline.effect == Some(Effect::LadderAttributes) && Rendition::Rung(at) == TARGET {
         text.push_str(",FRAME-RATE=fast");
     } else {
