@@ -41,6 +41,24 @@ impl CheckMeta {
     }
 }
 
+/// Indicators of ETSI TR 101 290 5.2 by the check that covers them, as far as segments of a transport stream show them.
+const TR_101_290: &[(&str, &str)] = &[
+    ("container_invalid", "1.1, 1.2"),
+    ("ts_tables_invalid", "1.3, 1.5, 2.2"),
+    ("ts_continuity_error", "1.4, 2.1"),
+    ("tracks_missing", "1.6"),
+    ("ts_pcr_wrong", "2.3"),
+    ("timestamp_discontinuity", "2.5"),
+];
+
+impl CheckMeta {
+    /// Numbers of the TR 101 290 indicators that the check covers, such as `1.4, 2.1`; empty if it covers none.
+    #[must_use]
+    pub fn tr_101_290(&self) -> &'static str {
+        TR_101_290.iter().find(|(id, _)| *id == self.id).map_or("", |(_, numbers)| numbers)
+    }
+}
+
 /// Part of a channel that a check examines. Each group has a heading in the documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -152,6 +170,13 @@ mod tests {
             };
             assert!(own_group, "{}: {:?} in {:?}", meta.id, meta.scope, meta.group);
         }
+    }
+
+    #[test]
+    fn every_indicator_of_tr_101_290_belongs_to_a_check() {
+        let numbers = |id: &str| CHECKS.iter().find(|m| m.id == id).map(|m| m.tr_101_290());
+        assert!(TR_101_290.iter().all(|(id, listed)| numbers(id) == Some(*listed)));
+        assert_eq!(numbers("manifest_unavailable"), Some(""));
     }
 
     #[test]

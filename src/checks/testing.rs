@@ -6,8 +6,9 @@
 use super::{CheckContext, CheckVerdict, Violation};
 use crate::expectations::{Expectations, Thresholds};
 use crate::facts::{
-    BlockingReloadFacts, ChunkArrival, DashFacts, DeltaUpdateFacts, Exchange, FailureKind, Fetched, GrowingSegmentFacts,
-    LowLatencyFacts, ManifestFacts, OutputFacts, PartFacts, PreloadHintFacts, RenditionFacts, SegmentFacts, Timings,
+    BlockingReloadFacts, ChunkArrival, DashFacts, DeltaUpdateFacts, Exchange, FailureKind, Fetched,
+    GrowingSegmentFacts, LowLatencyFacts, ManifestFacts, OutputFacts, PartFacts, PreloadHintFacts, RenditionFacts,
+    SegmentFacts, Timings,
 };
 use crate::history::{ListedSegment, MpdState, MpdWindow, Observation, OutputHistory, PeriodStart, RenditionHistory};
 use crate::testing;
@@ -123,8 +124,6 @@ pub(super) fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
         starts_with_keyframe: (media == Media::Video).then_some(true),
         keyframes: 1,
         sample_gap_max: Some(Seconds(1.0 / rate)),
-        fragment_interval_max: None,
-        fragment_bytes_max: None,
         parameters: Some(Arc::new(parameters(media))),
         ..testing::track(id, media)
     }

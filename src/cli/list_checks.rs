@@ -34,14 +34,17 @@ fn markdown(listed: &[CheckDescription]) -> String {
     groups.dedup();
     for group in groups {
         let _ = write!(out, "\n## {}\n\n", title(group));
-        out.push_str("| check | severity | fails when | parameters | reference |\n|---|---|---|---|---|\n");
+        out.push_str(
+            "| check | severity | fails when | parameters | reference | TR 101 290 |\n|---|---|---|---|---|---|\n",
+        );
         for l in listed.iter().filter(|l| l.meta.group == group) {
             let parameters: Vec<String> = l.parameters.iter().map(parameter).collect();
             let again = if l.meta.needs_history { " ²" } else { "" };
             let (severity, help, reference) =
                 (l.meta.severity.as_str(), cell(condition(&l.meta)), cell(l.meta.reference));
             let parameters = parameters.join("<br>");
-            let _ = writeln!(out, "| `{}`{again} | {severity} | {help} | {parameters} | {reference} |", l.meta.id);
+            let (id, numbers) = (l.meta.id, l.meta.tr_101_290());
+            let _ = writeln!(out, "| `{id}`{again} | {severity} | {help} | {parameters} | {reference} | {numbers} |");
         }
     }
     out + &how_to_set(listed)
@@ -51,7 +54,7 @@ const INTRODUCTION: &str = "# Checks
 
 Made by `packager_exporter list-checks --format markdown`. Severities and parameters are defaults; a template may change
 them. A critical violation makes `probe_success` 0; in one rendition it is major as long as another of its kind plays. A check marked ² compares with an earlier probe: it does not run on
-the first.
+the first. The last column has the indicators of ETSI TR 101 290 5.2 that a check covers, as far as segments show them.
 ";
 
 fn title(group: CheckGroup) -> &'static str {
@@ -150,10 +153,10 @@ mod tests {
     }
 
     #[test]
-    fn a_row_has_five_cells_whatever_the_help_says() {
+    fn a_row_has_six_cells_whatever_the_help_says() {
         for line in list_checks(ListFormat::Markdown).lines().filter(|l| l.starts_with("| `")) {
             let bars = line.replace("\\|", "").matches('|').count();
-            assert_eq!(bars, 6, "{line}");
+            assert_eq!(bars, 7, "{line}");
         }
     }
 
@@ -166,6 +169,10 @@ mod tests {
         std::fs::write(&file, yaml).unwrap();
         let files = crate::catalog::CatalogFiles { channels: None, templates: Some(file) };
         let loaded = crate::catalog::load(&files, &BTreeMap::new()).unwrap();
-        assert_eq!(loaded.snapshot.template("TPL_LIVE_HD").unwrap().disabled_checks().len(), 1);
+        assert_eq!(
+            loaded.snapshot.template("TPL_LIVE_HD").unwrap().disabled_checks().len(),
+            2,
+            "one is off by default"
+        );
     }
 }

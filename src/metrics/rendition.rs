@@ -66,6 +66,13 @@ pub(crate) const GAUGES: &[Gauge] = &[
         |v, s| s.renditions(v, |r| count(r.ladder.segments_skipped)),
     ),
     gauge(
+        "packager_key_first_byte_seconds",
+        RENDITION,
+        "Longest time in seconds from the request for a key or licence to the first byte of its answer, without connecting. Absent \
+         if this probe requested none: keys are remembered for the template's hold time.",
+        |v, s| s.renditions(v, |r| r.ladder.key_first_byte_seconds),
+    ),
+    gauge(
         "packager_chunk_latency_seconds",
         RENDITION,
         "Low-latency DASH: shortest time in seconds from the presentation time of a chunk's beginning, by the MPD, to its \

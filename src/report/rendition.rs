@@ -68,6 +68,7 @@ measured! {
         segments_skipped: u64,
         chunk_latency_seconds: f64,
         chunk_held_back_seconds: f64,
+        key_first_byte_seconds: f64,
     }
 }
 
@@ -85,7 +86,7 @@ impl<'a> RenditionView<'a> {
             name: &facts.rendition.name,
             media: facts.rendition.media.as_str(),
             rendition_info: RenditionInfoView::new(facts),
-            ladder: LadderView::new(facts),
+            ladder: LadderView::new(facts, now),
             rendition_bandwidth_bits_per_second: BandwidthView::new(facts, inspected),
             playlist: PlaylistView::new(facts, age, now),
             segment: inspected.last().map(|s| SegmentView::new(s)).unwrap_or_default(),
@@ -120,7 +121,7 @@ impl<'a> RenditionInfoView<'a> {
 }
 
 impl LadderView {
-    fn new(facts: &RenditionFacts) -> Self {
+    fn new(facts: &RenditionFacts, now: Timestamp) -> Self {
         let came = facts.timeline.is_some();
         Self {
             rendition_available: available(facts),
@@ -129,6 +130,7 @@ impl LadderView {
             segments_inspected: came.then_some(facts.segments.len() as u64),
             segments_skipped: came.then_some(facts.skipped),
             chunk_latency_seconds: facts.growing.as_ref().and_then(derived::chunk_latency).and_then(derive::finite),
+            key_first_byte_seconds: key_first_byte(facts, now),
             chunk_held_back_seconds: facts.growing.as_ref().and_then(derived::chunk_held_back).and_then(derive::finite),
         }
     }
@@ -143,6 +145,13 @@ impl BandwidthView {
             measured: derive::measured_bandwidth(inspected),
         }
     }
+}
+
+/// The longest time to the first byte of the keys and licences that this probe, which began at `now`, requested. `None` without such
+/// an answer.
+fn key_first_byte(facts: &RenditionFacts, now: Timestamp) -> Option<f64> {
+    let asked = facts.keys.iter().filter(|key| key.asked_at >= now);
+    asked.filter_map(|key| key.fetched.result.as_ref().ok()).map(|e| e.timings.first_byte.0).reduce(f64::max)
 }
 
 /// Whether the rendition's playlist and newest segment were fetched. `None`: the rendition has no playlist, or a

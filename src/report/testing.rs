@@ -17,7 +17,7 @@ use crate::testing::{self, url};
 use packager_media::container::{Container, Inspection, Track, TsFacts};
 use packager_media::dash::GrowingSegment;
 use packager_media::stream::{
-    Media, Protocol, Rendition, RenditionIdentity, Resolution, Segment, Timeline, VariantCounts,
+    Key, Media, Protocol, Rendition, RenditionIdentity, Resolution, Segment, Timeline, VariantCounts,
 };
 use packager_media::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use std::sync::Arc;
@@ -178,7 +178,11 @@ pub fn output(name: &str, renditions: Vec<RenditionFacts>) -> OutputFacts {
     }
     OutputFacts {
         manifest,
-        content: ManifestFacts::HlsMultivariant(VariantCounts { declared: 1, requestable: 1, i_frames: 0 }),
+        content: ManifestFacts::HlsMultivariant(VariantCounts {
+            declared: 1,
+            requestable: 1,
+            ..VariantCounts::default()
+        }),
         ..testing::output(name, &url, renditions)
     }
 }
@@ -244,6 +248,10 @@ fn facts(rendition: Rendition, segment_bytes: u64) -> RenditionFacts {
         target_duration: Some(Seconds(6.0)),
         ..testing::timeline(segments)
     };
+    let uri = url("https://keys.example/1");
+    let key =
+        Key { method: "AES-128".to_owned(), uri: Some(uri.to_string()), iv: None, key_format: None, key_id: None };
+    let key = KeyFacts { key, asked_at: at(0.5), fetched: answer(&uri, 0), secret: None };
     let growing = GrowingSegmentFacts {
         promised: GrowingSegment { segment: segment(&rendition.name, 6), available: at(0.0), complete: at(1.5) },
         asked_at: at(0.25),
@@ -257,6 +265,7 @@ fn facts(rendition: Rendition, segment_bytes: u64) -> RenditionFacts {
         playlist_at: Some(at(0.125)),
         timeline: Some(Arc::new(timeline)),
         segments: inspected,
+        keys: vec![Arc::new(key)],
         growing: Some(growing),
         ..RenditionFacts::unrequested(rendition)
     }
