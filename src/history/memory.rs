@@ -287,7 +287,7 @@ impl ObservedTimes for Memory {
             hold: _,
             session: _,
             session_since,
-            labels: _,
+            labels,
             renditions,
             ladders,
             inputs,
@@ -295,6 +295,7 @@ impl ObservedTimes for Memory {
             mpd_arrived,
             patchable: _,
         } = self;
+        labels.shift(by);
         session_since.shift(by);
         touched.shift(by);
         ladders.shift(by);

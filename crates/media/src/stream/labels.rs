@@ -215,6 +215,11 @@ impl<'r> Draft<'r> {
 }
 
 impl LabelMemory {
+    /// Moves the times at which renditions were listed by a step of the clock: forwards above 0, back below.
+    pub fn shift(&mut self, by: Seconds) {
+        self.entries.iter_mut().for_each(|entry| entry.last_listed = by.after(entry.last_listed));
+    }
+
     /// Assigns labels to the renditions of a manifest. A rendition keeps the label of its identity, unless it declares
     /// another height or language than the label says. A new rendition takes the label of an equal rendition that is no
     /// longer listed, or else a new label.

@@ -243,3 +243,17 @@ fn an_identity_is_bounded_and_two_long_ones_differ() {
     let middle = |c: &str| RenditionIdentity::playlist(&url(&format!("{0}{c}{0}", "x".repeat(5_000))));
     assert_ne!(middle("a"), middle("b"));
 }
+
+#[test]
+fn a_step_of_the_clock_frees_no_label() {
+    let back_after = |step: f64| {
+        let mut memory = LabelMemory::default();
+        let [a, b, c] = [video("a", 720, 3), video("b", 720, 2), video("c", 720, 1)];
+        labels(&mut memory, 0, &[a.clone(), b, c.clone()]);
+        labels(&mut memory, 2, std::slice::from_ref(&a));
+        memory.shift(Seconds(step));
+        labels(&mut memory, 7204, &[a, c])
+    };
+    assert_eq!(back_after(7200.0), ["720p", "720p-3"], "it was away for 2 s");
+    assert_eq!(back_after(0.0), ["720p", "720p-2"], "it was away for two hours");
+}
