@@ -262,7 +262,8 @@ impl Capturer<'_> {
         Some(DownloadedBody { fetched, inspection, decryption })
     }
 
-    /// Fetches one byte of the oldest segment in the window, which must still be available (RFC 8216bis 6.2.2).
+    /// Fetches one byte of the oldest segment in the window, which must still be available (RFC 8216bis 6.2.2), from its
+    /// address or from the first alternative that has it.
     async fn fetch_oldest(
         &self,
         facts: &RenditionFacts,
@@ -274,16 +275,28 @@ impl Capturer<'_> {
         if !self.template.segments.oldest || planned || timeline.last_number() == Some(segment.number) {
             return None;
         }
-        let offset = segment.byte_range.map_or(0, |r| r.offset);
-        let range = Some(ByteRange { offset, length: 1 });
-        let request = FetchRequest { range, headers_only: true, ..self.request(&segment.uri) };
-        let began = Instant::now();
-        let fetched = self.client.get(request, self.budget.segments(), |_| {}).await;
-        if cut_by_budget(&fetched, began, self.min_download_time(segment)) {
-            return None;
+        let mut fetched = self.fetch_first_byte(segment, &segment.uri).await?;
+        for url in alternatives(facts, &segment.uri) {
+            if !is_absent(&fetched) {
+                break;
+            }
+            let other = self.fetch_first_byte(segment, &url).await?;
+            if !is_absent(&other) {
+                fetched = other;
+            }
         }
         let missing = !is_gone(&fetched) || self.still_listed(facts, segment).await == Some(true);
         missing.then(|| OldestSegmentFacts { segment: segment.clone(), fetched })
+    }
+
+    /// Fetches the first byte of a segment at `url`. `None` means that the probe's time ended first.
+    async fn fetch_first_byte(&self, segment: &Segment, url: &Url) -> Option<Fetched> {
+        let offset = segment.byte_range.map_or(0, |r| r.offset);
+        let range = Some(ByteRange { offset, length: 1 });
+        let request = FetchRequest { range, headers_only: true, ..self.request(url) };
+        let began = Instant::now();
+        let fetched = self.client.get(request, self.budget.segments(), |_| {}).await;
+        (!cut_by_budget(&fetched, began, self.min_download_time(segment))).then_some(fetched)
     }
 
     /// Returns whether a fresh playlist still lists the segment. A segment may leave the window between the answers for
