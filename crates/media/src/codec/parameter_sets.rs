@@ -1,11 +1,12 @@
 //! Parameter sets and HDR messages of a video stream whose bytes arrive in chunks. The contents of sequence parameter
 //! sets are read; video and picture parameter sets are only noted as present.
 
-use super::bits::MAX_UNIT;
+use super::bits::{BitReader, MAX_UNIT, without_emulation_prevention};
 use super::parameters::{CodecParameters, ParameterSetKinds, TrackHeaders};
 use super::sei::{self, HdrMetadata};
 use super::start_codes::VideoSyntax;
 use super::{h264, hevc};
+use std::collections::BTreeSet;
 
 /// Number of sequence parameter sets that are remembered of a stream: it may announce several and use one.
 const MAX_KNOWN_SETS: usize = 8;
@@ -13,8 +14,19 @@ const MAX_KNOWN_SETS: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum UnitKind {
     ParameterSet,
+    PictureSet,
     Messages,
+    /// A slice of a random access point.
+    Slice,
 }
+
+/// NAL unit types of a slice of an IDR picture in H.264 (ISO/IEC 14496-10 7.4.1), and of IRAP pictures in HEVC (ISO/IEC 23008-2
+/// 7.4.2.2).
+const IDR_SLICE: u8 = 5;
+const IRAP_SLICES: std::ops::RangeInclusive<u8> = 16..=21;
+
+/// Bytes that are read of a picture parameter set and of a slice, which begin with the identifier of the set.
+const MAX_HEAD: usize = 24;
 
 /// Collects the parameter sets and SEI messages of one video stream.
 #[derive(Debug)]
@@ -28,6 +40,10 @@ pub(crate) struct ParameterSets {
     known_sets: Vec<Vec<u8>>,
     /// Kinds of parameter sets that have arrived in the stream, or that the container stores outside of the stream.
     kinds: ParameterSetKinds,
+    /// Identifiers of the picture parameter sets that have come. `None` when others may exist that weren't read.
+    picture_sets: Option<BTreeSet<u32>>,
+    /// Whether the first slice of the first random access point was read.
+    slice_read: bool,
     /// Whether a random access point of the video stream was reached.
     random_access_seen: bool,
     /// Whether a picture of the video stream has begun.
@@ -48,6 +64,8 @@ impl ParameterSets {
             unit_begun: false,
             known_sets: Vec::new(),
             kinds: ParameterSetKinds::default(),
+            picture_sets: Some(BTreeSet::new()),
+            slice_read: false,
             random_access_seen: false,
             picture_seen: false,
             captions: false,
@@ -59,7 +77,8 @@ impl ParameterSets {
     /// Adds the kinds of parameter sets that the container stores outside of the stream, such as in `avcC`.
     #[must_use]
     pub(crate) fn with_known(self, kinds: ParameterSetKinds) -> Self {
-        Self { kinds, ..self }
+        let picture_sets = self.picture_sets.filter(|_| !kinds.pps);
+        Self { kinds, picture_sets, ..self }
     }
 
     /// Ends the current NAL unit, if any, and begins the next one.
@@ -75,8 +94,9 @@ impl ParameterSets {
             self.kinds = self.kinds.union(self.set_kind(*first));
             self.unit = self.unit_kind(*first).map(|kind| (kind, Vec::new()));
         }
-        if let Some((_, unit)) = &mut self.unit {
-            let room = MAX_UNIT.saturating_sub(unit.len()).min(bytes.len());
+        if let Some((kind, unit)) = &mut self.unit {
+            let most = if matches!(kind, UnitKind::PictureSet | UnitKind::Slice) { MAX_HEAD } else { MAX_UNIT };
+            let room = most.saturating_sub(unit.len()).min(bytes.len());
             unit.extend_from_slice(bytes.get(..room).unwrap_or_default());
         }
     }
@@ -85,6 +105,11 @@ impl ParameterSets {
     pub(crate) fn end_unit(&mut self) {
         match self.unit.take() {
             Some((UnitKind::ParameterSet, set)) => self.add_set(set),
+            Some((UnitKind::PictureSet, set)) => {
+                let id = self.picture_set_id(&set);
+                self.picture_sets.iter_mut().for_each(|known| known.extend(id));
+            }
+            Some((UnitKind::Slice, slice)) => self.read_slice(&slice),
             Some((UnitKind::Messages, unit)) => {
                 self.captions = self.captions || sei::has_captions(self.syntax, &unit);
                 if !self.picture_seen {
@@ -110,12 +135,13 @@ impl ParameterSets {
                 VideoSyntax::Hevc => ParameterSetKinds::HEVC,
                 VideoSyntax::Mpeg2 => ParameterSetKinds::default(),
             };
-            self.headers.missing_sets = required.without(self.kinds);
+            self.headers.missing_sets = self.headers.missing_sets.union(required.without(self.kinds));
         }
     }
 
     /// Drops the current NAL unit, because bytes of the stream are missing.
     pub(crate) fn reset(&mut self) {
+        self.picture_sets = None;
         self.unit = None;
         self.unit_begun = false;
     }
@@ -148,6 +174,39 @@ impl ParameterSets {
         }
     }
 
+    /// The identifier of a picture parameter set: pic_parameter_set_id (ISO/IEC 14496-10 7.3.2.2), pps_pic_parameter_set_id
+    /// (ISO/IEC 23008-2 7.3.2.3.1).
+    fn picture_set_id(&self, set: &[u8]) -> Option<u32> {
+        let header = if self.syntax == VideoSyntax::Hevc { 2 } else { 1 };
+        BitReader::new(&without_emulation_prevention(set.get(header..)?)).exp_golomb()
+    }
+
+    /// Notes a missing picture parameter set if the first slice of the first random access point refers to one that didn't come.
+    fn read_slice(&mut self, slice: &[u8]) {
+        let Some(id) = self.referenced_set(slice).filter(|_| self.random_access_seen) else { return };
+        self.slice_read = true;
+        self.headers.missing_sets.pps |= self.picture_sets.as_ref().is_some_and(|known| !known.contains(&id));
+    }
+
+    /// The picture parameter set that a slice refers to. `None` for a slice that isn't the first one of its picture.
+    fn referenced_set(&self, slice: &[u8]) -> Option<u32> {
+        let header = if self.syntax == VideoSyntax::Hevc { 2 } else { 1 };
+        let clean = without_emulation_prevention(slice.get(header..)?);
+        let mut bits = BitReader::new(&clean);
+        let first = if self.syntax == VideoSyntax::Hevc {
+            // first_slice_segment_in_pic_flag, no_output_of_prior_pics_flag (ISO/IEC 23008-2 7.3.6.1).
+            let first = bits.flag()?;
+            bits.skip(1)?;
+            first
+        } else {
+            // first_mb_in_slice, slice_type (ISO/IEC 14496-10 7.3.3).
+            let first = bits.exp_golomb()? == 0;
+            bits.exp_golomb()?;
+            first
+        };
+        bits.exp_golomb().filter(|_| first)
+    }
+
     fn parse_set(&self, set: &[u8]) -> Option<CodecParameters> {
         match self.syntax {
             VideoSyntax::H264 => h264::parameters(set),
@@ -171,6 +230,19 @@ impl ParameterSets {
     }
 
     fn unit_kind(&self, header: u8) -> Option<UnitKind> {
+        let (kind, is_random_access) = match self.syntax {
+            VideoSyntax::H264 => (self.set_kind(header), header & 0x1f == IDR_SLICE),
+            VideoSyntax::Hevc => {
+                (self.set_kind(header), header & 1 == 0 && IRAP_SLICES.contains(&(header >> 1 & 0x3f)))
+            }
+            VideoSyntax::Mpeg2 => (ParameterSetKinds::default(), false),
+        };
+        if kind.pps {
+            return Some(UnitKind::PictureSet);
+        }
+        if is_random_access && !self.slice_read {
+            return Some(UnitKind::Slice);
+        }
         let (set, messages) = match self.syntax {
             VideoSyntax::H264 => (header & 0x1f == h264::SPS, header & 0x1f == h264::SEI),
             VideoSyntax::Hevc => (header >> 1 & 0x3f == hevc::SPS, header >> 1 & 0x3f == hevc::PREFIX_SEI),
@@ -250,6 +322,32 @@ mod tests {
             missing(VideoSyntax::Hevc, none, &[(32 << 1 | 1, false), (33 << 1, false), (34 << 1, false), (38, true)]);
         assert_eq!(layer, "VPS", "a set of another layer");
         assert_eq!(missing(VideoSyntax::Mpeg2, none, &[(0, true)]), "");
+    }
+
+    #[test]
+    fn a_slice_needs_the_picture_set_that_it_refers_to() {
+        // pic_parameter_set_id 0 is `1`, 1 is `010`; a slice begins with first_mb_in_slice 0 and slice_type 7 (`0001000`).
+        let of = |syntax, units: &[&[u8]]| {
+            let mut sets = ParameterSets::new(syntax);
+            for unit in units {
+                sets.begin_unit();
+                sets.append(unit);
+                if matches!(unit[0], 0x65 | 0x26) {
+                    sets.reach_random_access();
+                }
+            }
+            sets.end_unit();
+            sets.finish(None).missing_sets.to_string()
+        };
+        let (set_0, set_1): (&[u8], &[u8]) = (&[0x68, 0xeb, 0xe3], &[0x68, 0x4b, 0xe3]);
+        let (slice_0, slice_1): (&[u8], &[u8]) = (&[0x65, 0x88, 0x84], &[0x65, 0x88, 0x44]);
+        let h264 = |units: &[&[u8]]| of(VideoSyntax::H264, &[&[&[0x67_u8, 1][..]], units].concat());
+        assert_eq!([h264(&[set_0, slice_0]), h264(&[set_0, set_1, slice_1])], ["", ""]);
+        assert_eq!([h264(&[set_1, slice_0]), h264(&[set_0, slice_1])], ["PPS", "PPS"]);
+        assert_eq!(h264(&[set_0, slice_0, slice_1]), "", "of later pictures nothing is known");
+        let hevc =
+            |pps: u8, slice: u8| of(VideoSyntax::Hevc, &[&[0x40, 1], &[0x42, 1], &[0x44, 1, pps], &[0x26, 1, slice]]);
+        assert_eq!([hevc(0xc0, 0xa0), hevc(0x40, 0xa0)], ["", "PPS"]);
     }
 
     #[test]

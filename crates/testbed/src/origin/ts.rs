@@ -213,6 +213,7 @@ fn apply_fault(out: &mut Vec<u8>, effect: Option<Effect>) {
         Some(Effect::ContinuityWithin) => drop_packet(out),
         Some(Effect::KeyframeMissing) => demote_first_picture(out),
         Some(Effect::UnitsMissing(kinds)) => blank_units(out, kinds),
+        Some(Effect::PictureSetOther) => rename_picture_sets(out),
         Some(Effect::PatCrcWrong) => each_packet(out, break_pat_crc),
         Some(Effect::PatAndPmtMissing) => retain_pids(out, |pid| pid != PAT_PID && pid != PMT_PID),
         Some(Effect::PcrMissing) => each_packet(out, remove_pcr),
@@ -282,6 +283,21 @@ fn blank_units(out: &mut [u8], kinds: &[u8]) {
             if last == [0, 0, 1] && kinds.contains(&(*byte & 0x1f)) {
                 *byte = *byte & 0xe0 | 12;
             }
+            last = [last[1], last[2], *byte];
+        }
+    }
+}
+
+/// Gives picture parameter sets another identifier than the one that slices refer to: 2 instead of 0.
+fn rename_picture_sets(out: &mut [u8]) {
+    let (mut last, mut is_set) = ([0xff_u8; 3], false);
+    for packet in out.chunks_exact_mut(PACKET).filter(|packet| pid(packet) == VIDEO_PID) {
+        let start = payload_start(packet);
+        for byte in &mut packet[start..] {
+            if std::mem::take(&mut is_set) {
+                *byte &= 0x7f;
+            }
+            is_set = last == [0, 0, 1] && *byte & 0x1f == 8;
             last = [last[1], last[2], *byte];
         }
     }
