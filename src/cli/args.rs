@@ -34,6 +34,8 @@ pub(super) enum Command {
     Probe(Probe),
     /// Check the configuration files and list every fault
     CheckConfig(CheckConfig),
+    /// Ask a running exporter whether it is ready, for health checks of containers. Exit code: 0 ready, 1 not ready
+    Healthcheck(Healthcheck),
     /// Migrate the database of DATABASE_URL to the schema of this version (`serve` does this at its start, too)
     Migrate(Migrate),
     /// Create and update channels in the database from a CSV or JSON lines file: all or none
@@ -54,6 +56,16 @@ pub(super) enum Command {
     ListChecks(ListChecks),
     /// List every metric, in the form of docs/metrics.md
     ListMetrics,
+    /// Print the completion script for a shell
+    Completions {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a folder, one for each subcommand
+    ManPages {
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Clone, Args)]
@@ -153,6 +165,16 @@ pub(super) struct Probe {
     pub format: ReportFormat,
     #[command(flatten)]
     pub config: Config,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Healthcheck {
+    /// URL to ask. Its certificate isn't verified; an answer that asks for a user counts as ready
+    #[arg(value_name = "URL", default_value = "http://127.0.0.1:10115/-/ready", value_parser = external_url)]
+    pub url: Url,
+    /// Timeout of the request
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = period)]
+    pub timeout: Duration,
 }
 
 #[derive(Debug, Clone, Args)]

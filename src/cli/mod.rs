@@ -4,6 +4,8 @@ mod args;
 mod backend;
 mod check_config;
 mod database;
+mod generated;
+mod healthcheck;
 mod list_checks;
 mod logging;
 mod out;
@@ -70,12 +72,15 @@ fn run(cli: Cli) -> Result<Exit, String> {
         Command::Probe(args) => probe::run(&args),
         Command::CheckConfig(args) => check_config(&args.config),
         Command::ListChecks(args) => print_and_exit(&list_checks::list_checks(args.format)),
+        Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Migrate(args) => database::migrate(&args),
         Command::Import(args) => database::import(&args),
         Command::Export(args) => database::export(&args),
         Command::Sync { command: SyncCommand::Inspector(args) } => sync::run(&args),
         Command::Token { command } => database::token(&command),
         Command::ListMetrics => print_and_exit(&metrics::reference()),
+        Command::Completions { shell } => print_and_exit(&generated::completions(shell)?),
+        Command::ManPages { folder } => generated::write_man_pages(&folder).map(|()| Exit::Healthy),
     }
 }
 

@@ -66,6 +66,9 @@ impl Store {
         pause: &mut Duration,
     ) -> Result<std::convert::Infallible, StoreError> {
         self.migrate().await?;
+        if !self.was_read() {
+            self.create_channels_of_environment(variables).await?;
+        }
         let mut listener = PgListener::connect_with(&self.pool).await?;
         listener.listen("packager_catalogue").await?;
         loop {

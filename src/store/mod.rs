@@ -10,6 +10,7 @@ mod error;
 mod filtered;
 mod follow;
 mod probes;
+mod seed;
 mod states;
 mod sync;
 mod table;

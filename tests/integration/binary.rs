@@ -271,3 +271,36 @@ async fn a_probe_that_is_repeated_prints_one_json_report_a_line() {
     };
     assert_eq!((ran(&reports[0]), ran(&reports[1])), ("not_run".into(), "ok".into()), "the second one compares");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_health_check_says_whether_the_exporter_is_ready() {
+    let files = Files::new(&[]);
+    let check = |url: &str| run(files.folder(), &["healthcheck", url]);
+    let exporter = Exporter::start(files.folder()).await;
+    let (code, text, error) = check(&format!("http://{}/-/ready", exporter.address));
+    assert_eq!((code, text.as_str()), (0, "ready: status 200\n"), "{error}");
+    let (code, text, _) = check(&format!("http://{}/-/redy", exporter.address));
+    assert!(code == 1 && text.starts_with("not ready: status 404"), "{text}");
+    let address = exporter.address.clone();
+    drop(exporter);
+    let (code, text, _) = check(&format!("http://{address}/-/ready"));
+    assert!(code == 1 && text.contains("Connection refused"), "{text}");
+
+    let mut program = command(files.folder());
+    program.env("DATABASE_URL", format!("postgres://u:p@{address}/d"));
+    let exporter = Exporter::spawn(&mut program, &[]).await;
+    let (code, text, _) = check(&format!("http://{}/-/ready", exporter.address));
+    assert!(code == 1 && text.starts_with("not ready: status 503") && text.contains("database"), "{text}");
+
+    let made = rcgen::generate_simple_self_signed(["monitoring.example".to_owned()]).unwrap();
+    files.write("cert.pem", &made.cert.pem());
+    files.write("key.pem", &made.signing_key.serialize_pem());
+    let user = bcrypt::hash("pass-word", 4).unwrap();
+    let tls = "tls_server_config: {cert_file: cert.pem, key_file: key.pem}";
+    files.write("web.yml", &format!("{tls}\nbasic_auth_users: {{prometheus: '{user}'}}\n"));
+    let web = files.path("web.yml");
+    let arguments = ["--web.config.file", web.to_str().unwrap()];
+    let exporter = Exporter::spawn(&mut command(files.folder()), &arguments).await;
+    let (code, text, error) = check(&format!("https://{}/-/ready", exporter.address));
+    assert_eq!((code, text.as_str()), (0, "ready: status 401\n"), "{error}");
+}

@@ -581,3 +581,39 @@ async fn the_history_of_a_channel_has_a_state_for_every_change() {
     }
     assert_eq!(stack.get("/channels/CH_9/history").await.0, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn channels_of_the_environment_are_created_once_and_then_belong_to_the_database() {
+    let postgres = Postgres::start();
+    let files = Files::new(&[]);
+    let start = async |channels: &str| {
+        let mut program = command(files.folder());
+        program.env("DATABASE_URL", postgres.url());
+        program.env("PACKAGER_URL", "http://packager-01.internal").env("CHANNELS", channels);
+        let exporter = Exporter::spawn(&mut program, &[]).await;
+        exporter.until("/-/ready", |status, _| status == 200).await;
+        exporter
+    };
+    let rows = || postgres.sql("SELECT channel_code, input_url, enabled FROM channels ORDER BY id");
+    let exporter = start("CH_1,CH_2").await;
+    let first = "CH_1|http://packager-01.internal/live/CH_1/master.m3u8|t\n\
+                 CH_2|http://packager-01.internal/live/CH_2/master.m3u8|t";
+    assert_eq!(rows(), first);
+    exporter.until("/probe?target=CH_3", |status, _| status == 400).await;
+    drop(exporter);
+
+    postgres.sql("UPDATE channels SET enabled = false WHERE channel_code = 'CH_1'");
+    postgres.sql("UPDATE channels SET input_url = 'http://other/2.m3u8' WHERE channel_code = 'CH_2'");
+    let exporter = start("CH_1,CH_2,CH_3").await;
+    assert!(
+        exporter.log().contains("channels of the environment created in the database\" channels=1"),
+        "{}",
+        exporter.log()
+    );
+    let third = "CH_3|http://packager-01.internal/live/CH_3/master.m3u8|t";
+    assert_eq!(
+        rows(),
+        format!("CH_1|http://packager-01.internal/live/CH_1/master.m3u8|f\nCH_2|http://other/2.m3u8|t\n{third}")
+    );
+    assert_eq!(postgres.sql("SELECT max(id) FROM channels"), "3", "no id was used up");
+}
