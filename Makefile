@@ -3,10 +3,10 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quiet test check fmt fmt-check lint deny advisories msrv unit mutants ui ui-test ui-e2e docs detection bench tools
+.PHONY: help demo quiet test check fmt fmt-check lint deny advisories msrv unit mutants ui ui-test ui-e2e docs detection bench tools package package-check
 
 help: ## List these targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Start a live origin with healthy and faulty channels and the exporter with its web page. Ctrl-C ends it.
 	scripts/ui.sh build || echo "The demo runs without the web page: see above." >&2
@@ -68,6 +68,13 @@ bench: ## Measure speed and memory, and write docs/performance.md.
 	$(CARGO) run --locked -q --release --package xtask -- bench > docs/performance.md.new
 	mv docs/performance.md.new docs/performance.md
 	$(CARGO) bench --locked --workspace --features packager_exporter/testing
+
+package: ## Make packages in target/packages: Debian package, static tarball, Helm chart, image; each if its tools are there.
+	packaging/package.sh
+
+package-check: ## Check the Helm chart, and install the Debian package in fresh Debians (needs root, debootstrap and Go).
+	packaging/helm/check.sh
+	packaging/test_deb.sh target/packages/packager-exporter_*.deb
 
 quiet: tools ## Run healthy channels for QUIET_SECONDS (600) with Prometheus and Alertmanager: nothing may alert.
 	QUIET_SECONDS=$${QUIET_SECONDS:-600} $(CARGO) test --locked --test integration -- the_demo_without_its_faults --nocapture

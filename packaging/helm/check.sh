@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Checks the Helm chart: `helm lint`, `helm template` with the default values and with every part switched on, the objects
+# against Kubernetes' schemas (kubernetes-validate), and those of the Prometheus operator against its Go types.
+# helm and the Go program are compiled from the Go proxy into target/tools once, which takes some minutes; needs Go and Python.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+helm_version=v3.18.4
+# helm that is compiled without it takes itself for a client of Kubernetes 1.20.
+kubernetes=1.33.0
+kubernetes_validate=1.37.0
+tools=$PWD/target/tools
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$tools/bin"
+
+if [ ! -x "$tools/bin/helm" ]; then
+  mkdir -p "$work/helm"
+  (
+    cd "$work/helm"
+    export GOPATH=$work/go GOCACHE=$work/go-cache GOFLAGS=-modcacherw CGO_ENABLED=0
+    go mod init helm
+    go get "helm.sh/helm/v3/cmd/helm@$helm_version"
+    go build -o "$tools/bin/helm" -ldflags "-s -w" helm.sh/helm/v3/cmd/helm
+  ) >"$work/helm.log" 2>&1 || { tail -n 5 "$work/helm.log" >&2; exit 1; }
+fi
+if [ ! -x "$tools/bin/operator_types" ]; then
+  (cd packaging/helm/operator_types && GOPATH=$work/go GOCACHE=$work/go-cache GOFLAGS=-modcacherw go build -o "$tools/bin/operator_types" .)
+fi
+if [ ! -x "$tools/kubernetes-validate/bin/kubernetes-validate" ]; then
+  python3 -m venv --clear "$tools/kubernetes-validate"
+  "$tools/kubernetes-validate/bin/python" -m pip install --quiet --disable-pip-version-check "kubernetes-validate==$kubernetes_validate"
+fi
+
+packaging/helm/prepare.sh "$work"
+chart=$work/packager-exporter
+helm() { "$tools/bin/helm" "$@"; }
+render() { helm template monitoring "$chart" --namespace monitoring --kube-version "$kubernetes" "$@"; }
+
+helm lint --strict --quiet "$chart" --kube-version "$kubernetes"
+helm lint --strict --quiet "$chart" --kube-version "$kubernetes" --values packaging/helm/all_values.yml
+for values in packaging/helm/packager-exporter/values.yaml packaging/helm/all_values.yml; do
+  render --values "$values" >"$work/all.yaml"
+  # The schemas have no kinds of the operator.
+  "$tools/kubernetes-validate/bin/python" - "$work/all.yaml" "$work/core.yaml" <<'PYTHON'
+import sys, yaml
+
+documents = [one for one in yaml.safe_load_all(open(sys.argv[1])) if one]
+yaml.safe_dump_all([one for one in documents if not one["apiVersion"].startswith("monitoring.coreos.com/")], open(sys.argv[2], "w"))
+PYTHON
+  "$tools/kubernetes-validate/bin/kubernetes-validate" --strict --quiet "$work/core.yaml"
+  "$tools/bin/operator_types" <"$work/all.yaml" >/dev/null
+done
+
+# What can't work is refused with the reason.
+refused() {
+  local why=$1
+  shift
+  if render "$@" >"$work/refused" 2>&1; then echo "not refused: $*" >&2; exit 1; fi
+  grep -qF "$why" "$work/refused" || { cat "$work/refused" >&2; exit 1; }
+}
+refused 'set tokensSecret' --set environmentSecret=database
+refused 'ingress.host is missing' --set ingress.enabled=true
+refused 'replicas' --set replicas=2
+echo "The chart is sound for Kubernetes $kubernetes and the Prometheus operator's types."
