@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 shaka=1.5.1
 schemathesis=4.32.5
-# The Prometheus of examples/compose. Go's module of Prometheus 3.5.0 is v0.305.0.
+# The Prometheus of compose.yml. Go's module of Prometheus 3.5.0 is v0.305.0.
 prometheus=3.5.0
 prometheus_module=v0.305.0
 tools=$PWD/target/tools
@@ -30,7 +30,11 @@ command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(
 command -v amtool >/dev/null || missing+=(prometheus-alertmanager)
 command -v influxd >/dev/null || missing+=(influxdb)
 command -v victoria-metrics >/dev/null || missing+=(victoria-metrics)
-# Only to read the example's file: no Docker comes with it.
+# The health checks and the first start of compose.yml's services.
+command -v curl >/dev/null || missing+=(curl)
+command -v wget >/dev/null || missing+=(wget)
+command -v openssl >/dev/null || missing+=(openssl)
+# Only to read compose.yml: no Docker comes with it.
 command -v docker-compose >/dev/null || missing+=(docker-compose)
 # Each test that needs one starts a cluster of its own.
 [ -x "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)" ] && command -v psql >/dev/null || missing+=(postgresql)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the deployment guide does by hand, one step after the other, against a running exporter and its database:
+# What the deployment guide does by hand (docs/guide.md says what that guide is), one step after the other, against a running
+# exporter and its database:
 #   API=http://127.0.0.1:5000/api/v1 DATABASE_URL=postgres://monitor_app@127.0.0.1/fpt_play_monitoring examples/guide/run.sh
 # Prometheus, Alertmanager and InfluxDB are asked too where PROMETHEUS_URL, ALERTMANAGER_URL, INFLUXDB_URL (with INFLUXDB_TOKEN) are set.
 # Ends with 1 at the first step that doesn't answer as the guide says. It creates channels: use it on a new database.
@@ -60,7 +61,12 @@ eventually() {
   done
   step "$@"
 }
-skipped() { printf 'skipped %s: %s is not set\n' "$1" "$2"; }
+skips=()
+# skipped WHAT VARIABLE: leaves out a step.
+skipped() {
+  printf 'skipped %s: %s is not set\n' "$1" "$2"
+  skips+=("$1 ($2)")
+}
 promql() { curl -s -G "$prometheus/api/v1/query" --data-urlencode "query=$1"; }
 # The series of the guide's first channel have values above 0.
 positive() {
@@ -68,8 +74,9 @@ positive() {
 values = [float(one["value"][1]) for one in json.load(sys.stdin)["data"]["result"] if one["metric"].get("channel") == "CH_TV_HD_001"]
 print("positive" if values and min(values) > 0 else values)'
 }
+# The guide sends organisation and query as a form, which InfluxDB 2 refuses.
 flux() {
-  curl -s "$influxdb/api/v2/query" -H "Authorization: Token ${INFLUXDB_TOKEN:-}" --data-urlencode 'org=fpt-play' --data-urlencode "query=$1"
+  curl -s "$influxdb/api/v2/query?org=fpt-play" -H "Authorization: Token ${INFLUXDB_TOKEN:-}" -H 'Content-Type: application/vnd.flux' --data-raw "$1"
 }
 
 # 2. Quick start and 3. Installation
@@ -77,7 +84,7 @@ exactly 'no channel yet' 0 sql -c 'SELECT COUNT(*) FROM channels;'
 step 'the database accepts connections' 'accepting connections' pg_isready -d "$DATABASE_URL"
 owner=$(sql -c 'SELECT current_user')
 for table in alerts channels probes templates; do step "the table $table" "public|$table|table|$owner" sql -c '\dt'; done
-step 'the API is healthy' '"status":"healthy"' curl -s "$api/health"
+eventually 'the API is healthy' '"status":"healthy"' curl -s "$api/health"
 step 'has its database' '"database":"connected"' curl -s "$api/health"
 step 'and says when' '"timestamp":"20' curl -s "$api/health"
 if [ -n "$prometheus" ]; then
@@ -232,4 +239,9 @@ fi
 step 'the database answers' 1 sql -c 'SELECT 1;'
 step 'its size' kB sql -c "SELECT pg_size_pretty(pg_database_size(current_database()));"
 step 'its backup has the channels' 'CH_TV_4K_001' pg_dump -d "$DATABASE_URL"
-echo 'All steps of the guide answer as it says.'
+if [ ${#skips[@]} -eq 0 ]; then
+  echo 'All steps of the guide answer as it says.'
+else
+  printf 'All steps that were run answer as the guide says. Skipped:\n'
+  printf '  %s\n' "${skips[@]}"
+fi

@@ -1,15 +1,13 @@
-//! Tests of the deployment examples: their mounts exist, their flags are valid, and nginx lets nobody write.
+//! The examples of deployment: their mounts exist, their flags are valid, and nginx lets each login do what its role may.
 
-use crate::alerting::alertmanager_with;
-use crate::discovery::by_discovery;
-use crate::exporter::{Exporter, Files, PATIENCE, exit_and_output, run};
+use crate::exporter::{Exporter, Files, PATIENCE, command, exit_and_output, run};
+use crate::nginx::Nginx;
 use crate::prometheus::{free_port, shipped};
-use reqwest::StatusCode;
 use serde::Deserialize as _;
 use serde_yaml::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 fn examples(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(path)
@@ -36,81 +34,6 @@ fn assert_flags_valid(arguments: &[&str]) {
     let all: Vec<&str> = own.chain(["--config.check"]).collect();
     let (code, output, error) = run(Files::new(&[]).folder(), &all);
     assert_eq!(code, 0, "{all:?}: {output}{error}");
-}
-
-/// Iterates over the names of the variables in `${…}`.
-fn variables(text: &str) -> impl Iterator<Item = &str> {
-    text.split("${").skip(1).map(|rest| rest.split([':', '}']).next().unwrap())
-}
-
-#[test]
-fn compose_has_every_service_its_files_and_its_variables() {
-    let compose = documents("compose/compose.yml").remove(0);
-    let services = compose["services"].as_mapping().unwrap();
-    let names: Vec<&str> = services.keys().map(|name| name.as_str().unwrap()).collect();
-    assert_eq!(names, ["postgres", "influxdb", "exporter", "prometheus", "alertmanager", "grafana", "nginx"]);
-    for (name, service) in services {
-        // Certificates and named volumes come from the operator.
-        let mounts = strings(&service["volumes"]).into_iter().map(|mount| mount.split(':').next().unwrap());
-        for from in mounts.filter(|from| from.starts_with('.') && *from != "./ssl") {
-            assert!(examples("compose").join(from).exists(), "{name:?}: {from}");
-        }
-        let volumes = strings(&service["volumes"]).into_iter().map(|mount| mount.split(':').next().unwrap());
-        for volume in volumes.filter(|from| !from.starts_with(['.', '/', '$'])) {
-            assert!(compose["volumes"].get(volume).is_some(), "{name:?}: {volume}");
-        }
-        assert_eq!(service["network_mode"], "host", "{name:?}: the shipped files name 127.0.0.1");
-    }
-    assert_flags_valid(&strings(&compose["services"]["exporter"]["command"]));
-    let build = &compose["services"]["exporter"]["build"];
-    assert!(
-        examples("compose")
-            .join(build["context"].as_str().unwrap())
-            .join(build["dockerfile"].as_str().unwrap())
-            .exists()
-    );
-    let example = text("compose/.env.example");
-    for variable in variables(&text("compose/compose.yml")) {
-        assert!(example.lines().any(|line| line.starts_with(&format!("{variable}="))), "{variable}");
-    }
-}
-
-#[test]
-fn docker_compose_accepts_the_filled_in_example() {
-    let folder = tempfile::tempdir().unwrap();
-    let compose = |filled: &str| {
-        let environment = folder.path().join("env");
-        let lines = text("compose/.env.example");
-        let lines = lines
-            .lines()
-            .map(|line| if line.ends_with('=') { format!("{line}{filled}\n") } else { format!("{line}\n") });
-        std::fs::write(&environment, lines.collect::<String>()).unwrap();
-        let mut compose = Command::new("docker-compose");
-        compose.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", folder.path());
-        compose
-            .arg("-f")
-            .arg(examples("compose/compose.yml"))
-            .arg("--env-file")
-            .arg(environment)
-            .args(["config", "-q"]);
-        exit_and_output(&compose.output().expect("docker-compose; scripts/install_test_tools.sh"))
-    };
-    let (code, _, output) = compose("/x");
-    assert_eq!(code, 0, "{output}");
-    let (code, _, output) = compose("");
-    assert!(code != 0 && output.contains("copy .env.example to .env and set it"), "{output}");
-}
-
-#[test]
-fn composes_prometheus_is_the_shipped_one_with_discovery() {
-    let value = |text: &str| serde_yaml::from_str::<Value>(text).unwrap();
-    assert_eq!(value(&text("compose/prometheus.yml")), value(&by_discovery()));
-}
-
-#[test]
-fn composes_alertmanager_is_the_shipped_one_with_the_database() {
-    let text = text("compose/alertmanager.yml");
-    assert_eq!(text.split_once('\n').unwrap().1, alertmanager_with(&["database"]));
 }
 
 #[test]
@@ -149,74 +72,166 @@ fn the_systemd_unit_has_valid_flags() {
     assert_flags_valid(&start.replace("--config.file ", "--config.file=").split(' ').collect::<Vec<_>>());
 }
 
-/// A running nginx; it is killed when this value is dropped.
-struct Nginx(std::process::Child);
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Returns the shipped nginx.conf with free ports, in front of this exporter.
-fn configuration(folder: &Path, https: u16, exporter: &str) -> String {
+/// nginx.conf with its logins and a certificate in `folder`, in front of this exporter. The login `reader` has no role.
+fn nginx_in(folder: &Path, https: u16, exporter: &str) -> String {
+    let mut prepare = Command::new("sh");
+    prepare.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/compose/nginx/prepare.sh"));
+    prepare.envs([("NOC_PASSWORD", "of-noc"), ("ADMIN_PASSWORD", "of-admin"), ("DEPLOYMENT", "production")]);
+    prepare.env("NGINX_SSL", folder).env("NGINX_LOGINS", folder.join("logins"));
+    let (code, output, error) = exit_and_output(&prepare.output().unwrap());
+    assert_eq!(code, 0, "{output}{error}");
+    let users = std::fs::read_to_string(folder.join("logins/users")).unwrap();
+    let line = users.lines().next().unwrap().replace("noc:", "reader:");
+    std::fs::write(folder.join("logins/users"), format!("{users}{line}\n")).unwrap();
     let mut text = text("nginx/nginx.conf");
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("  {kind}_temp_path {}/{kind};\n", folder.display()))
-        .concat();
     for (from, to) in [
-        ("\nhttp {\n", format!("\nhttp {{\n{temporary}")),
-        ("worker_processes auto;", "worker_processes 1; master_process off; daemon off;".to_owned()),
         ("listen 80 ", format!("listen 127.0.0.1:{} ", free_port())),
         ("listen 443 ", format!("listen 127.0.0.1:{https} ")),
         ("/etc/nginx/ssl", folder.display().to_string()),
-        ("127.0.0.1:5000", exporter.to_owned()),
+        ("/etc/nginx/logins", folder.join("logins").display().to_string()),
+        ("127.0.0.1:10115", exporter.to_owned()),
     ] {
         assert!(text.contains(from), "{from}");
         text = text.replace(from, &to);
     }
-    format!("pid {}/nginx.pid;\n{text}", folder.display())
+    text
+}
+
+/// A client of nginx that trusts any certificate.
+struct Browser {
+    client: reqwest::Client,
+    url: String,
+}
+
+impl Browser {
+    async fn new(port: u16) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
+        let browser = Self { client, url: format!("https://localhost:{port}") };
+        let began = Instant::now();
+        while browser.client.get(format!("{}/-/nginx", browser.url)).send().await.is_err() {
+            assert!(began.elapsed() < PATIENCE, "nginx doesn't answer");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        browser
+    }
+
+    /// A request with the login of that name, whose password is `of-` and the name of the role's login.
+    fn request(&self, login: &str, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.url));
+        match login {
+            "" => request,
+            "admin" => request.basic_auth("admin", Some("of-admin")),
+            other => request.basic_auth(other, Some("of-noc")),
+        }
+    }
+
+    async fn status(&self, login: &str, method: &str, path: &str) -> u16 {
+        status(&self.request(login, method, path).send().await.unwrap())
+    }
+}
+
+const ACKNOWLEDGE: &str = "/api/v1/alerts/1/acknowledge";
+/// In place of what an exporter without a database answers to a write without a body.
+const REACHED: u16 = 0;
+
+/// The status of an answer; [`REACHED`] if the exporter refused the write for what it is.
+fn status(answer: &reqwest::Response) -> u16 {
+    match answer.status().as_u16() {
+        415 | 422 | 503 => REACHED,
+        other => other,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nginx_shows_the_api_and_lets_nobody_write() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+async fn nginx_asks_for_a_login_and_lets_its_role_write() {
     let files = Files::new(&[]);
     let exporter = Exporter::start(files.folder()).await;
     let folder = tempfile::tempdir().unwrap();
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
-    std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
     let port = free_port();
-    let file = folder.path().join("nginx.conf");
-    std::fs::write(&file, configuration(folder.path(), port, &exporter.address)).unwrap();
-    let nginx = || {
-        let mut nginx = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/nginx/usr/sbin/nginx"));
-        nginx.arg("-p").arg(folder.path()).arg("-c").arg(&file).args(["-e", "stderr"]).stdin(Stdio::null());
-        nginx
-    };
-    let (code, _, output) = exit_and_output(&nginx().arg("-t").output().unwrap());
-    assert!(code == 0 && !output.contains("[warn]"), "{output}");
+    let _nginx = Nginx::start(folder.path(), &nginx_in(folder.path(), port, &exporter.address));
+    let browser = Browser::new(port).await;
 
-    let _server = Nginx(nginx().stderr(Stdio::null()).spawn().unwrap());
-    let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
-    let ask = async |method: &str, path: &str| {
-        let url = format!("https://localhost:{port}{path}");
-        client.request(method.parse().unwrap(), url).send().await
+    for path in ["/", "/ui/", "/api/v1/channels", "/api/v1/events", "/logs?target=CH_1", "/runbooks/ChannelDown"] {
+        assert_eq!(browser.status("", "GET", path).await, 401, "{path}");
+    }
+    for (login, method, path, status) in [
+        ("reader", "GET", "/api/v1/channels", 200),
+        ("reader", "GET", "/", 200),
+        ("reader", "GET", "/runbooks/ChannelDown", 200),
+        ("reader", "POST", ACKNOWLEDGE, 403),
+        ("reader", "POST", "/api/v1/channels", 403),
+        ("noc", "POST", ACKNOWLEDGE, REACHED),
+        ("noc", "POST", "/api/v1/alerts/1/acknowledge/../../../channels", 403),
+        ("noc", "POST", "/api/v1/channels", 403),
+        ("noc", "DELETE", "/api/v1/channels/1", 403),
+        ("admin", "POST", "/api/v1/channels", REACHED),
+        ("admin", "GET", "/probe?target=CH_1", 404),
+        ("admin", "GET", "/metrics", 404),
+        ("admin", "GET", "/config", 404),
+        ("admin", "POST", "/-/reload", 404),
+        ("", "POST", "/api/v1/channels", 401),
+        ("", "GET", "/api/v1/health", 200),
+    ] {
+        assert_eq!(browser.status(login, method, path).await, status, "{login} {method} {path}");
+    }
+    let guess = browser.request("", "POST", ACKNOWLEDGE).basic_auth("admin", Some("guess"));
+    assert_eq!(guess.send().await.unwrap().status(), 401, "the role is that of the login, the password is checked");
+    let token = browser.request("", "GET", "/api/v1/channels").bearer_auth("anything");
+    assert_eq!(token.send().await.unwrap().status(), 401, "an exporter without tokens believes everybody");
+
+    let from = |origin: &str| browser.request("admin", "POST", "/api/v1/channels").header("origin", origin).send();
+    assert_eq!(from("https://evil.example").await.unwrap().status(), 403);
+    assert_eq!(status(&from(&browser.url).await.unwrap()), REACHED);
+    let refusal = browser.request("noc", "POST", "/api/v1/channels").send().await.unwrap();
+    assert_eq!(refusal.version(), reqwest::Version::HTTP_2);
+    assert_eq!(refusal.headers()["content-type"], "application/problem+json");
+    assert!(refusal.text().await.unwrap().contains("the login noc has the role operate; this needs admin"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx_passes_events_at_once() {
+    let files = Files::new(&[]);
+    let exporter = Exporter::start(files.folder()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let _nginx = Nginx::start(folder.path(), &nginx_in(folder.path(), port, &exporter.address));
+    let browser = Browser::new(port).await;
+    let mut events = browser.request("reader", "GET", "/api/v1/events?changes=true").send().await.unwrap();
+    let first = tokio::time::timeout(PATIENCE, events.chunk()).await.unwrap().unwrap().unwrap();
+    let text = String::from_utf8(first.to_vec()).unwrap();
+    assert!(text.contains(": listening"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx_passes_tokens_to_an_exporter_that_checks_them() {
+    let files = Files::new(&[]);
+    let tokens = files.path("tokens.yml");
+    let token = |role: &str| {
+        let file = tokens.to_str().unwrap();
+        let (code, text, error) =
+            run(files.folder(), &["token", "create", "--api.tokens-file", file, "--role", role, role]);
+        assert_eq!(code, 0, "{error}");
+        text.lines().next().unwrap().to_owned()
     };
-    let began = Instant::now();
-    while ask("GET", "/api/v1/health").await.is_err() {
-        assert!(began.elapsed() < PATIENCE, "nginx doesn't answer");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    let status = async |method: &str, path: &str| ask(method, path).await.unwrap().status();
-    assert_eq!(status("GET", "/api/v1/channels").await, StatusCode::OK);
-    assert_eq!(status("GET", "/").await, StatusCode::OK);
-    for method in ["POST", "PUT", "PATCH", "DELETE"] {
-        assert_eq!(status(method, "/api/v1/channels").await, StatusCode::FORBIDDEN, "{method}");
-    }
-    for path in ["/probe?target=CH_1", "/metrics", "/config", "/-/reload"] {
-        assert_eq!(status("GET", path).await, StatusCode::NOT_FOUND, "{path}");
-    }
+    let (reader, admin) = (token("read"), token("admin"));
+    let arguments = ["--api.tokens-file", tokens.to_str().unwrap()];
+    let exporter = Exporter::spawn(&mut command(files.folder()), &arguments).await;
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let text = nginx_in(folder.path(), port, &exporter.address).replace("    #token ", "    ");
+    let _nginx = Nginx::start(folder.path(), &text.replace("TOKEN-OF-ROLE-ADMIN", &admin));
+    let browser = Browser::new(port).await;
+
+    let bearer = async |token: &str, method: &str, path: &str| {
+        status(&browser.request("", method, path).bearer_auth(token).send().await.unwrap())
+    };
+    assert_eq!(bearer(&reader, "GET", "/api/v1/channels").await, 200);
+    assert_eq!(bearer(&reader, "POST", "/api/v1/channels").await, 403);
+    assert_eq!(bearer(&admin, "POST", "/api/v1/channels").await, REACHED);
+    assert_eq!(bearer("guess", "GET", "/api/v1/channels").await, 401);
+    assert_eq!(browser.status("", "GET", "/api/v1/channels").await, 401);
+    assert_eq!(browser.status("noc", "GET", "/api/v1/channels").await, 200);
+    assert_eq!(browser.status("noc", "POST", ACKNOWLEDGE).await, REACHED);
+    assert_eq!(browser.status("noc", "POST", "/api/v1/channels").await, 403);
 }

@@ -71,3 +71,17 @@ fn texts(folder: &Path) -> Vec<PathBuf> {
     let kept = |path: &PathBuf| path.extension().is_some_and(|e| e == "md" || e == "yml" || e == "json");
     entries.flat_map(|path| if path.is_dir() { texts(&path) } else { vec![path] }).filter(kept).collect()
 }
+
+#[test]
+fn every_statement_of_the_deployment_guide_has_an_answer() {
+    let text = std::fs::read_to_string(root().join("docs/guide.md")).unwrap();
+    let sections = text.split("\n## ").skip(1);
+    let mut answers = 0;
+    for row in sections.flat_map(str::lines).filter(|line| line.starts_with("| ") && *line != "| the guide | here |") {
+        let answer = row.trim_end_matches(" |").rsplit_once(" | ").unwrap().1;
+        let kinds = ["*as written*", "*otherwise*: ", "*the guide errs*: "];
+        assert!(kinds.iter().any(|kind| answer.starts_with(kind)), "{row}");
+        answers += 1;
+    }
+    assert!(answers > 60, "{answers}");
+}

@@ -1,16 +1,12 @@
-//! Tests that run every command of examples/guide/run.sh with the exporter, PostgreSQL, Prometheus, Alertmanager and a
-//! mock of InfluxDB 2.
+//! Every command of examples/guide/run.sh against the services of compose.yml, with a mock of InfluxDB 2.
 
-use crate::discovery::discovering;
-use crate::exporter::{Exporter, Files, command, exit_and_output, live_origin};
-use crate::prometheus::{Prometheus, free_port};
-use crate::silences::alertmanager;
+use crate::compose::Services;
+use crate::exporter::{exit_and_output, live_origin};
 use async_compression::tokio::bufread::GzipDecoder;
-use axum::extract::State;
+use axum::Router;
+use axum::extract::{Query, State};
 use axum::routing::{get, post};
-use axum::{Form, Router};
 use http::{HeaderMap, StatusCode};
-use packager_testbed::postgres::Postgres;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -18,11 +14,11 @@ use tokio::io::AsyncReadExt as _;
 
 type Lines = Arc<Mutex<String>>;
 
-/// Starts a mock of InfluxDB 2: it keeps the lines that are written, and answers a query with the lines that contain
-/// every text of the query's filters.
-async fn influxdb() -> String {
+/// A mock of InfluxDB 2 and its port: it keeps the lines that are written, and answers a query with the lines that contain every
+/// text of its filters.
+async fn influxdb() -> u16 {
     fn known(headers: &HeaderMap) -> Result<(), StatusCode> {
-        let known = headers.get("authorization").is_some_and(|token| token == "Token guide-token");
+        let known = headers.get("authorization").is_some_and(|token| token == "Token your_influxdb_token");
         if known { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
     }
     async fn write(
@@ -40,14 +36,15 @@ async fn influxdb() -> String {
     }
     async fn query(
         State(lines): State<Lines>,
+        Query(parameters): Query<BTreeMap<String, String>>,
         headers: HeaderMap,
-        Form(form): Form<BTreeMap<String, String>>,
+        query: String,
     ) -> Result<String, StatusCode> {
         known(&headers)?;
-        assert_eq!(form["org"], "fpt-play");
-        assert!(form["query"].contains("from(bucket:\"packager_metrics\")"), "{form:?}");
-        let wanted: Vec<&str> =
-            form["query"].split("== \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(parameters["org"], "fpt-play");
+        assert_eq!(headers["content-type"], "application/vnd.flux");
+        assert!(query.contains("from(bucket:\"packager_metrics\")"), "{query:?}");
+        let wanted: Vec<&str> = query.split("== \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         let lines = lines.lock().unwrap();
         Ok(lines.lines().filter(|line| wanted.iter().all(|part| line.contains(part))).collect::<Vec<_>>().join("\n"))
     }
@@ -59,38 +56,45 @@ async fn influxdb() -> String {
         .route("/api/v2/buckets", get(buckets))
         .with_state(Lines::default());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move { axum::serve(listener, app).await });
-    url
+    port
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_step_of_the_guide_script_succeeds() {
-    let (origin, postgres, influxdb) = (live_origin().await, Postgres::start(), influxdb().await);
-    let files = Files::new(&[]);
-    let mut program = command(files.folder());
-    program.env("DATABASE_URL", postgres.url()).env("INFLUXDB_URL", &influxdb).env("INFLUXDB_TOKEN", "guide-token");
-    let exporter = Exporter::spawn(&mut program, &[]).await;
-    let legacy = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/legacy_names.rules.yml");
-    let rules = [(
-        "legacy_names.rules.yml".to_owned(),
-        std::fs::read_to_string(legacy).unwrap().replace("interval: 15s", "interval: 1s"),
-    )];
-    let configuration = discovering(&exporter.address).replace("../rules", "rules");
-    let at = || format!("127.0.0.1:{}", free_port());
-    let (prometheus, alerts) = (at(), at());
-    let _prometheus = Prometheus::listening(&prometheus, &configuration, "[]", &rules).await;
-    let _alertmanager = alertmanager(&alerts, &exporter.address);
-    exporter.until("/api/v1/health", |status, text| status == 200 && text.contains("healthy")).await;
+async fn every_step_of_the_guide_script_succeeds_with_the_services_of_compose() {
+    let origin = live_origin().await;
+    let services = Services::start(influxdb().await).await;
+    services.exporter.until("/api/v1/health", |status, text| status == 200 && text.contains("healthy")).await;
 
     let mut run = std::process::Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/guide/run.sh"));
-    run.env("DATABASE_URL", postgres.url()).env("API", format!("http://{}/api/v1", exporter.address));
-    run.env("PROMETHEUS_URL", format!("http://{prometheus}")).env("ALERTMANAGER_URL", format!("http://{alerts}"));
-    run.env("INFLUXDB_URL", influxdb).env("INFLUXDB_TOKEN", "guide-token");
+    run.env("DATABASE_URL", services.database_url()).env("API", format!("{}/api/v1", services.url(5000)));
+    run.env("PROMETHEUS_URL", services.url(9090)).env("ALERTMANAGER_URL", services.url(9093));
+    run.env("INFLUXDB_URL", services.url(8086)).env("INFLUXDB_TOKEN", "your_influxdb_token");
     run.env("INPUT_URL", origin.url("live/HD1/master.m3u8"));
     let output = tokio::task::spawn_blocking(move || run.output().unwrap()).await.unwrap();
     let (code, text, error) = exit_and_output(&output);
     assert_eq!(code, 0, "{text}{error}");
     assert!(text.ends_with("All steps of the guide answer as it says.\n") && !text.contains("skipped"), "{text}");
     assert!(text.matches("ok ").count() > 55, "{text}");
+}
+
+/// A reader must see what was not tried.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_guide_script_says_at_its_end_what_it_skipped() {
+    let stack = crate::database::Stack::start(&[]).await;
+    let mut run = std::process::Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/guide/run.sh"));
+    run.env("DATABASE_URL", stack.postgres.url()).env("API", format!("http://{}/api/v1", stack.exporter.address));
+    for other in ["PROMETHEUS_URL", "ALERTMANAGER_URL", "INFLUXDB_URL"] {
+        run.env_remove(other);
+    }
+    let output = tokio::task::spawn_blocking(move || run.output().unwrap()).await.unwrap();
+    let (code, text, error) = exit_and_output(&output);
+    assert_eq!(code, 0, "{text}{error}");
+    let end = text.split_once("All steps that were run answer as the guide says. Skipped:\n").unwrap().1;
+    assert_eq!(
+        end,
+        "  targets and rules (PROMETHEUS_URL)\n  buckets (INFLUXDB_URL)\n  queries of metrics (PROMETHEUS_URL)\n  \
+         queries of InfluxDB (INFLUXDB_URL)\n  a test alert through it (ALERTMANAGER_URL)\n"
+    );
 }

@@ -6,6 +6,7 @@
 mod abuse;
 mod alerting;
 mod binary;
+mod compose;
 mod concurrency;
 mod dashboards;
 mod database;
@@ -24,6 +25,7 @@ mod influxdb;
 mod inspector;
 mod layers;
 mod line;
+mod nginx;
 mod openapi;
 mod outage;
 mod packager_monitor;

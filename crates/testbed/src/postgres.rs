@@ -15,25 +15,45 @@ pub struct Postgres {
     folder: TempDir,
     port: u16,
     child: Child,
+    settings: Vec<String>,
+    /// Host or folder of the socket, and superuser, that the tests connect with.
+    login: [String; 2],
 }
 
 impl Postgres {
     /// Starts a PostgreSQL server with the user and the empty database that docs/operations.md names.
     pub fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        if root() {
-            run(Command::new("chown").arg("postgres").arg(folder.path()));
-        }
-        let data = folder.path().join("data");
-        let mut initdb = server("initdb", folder.path());
-        initdb.args(["--username=monitor_app", "--auth=trust", "--encoding=UTF8", "--no-sync", "-D"]).arg(&data);
-        run(&mut initdb);
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = spawn(folder.path(), port);
-        let postgres = Self { folder, port, child };
-        postgres.wait();
+        let folder = folder_of_server();
+        let postgres = Self::initialize(folder, ["127.0.0.1", "monitor_app"], Vec::new());
         postgres.psql("postgres", "CREATE DATABASE fpt_play_monitoring");
         postgres
+    }
+
+    /// Starts a server as an image of PostgreSQL does at its first start: its only user is the superuser `postgres`, and
+    /// `hba` is the text of its pg_hba.conf.
+    pub fn start_with_hba(hba: &str) -> Self {
+        let folder = folder_of_server();
+        let file = folder.path().join("pg_hba.conf");
+        std::fs::write(&file, hba).unwrap();
+        let socket = folder.path().to_str().unwrap().to_owned();
+        Self::initialize(folder, [&socket, "postgres"], vec![format!("hba_file={}", file.display())])
+    }
+
+    fn initialize(folder: TempDir, login: [&str; 2], settings: Vec<String>) -> Self {
+        let data = folder.path().join("data");
+        let mut initdb = server("initdb", folder.path());
+        initdb.args(["--auth=trust", "--encoding=UTF8", "--no-sync", "-U", login[1], "-D"]).arg(&data);
+        run(&mut initdb);
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = spawn(folder.path(), port, &settings);
+        let postgres = Self { folder, port, child, settings, login: login.map(str::to_owned) };
+        postgres.wait();
+        postgres
+    }
+
+    /// Returns the folder of the server's socket.
+    pub fn socket(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Returns the connection URL of the database.
@@ -91,7 +111,7 @@ impl Postgres {
 
     /// Starts the stopped server again, with the same data and port.
     pub fn start_again(&mut self) {
-        self.child = spawn(self.folder.path(), self.port);
+        self.child = spawn(self.folder.path(), self.port, &self.settings);
         self.wait();
     }
 
@@ -104,7 +124,8 @@ impl Postgres {
 
     fn client(&self, database: &str) -> Command {
         let mut psql = Command::new("psql");
-        psql.args(["-X", "-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "monitor_app", "-d", database]);
+        let [host, user] = &self.login;
+        psql.args(["-X", "-h", host, "-p", &self.port.to_string(), "-U", user, "-d", database]);
         psql
     }
 
@@ -124,10 +145,19 @@ impl Drop for Postgres {
     }
 }
 
-fn spawn(folder: &Path, port: u16) -> Child {
+fn folder_of_server() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    if root() {
+        run(Command::new("chown").arg("postgres").arg(folder.path()));
+    }
+    folder
+}
+
+fn spawn(folder: &Path, port: u16, settings: &[String]) -> Child {
     let mut server = server("postgres", folder);
     server.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).args(["-h", "127.0.0.1", "-p", &port.to_string()]);
     server.args(["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1"]);
+    server.args(settings.iter().flat_map(|setting| ["-c", setting]));
     let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
     server.stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }
