@@ -18,10 +18,34 @@ interface Query extends Omit<g.DataQuery, 'datasource'> {
   interval?: string;
 }
 
+// Of Grafana's InfluxDB data source, in its language InfluxQL.
+interface InfluxQuery extends Omit<g.DataQuery, 'datasource'> {
+  datasource: g.DataSourceRef;
+  query: string;
+  rawQuery: true;
+  resultFormat: 'time_series' | 'table';
+  alias?: string;
+}
+
+// Of Grafana's Prometheus data source.
+interface Annotation {
+  name: string;
+  datasource: g.DataSourceRef;
+  enable: boolean;
+  hide?: boolean;
+  iconColor: string;
+  expr: string;
+  step?: string;
+  titleFormat?: string;
+  textFormat?: string;
+  tagKeys?: string;
+  useValueForTime?: boolean;
+}
+
 // Grafana lays options over the panel's own, so none is required.
 type Of<Kind extends string, Options, Custom> = Omit<g.Panel, 'type' | 'targets' | 'options' | 'fieldConfig'> & {
   type: Kind;
-  targets: Query[];
+  targets: Query[] | InfluxQuery[];
   options: Partial<Options>;
   fieldConfig: Omit<g.FieldConfigSource, 'defaults'> & {
     defaults: Omit<g.FieldConfig, 'custom'> & { custom?: Partial<Custom> };
@@ -38,5 +62,5 @@ type Panel =
   | Of<'timeseries', timeseries.Options, timeseries.FieldConfig>
   | (Omit<g.RowPanel, 'panels'> & { panels: [] });
 
-// Neither queries of annotations nor panels inside of a row: both would bring in a second DataQuery.
-export type Dashboard = Omit<g.Dashboard, 'panels' | 'annotations'> & { panels: Panel[]; annotations: { list: [] } };
+// No panels inside of a row: they would bring in a second DataQuery, as Grafana's own type of annotations would.
+export type Dashboard = Omit<g.Dashboard, 'panels' | 'annotations'> & { panels: Panel[]; annotations: { list: Annotation[] } };

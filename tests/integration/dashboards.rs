@@ -1,11 +1,14 @@
 //! Tests that run every query of every dashboard in a Prometheus that scrapes channels with and without faults.
 
 use crate::alerting::{factor, faster, rules};
-use crate::exporter::{Exporter, Files, PATIENCE, live_origin};
+use crate::exporter::{Exporter, Files, PATIENCE, command, live_origin};
+use crate::influxdb;
+use crate::nginx::Nginx;
 use crate::prometheus::{Prometheus, Sample, free_port, shipped};
-use packager_testbed::grafana::{Dashboard, read_descriptions};
+use packager_testbed::grafana::{Dashboard, Source, read_descriptions};
 use packager_testbed::harness::{TEMPLATES, with_patience};
 use packager_testbed::origin::Origin;
+use packager_testbed::postgres::Postgres;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -40,7 +43,7 @@ fn the_json_of_every_dashboard_matches_its_description() {
 fn every_dashboard_is_whole() {
     let dashboards = read_descriptions(&folder()).unwrap();
     let uids: BTreeSet<&str> = dashboards.iter().map(|dashboard| dashboard.uid.as_str()).collect();
-    assert_eq!(uids.len(), 5);
+    assert_eq!(uids.len(), 9);
     for dashboard in &dashboards {
         let json: Value = serde_json::from_str(&dashboard.json()).unwrap();
         let panels = json["panels"].as_array().unwrap();
@@ -88,8 +91,9 @@ fn grafana_knows_every_key_and_value() {
     );
 }
 
-/// Panels that each dashboard has to have, by its name.
-const REQUIRED_PANELS: [(&str, &[&str]); 4] = [
+/// Panels that each dashboard must have.
+const REQUIRED_PANELS: [(&str, &[&str]); 5] = [
+    ("packager-wall", &["Channels"]),
     (
         "packager-overview",
         &[
@@ -126,7 +130,11 @@ fn every_required_panel_exists_and_channels_link_to_their_detail() {
         let json: Value = serde_json::from_str(&dashboard.json()).unwrap();
         let variables = json["templating"]["list"].as_array().unwrap();
         let names: Vec<&str> = variables.iter().map(|variable| variable["name"].as_str().unwrap()).collect();
-        assert_eq!(names, ["datasource", "tier", "packager", "channel"], "{}", dashboard.title);
+        let wanted: &[&str] = match dashboard.source {
+            Source::Prometheus => &["datasource", "tier", "packager", "channel", "exporter"],
+            Source::Influxdb => &["datasource", "channel"],
+        };
+        assert_eq!(names, wanted, "{}", dashboard.title);
         for panel in json["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row") {
             let unit = &panel["fieldConfig"]["defaults"]["unit"];
             assert!(
@@ -142,12 +150,25 @@ fn every_required_panel_exists_and_channels_link_to_their_detail() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_panel_shows_something() {
     let origin = live_origin().await;
+    let scratch = tempfile::tempdir().unwrap();
+    let (_nginx, secure) = over_tls(scratch.path(), &origin);
+    let postgres = Postgres::start();
     let files = Files::new(&[]);
-    files.write("channels.yml", &channels(&origin));
-    files.write("templates.yml", &with_patience(&format!("{TEMPLATES}{EXPECTED_LADDER}")));
+    let texts = [
+        ("templates.yml", with_patience(&format!("{TEMPLATES}{EXPECTED_LADDER}"))),
+        ("channels.yml", channels(&origin, &secure)),
+    ];
+    for (name, text) in texts {
+        files.write(name, &text);
+    }
+    std::fs::copy(scratch.path().join("cert.pem"), files.path("cert.pem")).unwrap();
     let exporter = Exporter::start(files.folder()).await;
-    let prometheus = start_prometheus(&exporter).await;
-    prometheus.until("count(count_over_time(probe_success[5m]) >= 5)", 5.0, PATIENCE).await;
+    // The channels of a database have no CA file, so the database is another exporter's.
+    let mut with_database = command(files.folder());
+    with_database.env("DATABASE_URL", postgres.url());
+    let other = Exporter::spawn(&mut with_database, &[]).await;
+    let prometheus = start_prometheus(&exporter, &other).await;
+    prometheus.until("count(count_over_time(probe_success[5m]) >= 5)", 6.0, PATIENCE).await;
     let firing = "count(ALERTS{alertname=\"ChannelDown\", alertstate=\"firing\"})";
     prometheus.until(firing, 1.0, PATIENCE).await;
 
@@ -159,6 +180,11 @@ async fn every_panel_shows_something() {
             dashboard.title, dashboard.description
         );
         for (title, expression) in queries(&dashboard) {
+            // The next test asks those.
+            if dashboard.source == Source::Influxdb {
+                let _ = writeln!(text, "| {title} | `{}` | - |", expression.replace('|', "\\|"));
+                continue;
+            }
             let found = wait_for_answer(&prometheus, &with_all_selected(&expression)).await;
             let Some(first) = found.first() else {
                 empty.push(format!("{}: {title}: {expression}", dashboard.title));
@@ -222,8 +248,23 @@ fn sample(found: &Sample) -> String {
     format!("{} {}", labels.join(" "), found.value).trim_start().replace('|', "\\|")
 }
 
-fn channels(origin: &Origin) -> String {
+/// nginx with TLS in front of the origin, and the URL of a channel there.
+fn over_tls(folder: &Path, origin: &Origin) -> (Nginx, String) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let (port, at) = (free_port(), folder.display());
+    let configuration = format!(
+        "worker_processes 1;\nevents {{}}\nhttp {{\n  access_log off;\n  server {{\n    listen 127.0.0.1:{port} ssl;\n    \
+         ssl_certificate {at}/cert.pem;\n    ssl_certificate_key {at}/key.pem;\n    location / {{ proxy_pass {}; }}\n  }}\n}}\n",
+        origin.url("").trim_end_matches('/')
+    );
+    (Nginx::start(folder, &configuration), format!("https://localhost:{port}/live/TV1/master.m3u8"))
+}
+
+fn channels(origin: &Origin, secure: &str) -> String {
     let mut text = String::from("defaults: {channel_type: LIVE, tier: 1, template: TD}\nchannels:\n");
+    let _ = writeln!(text, "  {SECURE}: {{input_url: '{secure}', request: {{ca_file: cert.pem}}}}");
     for (code, path) in CHANNELS {
         let _ = writeln!(text, "  {code}: {{input_url: '{}'}}", origin.url(path));
     }
@@ -238,12 +279,39 @@ const CHANNELS: [(&str, &str); 5] = [
     ("DEAD", "fault/master_404/TV1/master.m3u8"),
 ];
 
-async fn start_prometheus(exporter: &Exporter) -> Prometheus {
+const SECURE: &str = "OVER_TLS";
+
+async fn start_prometheus(exporter: &Exporter, other: &Exporter) -> Prometheus {
     let address = format!("127.0.0.1:{}", free_port());
     let text = std::fs::read_to_string(shipped().join("prometheus.yml")).unwrap();
     let text = text.replace("127.0.0.1:10115", &exporter.address).replace("127.0.0.1:9090", &address);
-    let codes: Vec<&str> = CHANNELS.iter().map(|(code, _)| *code).collect();
+    let own = format!("      - targets: ['{}']", exporter.address);
+    assert!(text.contains(&own), "{text}");
+    let text = text.replace(&own, &format!("      - targets: ['{}', '{}']", exporter.address, other.address));
+    let codes: Vec<&str> = CHANNELS.iter().map(|(code, _)| *code).chain([SECURE]).collect();
     let targets = format!("- {{targets: [{}], labels: {{tier: '1', packager: packager-01}}}}\n", codes.join(", "));
     let text = faster(&text.replace("../rules/", "rules/"), factor());
     Prometheus::listening(&address, &text, &targets, &rules(factor())).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_panel_of_influxdb_shows_something() {
+    let server = influxdb::version_one().await;
+    let origin = live_origin().await;
+    let files = Files::new(&[("CH_1", origin.url("live/TV1/master.m3u8"), "T2")]);
+    files.write("exporter.yml", &server.settings());
+    let exporter = Exporter::start(files.folder()).await;
+    let dashboards = read_descriptions(&folder()).unwrap();
+    let dashboard = dashboards.iter().find(|dashboard| dashboard.source == Source::Influxdb).unwrap();
+    for (title, expression) in queries(dashboard) {
+        let query = expression.replace("$timeFilter", "time > now() - 1h").replace("$__interval", "1h");
+        let query = query.replace("/^$channel$/", "/^.*$/");
+        assert!(!query.contains('$') || query.contains("/^.*$/"), "{query}");
+        let began = Instant::now();
+        while server.rows(&query).await == 0 {
+            exporter.get("/probe?target=CH_1").await;
+            assert!(began.elapsed() < PATIENCE, "{title}: no answer to {query}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
 }

@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-struct Server {
+/// A server that takes the exporter's lines.
+pub(crate) struct Server {
     child: Child,
     url: String,
     folder: TempDir,
@@ -64,9 +65,24 @@ impl Server {
         serde_json::from_str(&text).unwrap()
     }
 
-    async fn rows(&self, query: &str) -> usize {
+    /// Number of rows of the first series of the answer to an InfluxQL query.
+    pub(crate) async fn rows(&self, query: &str) -> usize {
         self.influxql(query).await["results"][0]["series"][0]["values"].as_array().map_or(0, Vec::len)
     }
+}
+
+impl Server {
+    /// exporter.yml with this server.
+    pub(crate) fn settings(&self) -> String {
+        format!("influxdb: {{url: '{}', database: tv}}\n", self.url)
+    }
+}
+
+/// InfluxDB 1 with the database `tv`.
+pub(crate) async fn version_one() -> Server {
+    let server = Server::start(influxd).await;
+    server.influxql("CREATE DATABASE tv").await;
+    server
 }
 
 async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
@@ -83,8 +99,7 @@ fn lines(metrics: &str, result: &str) -> f64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn version_one_gets_every_measurement_and_the_queued_ones_after_an_outage() {
-    let mut server = Server::start(influxd).await;
-    server.influxql("CREATE DATABASE tv").await;
+    let mut server = version_one().await;
     let origin = live_origin().await;
     let files = Files::new(&[
         ("CH_1", origin.url("live/TV1/master.m3u8"), "T2"),

@@ -11,6 +11,33 @@ const COLUMNS: u64 = 24;
 const SELECTION: &str = "%}";
 const MATCHERS: &str = r#"tier=~"$tier",packager=~"$packager",channel=~"$channel"}"#;
 const VARIABLES: [&str; 3] = ["tier", "packager", "channel"];
+/// Marks on the time axis: name, colour, what Prometheus is asked, and the text of a mark.
+const ANNOTATIONS: [(&str, &str, &str, &str); 4] = [
+    (
+        "Alerts",
+        "red",
+        r#"max by (alertname, severity, channel, packager) (ALERTS{alertstate="firing",severity=~"critical|major",tier=~"$tier",packager=~"$packager",channel=~"$channel"})"#,
+        "{{alertname}} {{channel}}",
+    ),
+    (
+        "Packager restarts",
+        "orange",
+        r#"max by (channel, output) (packager_check_ok{check="packager_restarted",tier=~"$tier",packager=~"$packager",channel=~"$channel"} == bool 0) == 1"#,
+        "packager restarted: {{channel}} {{output}}",
+    ),
+    (
+        "Exporter restarts",
+        "purple",
+        r#"changes(process_start_time_seconds{job="packager_exporter"}[1m]) > 0"#,
+        "exporter restarted: {{instance}}",
+    ),
+    (
+        "Catalogue",
+        "blue",
+        "changes(packager_exporter_catalog_channels[1m]) > 0 or changes(packager_exporter_catalog_templates[1m]) > 0",
+        "number of channels or templates changed: {{instance}}",
+    ),
+];
 
 /// Description of a Grafana dashboard, as in `dashboards/*.yml`.
 #[derive(Deserialize)]
@@ -19,7 +46,35 @@ pub struct Dashboard {
     pub uid: String,
     pub title: String,
     pub description: String,
+    /// The kind of data source that the queries are for.
+    #[serde(default)]
+    pub source: Source,
     panels: Vec<Item>,
+}
+
+/// A kind of data source, with its query language.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// Prometheus and PromQL.
+    #[default]
+    Prometheus,
+    /// InfluxDB and InfluxQL, which InfluxDB 1 and 2 know.
+    Influxdb,
+}
+
+impl Source {
+    /// Grafana's id of the kind.
+    fn id(self) -> &'static str {
+        match self {
+            Self::Prometheus => "prometheus",
+            Self::Influxdb => "influxdb",
+        }
+    }
+
+    fn reference(self) -> Value {
+        json!({"type": self.id(), "uid": "${datasource}"})
+    }
 }
 
 #[derive(Deserialize)]
@@ -101,13 +156,28 @@ impl Dashboard {
         let dashboard = json!({
             "uid": self.uid, "title": self.title, "description": self.description, "tags": ["packager_exporter"],
             "schemaVersion": 39, "version": 1, "editable": true, "graphTooltip": 1, "refresh": "15s",
-            "timezone": "browser", "time": {"from": "now-1h", "to": "now"}, "annotations": {"list": []},
-            "links": [link], "templating": {"list": variables()}, "panels": self.laid_out(),
+            "timezone": "browser", "time": {"from": "now-1h", "to": "now"}, "annotations": {"list": self.annotations()},
+            "links": [link], "templating": {"list": self.variables()}, "panels": self.laid_out(),
         });
         format!("{dashboard:#}\n")
     }
 
-    /// Returns the panels as JSON, placed from left to right; a row of the grid is as high as its highest panel.
+    fn annotations(&self) -> Vec<Value> {
+        let annotation = |(name, color, expr, title): (&str, &str, &str, &str)| {
+            json!({"name": name, "datasource": self.source.reference(), "enable": true, "hide": false, "iconColor": color,
+                "expr": expr, "step": "30s", "titleFormat": title, "textFormat": "", "tagKeys": "severity"})
+        };
+        if self.source == Source::Prometheus { ANNOTATIONS.map(annotation).to_vec() } else { Vec::new() }
+    }
+
+    fn variables(&self) -> Vec<Value> {
+        match self.source {
+            Source::Prometheus => variables(),
+            Source::Influxdb => influxdb_variables(),
+        }
+    }
+
+    /// JSON of the panels, placed from left to right; a line is as high as its highest panel.
     fn laid_out(&self) -> Vec<Value> {
         let (mut x, mut y, mut line_height) = (0, 0, 0);
         let panel_json = |(index, item): (usize, &Item)| {
@@ -123,7 +193,7 @@ impl Dashboard {
             match item {
                 Item::Row(row) => json!({"id": index + 1, "type": "row", "title": row.row, "collapsed": false,
                     "gridPos": position, "panels": []}),
-                Item::Panel(panel) => panel.json(index + 1, &position),
+                Item::Panel(panel) => panel.json(self.source, index + 1, &position),
             }
         };
         self.panels.iter().enumerate().map(panel_json).collect()
@@ -131,29 +201,37 @@ impl Dashboard {
 }
 
 impl Panel {
-    fn json(&self, id: usize, position: &Value) -> Value {
+    fn json(&self, source: Source, id: usize, position: &Value) -> Value {
         json!({
             "id": id, "type": self.grafana_type(), "title": self.title, "description": self.description,
-            "gridPos": position, "datasource": datasource(), "targets": self.targets(), "options": self.options(),
+            "gridPos": position, "datasource": source.reference(), "targets": self.targets(source), "options": self.options(),
             "fieldConfig": {"defaults": self.defaults(), "overrides": self.overrides()},
             "transformations": self.transformations(),
         })
     }
 
     fn grafana_type(&self) -> &str {
-        if self.kind == "statetimeline" { "state-timeline" } else { &self.kind }
+        match self.kind.as_str() {
+            "statetimeline" => "state-timeline",
+            "wall" => "stat",
+            kind => kind,
+        }
     }
 
     /// Returns whether the panel shows only the newest value.
     fn is_instant(&self) -> bool {
-        ["stat", "table", "bargauge", "histogram"].contains(&self.kind.as_str())
+        ["stat", "wall", "table", "bargauge", "histogram"].contains(&self.kind.as_str())
     }
 
-    fn targets(&self) -> Vec<Value> {
+    fn targets(&self, source: Source) -> Vec<Value> {
         let target = |(index, query): (usize, &Query)| {
             let name = char::from(b'A' + u8::try_from(index).unwrap_or_default()).to_string();
             let format = if self.kind == "table" { "table" } else { "time_series" };
-            json!({"refId": name, "datasource": datasource(), "expr": query.expression(), "legendFormat": query.legend,
+            if source == Source::Influxdb {
+                return json!({"refId": name, "datasource": source.reference(), "query": query.expr, "rawQuery": true,
+                    "resultFormat": format, "alias": query.legend});
+            }
+            json!({"refId": name, "datasource": source.reference(), "expr": query.expression(), "legendFormat": query.legend,
                 "instant": self.is_instant(), "range": !self.is_instant(), "format": format})
         };
         self.queries.iter().enumerate().map(target).collect()
@@ -175,7 +253,7 @@ impl Panel {
         if let (Some(label), Some(fields)) =
             (self.link.as_ref().filter(|_| self.kind != "table"), defaults.as_object_mut())
         {
-            fields.insert("links".to_owned(), json!([detail(&format!("${{__field.labels.{label}}}"))]));
+            fields.insert("links".to_owned(), json!(channel_links(&format!("${{__field.labels.{label}}}"))));
         }
         defaults
     }
@@ -191,12 +269,20 @@ impl Panel {
         }
     }
 
+    /// Links of the columns of a table: channels lead to their details and log, alerts to their runbooks.
     fn overrides(&self) -> Value {
-        match self.link.as_ref().filter(|_| self.kind == "table") {
-            Some(label) => json!([{"matcher": {"id": "byName", "options": label},
-                "properties": [{"id": "links", "value": [detail("${__value.text}")]}]}]),
-            None => json!([]),
+        if self.kind != "table" {
+            return json!([]);
         }
+        let links = |column: &str, links: Value| {
+            let matcher = json!({"id": "byName", "options": column});
+            json!({"matcher": matcher, "properties": [{"id": "links", "value": links}]})
+        };
+        let channels = self.link.iter().map(|label| links(label, json!(channel_links("${__value.text}"))));
+        let runbook = json!([{"title": "Runbook", "url": "${exporter}/runbooks/${__value.text}", "targetBlank": true}]);
+        let alerts =
+            self.queries.iter().any(|query| query.expr.contains("alertname,") || query.expr.contains("(alertname"));
+        json!(channels.chain(alerts.then(|| links("alertname", runbook))).collect::<Vec<_>>())
     }
 
     fn options(&self) -> Value {
@@ -204,6 +290,11 @@ impl Panel {
         match self.kind.as_str() {
             "stat" => {
                 json!({"reduceOptions": last, "colorMode": "background", "graphMode": "none", "textMode": "auto"})
+            }
+            // A coloured cell for each series, with its name.
+            "wall" => {
+                json!({"reduceOptions": last, "colorMode": "background_solid", "graphMode": "none", "textMode": "name",
+                    "justifyMode": "center", "wideLayout": true})
             }
             "bargauge" => json!({"reduceOptions": last, "orientation": "horizontal", "displayMode": "gradient"}),
             "timeseries" => {
@@ -228,22 +319,38 @@ impl Panel {
     }
 }
 
-fn detail(channel: &str) -> Value {
+/// Where a channel's name leads to.
+fn channel_links(channel: &str) -> Vec<Value> {
     let url = format!("/d/packager-channel?var-datasource=${{datasource}}&var-channel={channel}&${{__url_time_range}}");
-    json!({"title": "Channel Detail", "url": url})
+    vec![
+        json!({"title": "Channel Detail", "url": url}),
+        json!({"title": "Log of the last fault", "url": format!("${{exporter}}/logs?target={channel}"), "targetBlank": true}),
+    ]
 }
 
-fn datasource() -> Value {
-    json!({"type": "prometheus", "uid": "${datasource}"})
+/// The variables of a dashboard for InfluxDB.
+fn influxdb_variables() -> Vec<Value> {
+    let source = Source::Influxdb;
+    let query = "SHOW TAG VALUES FROM \"probe\" WITH KEY = \"channel\"";
+    vec![
+        data_source(source),
+        json!({"name": "channel", "label": "channel", "type": "query", "datasource": source.reference(), "query": query,
+            "refresh": 2, "sort": 1, "multi": true, "includeAll": true, "allValue": ".*",
+            "current": {"text": "All", "value": "$__all"}, "hide": 0, "regex": "", "options": []}),
+    ]
+}
+
+fn data_source(source: Source) -> Value {
+    json!({"name": "datasource", "label": "Data source", "type": "datasource", "query": source.id(),
+        "hide": 0, "refresh": 1, "regex": "", "multi": false, "includeAll": false, "options": []})
 }
 
 /// Returns the dashboard's variables; each offers the values that remain after the selection of the variables before
 /// it.
 fn variables() -> Vec<Value> {
-    let source = json!({"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus",
-        "hide": 0, "refresh": 1, "regex": "", "multi": false, "includeAll": false, "options": []});
+    let datasource = || Source::Prometheus.reference();
     let mut chosen = String::new();
-    let mut variables = vec![source];
+    let mut variables = vec![data_source(Source::Prometheus)];
     for name in VARIABLES {
         let query = format!("label_values(up{{job=\"packager_channels\"{chosen}}}, {name})");
         chosen.push_str(&format!(",{name}=~\"${name}\""));
@@ -252,5 +359,9 @@ fn variables() -> Vec<Value> {
             "includeAll": true, "allValue": ".*", "current": {"text": "All", "value": "$__all"}, "hide": 0, "regex": "",
             "options": []}));
     }
+    // For the links to logs and runbooks; the reader needs no choice.
+    variables.push(json!({"name": "exporter", "label": "exporter", "type": "query", "datasource": datasource(),
+        "query": {"query": "label_values(packager_exporter_links_info, external_url)", "refId": "exporter"}, "refresh": 1,
+        "sort": 1, "multi": false, "includeAll": false, "hide": 2, "regex": "", "options": []}));
     variables
 }
