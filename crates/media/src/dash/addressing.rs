@@ -149,8 +149,9 @@ impl Reader<'_, '_, '_, '_> {
             return SegmentScheme::Uninspected(Uninspected::SegmentSequence);
         }
         if media.has_number() == media.has_time() {
-            let what = "must have one of $Number$ and $Time$ to tell segments apart";
-            self.log.wrong(self.node, TEMPLATE, format_args!("SegmentTemplate@media {what}"));
+            let has = if media.has_time() { "has both" } else { "has neither" };
+            let what = "must have either $Number$ or $Time$ to tell segments apart";
+            self.log.wrong(self.node, TEMPLATE, format_args!("SegmentTemplate@media {what}; it {has}"));
         }
         self.listing(SegmentUrls::Template(media))
     }
@@ -204,11 +205,24 @@ impl Reader<'_, '_, '_, '_> {
             (None, None) => None,
         };
         let Some(pace) = pace else {
-            let name = self.node.tag_name().name();
-            self.log.wrong(self.node, DURATION, format_args!("{name} with neither @duration nor SegmentTimeline"));
+            self.without_pace();
             return SegmentScheme::Unusable;
         };
         SegmentScheme::Listed(SegmentListing { start_number, end_number, timing: pace, urls: source })
+    }
+
+    /// Logs that nothing says how long segments last. A malformed @duration is logged where it is read.
+    fn without_pace(&mut self) {
+        let name = self.node.tag_name().name();
+        match self.element.with("duration").and_then(|node| attribute(node, "duration")) {
+            None => {
+                self.log.wrong(self.node, DURATION, format_args!("{name} with neither @duration nor SegmentTimeline"))
+            }
+            Some(zero) if zero.trim().parse() == Ok(0_u64) => {
+                self.log.wrong(self.node, DURATION, format_args!("{name}@duration is 0; segments need a duration"));
+            }
+            Some(_) => {}
+        }
     }
 
     fn runs(&mut self, timeline: Node<'_, '_>, start_number: u64) -> Arc<[TimelineRun]> {
@@ -262,7 +276,7 @@ impl Reader<'_, '_, '_, '_> {
         let node = self.element.with("initialization")?;
         let template = self.parsed(node, "initialization")?;
         if template.has_number() || template.has_time() {
-            let what = "has neither a $Number$ nor a $Time$ that it could name";
+            let what = "must have neither $Number$ nor $Time$: the segments share one initialization segment";
             self.log.wrong(node, TEMPLATE, format_args!("SegmentTemplate@initialization {what}"));
         }
         let representation = *self.way.first()?;

@@ -22,10 +22,12 @@ pub(super) enum Habit {
     NoExtinfComma,
     /// A date and time in a tag has no time zone.
     NoTimeZone,
+    /// A horizontal tab, such as the one that some packagers write after the comma of EXTINF.
+    Tab,
 }
 
 impl Habit {
-    const COUNT: usize = 4;
+    const COUNT: usize = 5;
 }
 
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! Decoding of a playlist's bytes to text, with the defects of the encoding (RFC 8216bis 4.1).
 
-use super::defects::DefectList;
+use super::defects::{DefectList, Habit};
 use super::lines::{self, LineContent, PlaylistLine};
 use crate::defect::DefectKind::{Metadata, Syntax};
 use icu_normalizer::ComposingNormalizerBorrowed;
@@ -51,12 +51,16 @@ fn normal_form(line: &PlaylistLine<'_>, defects: &mut DefectList) {
     }
 }
 
-/// Reports the first control character of a line, and white space before the line's content.
+/// Reports the first control character of a line, and white space before the line's content. A tab is a habit, except in a
+/// URI: players read the line as it was meant.
 fn characters(line: &PlaylistLine<'_>, defects: &mut DefectList) {
-    if let Some((offset, c)) = line.control_character() {
+    let is_habit = |c: char| c == '\t' && !matches!(line.content, LineContent::Uri(_));
+    if let Some((offset, c)) = line.control_characters().find(|(_, c)| !is_habit(*c)) {
         let what = if c == '\r' { "a carriage return that ends no line" } else { "a control character" };
         let code = u32::from(c);
         defects.add(Syntax, (line, offset), REFERENCE, format_args!("{what} (U+{code:04X}); leave it out"));
+    } else if let Some((offset, _)) = line.control_characters().next() {
+        defects.add_habit(Habit::Tab, (line, offset), REFERENCE, format_args!("a tab (U+0009); leave it out"));
     }
     if line.indent > 0 && !matches!(line.content, LineContent::Blank | LineContent::TooLong) {
         defects.add(Syntax, (line, 0), REFERENCE, format_args!("whitespace before the line's content; leave it out"));
@@ -64,10 +68,10 @@ fn characters(line: &PlaylistLine<'_>, defects: &mut DefectList) {
 }
 
 impl PlaylistLine<'_> {
-    /// Returns the first character of U+0000 to U+001F and U+007F to U+009F, and its byte offset. Tabs are allowed in
+    /// Returns the characters of U+0000 to U+001F and U+007F to U+009F, with their byte offsets. Tabs are allowed in
     /// EXT-X-SKIP, whose list is tab-delimited (RFC 8216bis 4.4.5.2).
-    fn control_character(&self) -> Option<(usize, char)> {
+    fn control_characters(&self) -> impl Iterator<Item = (usize, char)> {
         let tabs = matches!(self.content, LineContent::Tag { name: "EXT-X-SKIP", .. });
-        self.raw_indices().find(|(_, c)| c.is_control() && !(tabs && *c == '\t'))
+        self.raw_indices().filter(move |(_, c)| c.is_control() && !(tabs && *c == '\t'))
     }
 }

@@ -81,7 +81,19 @@ fn templates_that_name_nothing_are_defects() {
         ("<SegmentTemplate media=\"$Number$\"/>", "SegmentTemplate with neither @duration nor SegmentTimeline"),
         (
             "<SegmentTemplate media=\"a.m4s\" duration=\"2\"/>",
-            "SegmentTemplate@media must have one of $Number$ and $Time$ to tell segments apart",
+            "SegmentTemplate@media must have either $Number$ or $Time$ to tell segments apart; it has neither",
+        ),
+        (
+            "<SegmentTemplate media=\"$Number$/$Time$.m4s\" duration=\"2\"/>",
+            "SegmentTemplate@media must have either $Number$ or $Time$ to tell segments apart; it has both",
+        ),
+        (
+            "<SegmentTemplate media=\"$Number$\" duration=\"2.0\"/>",
+            "SegmentTemplate@duration is `2.0`: not a whole number in its range",
+        ),
+        (
+            "<SegmentTemplate media=\"$Number$\" duration=\"0\"/>",
+            "SegmentTemplate@duration is 0; segments need a duration",
         ),
         (
             "<SegmentTemplate media=\"$Nr$\" duration=\"2\"/>",

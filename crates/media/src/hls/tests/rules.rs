@@ -203,6 +203,18 @@ fn what_players_read_as_it_was_meant_is_reported_once_in_a_playlist() {
 }
 
 #[test]
+fn tabs_are_reported_once_in_a_playlist_and_other_control_characters_each() {
+    let segment = "#EXTINF:6.0,\tone\n# a\tcomment\na.ts\n";
+    let (_, defects) = timeline(&format!("#EXTM3U\n#EXT-X-TARGETDURATION:6\n{}", segment.repeat(3)));
+    let found: Vec<_> = defects.iter().map(|d| (d.kind, d.message.as_str())).collect();
+    assert_eq!(found, [(SyntaxHabit, "a tab (U+0009); leave it out (and 5 more like this)")]);
+    let others = "#EXTINF:6.0,\t\u{7}\na\tb.ts\n";
+    let (_, defects) = timeline(&format!("#EXTM3U\n#EXT-X-TARGETDURATION:6\n{}", others.repeat(2)));
+    let control: Vec<_> = defects.into_iter().filter(|d| d.message.starts_with("a control character")).collect();
+    assert_eq!(places(&control), [(Syntax, 3, 14), (Syntax, 4, 2), (Syntax, 5, 14), (Syntax, 6, 2)]);
+}
+
+#[test]
 fn attributes_of_a_variant() {
     let list = |l: &str| multivariant(&format!("#EXT-X-STREAM-INF:{l}\nu.m3u8"));
     let sound = list("BANDWIDTH=2000000,RESOLUTION=1920x1080,FRAME-RATE=29.97,CODECS=\"avc1.640028, mp4a.40.2\"");
