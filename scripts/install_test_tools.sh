@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs only what is missing: ffmpeg, Prometheus with promtool, Alertmanager with amtool, PostgreSQL, InfluxDB,
-# VictoriaMetrics, docker-compose, npm and Chromium by apt; Shaka Packager, Schemathesis, nginx with its RTMP module, Zabbix, Grafana's schema
+# Installs only what is missing: ffmpeg, GStreamer, VLC, Prometheus with promtool, Alertmanager with amtool, PostgreSQL,
+# InfluxDB, VictoriaMetrics, docker-compose, npm and Chromium by apt; Shaka Packager, Schemathesis, nginx with its RTMP module, Zabbix, Grafana's schema
 # and, if Go is installed, promtool of Prometheus 3 into target/tools, where they touch nothing of this machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,6 +26,10 @@ packages() {
 
 missing=()
 command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null || missing+=(ffmpeg)
+# As packagers: only the plugins that demultiplex, parse and write segments.
+gst-inspect-1.0 --exists hlssink2 2>/dev/null && gst-inspect-1.0 --exists aacparse ||
+  missing+=(gstreamer1.0-tools gstreamer1.0-plugins-good gstreamer1.0-plugins-bad)
+command -v cvlc >/dev/null || missing+=(vlc-bin vlc-plugin-base)
 command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(prometheus)
 command -v amtool >/dev/null || missing+=(prometheus-alertmanager)
 command -v influxd >/dev/null || missing+=(influxdb)

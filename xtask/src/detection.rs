@@ -18,17 +18,15 @@ pub(crate) async fn run(only: &[String]) -> io::Result<()> {
     let faults = matrix::probe_faults().await;
     writeln!(log, "clean streams of the live origin …")?;
     let clean = matrix::probe_clean_streams().await;
-    writeln!(log, "real packagers, for four minutes …")?;
+    writeln!(log, "real packagers, for twelve minutes …")?;
     let packagers = packagers::watch().await?;
     io::stdout().write_all(detection_page::document(&faults, &clean, &packagers).as_bytes())?;
 
-    let streams = clean.iter().map(|row| (row.name.as_str(), &row.result));
-    let streams = streams.chain(packagers.iter().map(|row| (row.name, &row.result)));
-    let mut wrong: Vec<String> = streams
-        .flat_map(|(name, result)| {
-            result.failed_checks.iter().map(move |s| format!("false: {} on {name}: {}", s.check, s.message))
-        })
-        .collect();
+    let mut wrong: Vec<String> = clean.iter().flat_map(|row| false_findings(&row.name, &row.result)).collect();
+    for row in &packagers {
+        wrong.extend(false_findings(row.name, &row.false_findings()));
+        wrong.extend(row.restart.iter().filter(|r| !r.is_on_time()).map(|r| format!("late: {}: {r:?}", row.name)));
+    }
     for row in &faults {
         wrong.extend(row.missing_checks().iter().map(|check| format!("not found: {} by {check}", row.fault.id)));
         let unexpected = row.unexpected_checks().into_iter();
@@ -38,6 +36,11 @@ pub(crate) async fn run(only: &[String]) -> io::Result<()> {
         writeln!(log, "{line}")?;
     }
     Ok(())
+}
+
+fn false_findings(name: &str, result: &matrix::StreamResult) -> Vec<String> {
+    let failed = result.failed_checks.iter();
+    failed.map(|s| format!("false: {} on {name}: {}", s.check, s.message)).collect()
 }
 
 async fn named(only: &[String]) -> io::Result<()> {
@@ -55,6 +58,13 @@ async fn named(only: &[String]) -> io::Result<()> {
     for row in matrix::probe_clean_streams_named(matches).await {
         writeln!(out, "{} {}", if row.result.failed_checks.is_empty() { "clean" } else { "WRONG" }, row.name)?;
         print_failed_checks(&mut out, &row.result)?;
+    }
+    for row in packagers::watch_named(matches).await? {
+        writeln!(out, "{} {}", if row.result.failed_checks.is_empty() { "clean" } else { "WRONG" }, row.name)?;
+        print_failed_checks(&mut out, &row.result)?;
+        if let Some(restart) = &row.restart {
+            writeln!(out, "{} {restart:?}", if restart.is_on_time() { "on time" } else { "LATE" })?;
+        }
     }
     Ok(())
 }

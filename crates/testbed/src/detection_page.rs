@@ -1,6 +1,7 @@
 //! Generator of docs/detection.md. Every run gives the same text, except for the section about real packagers.
 
 use crate::matrix::{CleanResult, FailedCheck, FaultResult, PackagerResult, StreamResult, WITHOUT_FAULT};
+use crate::restarts::Reported;
 use packager_exporter::checks::CHECKS;
 use std::fmt::Write as _;
 
@@ -20,9 +21,12 @@ find the fault nor is a true consequence of it. On a clean stream every finding 
 /// Heading of the section of docs/detection.md that differs from run to run.
 pub const PACKAGERS_HEADING: &str = "## Real packagers\n";
 
+/// Section of docs/detection.md about what was measured by hand: real servers, and long runs under Prometheus. It isn't measured again.
+const BY_HAND: &str = include_str!("detection_by_hand.md");
+
 /// Returns the whole text of docs/detection.md.
 pub fn document(faults: &[FaultResult], clean: &[CleanResult], packagers: &[PackagerResult]) -> String {
-    reproducible_part(faults, clean) + &packager_table(packagers)
+    reproducible_part(faults, clean) + &packager_tables(packagers) + BY_HAND
 }
 
 /// Returns docs/detection.md up to the section about real packagers, which a test compares.
@@ -170,15 +174,57 @@ fn clean_table(clean: &[CleanResult]) -> String {
     text
 }
 
-fn packager_table(packagers: &[PackagerResult]) -> String {
+fn packager_tables(packagers: &[PackagerResult]) -> String {
+    let unexplained: Vec<StreamResult> = packagers.iter().map(PackagerResult::false_findings).collect();
     let mut text = format!(
         "{PACKAGERS_HEADING}\nThree renditions of a test picture and a tone, encoded by ffmpeg in segments of 2 s and served as static files \
          (with nginx-rtmp by nginx). Two packagers at a time are probed in real time, while the same machine encodes.\n\n| | |\n|---|---|\n{}\n{STREAM_TABLE_HEAD}",
-        probes(packagers.iter().map(|row| &row.result)),
+        probes(unexplained.iter()),
+    );
+    for (row, result) in packagers.iter().zip(&unexplained) {
+        let label = format!("{}; every {} s", row.name, row.result.every.as_secs());
+        stream(&mut text, &label, result);
+    }
+    text + &true_findings(packagers) + &restarts(packagers)
+}
+
+fn true_findings(packagers: &[PackagerResult]) -> String {
+    let mut text = String::from(
+        "\n### True findings\n\nThese packagers break a standard while they run as they should. The table has every finding of theirs.\n\n\
+         | Stream | Check | Probes | Why it is true |\n|---|---|---|---|\n",
     );
     for row in packagers {
-        let label = format!("{}; every {} s", row.name, row.result.every.as_secs());
-        stream(&mut text, &label, &row.result);
+        for known in row.true_findings {
+            let failed = row.result.failed_checks.iter().find(|failed| failed.check == known.check);
+            let count = failed.map_or(0, |failed| failed.probes);
+            let _ =
+                writeln!(text, "| {} | {} | {count} of {} | {} |", row.name, known.check, row.result.probes, known.why);
+        }
+    }
+    text
+}
+
+fn restarts(packagers: &[PackagerResult]) -> String {
+    let mut text = String::from(
+        "\n### Stopped and started again\n\nAfter the minute the packager is stopped like a crash, and started again when that has become critical. \
+         The first time is from the last write of a manifest, the last one from the first write of the new run to the end of the probe that reported it. \
+         A live edge is stale after 1.5 segment durations and critical after 3, counted from the probe that saw it first: with segments and \
+         probes every 2 s a finding is on time up to 4 s later.\n\n\
+         | Stream | First finding | Critical | Started again | On time |\n|---|---|---|---|---|\n",
+    );
+    for row in packagers {
+        let Some(restart) = &row.restart else { continue };
+        let cell = |reported: &Option<Reported>| {
+            let Some(reported) = reported else { return "not reported".to_owned() };
+            let of = reported.renditions.map_or_else(
+                || "the output".to_owned(),
+                |count| format!("{count} of {} renditions", restart.renditions),
+            );
+            format!("{} after {:.1} s, {of}", reported.check, reported.after.as_secs_f64())
+        };
+        let [stale, critical, restarted] = [&restart.stale, &restart.critical, &restart.restarted].map(cell);
+        let mark = if restart.is_on_time() { "✓" } else { "✗" };
+        let _ = writeln!(text, "| {} | {stale} | {critical} | {restarted} | {mark} |", row.name);
     }
     text
 }

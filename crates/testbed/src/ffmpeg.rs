@@ -2,9 +2,11 @@
 //! in real time.
 
 use crate::child_process::{ChildProcess, command_without_stdio, wait_for_segments};
+use std::fmt::Write as _;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// Format of the HLS segments that ffmpeg writes.
@@ -61,7 +63,7 @@ impl Ffmpeg {
 
     /// Returns the paths of the media playlists.
     pub fn playlists(&self) -> Vec<PathBuf> {
-        (0..LADDER.len()).map(|index| self.folder.join(format!("v{index}/index.m3u8"))).collect()
+        media_playlists(&self.folder)
     }
 
     /// Waits until every media playlist lists `segments` segments or more.
@@ -72,6 +74,11 @@ impl Ffmpeg {
         let playlists = self.playlists();
         wait_for_segments(&mut self.processes, &playlists, segments, timeout).await
     }
+}
+
+/// Returns the paths of the ladder's media playlists in a packager's folder.
+pub fn media_playlists(folder: &Path) -> Vec<PathBuf> {
+    (0..LADDER.len()).map(|index| folder.join(format!("v{index}/index.m3u8"))).collect()
 }
 
 /// Makes an ffmpeg command whose inputs are the ladder's pictures `[v0]`, `[v1]` … and the tone `1:a`, in real time.
@@ -95,6 +102,61 @@ pub fn set_bit_rate(command: &mut Command, index: usize, rate: u32) {
     for option in ["b", "maxrate", "bufsize"] {
         command.args([format!("-{option}:v:{index}"), rate.to_string()]);
     }
+}
+
+/// An encoder that writes one transport stream to its standard output: every rendition of the ladder, then the tone.
+pub fn transport_stream_encoder() -> Command {
+    let mut command = encoder_source();
+    for (index, (_, bits)) in LADDER.iter().enumerate() {
+        command.args(["-map", &format!("[v{index}]")]);
+        set_bit_rate(&mut command, index, *bits);
+    }
+    command.args(["-map", "1:a"]);
+    set_encoders(&mut command);
+    write_transport_stream(&mut command);
+    command
+}
+
+/// An encoder like [`transport_stream_encoder`] whose transport stream has a program for each rendition, with the tone
+/// in each. The programs are numbered from 1.
+pub fn multi_program_encoder() -> Command {
+    let mut command = encoder_source();
+    for (index, (_, bits)) in LADDER.iter().enumerate() {
+        let (video, audio) = (2 * index, 2 * index + 1);
+        command.args(["-map", &format!("[v{index}]"), "-map", "1:a"]);
+        command.args(["-program", &format!("program_num={}:st={video}:st={audio}", index + 1)]);
+        set_bit_rate(&mut command, index, *bits);
+    }
+    set_encoders(&mut command);
+    write_transport_stream(&mut command);
+    command
+}
+
+/// Sends the output as a transport stream to standard output, a pipe. It begins at time stamp 0: ffmpeg's usual start at
+/// 1.4 s would make the first segment of a packager short that cuts at multiples of the segment duration.
+fn write_transport_stream(command: &mut Command) {
+    command.args(["-f", "mpegts", "-muxdelay", "0", "-muxpreload", "0", "-"]).stdout(Stdio::piped());
+}
+
+/// Writes the multivariant playlist of the ladder, for packagers that write media playlists only: the rendition `index` is
+/// in the folder `v{index}`, which is made.
+///
+/// # Errors
+/// When a folder or the file can't be written.
+pub fn write_multivariant_playlist(folder: &Path) -> io::Result<()> {
+    let mut text = String::from("#EXTM3U\n");
+    for (index, (height, bits)) in LADDER.iter().enumerate() {
+        let width = (height * 16).div_ceil(9).next_multiple_of(2);
+        let codecs = "avc1.42c01e,mp4a.40.2";
+        let _ = writeln!(
+            text,
+            "#EXT-X-STREAM-INF:BANDWIDTH={},RESOLUTION={width}x{height},FRAME-RATE=25.000,CODECS=\"{codecs}\"",
+            bits * 3 / 2 + 200_000
+        );
+        let _ = writeln!(text, "v{index}/index.m3u8");
+        fs::create_dir_all(folder.join(format!("v{index}")))?;
+    }
+    fs::write(folder.join(MASTER), text)
 }
 
 fn command(format: SegmentFormat, folder: &Path) -> Command {

@@ -2,7 +2,7 @@
 //! pipe.
 
 use crate::child_process::{ChildProcess, command_without_stdio, wait_until};
-use crate::ffmpeg::{LADDER, encoder_source, set_bit_rate, set_encoders};
+use crate::ffmpeg::{LADDER, encoder_source, set_bit_rate, set_encoders, transport_stream_encoder};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -88,6 +88,9 @@ impl FfmpegDash {
 }
 
 fn encoder(feed: EncoderFeed) -> Command {
+    if feed == EncoderFeed::Ts {
+        return transport_stream_encoder();
+    }
     let mut command = encoder_source();
     for (index, (_, bits)) in LADDER.iter().enumerate() {
         command.args(["-map", &format!("[v{index}]")]);
@@ -95,12 +98,9 @@ fn encoder(feed: EncoderFeed) -> Command {
     }
     command.args(["-map", "1:a"]);
     set_encoders(&mut command);
-    match feed {
-        EncoderFeed::Ts => command.args(["-f", "mpegts", "-muxdelay", "0", "-muxpreload", "0"]),
-        // Without its edit list the first picture would last longer by the audio's priming, which would change the
-        // frame rate in the MPD.
-        EncoderFeed::Fmp4 => command.args(["-f", "mp4", "-movflags", "frag_keyframe+delay_moov+default_base_moof"]),
-    };
+    // Without its edit list the first picture would last longer by the audio's priming, which would change the
+    // frame rate in the MPD.
+    command.args(["-f", "mp4", "-movflags", "frag_keyframe+delay_moov+default_base_moof"]);
     command.arg("-").stdout(Stdio::piped());
     command
 }

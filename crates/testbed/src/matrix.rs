@@ -9,6 +9,7 @@
 use crate::harness::{ChannelSpec, Harness, TEMPLATES};
 use crate::origin::{Fault, faults};
 use crate::pace;
+use crate::restarts::RestartResult;
 use futures_util::StreamExt;
 use futures_util::stream;
 use packager_exporter::checks::{CHECKS, CheckResult};
@@ -64,7 +65,29 @@ pub struct CleanResult {
 pub struct PackagerResult {
     /// Name of the packager with its output format.
     pub name: &'static str,
+    /// Findings that are true, since the packager breaks a standard.
+    pub true_findings: &'static [TrueFinding],
+    /// A minute of probes while the packager ran.
     pub result: StreamResult,
+    /// What was reported when the packager was stopped and started again; `None` when it wasn't.
+    pub restart: Option<RestartResult>,
+}
+
+/// A finding on a real packager's healthy stream that is true.
+#[derive(Debug, Clone, Copy)]
+pub struct TrueFinding {
+    pub check: &'static str,
+    /// What the packager does, and the clause that it breaks.
+    pub why: &'static str,
+}
+
+impl PackagerResult {
+    /// The result without the true findings.
+    pub fn false_findings(&self) -> StreamResult {
+        let is_false = |failed: &&FailedCheck| !self.true_findings.iter().any(|known| known.check == failed.check);
+        let failed_checks = self.result.failed_checks.iter().filter(is_false).cloned().collect();
+        StreamResult { failed_checks, ..self.result.clone() }
+    }
 }
 
 impl StreamResult {
@@ -190,9 +213,9 @@ const SCRAPES: usize = 13;
 const SCRAPE: Duration = Duration::from_secs(15);
 
 /// Largest number of attempts at a stream whose result is surprising while the machine is too slow to trust it.
-const ATTEMPTS: usize = 4;
+pub(crate) const ATTEMPTS: usize = 4;
 /// Slowdown of the machine (see [`pace::slowdown`]) from which on a surprising result isn't trusted.
-const BUSY: f64 = 1.5;
+pub(crate) const BUSY: f64 = 1.5;
 
 /// Probes every fault of the origin.
 pub async fn probe_faults() -> Vec<FaultResult> {

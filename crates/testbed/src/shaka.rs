@@ -2,7 +2,7 @@
 //! rendition.
 
 use crate::child_process::{ChildProcess, command_without_stdio, wait_for_segments, wait_until};
-use crate::ffmpeg::{LADDER, MASTER, encoder_source, set_bit_rate, set_encoders};
+use crate::ffmpeg::{LADDER, MASTER, transport_stream_encoder};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ impl Shaka {
     /// # Errors
     /// One of the two programs isn't installed or can't be started.
     pub fn start(format: OutputFormat, encryption: Encryption, folder: &Path) -> io::Result<Self> {
-        let mut encoder = ChildProcess::start(&mut encoder())?;
+        let mut encoder = ChildProcess::start(&mut transport_stream_encoder())?;
         let pipe = encoder.output().map_or_else(Stdio::null, Stdio::from);
         let mut command = packager(format);
         set_encryption(&mut command, encryption);
@@ -89,20 +89,6 @@ impl Shaka {
         }
         wait_for_segments(&mut self.processes, &playlists, segments, timeout).await
     }
-}
-
-fn encoder() -> Command {
-    let mut command = encoder_source();
-    for (index, (_, bits)) in LADDER.iter().enumerate() {
-        command.args(["-map", &format!("[v{index}]")]);
-        set_bit_rate(&mut command, index, *bits);
-    }
-    command.args(["-map", "1:a"]);
-    set_encoders(&mut command);
-    // Shaka Packager cuts audio at multiples of the segment duration: with ffmpeg's start at 1.4 s the first segment
-    // would be short.
-    command.args(["-f", "mpegts", "-muxdelay", "0", "-muxpreload", "0", "-"]).stdout(Stdio::piped());
-    command
 }
 
 /// Iterates over the names of the renditions in the order of the input's streams: video, then audio.
