@@ -13,7 +13,7 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when audio and video start more than `max` scene_with_offset, in one segment or in the segments of an audio \
+    help: "fails when audio and video start more than `max` seconds apart, in one segment or in the segments of an audio \
            and a video playlist for the same time",
     reference: "draft-pantos-hls-rfc8216bis-22 3; ISO/IEC 13818-1 2.7.5; HLS authoring specification 7",
     needs_history: false,
