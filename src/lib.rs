@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod address_class;
+mod rfc3339;
 pub mod finding;
 pub mod facts;
 #[cfg(any(test, feature = "testing"))]

@@ -80,7 +80,7 @@ async fn serve_until(
     let exporter = api.probe_name.clone().unwrap_or_else(|| args.links().exporter);
     let state = ServerState::new(backend, settings(args), api);
     if let Some(store) = store {
-        tokio::spawn(Arc::clone(&state).write_states(store.clone(), exporter));
+        tokio::spawn(Arc::clone(&state).exchange_states(store.clone(), exporter));
         let (asking, sending) = (Arc::clone(&state), Arc::clone(&state));
         tokio::spawn(store.alert_changes(move || asking.has_listeners(), move |event| sending.send_alert(event)));
     }

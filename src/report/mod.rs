@@ -6,7 +6,7 @@ use crate::facts::{Capture, OutputFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use packager_media::container::Container;
 use packager_media::units::{Seconds, Timestamp};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use std::sync::Arc;
 
 #[macro_use]
@@ -102,7 +102,7 @@ impl Report {
 }
 
 /// Condition of a channel for its viewers, by one probe of all outputs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChannelCondition {
     /// No check failed, or only checks of severity warning.

@@ -455,8 +455,10 @@ impl Store {
                 break;
             }
         }
-        let states = "DELETE FROM channel_states WHERE seen_at < now() - make_interval(secs => $1)";
-        sqlx::query(states).bind(retention.as_secs_f64()).execute(&self.pool).await?;
+        for (table, last) in [("channel_states", "seen_at"), ("channel_status", "updated_at")] {
+            let sql = format!("DELETE FROM {table} WHERE {last} < now() - make_interval(secs => $1)");
+            sqlx::query(&sql).bind(retention.as_secs_f64()).execute(&self.pool).await?;
+        }
         Ok(deleted)
     }
 }

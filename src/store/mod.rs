@@ -12,6 +12,7 @@ mod follow;
 mod probes;
 mod seed;
 mod states;
+mod statuses;
 mod sync;
 mod table;
 mod templates;
@@ -26,6 +27,7 @@ pub use channels::{Change, ChannelFilter, ImportCounts, ImportRow};
 pub use error::StoreError;
 pub use probes::{ProbeRow, ProbeWritten};
 pub(crate) use states::{ChannelStateRow, StateChange};
+pub use statuses::{FailedCheck, LastProbe, Rungs, SharedStatus, StatusPosition, StatusRow};
 pub use sync::{Changed, Sync, Synced, Wanted};
 
 use sqlx::migrate::Migrator;

@@ -4,8 +4,9 @@ use super::alerts::{AlertRow, DOCUMENT};
 use super::{Store, StoreError};
 use crate::finding::Severity;
 use crate::report::ChannelCondition;
+use crate::rfc3339;
 use packager_media::units::Timestamp;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use utoipa::ToSchema;
 
@@ -21,15 +22,11 @@ pub struct StateChange {
     pub severity: Option<Severity>,
     /// Ids of the failed checks of severity minor or above, in order.
     pub failed_checks: Vec<&'static str>,
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "rfc3339::serialize")]
     pub since: Timestamp,
     /// Whether the change comes from the first probe since the start of the exporter. The newest row may have the same
     /// state already then.
     pub is_first: bool,
-}
-
-fn as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(at)
 }
 
 /// State of a channel as one exporter saw it. Times are RFC 3339.

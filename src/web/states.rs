@@ -1,18 +1,19 @@
-//! Queues changes of channels' states and writes them to the database, so that a probe never waits for the database.
+//! Queues changes of channels' states and writes them to the database, so that a probe never waits for the database; and reads
+//! what other exporters know of channels.
 
 use super::ServerState;
 use crate::finding::Severity;
 use crate::report::{ChannelCondition, Report};
-use crate::store::{StateChange, Store};
+use crate::store::{StateChange, StatusPosition, Store, StoreError};
 use packager_media::units::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Interval at which changes of channels' states are written to the database.
-const WRITE_EVERY: Duration = Duration::from_secs(2);
-/// Number of write intervals after which the times of the newest probes are written to the database.
-const SEEN_EVERY: u32 = 30;
+/// Interval at which changes of channels' states are written to the database, and those of other exporters are read.
+const EXCHANGE_EVERY: Duration = Duration::from_secs(1);
+/// Number of exchanges after which the times of the newest probes are written to the database.
+const SEEN_EVERY: u32 = 60;
 /// Largest number of changes that wait for the database. Beyond it the oldest are dropped.
 const MAX_WAITING: usize = 20_000;
 
@@ -91,30 +92,69 @@ impl StateChanges {
 }
 
 impl ServerState {
-    /// Writes changes of channels' states into the database until the future is dropped. `exporter` is the name of this
-    /// exporter in the database.
-    pub(crate) async fn write_states(self: Arc<Self>, store: Store, exporter: String) {
-        let mut ticks = tokio::time::interval(WRITE_EVERY);
+    /// Writes changes of channels' states into the database, and reads what other exporters know, until the future is dropped.
+    /// `exporter` is the name of this exporter in the database.
+    pub(crate) async fn exchange_states(self: Arc<Self>, store: Store, exporter: String) {
+        let mut position = StatusPosition::default();
+        // The schema is made before the catalogue is read.
+        while !store.was_read() {
+            tokio::time::sleep(EXCHANGE_EVERY).await;
+        }
+        let mut ticks = tokio::time::interval(EXCHANGE_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for tick in 1_u32.. {
             ticks.tick().await;
-            let changes = self.state_changes.take();
-            if !changes.is_empty()
-                && let Err(error) = store.write_states(&exporter, &changes).await
-            {
-                tracing::debug!(%error, "changes of channels' states wait for the database");
-                self.state_changes.put_back(changes);
-                continue;
-            }
-            if tick % SEEN_EVERY == 0 {
-                let seen = self.state_changes.take_seen();
-                if !seen.is_empty()
-                    && let Err(error) = store.states_seen(&exporter, &seen.into()).await
-                {
-                    tracing::debug!(%error, "times of probes are not written");
-                }
+            let with_times = tick % SEEN_EVERY == 0;
+            let exchanged = async {
+                self.read_statuses(&store, &exporter, &mut position).await?;
+                self.write_statuses(&store, &exporter, with_times).await?;
+                self.write_changes(&store, &exporter, with_times).await
+            };
+            match exchanged.await {
+                Ok(()) => {}
+                // The state of the database is reported elsewhere.
+                Err(StoreError::Away(why)) => tracing::debug!(why, "states of channels wait for the database"),
+                Err(error) => tracing::warn!(%error, "states of channels were not exchanged"),
             }
         }
+    }
+
+    /// Merges what other exporters wrote since the last reading, and sends an event for each channel that changed.
+    async fn read_statuses(&self, store: &Store, own: &str, position: &mut StatusPosition) -> Result<(), StoreError> {
+        let rows = store.read_statuses(position).await?;
+        let (config, now) = (self.backend.config(), Timestamp::now());
+        let mut states = self.states();
+        for row in rows {
+            let channel = config.snapshot.channels.get(&row.status.channel);
+            if let Some(channel) = channel.filter(|_| states.merge(row, own, now)) {
+                self.send_state(&states.status(channel, now));
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_statuses(&self, store: &Store, exporter: &str, with_times: bool) -> Result<(), StoreError> {
+        let statuses = self.states().take_unwritten(with_times);
+        if statuses.is_empty() {
+            return Ok(());
+        }
+        let written = store.write_statuses(exporter, &statuses).await;
+        if written.is_err() {
+            self.states().put_back(&statuses);
+        }
+        written
+    }
+
+    async fn write_changes(&self, store: &Store, exporter: &str, with_times: bool) -> Result<(), StoreError> {
+        let changes = self.state_changes.take();
+        if !changes.is_empty()
+            && let Err(error) = store.write_states(exporter, &changes).await
+        {
+            self.state_changes.put_back(changes);
+            return Err(error);
+        }
+        let seen = if with_times { self.state_changes.take_seen() } else { serde_json::Map::new() };
+        if seen.is_empty() { Ok(()) } else { store.states_seen(exporter, &seen.into()).await }
     }
 }
 

@@ -1,14 +1,17 @@
-//! State of each channel, as the probes of this exporter saw it: what fails, how badly, and since when.
+//! State of each channel, as probes saw it: what fails, how badly, and since when.
 //!
-//! The states live in this exporter's memory. [`StatusSource`] in the answers says so.
+//! The states of this exporter's own probes live in its memory. With a database, exporters write them there, and each reads those of
+//! the others: [`StatusSource`] in the answers says so.
 
 use crate::catalog::{CatalogSnapshot, Channel};
 use crate::finding::Severity;
 use crate::report::{ChannelCondition, OutputView, Report};
+use crate::rfc3339;
+use crate::store::{FailedCheck, LastProbe, Rungs, SharedStatus, StatusRow};
 use packager_media::units::{Seconds, Timestamp};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use utoipa::ToSchema;
 
 /// Number of intervals between probes that are remembered for each channel.
@@ -23,6 +26,9 @@ const MAX_INTERVAL: f64 = 300.0;
 const LONGEST_PROBE: f64 = 120.0;
 /// Number of probe intervals after which a channel that nobody probes is unknown.
 const UNKNOWN_AFTER_INTERVALS: f64 = 3.0;
+/// Time in seconds by which a channel that another exporter probes becomes unknown later than a channel of this exporter: the
+/// time of a probe without a change is in the database after a minute and a few seconds.
+const SHARED_AFTER: f64 = 65.0;
 
 /// State of a channel for its viewers, by the last probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
@@ -34,7 +40,7 @@ pub(crate) enum ChannelState {
     Degraded,
     /// The channel is down: `probe_success` is 0.
     Down,
-    /// The channel was not probed since the start of the exporter, or not for three probe intervals.
+    /// No probe of the channel is known, or none for three probe intervals.
     Unknown,
     /// The channel is disabled in the catalogue.
     Disabled,
@@ -46,29 +52,9 @@ pub(crate) enum ChannelState {
 pub(crate) enum StatusSource {
     /// The states come from the memory of the exporter that answers: from probes that it ran since its start.
     Memory,
-}
-
-/// A check that failed in the last probe of a channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct FailedCheck {
-    #[schema(value_type = String)]
-    pub(crate) check: &'static str,
-    #[schema(value_type = String, pattern = "^(critical|major|minor|warning)$")]
-    pub(crate) severity: Severity,
-    /// Start of the first probe in the current series of probes in which the check failed, RFC 3339.
-    #[serde(serialize_with = "rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
-    pub(crate) since: Timestamp,
-}
-
-/// Numbers of video renditions on the output on which most expected renditions are missing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct Rungs {
-    pub(crate) output: String,
-    /// Number of video renditions that are available.
-    pub(crate) available: u64,
-    /// Number of video renditions that the ladder promises; without a ladder, the number that the manifest lists.
-    pub(crate) expected: u64,
+    /// The states come from the probes of every exporter of the database. While the database is away, the exporter that answers
+    /// learns nothing new of the others.
+    Database,
 }
 
 /// A value that the catalogue declares, and the same value as measured in the segments of the highest rung.
@@ -80,15 +66,6 @@ pub(crate) struct DeclaredAndMeasured {
     /// Value of the stream's property, such as its codec, as last measured; `null` if no probe measured it.
     #[schema(required)]
     pub(crate) measured: Option<String>,
-}
-
-/// The last probe of all outputs of a channel.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub(crate) struct LastProbe {
-    #[serde(serialize_with = "rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
-    pub(crate) started_at: Timestamp,
-    pub(crate) duration_seconds: f64,
 }
 
 /// State of one channel, with what failed and since when.
@@ -113,11 +90,11 @@ pub(crate) struct ChannelStatus {
     pub(crate) severity: Option<Severity>,
     /// Start of the first probe with the current state. For an unknown channel it is the start of the last probe, and
     /// `null` if there was none.
-    #[serde(serialize_with = "rfc3339_or_null")]
+    #[serde(serialize_with = "rfc3339::optional::serialize")]
     #[schema(required, value_type = Option<String>, format = DateTime)]
     pub(crate) since: Option<Timestamp>,
-    /// Whether `since` is exact. It is false if the first probe since the start of the exporter already had this state,
-    /// which may have begun earlier.
+    /// Whether `since` is exact. It is false if the first known probe already had this state, which may have begun
+    /// earlier.
     pub(crate) since_exact: bool,
     /// Checks that failed in the last probe, worst first.
     pub(crate) failed: Vec<FailedCheck>,
@@ -126,9 +103,13 @@ pub(crate) struct ChannelStatus {
     pub(crate) rungs: Option<Rungs>,
     pub(crate) codec: DeclaredAndMeasured,
     pub(crate) resolution: DeclaredAndMeasured,
-    /// Last probe of the channel; `null` if the channel was not probed since the start of the exporter.
+    /// Last known probe of the channel; `null` if none is known.
     #[schema(required)]
     pub(crate) last_probe: Option<LastProbe>,
+    /// Name of the exporter that ran the last probe: another exporter, or the exporter that answers before it was started again.
+    /// `null` if the exporter that answers ran it since its start, or if no probe is known.
+    #[schema(required)]
+    pub(crate) exporter: Option<String>,
 }
 
 /// Numbers of channels for the overview on the web page.
@@ -152,7 +133,7 @@ pub(crate) struct Summary {
     #[schema(value_type = BTreeMap<String, u32>)]
     pub(crate) tiers: BTreeMap<u32, u32>,
     /// Start of the newest probe of any channel; `null` before the first probe.
-    #[serde(serialize_with = "rfc3339_or_null")]
+    #[serde(serialize_with = "rfc3339::optional::serialize")]
     #[schema(required, value_type = Option<String>, format = DateTime)]
     pub(crate) heard_at: Option<Timestamp>,
     /// Whether the exporter has a database. Without a database it knows no alerts.
@@ -180,26 +161,32 @@ pub(crate) struct SeverityCounts {
     pub(crate) warning: u32,
 }
 
-/// State of one channel, as its probes showed it.
+/// State of one channel, as the probes of this exporter showed it.
 #[derive(Debug, Clone)]
 struct Observed {
-    state: ChannelState,
-    since: Timestamp,
-    since_exact: bool,
-    failed: Vec<FailedCheck>,
-    rungs: Option<Rungs>,
-    codec: Option<String>,
-    resolution: Option<String>,
-    last_probe: LastProbe,
-    /// Seconds between consecutive probes of the channel, for at most the last [`REMEMBERED_INTERVALS`] intervals. None
-    /// is above [`MAX_INTERVAL`].
+    status: SharedStatus,
+    /// Seconds between the last probes of the channel, none above [`MAX_INTERVAL`].
     intervals: VecDeque<f64>,
+}
+
+/// The newest status of a channel, and the name of the exporter that probed, if that is another one.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    status: &'a SharedStatus,
+    exporter: Option<&'a str>,
 }
 
 /// States of the channels that were probed, by channel code.
 #[derive(Debug, Default)]
 pub(crate) struct ChannelStates {
+    /// What this exporter's probes showed.
     observed: BTreeMap<String, Observed>,
+    /// What the newest probe of any other exporter showed.
+    elsewhere: BTreeMap<String, StatusRow>,
+    /// Channels whose status changed and isn't written to the database yet.
+    changed: BTreeSet<String>,
+    /// Channels that were probed since their status was written to the database.
+    probed: BTreeSet<String>,
 }
 
 impl ChannelStates {
@@ -207,29 +194,85 @@ impl ChannelStates {
     /// of the last probe changed. A report that is older than the last one, or the same, changes nothing, unless the
     /// clock was set back in between.
     pub(crate) fn observe(&mut self, report: &Report) -> bool {
-        let before = self.observed.get(&report.channel.code);
+        let code = &report.channel.code;
+        let before = self.observed.get(code);
         if before.is_some_and(|before| before.is_later_than(report)) {
             return false;
         }
-        let after = Observed::new(report, before);
+        let earlier = before.map(|before| &before.status).or(self.elsewhere.get(code).map(|row| &row.status));
+        let after = Observed::new(report, before, earlier);
         let changed = before.is_none_or(|before| before.differs(&after));
-        self.observed.insert(report.channel.code.clone(), after);
+        self.observed.insert(code.clone(), after);
+        self.probed.insert(code.clone());
+        if changed {
+            self.changed.insert(code.clone());
+        }
         changed
+    }
+
+    /// Takes a status that `own` or another exporter wrote to the database. Returns whether it changes what is known of the
+    /// channel at `now`. What `own` wrote before it was started again says since when a state lasts.
+    pub(crate) fn merge(&mut self, row: StatusRow, own: &str, now: Timestamp) -> bool {
+        let code = row.status.channel.clone();
+        let corrected = self.observed.get_mut(&code).is_some_and(|observed| observed.goes_back_to(&row.status));
+        if corrected {
+            self.changed.insert(code.clone());
+        }
+        let known = self.elsewhere.get(&code);
+        let is_news = known.is_none_or(|known| {
+            known.exporter == row.exporter || known.status.last_probe.started_at < row.status.last_probe.started_at
+        });
+        // Its own row is read back whenever it is written; only that of an earlier run says something new.
+        if !is_news || (row.exporter == own && self.observed.contains_key(&code)) {
+            return corrected;
+        }
+        let differs = known.is_none_or(|known| differs(&known.status, &row.status));
+        self.elsewhere.insert(code.clone(), row);
+        corrected || (differs && self.known(&code, now).is_some_and(|known| known.exporter.is_some()))
+    }
+
+    /// Returns the statuses that changed since they were written to the database, with `all` also those of channels that were
+    /// probed since then. Each is returned once.
+    pub(crate) fn take_unwritten(&mut self, all: bool) -> Vec<SharedStatus> {
+        let mut codes = std::mem::take(&mut self.changed);
+        if all {
+            codes.append(&mut self.probed);
+        }
+        codes.iter().filter_map(|code| self.observed.get(code).map(|observed| observed.status.clone())).collect()
+    }
+
+    /// Has statuses returned again that could not be written to the database.
+    pub(crate) fn put_back(&mut self, statuses: &[SharedStatus]) {
+        self.changed.extend(statuses.iter().map(|status| status.channel.clone()));
     }
 
     /// Removes the states of channels that left the catalogue.
     pub(crate) fn retain(&mut self, catalog: &CatalogSnapshot) {
-        if self.observed.len() > catalog.channels.len() {
+        let count = catalog.channels.len();
+        if self.observed.len() > count || self.elsewhere.len() > count {
             self.observed.retain(|code, _| catalog.channels.contains_key(code));
+            self.elsewhere.retain(|code, _| catalog.channels.contains_key(code));
+        }
+    }
+
+    /// Returns the newest status of a channel: that of this exporter unless it is outdated and another exporter's is newer.
+    fn known(&self, code: &str, now: Timestamp) -> Option<Known<'_>> {
+        let own = self.observed.get(code).map(|own| Known { status: &own.status, exporter: None });
+        let row = self.elsewhere.get(code);
+        let other = row.map(|row| Known { status: &row.status, exporter: Some(&row.exporter) });
+        match (own, other) {
+            (Some(own), Some(other)) if own.is_outdated(now) && own.probed_at() < other.probed_at() => Some(other),
+            (own, other) => own.or(other),
         }
     }
 
     /// Returns the state of a channel at the time `now`.
     pub(crate) fn status(&self, channel: &Channel, now: Timestamp) -> ChannelStatus {
-        let observed = self.observed.get(&channel.code);
-        let state = state_at(channel, observed, now);
-        let current = observed.filter(|observed| observed.state == state);
-        let failed = observed.map(|observed| observed.failed.clone()).unwrap_or_default();
+        let known = self.known(&channel.code, now);
+        let state = state_at(channel, known, now);
+        let status = known.map(|known| known.status);
+        let current = status.filter(|status| ChannelState::from(status.state) == state);
+        let measured = |value: fn(&SharedStatus) -> &Option<String>| status.and_then(|status| value(status).clone());
         ChannelStatus {
             code: channel.code.clone(),
             name: channel.name.clone(),
@@ -240,23 +283,21 @@ impl ChannelStates {
             packager: channel.packager().to_owned(),
             template: channel.template.clone(),
             state,
-            severity: current.and_then(Observed::severity),
+            severity: current.and_then(worst),
             since: match current {
                 Some(current) => Some(current.since),
-                None => observed.map(|observed| observed.last_probe.started_at),
+                None => known.map(|known| known.probed_at()),
             },
             since_exact: current.is_some_and(|current| current.since_exact),
-            failed,
-            rungs: observed.and_then(|observed| observed.rungs.clone()),
-            codec: DeclaredAndMeasured {
-                declared: channel.codec.clone(),
-                measured: observed.and_then(|observed| observed.codec.clone()),
-            },
+            failed: status.map(|status| status.failed.clone()).unwrap_or_default(),
+            rungs: status.and_then(|status| status.rungs.clone()),
+            codec: DeclaredAndMeasured { declared: channel.codec.clone(), measured: measured(|status| &status.codec) },
             resolution: DeclaredAndMeasured {
                 declared: channel.resolution.map(|resolution| resolution.to_string()),
-                measured: observed.and_then(|observed| observed.resolution.clone()),
+                measured: measured(|status| &status.resolution),
             },
-            last_probe: observed.map(|observed| observed.last_probe.clone()),
+            last_probe: status.map(|status| status.last_probe.clone()),
+            exporter: known.and_then(|known| known.exporter).map(str::to_owned),
         }
     }
 
@@ -276,13 +317,12 @@ impl ChannelStates {
             has_alertmanager: false,
         };
         for channel in channels {
-            let observed = self.observed.get(&channel.code);
-            let state = state_at(channel, observed, now);
+            let known = self.known(&channel.code, now);
+            let state = state_at(channel, known, now);
             summary.add(channel, state);
-            let heard_at = observed.map(|observed| observed.last_probe.started_at);
-            summary.heard_at = summary.heard_at.max(heard_at);
-            let current = observed.filter(|observed| observed.state == state);
-            if let Some(severity) = current.and_then(Observed::severity) {
+            summary.heard_at = summary.heard_at.max(known.map(|known| known.probed_at()));
+            let current = known.map(|known| known.status).filter(|status| ChannelState::from(status.state) == state);
+            if let Some(severity) = current.and_then(worst) {
                 *summary.severities.of(severity) += 1;
             }
         }
@@ -328,67 +368,88 @@ impl SeverityCounts {
     }
 }
 
-fn rfc3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(at)
-}
-
-fn rfc3339_or_null<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => rfc3339(at, serializer),
-        None => serializer.serialize_none(),
-    }
-}
-
 /// Returns the state of a channel at the time `now`, which may be later than its last probe.
-fn state_at(channel: &Channel, observed: Option<&Observed>, now: Timestamp) -> ChannelState {
-    match observed {
+fn state_at(channel: &Channel, known: Option<Known<'_>>, now: Timestamp) -> ChannelState {
+    match known {
         _ if !channel.enabled => ChannelState::Disabled,
-        Some(observed) if !observed.is_outdated(now) => observed.state,
+        Some(known) if !known.is_outdated(now) => known.status.state.into(),
         _ => ChannelState::Unknown,
     }
 }
 
+/// Returns the severity of the worst failed check. `None`: no check failed.
+fn worst(status: &SharedStatus) -> Option<Severity> {
+    status.failed.first().map(|worst| worst.severity)
+}
+
+/// Returns whether anything but times of probes differs.
+fn differs(a: &SharedStatus, b: &SharedStatus) -> bool {
+    let SharedStatus { state, failed, rungs, codec, resolution, .. } = a;
+    (state, failed, rungs, codec, resolution) != (&b.state, &b.failed, &b.rungs, &b.codec, &b.resolution)
+}
+
+impl Known<'_> {
+    fn probed_at(&self) -> Timestamp {
+        self.status.last_probe.started_at
+    }
+
+    fn is_outdated(&self, now: Timestamp) -> bool {
+        let interval = self.status.interval_seconds.clamp(MIN_INTERVAL, MAX_INTERVAL);
+        let later = if self.exporter.is_some() { SHARED_AFTER } else { 0.0 };
+        Seconds::between(self.probed_at(), now).0 > UNKNOWN_AFTER_INTERVALS * interval + later
+    }
+}
+
 impl Observed {
-    fn new(report: &Report, before: Option<&Self>) -> Self {
-        let failed = failed_checks(report, before);
-        let state = ChannelState::from(report.condition());
-        let same = before.filter(|before| before.state == state);
+    /// Makes the status after a report. `before` is what this exporter observed before, and `earlier` the newest status that is
+    /// known of any exporter.
+    fn new(report: &Report, before: Option<&Self>, earlier: Option<&SharedStatus>) -> Self {
+        let state = report.condition();
+        let same = earlier.filter(|earlier| earlier.state == state);
         let view = report.view();
         let video = view.outputs.iter().find_map(measured_video);
         let (codec, resolution) = video.unwrap_or_default();
-        Self {
+        let intervals = intervals(report.started_at, before);
+        let status = SharedStatus {
+            channel: report.channel.code.clone(),
             state,
-            since: same.map_or(report.started_at, |before| before.since.min(report.started_at)),
-            since_exact: same.map_or(before.is_some(), |before| before.since_exact),
-            failed,
+            since: same.map_or(report.started_at, |earlier| earlier.since.min(report.started_at)),
+            since_exact: same.map_or(earlier.is_some(), |earlier| earlier.since_exact),
+            failed: failed_checks(report, earlier),
             rungs: rungs(&view.outputs),
-            codec: codec.or_else(|| before?.codec.clone()),
-            resolution: resolution.or_else(|| before?.resolution.clone()),
+            codec: codec.or_else(|| earlier?.codec.clone()),
+            resolution: resolution.or_else(|| earlier?.resolution.clone()),
             last_probe: LastProbe { started_at: report.started_at, duration_seconds: view.duration_seconds },
-            intervals: intervals(report.started_at, before),
-        }
+            interval_seconds: intervals.iter().copied().fold(0.0, f64::max),
+        };
+        Self { status, intervals }
     }
 
-    fn severity(&self) -> Option<Severity> {
-        self.failed.first().map(|worst| worst.severity)
+    /// Takes over from an earlier status since when the state lasts, if this exporter didn't see its beginning. Returns whether it
+    /// did.
+    fn goes_back_to(&mut self, earlier: &SharedStatus) -> bool {
+        let now = &mut self.status;
+        let continues = !now.since_exact && now.state == earlier.state && earlier.since < now.since;
+        if continues {
+            (now.since, now.since_exact) = (earlier.since, earlier.since_exact);
+            for failed in &mut now.failed {
+                if let Some(before) = earlier.failed.iter().find(|before| before.check == failed.check) {
+                    failed.since = failed.since.min(before.since);
+                }
+            }
+        }
+        continues
     }
 
     /// Returns whether the last probe is later than the probe of `report`, or the same.
     fn is_later_than(&self, report: &Report) -> bool {
-        let seconds = Seconds::between(report.started_at, self.last_probe.started_at).0;
+        let seconds = Seconds::between(report.started_at, self.status.last_probe.started_at).0;
         (0.0..=LONGEST_PROBE).contains(&seconds)
     }
 
     /// Returns whether anything but the time of the last probe differs.
     fn differs(&self, other: &Self) -> bool {
-        let Self { state, failed, rungs, codec, resolution, .. } = self;
-        (state, failed, rungs, codec, resolution)
-            != (&other.state, &other.failed, &other.rungs, &other.codec, &other.resolution)
-    }
-
-    fn is_outdated(&self, now: Timestamp) -> bool {
-        let interval = self.intervals.iter().copied().fold(MIN_INTERVAL, f64::max);
-        Seconds::between(self.last_probe.started_at, now).0 > UNKNOWN_AFTER_INTERVALS * interval
+        differs(&self.status, &other.status)
     }
 }
 
@@ -404,7 +465,7 @@ impl From<ChannelCondition> for ChannelState {
 
 /// Returns every failed check once, with the severity on its worst output. The worst check is first; of equal ones the
 /// one that fails longest.
-fn failed_checks(report: &Report, before: Option<&Observed>) -> Vec<FailedCheck> {
+fn failed_checks(report: &Report, before: Option<&SharedStatus>) -> Vec<FailedCheck> {
     let mut failed: Vec<FailedCheck> = Vec::new();
     for outcome in report.failed() {
         let id = outcome.check.id;
@@ -414,7 +475,7 @@ fn failed_checks(report: &Report, before: Option<&Observed>) -> Vec<FailedCheck>
         }
         let earlier = before.and_then(|before| before.failed.iter().find(|known| known.check == id));
         let since = earlier.map_or(report.started_at, |earlier| earlier.since.min(report.started_at));
-        failed.push(FailedCheck { check: id, severity: outcome.severity, since });
+        failed.push(FailedCheck { check: id.to_owned(), severity: outcome.severity, since });
     }
     failed.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.since.cmp(&b.since)));
     failed
@@ -445,7 +506,7 @@ fn measured_video(output: &OutputView<'_>) -> Option<(Option<String>, Option<Str
 fn intervals(started_at: Timestamp, before: Option<&Observed>) -> VecDeque<f64> {
     let Some(before) = before else { return VecDeque::new() };
     let mut intervals = before.intervals.clone();
-    let interval = Seconds::between(before.last_probe.started_at, started_at).0;
+    let interval = Seconds::between(before.status.last_probe.started_at, started_at).0;
     if (0.0..=MAX_INTERVAL).contains(&interval) {
         intervals.push_back(interval);
     }

@@ -544,6 +544,47 @@ async fn the_history_of_an_alert_keeps_what_its_row_forgets() {
     assert_eq!(stack.get("/alerts/9/history").await.0, 404);
 }
 
+/// Returns the status of the only channel, as the exporter answers it.
+async fn only_status(exporter: &Exporter) -> Value {
+    let (status, text) = exporter.get("/api/v1/channels/status").await;
+    assert_eq!(status, 200, "{text}");
+    let body: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(body["source"], "database", "{body}");
+    body["channels"][0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_exporter_of_a_database_knows_the_state_of_a_channel_and_a_restart_forgets_nothing() {
+    let origin = live_origin().await;
+    let first = Stack::start(&["--probe.name", "first"]).await;
+    let files = Files::new(&[]);
+    let mut program = command(files.folder());
+    let second = Exporter::spawn(program.env("DATABASE_URL", first.postgres.url()), &["--probe.name", "second"]).await;
+    let made = first.json("POST", "/channels", &channel("CH_1", &origin.url("live/TV1/master.m3u8"))).await;
+    assert_eq!(made.0, 201);
+    first
+        .until("it is probed", async || first.exporter.get("/probe?target=CH_1").await.1.contains("probe_success 1"))
+        .await;
+    first.until("the other knows it", async || only_status(&second).await["last_probe"].is_object()).await;
+    assert_eq!(only_status(&second).await["exporter"], "first");
+    assert!(origin.set_fault("TV1", Some("master_404")));
+    assert!(first.exporter.get("/probe?target=CH_1").await.1.contains("probe_success 0"));
+    first.until("the other knows the fault", async || only_status(&second).await["state"] == "down").await;
+    let (here, there) = (only_status(&first.exporter).await, only_status(&second).await);
+    assert_eq!(here["failed"][0]["check"], "manifest_unavailable", "{here}");
+    assert_eq!((&here["since"], &here["failed"]), (&there["since"], &there["failed"]), "{here} {there}");
+    assert_eq!(here["exporter"], Value::Null);
+
+    let Stack { exporter, postgres, .. } = first;
+    drop(exporter);
+    let again = Stack::on(postgres, &["--probe.name", "first"]).await;
+    again.until("the state is read", async || only_status(&again.exporter).await["state"] == "down").await;
+    assert!(again.exporter.get("/probe?target=CH_1").await.1.contains("probe_success 0"));
+    let after = only_status(&again.exporter).await;
+    assert_eq!((&after["since"], &after["since_exact"]), (&here["since"], &json!(true)), "{here} {after}");
+    assert_eq!((&after["failed"], &after["exporter"]), (&here["failed"], &Value::Null), "{here} {after}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_history_of_a_channel_has_a_state_for_every_change() {
     let origin = live_origin().await;

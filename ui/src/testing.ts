@@ -19,6 +19,7 @@ export function channel(changes: Partial<ChannelStatus> & { code: string }): Cha
     codec: { declared: 'H.264', measured: 'avc1.640028' },
     resolution: { declared: '1920x1080', measured: '1920x1080' },
     last_probe: { started_at: '2026-01-31T18:00:00Z', duration_seconds: 0.3 },
+    exporter: null,
     ...changes,
   };
 }

@@ -57,7 +57,7 @@ pub(super) async fn statuses(
     let filter = channels::filter(&mut parameters)?;
     let wanted = wanted_states(&mut parameters)?;
     parameters.end()?;
-    let document = StatusDocument { source: StatusSource::Memory, channels: state.statuses(&filter, &wanted) };
+    let document = StatusDocument { source: state.status_source(), channels: state.statuses(&filter, &wanted) };
     let body = serde_json::to_string(&document)
         .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     Ok(tagged(&headers, body).await)
@@ -73,6 +73,10 @@ pub(super) async fn summary(_: Authorized<Read>, Extract(state): Shared, mut par
 }
 
 impl ServerState {
+    fn status_source(&self) -> StatusSource {
+        if self.api.store.is_some() { StatusSource::Database } else { StatusSource::Memory }
+    }
+
     fn statuses(&self, filter: &ChannelFilter, wanted: &[ChannelState]) -> Vec<ChannelStatus> {
         let config = self.backend.config();
         let (states, now) = (self.states(), Timestamp::now());
@@ -84,7 +88,13 @@ impl ServerState {
     pub(super) fn summary(&self, filter: &ChannelFilter) -> Summary {
         let config = self.backend.config();
         let summary = self.states().summary(selected(&config, filter), Timestamp::now());
-        Summary { has_database: self.api.store.is_some(), has_alertmanager: self.api.alertmanager.is_some(), ..summary }
+        let source = self.status_source();
+        Summary {
+            source,
+            has_database: self.api.store.is_some(),
+            has_alertmanager: self.api.alertmanager.is_some(),
+            ..summary
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::checks::delivery::{manifest_unavailable, rendition_unavailable};
 use crate::checks::hls::hls_playlist_stale;
 use crate::checks::{CheckMeta, CheckOutcome, CheckResult};
 use crate::finding::Severity;
+use crate::store::StatusRow;
 use crate::web::status::{ChannelState, ChannelStates, ChannelStatus};
 use serde_json::{Value, json};
 
@@ -87,7 +88,8 @@ fn failed_checks_come_once_worst_first_each_since_its_own_beginning() {
         ],
     ));
     let status = status(&states, 16);
-    let found: Vec<_> = status.failed.iter().map(|failed| (failed.check, failed.severity, failed.since)).collect();
+    let found: Vec<_> =
+        status.failed.iter().map(|failed| (failed.check.as_str(), failed.severity, failed.since)).collect();
     assert_eq!(found, [(missing.id, Severity::Major, at(15)), (stale.id, Severity::Minor, at(0))]);
     assert_eq!((status.severity, status.since), (Some(Severity::Major), Some(at(0))), "it is still degraded");
 }
@@ -244,4 +246,72 @@ async fn a_person_who_tries_another_template_or_one_output_changes_no_state() {
     let scrape = client().get(server.url("/probe?target=CH_1&template=TPL_4K"));
     scrape.header("X-Prometheus-Scrape-Timeout-Seconds", "9").send().await.unwrap();
     assert_eq!(states_of(&server, "?q=CH_1").await[0].1, "up", "a target's label `template` is meant");
+}
+
+/// Makes the row that an exporter wrote after it had observed `reports`.
+fn written_by(exporter: &str, reports: &[Report]) -> StatusRow {
+    let mut states = ChannelStates::default();
+    for report in reports {
+        states.observe(report);
+    }
+    let status = states.take_unwritten(true).pop().unwrap();
+    StatusRow { exporter: exporter.to_owned(), status }
+}
+
+#[test]
+fn the_state_of_another_exporter_counts_where_this_one_has_no_current_one() {
+    let mut states = ChannelStates::default();
+    assert!(states.merge(written_by("b", &[healthy(0), down(15)]), "a", at(16)));
+    let known = status(&states, 16);
+    assert_eq!((known.state, known.since, known.since_exact), (ChannelState::Down, Some(at(15)), true));
+    assert_eq!(known.exporter.as_deref(), Some("b"));
+    assert_eq!(status(&states, 15 + 60 + 65).state, ChannelState::Down);
+    assert_eq!(status(&states, 15 + 60 + 66).state, ChannelState::Unknown);
+
+    states.observe(&healthy(20));
+    let own = status(&states, 21);
+    assert_eq!((own.state, own.exporter), (ChannelState::Up, None));
+    assert!(!states.merge(written_by("b", &[healthy(0), down(30)]), "a", at(31)), "its own state is current");
+    assert_eq!(status(&states, 81).state, ChannelState::Down, "this exporter's probes ended");
+}
+
+#[test]
+fn a_state_goes_on_from_another_exporter_and_over_a_restart() {
+    let mut moved = ChannelStates::default();
+    moved.merge(written_by("b", &[healthy(0), down(15)]), "a", at(20));
+    moved.observe(&down(30));
+    let known = status(&moved, 31);
+    assert_eq!((known.since, known.since_exact, known.failed[0].since), (Some(at(15)), true, at(15)));
+
+    // The database answers after the first probe.
+    let mut restarted = ChannelStates::default();
+    restarted.observe(&down(60));
+    assert!(restarted.merge(written_by("a", &[healthy(0), down(15)]), "a", at(61)));
+    let known = status(&restarted, 61);
+    assert_eq!((known.since, known.since_exact, known.failed[0].since), (Some(at(15)), true, at(15)));
+    assert_eq!(known.exporter, None);
+    assert!(!restarted.merge(written_by("a", &[healthy(0), down(15)]), "a", at(62)), "nothing new");
+}
+
+#[test]
+fn an_ended_state_of_another_exporter_is_not_continued() {
+    let mut states = ChannelStates::default();
+    states.merge(written_by("b", &[down(0)]), "a", at(10));
+    states.observe(&healthy(20));
+    let known = status(&states, 21);
+    assert_eq!((known.state, known.since, known.since_exact), (ChannelState::Up, Some(at(20)), true));
+}
+
+#[test]
+fn each_change_is_written_once_and_the_time_of_a_probe_with_the_next_times() {
+    let mut states = ChannelStates::default();
+    states.observe(&down(0));
+    let written = states.take_unwritten(false);
+    assert_eq!(written.iter().map(|status| status.since).collect::<Vec<_>>(), [at(0)]);
+    states.observe(&down(15));
+    assert_eq!(states.take_unwritten(false), []);
+    assert_eq!(states.take_unwritten(true)[0].last_probe.started_at, at(15));
+    assert_eq!(states.take_unwritten(true), []);
+    states.put_back(&written);
+    assert_eq!(states.take_unwritten(false).len(), 1, "the newest status of what could not be written");
 }

@@ -42,7 +42,8 @@ export function ChannelScreen({ code }: { code: string }) {
 
 function Known({ status, channels }: { status: ChannelStatus; channels: ChannelStatus[] }) {
   const { t } = useTranslation();
-  const report = useReport(status.code, status.last_probe?.started_at);
+  // Another exporter has the report of its probe.
+  const report = useReport(status.code, status.exporter === null ? status.last_probe?.started_at : undefined);
   const alerts = useAlerts();
   const own = alerts.data?.filter((alert) => alert.channel === status.code) ?? [];
   return (
@@ -50,6 +51,7 @@ function Known({ status, channels }: { status: ChannelStatus; channels: ChannelS
       <Head status={status} />
       <FaultLine status={status} channels={channels} />
       {!status.last_probe && <p className="empty">{t('channel.notProbed')}</p>}
+      {status.exporter !== null && <p className="empty">{t('channel.elsewhere', { exporter: status.exporter })}</p>}
       {report.error && !report.data && <ErrorBox error={report.error} onRetry={() => void report.refetch()} />}
       {report.data && (
         <>

@@ -22,12 +22,12 @@ export function ChannelsScreen() {
   const [query] = useQueryString();
   const filters = useMemo(() => readFilters(query), [query]);
   const [held, setHeld] = useState<Held | null>(null);
-  const channels = statuses.data?.channels;
+  const { channels, source } = statuses.data ?? {};
   const rows = useMemo(
     () => ordered(channels?.filter((status) => passes(filters, status)) ?? [], held),
     [channels, filters, held],
   );
-  if (!channels) {
+  if (!channels || !source) {
     if (statuses.error) return <ErrorBox error={statuses.error} onRetry={() => void statuses.refetch()} />;
     return <p className="empty">{t('channels.loading')}</p>;
   }
@@ -38,7 +38,7 @@ export function ChannelsScreen() {
       <p className="shown" aria-live="polite">
         {t('channels.shown', { shown: rows.length, total: channels.length })}
         {count > 0 && <strong> · {t('channels.held', { count })}</strong>}
-        <span className="source"> · {t('channels.source')}</span>
+        <span className="source"> · {t(`channels.source.${source}`)}</span>
       </p>
       {rows.length === 0 ? (
         <p className="empty">{channels.length === 0 ? t('channels.none') : t('channels.noMatch')}</p>

@@ -73,7 +73,8 @@ export const en = {
   'channels.none': 'The catalogue has no channel. Add one to channels.yml, or with POST /api/v1/channels.',
   'channels.noMatch': 'No channel matches the filters.',
   'channels.loading': 'Reading the channels …',
-  'channels.source': 'States by the probes that this exporter ran since its start.',
+  'channels.source.memory': 'States by the probes that this exporter ran since its start.',
+  'channels.source.database': 'States by the probes of every exporter of the database.',
   'column.state': 'State',
   'column.code': 'Channel',
   'column.name': 'Name',
@@ -90,6 +91,8 @@ export const en = {
   'channel.log': 'Log of a probe',
   'channel.copyCurl': 'Copy curl',
   'channel.copied': 'Copied',
+  'channel.elsewhere':
+    'The exporter {{exporter}} ran the last probe. Open its page, or probe the channel here, to see findings and renditions.',
   'channel.notProbed':
     'This channel was not probed since the exporter started. Probe it now, or check that Prometheus scrapes it.',
   'channel.outputs': 'Outputs and renditions',

@@ -74,7 +74,8 @@ export const vi: Words = {
   'channels.none': 'Danh mục chưa có kênh. Hãy thêm vào channels.yml, hoặc dùng POST /api/v1/channels.',
   'channels.noMatch': 'Không có kênh nào khớp bộ lọc.',
   'channels.loading': 'Đang đọc danh sách kênh …',
-  'channels.source': 'Trạng thái theo các lần kiểm tra của exporter này từ khi khởi động.',
+  'channels.source.memory': 'Trạng thái theo các lần kiểm tra của exporter này từ khi khởi động.',
+  'channels.source.database': 'Trạng thái theo các lần kiểm tra của mọi exporter dùng chung cơ sở dữ liệu.',
   'column.state': 'Trạng thái',
   'column.code': 'Kênh',
   'column.name': 'Tên',
@@ -91,6 +92,8 @@ export const vi: Words = {
   'channel.log': 'Nhật ký kiểm tra',
   'channel.copyCurl': 'Chép lệnh curl',
   'channel.copied': 'Đã chép',
+  'channel.elsewhere':
+    'Exporter {{exporter}} đã chạy lần kiểm tra gần nhất. Hãy mở trang của nó, hoặc kiểm tra kênh tại đây, để xem các phát hiện và rendition.',
   'channel.notProbed':
     'Kênh này chưa được kiểm tra từ khi exporter khởi động. Hãy kiểm tra ngay, hoặc xem Prometheus có gọi kênh này không.',
   'channel.outputs': 'Đầu ra và các bậc chất lượng',
