@@ -13,6 +13,8 @@ cd "$(dirname "$0")/.."
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 machine=$(uname -m)
 out=$PWD/target/packages
+# packaging/helm/check.sh puts helm there.
+PATH=$PWD/target/tools/bin:$PATH
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$out"
