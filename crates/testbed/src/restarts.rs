@@ -14,7 +14,8 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 /// Checks that report a stopped packager.
-const STOPPED: [&str; 3] = ["hls_playlist_stale", "dash_mpd_stale", "dash_live_edge_unavailable"];
+const STOPPED: [&str; 4] =
+    ["hls_playlist_stale", "dash_mpd_stale", "dash_live_edge_unavailable", "segment_unavailable"];
 const RESTARTED: &str = "packager_restarted";
 
 /// A packager that can be stopped and started again.
