@@ -53,8 +53,10 @@ ui-e2e: ## Run the web page in Chromium against the exporter and the live origin
 	scripts/ui.sh e2e
 
 docs: ## Write the generated documentation, the dashboards' JSON and the check ids in the alert rules.
-	$(CARGO) run --locked -q -- list-checks --format markdown > docs/checks.md
-	$(CARGO) run --locked -q -- list-metrics > docs/metrics.md
+	$(CARGO) run --locked -q -- list-checks --format markdown > docs/checks.md.new
+	$(CARGO) run --locked -q -- list-metrics > docs/metrics.md.new
+	mv docs/checks.md.new docs/checks.md
+	mv docs/metrics.md.new docs/metrics.md
 	$(CARGO) xtask dashboards
 	$(CARGO) xtask rules
 

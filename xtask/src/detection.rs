@@ -50,7 +50,7 @@ async fn named(only: &[String]) -> io::Result<()> {
         let verdict = if row.is_found() && row.unexpected_checks().is_empty() { "found" } else { "WRONG" };
         writeln!(
             out,
-            "{verdict} {} (expected {:?}, follows {:?})",
+            "{verdict} {} (expected {:?}, consequences {:?})",
             row.fault.id, row.fault.expected, row.fault.consequences
         )?;
         print_failed_checks(&mut out, &row.result)?;

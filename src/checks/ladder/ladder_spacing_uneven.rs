@@ -11,7 +11,7 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Ladder,
     scope: CheckScope::Any,
     alert: None,
-    help: "fails when neighbouring video rungs of one codec and range are closer or wider spacing_violation in bit rate than the template allows",
+    help: "fails when neighbouring video rungs of one codec and range are closer together or further apart in bit rate than the template allows",
     reference: "HLS authoring specification 1.24 (neighbours differ by a factor of 1.5 to 2)",
     needs_history: false,
 };
