@@ -73,7 +73,7 @@ impl Scratch {
             }
             scratch.put(path, &content)?;
         }
-        // The same target folder: dependencies are compiled already, and the test tools are there.
+        // Integration tests look for their tools there.
         let target = scratch.folder.join("target");
         if !target.is_symlink() {
             std::os::unix::fs::symlink(root.join("target"), target)?;
@@ -171,7 +171,8 @@ impl Scratch {
     fn cargo(&self, arguments: &[&str]) -> io::Result<Vec<Value>> {
         let mut command = Command::new("cargo");
         command.args(arguments).args(["--locked", "--quiet", "--message-format", "json"]);
-        command.env("CARGO_TARGET_DIR", self.root.join("target")).current_dir(&self.folder);
+        // Not the workspace's own: Cargo takes the packages of two workspaces that have the same layout for the same.
+        command.env("CARGO_TARGET_DIR", self.root.join("target/mutants/build")).current_dir(&self.folder);
         let output = command.stderr(Stdio::null()).output()?;
         Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
     }
