@@ -1,11 +1,11 @@
 //! Row of the database table `channels`.
 
 use super::table_row::{JsonObject, TableRow, json_number, present, write_schema};
-use super::{Channel, Output, show};
+use super::{Channel, Output, secret_references, show};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{Schema, SchemaType, Type};
+use utoipa::openapi::schema::{Object, OneOf, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// Channel as the database table `channels` has it and as the API shows it.
@@ -56,12 +56,18 @@ pub struct ChannelRow {
     pub template_id: Option<Option<i32>>,
     /// Whether the channel is enabled. A write without a value sets it to `true`.
     pub enabled: bool,
-    /// URLs of further outputs by output name, such as `dash` or `backup`.
-    #[schema(value_type = std::collections::BTreeMap<String, Option<String>>)]
+    /// Further outputs by output name, such as `dash` or `backup`: a URL, or an object with settings of its own.
+    #[serde(serialize_with = "secret_references::hidden")]
+    #[schema(value_type = std::collections::BTreeMap<String, OutputWritten>)]
     pub outputs: JsonObject,
     /// Ladder that this channel promises instead of the `ladder` of its template; docs/checks.md describes the keys.
     #[schema(required, value_type = Option<Object>)]
     pub ladder: Option<JsonObject>,
+    /// How the channel's servers are asked: the section `request` of channels.yml (docs/operations.md). Secrets are named by
+    /// files below `catalog.secrets`, which no answer shows: `<hidden>` stands in their place, and keeps them in a write.
+    #[serde(default, serialize_with = "secret_references::optional_hidden")]
+    #[schema(required, value_type = Option<Object>)]
+    pub request: Option<JsonObject>,
     #[schema(required)]
     pub template_name: Option<String>,
     /// Synchronisation that created the channel, such as `inspector_live/NAME`; `null`: a person created it.
@@ -95,7 +101,32 @@ impl TableRow for ChannelRow {
         ("enabled", "true"),
         ("outputs", "'{}'"),
     ];
+
+    fn values(&self) -> JsonObject {
+        let mut values = self.shown_values();
+        values.insert("outputs".to_owned(), self.outputs.clone().into());
+        values.insert("request".to_owned(), self.request.clone().into());
+        values
+    }
 }
+
+/// An output in a channel's `outputs`, for the OpenAPI document.
+pub(crate) struct OutputWritten;
+
+impl PartialSchema for OutputWritten {
+    fn schema() -> RefOr<Schema> {
+        let url = || Object::builder().schema_type(Type::String).pattern(Some("^https?://")).max_length(Some(4096));
+        let section = Object::builder()
+            .description(Some("`url`, perhaps `resolve`, and keys of `request` that hold for this output alone"))
+            .property("url", url())
+            .required("url")
+            .property("resolve", Object::builder().schema_type(Type::String).enum_values(Some(["any", "each"])));
+        let null = Object::builder().schema_type(Type::Null);
+        OneOf::builder().item(url().description(Some("URL of the output"))).item(section).item(null).into()
+    }
+}
+
+impl ToSchema for OutputWritten {}
 
 impl ChannelRow {
     /// Returns the columns that channels.yml has under the same name: all writable columns but the ids, for which the
@@ -124,7 +155,7 @@ impl From<&Channel> for ChannelRow {
     /// Makes the row of a channel of channels.yml. Columns that only a database has are absent, and values in the
     /// queries of URLs are masked.
     fn from(channel: &Channel) -> Self {
-        let others = channel.outputs.iter().skip(1).map(|output| (output.name.clone(), masked_url(output).into()));
+        let others = channel.outputs.iter().skip(1).map(|output| (output.name.clone(), shown_output(output)));
         let ladder = channel.ladder.as_ref().map(serde_json::to_value).and_then(Result::ok);
         Self {
             id: None,
@@ -143,6 +174,7 @@ impl From<&Channel> for ChannelRow {
             enabled: channel.enabled,
             outputs: others.collect(),
             ladder: ladder.and_then(|ladder| ladder.as_object().cloned()),
+            request: None,
             template_name: Some(channel.template.clone()),
             source: None,
             missing_since: None,
@@ -151,6 +183,15 @@ impl From<&Channel> for ChannelRow {
             updated_at: None,
         }
     }
+}
+
+/// An output of channels.yml as a row shows it: its URL, within its settings if it has any of its own.
+fn shown_output(output: &Output) -> serde_json::Value {
+    let mut shown = serde_json::to_value(output).unwrap_or_default();
+    let Some(keys) = shown.as_object_mut() else { return serde_json::Value::Null };
+    keys.remove("name");
+    let only_url = keys.len() == 1;
+    if only_url { keys.remove("url").unwrap_or_default() } else { shown }
 }
 
 fn masked_url(output: &Output) -> Option<String> {
@@ -189,7 +230,7 @@ mod tests {
     fn a_row_of_the_database_keeps_null_and_a_channel_of_a_file_has_no_database_columns() {
         let row = r#"{"id":1,"channel_code":"A","channel_name":"A","channel_type":"LIVE","tier":null,"codec":null,
             "resolution":null,"fps":25,"is_4k":false,"is_hdr":null,"probe_id":null,"input_url":"http://a/m.m3u8",
-            "template_id":2,"enabled":true,"outputs":{},"ladder":null,"template_name":"T","source":null,
+            "template_id":2,"enabled":true,"outputs":{},"ladder":null,"request":null,"template_name":"T","source":null,
             "missing_since":null,"version":3,"created_at":"2026-01-31T18:00:00Z","updated_at":"2026-01-31T18:00:00Z"}"#;
         let row: serde_json::Value = serde_json::from_str(row).unwrap();
         let read: ChannelRow = serde_json::from_value(row.clone()).unwrap();
@@ -211,7 +252,7 @@ mod tests {
         assert_eq!(of(Type::Boolean), ["enabled", "is_4k", "is_hdr"]);
         assert_eq!(of(Type::Number), ["fps"]);
         assert_eq!(of(Type::Integer), ["id", "probe_id", "template_id", "tier", "version"]);
-        assert_eq!(of(Type::Object), ["ladder", "outputs"]);
+        assert_eq!(of(Type::Object), ["ladder", "outputs", "request"]);
     }
 
     #[test]

@@ -1,19 +1,19 @@
 //! Reads channels.yml: the channels, the URLs of their outputs, and the settings of their requests.
 
-mod request;
 mod sections;
 
-use super::{Channel, Output, RequestSettings};
+use super::request_keys::{self, RequestKeys, SecretFiles, SecretSource};
+use super::{Channel, Output, RequestSettings, Resolve};
 use crate::address_class::{AddressClass, classify};
 use crate::document::{self, Document, Fault, MAX_REPORTED, Node, NodeIndex, Value};
 use crate::expectations::ExpectedLadder;
 use icu_normalizer::ComposingNormalizerBorrowed;
 use packager_media::redact;
 use packager_media::stream::Resolution;
+use sections::OutputKeys;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::Path;
 use url::{Host, Url};
 
 const MAX_CODE_BYTES: usize = 64;
@@ -41,7 +41,7 @@ struct ChannelKeys {
     _input_url: Option<String>,
     outputs: sections::Outputs,
     ladder: Option<ExpectedLadder>,
-    request: request::RequestKeys,
+    request: RequestKeys,
 }
 
 /// A channel of channels.yml, with the place of its template's name in the file, at which an unknown template is
@@ -51,11 +51,11 @@ pub(super) struct ParsedChannel {
     pub template_at: NodeIndex,
 }
 
-/// Reads the channels of a document in their order, and lists every fault. Secret files are read relative to `folder`.
-pub(super) fn read_channels(document: &Document, folder: &Path) -> (Vec<ParsedChannel>, Vec<Fault>) {
+/// Reads the channels of a document in their order, and lists every fault. Secrets come from `source`.
+pub(super) fn read_channels(document: &Document, source: SecretSource<'_>) -> (Vec<ParsedChannel>, Vec<Fault>) {
     let (sections, mut faults) = sections::split(&document.root);
     let mut first: BTreeMap<String, NodeIndex> = BTreeMap::new();
-    let mut secrets = request::SecretFiles::new(folder);
+    let mut secrets = SecretFiles::new(source);
     let mut found = Vec::new();
     let mut twice = Vec::new();
     for section in sections {
@@ -79,19 +79,16 @@ pub(super) fn read_channels(document: &Document, folder: &Path) -> (Vec<ParsedCh
     (found, faults)
 }
 
-/// Returns every fault of the keys of one channel.
-pub(super) fn channel_faults(keys: &Node) -> Vec<Fault> {
+/// Returns every fault of the keys of one channel, whose secrets come from `source`.
+pub(super) fn channel_faults(keys: &Node, source: SecretSource<'_>) -> Vec<Fault> {
     let section = match sections::single_section(keys) {
         Ok(section) => section,
         Err(fault) => return vec![fault],
     };
-    parse_channel(&section, &mut request::SecretFiles::new(Path::new(""))).err().unwrap_or_default()
+    parse_channel(&section, &mut SecretFiles::new(source)).err().unwrap_or_default()
 }
 
-fn parse_channel(
-    section: &sections::Section,
-    secrets: &mut request::SecretFiles<'_>,
-) -> Result<ParsedChannel, Vec<Fault>> {
+fn parse_channel(section: &sections::Section, secrets: &mut SecretFiles<'_>) -> Result<ParsedChannel, Vec<Fault>> {
     let node = &section.node;
     let (written, mut faults) = document::deserialize_partial::<ChannelKeys>(node);
     let Some(written) = written else { return Err(faults) };
@@ -104,11 +101,11 @@ fn parse_channel(
     }
     faults.extend(self::check_code(&code).err().map(|why| Fault::value(section.code_at, why)));
     faults.extend(value_faults(&written, node));
-    let (outputs, wrong) = parse_outputs(&written.outputs, node, &code);
+    let (outputs, wrong) = parse_outputs(&written.outputs, node, &code, secrets);
     faults.extend(wrong);
     // What was left out of it would be missed.
     let request = if readable {
-        request::request_settings(written.request, node.get("request").unwrap_or(node), secrets)
+        request_keys::request_settings(&written.request, node.get("request").unwrap_or(node), secrets)
     } else {
         Ok(RequestSettings::default())
     };
@@ -160,18 +157,29 @@ fn value_faults(written: &ChannelKeys, node: &Node) -> Vec<Fault> {
     faults
 }
 
-fn parse_outputs(written: &sections::Outputs, node: &Node, code: &str) -> (Vec<Output>, Vec<Fault>) {
+fn parse_outputs(
+    written: &sections::Outputs,
+    node: &Node,
+    code: &str,
+    secrets: &mut SecretFiles<'_>,
+) -> (Vec<Output>, Vec<Fault>) {
     let mut faults = Vec::new();
     let mut outputs = Vec::new();
     let section = node.get("outputs").unwrap_or(node);
-    for (name, text) in written.given() {
+    for (name, keys) in written.given() {
         let at = section.index_of(name);
         if let Err(why) = check_output_name(name) {
             faults.push(Fault::value(at, why));
         }
-        match fill_placeholders(text, code).and_then(|text| parse_url(&text)) {
-            Ok(url) => outputs.push(Output { name: name.to_owned(), url }),
-            Err(why) => faults.push(Fault::value(at, why)),
+        let parsed = match (keys, section.get(name)) {
+            (OutputKeys::Section, Some(keys)) => parse_output(name, keys, code, secrets),
+            (keys, _) => {
+                output_url(keys.url(), at, code).map(|url| Output::new(name, url)).map_err(|fault| vec![fault])
+            }
+        };
+        match parsed {
+            Ok(output) => outputs.push(output),
+            Err(more) => faults.extend(more),
         }
     }
     let none = match node.get("outputs").map(|given| &given.value) {
@@ -184,6 +192,47 @@ fn parse_outputs(written: &sections::Outputs, node: &Node, code: &str) -> (Vec<O
         faults.push(Fault::value(node.at, message));
     }
     (outputs, faults)
+}
+
+/// An output that has settings of its own beside its URL.
+fn parse_output(name: &str, keys: &Node, code: &str, secrets: &mut SecretFiles<'_>) -> Result<Output, Vec<Fault>> {
+    let url = match keys.get("url").map(|url| (url.at, url.text())) {
+        Some((at, Some(text))) => output_url(text, at, code),
+        Some((at, None)) => Err(Fault::value(at, "must be a URL, such as http://host/path")),
+        None => Err(Fault::value(keys.at, format!("output `{name}` has no `url`"))),
+    };
+    let resolve = resolve(keys);
+    let (written, mut faults) = document::deserialize_partial::<RequestKeys>(&keys.without(&["url", "resolve"]));
+    let request = match written.filter(|_| faults.is_empty()) {
+        Some(written) => request_keys::request_settings(&written, keys, secrets),
+        None => Ok(RequestSettings::default()),
+    };
+    match (url, resolve, request) {
+        (Ok(url), Ok(resolve), Ok(request)) if faults.is_empty() => {
+            if resolve == Resolve::Each && request.connection.connect_to.is_some() {
+                let why = "is one address, and `resolve: each` asks for all of them; keep one of them";
+                return Err(vec![Fault::value(keys.index_of("connect_to"), why)]);
+            }
+            Ok(Output { name: name.to_owned(), url, resolve, request })
+        }
+        (url, resolve, request) => {
+            faults.extend(url.err().into_iter().chain(resolve.err()).chain(request.err().unwrap_or_default()));
+            Err(faults)
+        }
+    }
+}
+
+fn resolve(keys: &Node) -> Result<Resolve, Fault> {
+    let Some(node) = keys.get("resolve") else { return Ok(Resolve::Any) };
+    match node.text() {
+        Some("any") => Ok(Resolve::Any),
+        Some("each") => Ok(Resolve::Each),
+        _ => Err(Fault::value(node.at, "must be `any` (one address, the default) or `each` (every address by itself)")),
+    }
+}
+
+fn output_url(text: &str, at: NodeIndex, code: &str) -> Result<Url, Fault> {
+    fill_placeholders(text, code).and_then(|text| parse_url(&text)).map_err(|why| Fault::value(at, why))
 }
 
 /// Replaces `{code}` in a URL by the channel's code. Any other placeholder is an error.

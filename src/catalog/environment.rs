@@ -61,7 +61,7 @@ fn channel(base: &str, code: &str) -> Result<Channel, Problem> {
     Ok(Channel {
         code: code.to_owned(),
         name: code.to_owned(),
-        outputs: vec![Output { name: "hls".to_owned(), url: url.clone() }],
+        outputs: vec![Output::new("hls", url.clone())],
         request: RequestSettings::default(),
         ..Channel::of_url(url, super::BUILT_IN)
     })

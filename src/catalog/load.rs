@@ -1,6 +1,6 @@
 //! Builds one catalogue from the files and the environment variables, or lists every fault.
 
-use super::{CatalogSnapshot, Environment, channels, templates};
+use super::{CatalogSnapshot, Environment, SecretSource, channels, templates};
 use crate::document::{Document, DocumentErrors, Fault, Node, Value, suggestion};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,11 @@ pub(crate) fn load(
     match open(files.templates.as_deref()) {
         Ok(document) => {
             warnings.extend(override_warnings(&document.root, &environment));
-            let (found, faults) = templates::read_templates(&document.root, &environment.thresholds);
+            let (found, faults) = templates::read_templates(
+                &document.root,
+                &environment.thresholds,
+                SecretSource::File(folder_of(files.templates.as_deref())),
+            );
             snapshot.templates = found;
             problems.extend(document.errors(faults).0);
         }
@@ -40,10 +44,10 @@ pub(crate) fn load(
     }
     let known = problems.is_empty().then_some(&snapshot.templates);
     let file = files.channels.as_deref();
-    let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
+    let folder = folder_of(file);
     let (found, wrong) = match open(file) {
         Ok(document) => {
-            let (found, mut faults) = channels::read_channels(&document, folder);
+            let (found, mut faults) = channels::read_channels(&document, SecretSource::File(folder));
             if let Some(known) = known {
                 faults.extend(found.iter().filter_map(|f| missing_template(f, known)));
             }
@@ -63,6 +67,11 @@ pub(crate) fn load(
         Err(problem) => problems.push(problem),
     }
     DocumentErrors(problems).or(LoadedCatalog { snapshot, warnings })
+}
+
+/// Folder of a catalogue's file, to which the paths in it are relative.
+fn folder_of(file: Option<&Path>) -> &Path {
+    file.and_then(Path::parent).unwrap_or(Path::new(""))
 }
 
 fn open(file: Option<&Path>) -> Result<Document, DocumentErrors> {

@@ -56,7 +56,7 @@ impl Channel {
             template: template.to_owned(),
             probe: None,
             enabled: true,
-            outputs: vec![Output { name: Protocol::of_address(url.path()).name().to_owned(), url }],
+            outputs: vec![Output::new(Protocol::of_address(url.path()).name(), url)],
             ladder: None,
             request: RequestSettings::default(),
         }

@@ -6,11 +6,15 @@ mod channels;
 mod environment;
 mod load;
 mod lookup;
+mod request_keys;
+mod request_settings;
 mod rows;
+mod secret_references;
 mod show;
 mod table_row;
 mod template_row;
 mod templates;
+mod url_signing;
 #[cfg(test)]
 mod tests;
 
@@ -19,10 +23,19 @@ pub(crate) use channels::normalized;
 pub(crate) use environment::Environment;
 pub(crate) use load::{CatalogFiles, LoadedCatalog, load};
 pub(crate) use lookup::UnknownName;
-pub(crate) use rows::{channel_columns, given_columns, load_rows, template_columns};
+pub(crate) use request_keys::SecretSource;
+pub(crate) use request_settings::{
+    Auth, ClientIdentity, ConnectTo, ConnectionSettings, IpProtocol, ProxySettings, RequestSettings,
+};
+pub(crate) use rows::{channel_columns, given_columns, load_rows, template_columns, with_hidden_restored};
+pub(crate) use secret_references::restore_hidden;
 pub(crate) use table_row::{JsonObject, TableRow, field_names, write_schema};
 pub(crate) use template_row::{TemplateRow, TemplateWritten};
 pub(crate) use templates::BUILT_IN;
+#[cfg(test)]
+pub(crate) use url_signing::SigningKey;
+pub(crate) use url_signing::rsa_key;
+pub(crate) use url_signing::{SigningHash, SigningScheme, TokenEncoding, TokenPlace, UrlSigning};
 
 use crate::checks::CheckSettings;
 use crate::expectations::{Expectations, ExpectedLadder, Thresholds};
@@ -30,7 +43,6 @@ use packager_media::stream::Resolution;
 use packager_media::units::Seconds;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use url::Url;
 
@@ -71,31 +83,37 @@ pub struct Output {
     /// URL of the output's manifest. It is serialized without the values of its query, which may be tokens.
     #[serde(serialize_with = "show::url")]
     pub url: Url,
+    /// `each`: every address of the URL's host is probed as an output of its own.
+    #[serde(skip_serializing_if = "Resolve::is_any")]
+    pub resolve: Resolve,
+    /// The output's own settings, which hold over those of the channel and the template.
+    #[serde(flatten)]
+    pub request: RequestSettings,
 }
 
-/// Settings of the requests to a channel's packager: headers, User-Agent, credentials, certificate authority.
-#[derive(Clone, Default, PartialEq, Eq, Hash, Serialize)]
-pub struct RequestSettings {
-    #[serde(serialize_with = "show::headers")]
-    pub headers: Vec<(String, String)>,
-    pub user_agent: Option<String>,
-    pub auth: Option<Auth>,
-    pub ca_file: Option<PathBuf>,
+/// Which addresses of a host are probed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolve {
+    /// One of them, as a player does it.
+    #[default]
+    Any,
+    /// Each, as an output of its own.
+    Each,
 }
 
-impl RequestSettings {
-    /// Returns a copy of the request settings for hosts other than the channel's own: without custom headers and
-    /// without credentials.
-    #[must_use]
-    pub fn without_secrets(&self) -> Self {
-        Self { headers: Vec::new(), auth: None, ..self.clone() }
+impl Resolve {
+    fn is_any(&self) -> bool {
+        *self == Self::Any
     }
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub enum Auth {
-    Basic { username: String, password: String },
-    Bearer { token: String },
+impl Output {
+    /// An output without settings of its own.
+    #[must_use]
+    pub fn new(name: &str, url: Url) -> Self {
+        Self { name: name.to_owned(), url, resolve: Resolve::Any, request: RequestSettings::default() }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -114,6 +132,9 @@ pub struct Template {
     /// Whether the query string of a URL is a part of a segment's identity. `false` (the default) suits URLs with
     /// tokens that change with every request.
     pub query_identifies: bool,
+    /// Settings of the requests to every channel that is probed with this template, below the channel's own.
+    #[serde(skip_serializing_if = "RequestSettings::is_empty")]
+    pub request: RequestSettings,
     pub checks: CheckSettings,
 }
 
@@ -155,6 +176,17 @@ impl Channel {
         self.outputs.first().and_then(|output| output.url.host_str()).unwrap_or_default()
     }
 
+    /// Returns the settings of requests for an output that is judged by `template`: the output's own over the channel's over
+    /// the template's.
+    #[must_use]
+    pub(crate) fn request_settings(&self, output: &Output, template: &Template) -> RequestSettings {
+        let mut settings = output.request.over(&self.request).over(&template.request);
+        let connection = &mut settings.connection;
+        let is_redirected = connection.connect_to.is_some() || connection.server_name.is_some();
+        connection.own_host = output.url.host_str().filter(|_| is_redirected).map(str::to_owned);
+        settings
+    }
+
     /// Returns the expectations that checks compare this channel with.
     #[must_use]
     pub fn expected(&self, template: &Template) -> Expectations {
@@ -166,30 +198,5 @@ impl Channel {
             hdr: self.is_hdr,
             ladder: self.ladder.clone().unwrap_or_else(|| template.ladder.clone()),
         }
-    }
-}
-
-/// Debug output with the names of headers only, because header values may be secrets.
-impl std::fmt::Debug for RequestSettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let headers: Vec<&String> = self.headers.iter().map(|(name, _)| name).collect();
-        let mut shown = f.debug_struct("RequestSettings");
-        shown.field("headers", &headers).field("user_agent", &self.user_agent);
-        shown.field("auth", &self.auth).field("ca_file", &self.ca_file).finish()
-    }
-}
-
-impl std::fmt::Debug for Auth {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Basic { .. } => "Basic(<secret>)",
-            Self::Bearer { .. } => "Bearer(<secret>)",
-        })
-    }
-}
-
-impl Serialize for Auth {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str("<secret>")
     }
 }

@@ -1,7 +1,8 @@
 //! Reads the catalogue from database rows, and checks single rows before they are written. Rows and files are read by
 //! the same code, so that both refuse the same values.
 
-use super::{CatalogSnapshot, ChannelRow, Environment, TableRow as _, channels, load, templates};
+use super::{CatalogSnapshot, ChannelRow, Environment, SecretSource, TableRow as _, channels, load, templates};
+use super::{TemplateRow, secret_references};
 use crate::document::{Document, DocumentErrors, Fault, Key, Node, Value, suggestion};
 use serde_json::Map;
 use std::collections::BTreeMap;
@@ -9,16 +10,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Keys of channels.yml that a channel in the database can't have, each with the text that says what to write instead.
-const COLUMN_NAMES: [(&str, &str); 3] =
-    [("request", FILE_ONLY), ("template", "write `template_id`"), ("probe", "write `probe_id`")];
+const COLUMN_NAMES: [(&str, &str); 2] = [("template", "write `template_id`"), ("probe", "write `probe_id`")];
 /// Members of a template's JSON that the check of a write skips, because they are ignored or read elsewhere.
 const TEMPLATE_IGNORED: [&str; 6] = ["id", "probe_name", "template_name", "version", "created_at", "updated_at"];
-/// Reason for refusing sections with secrets in the database: the secrets would be readable in the table and in every
-/// answer of the API.
-const FILE_ONLY: &str = "is for channels.yml alone: its secrets would stand readable in the database";
 
 /// Builds a catalogue from database rows: templates as `{name: keys}` and channels as `[channel]`, both JSON. A faulty
-/// row is left out and listed in the errors; the others are part of the catalogue.
+/// row is left out and listed in the errors; the others are part of the catalogue. The rows' secret files are below the folder `secrets`.
 ///
 /// # Errors
 /// Fails if a text is not JSON.
@@ -26,14 +23,16 @@ pub(crate) fn load_rows(
     templates: String,
     channels: String,
     variables: &BTreeMap<String, String>,
+    secrets: Option<&Path>,
 ) -> Result<(CatalogSnapshot, DocumentErrors), DocumentErrors> {
     let (environment, mut problems) = Environment::read(variables);
     let document = Document::parse_json("database, templates".to_owned(), templates)?;
-    let (found, faults) = templates::read_templates(&document.root, &environment.thresholds);
+    let (found, faults) =
+        templates::read_templates(&document.root, &environment.thresholds, SecretSource::Database(secrets));
     problems.extend(document.errors(faults).0);
     let mut snapshot = CatalogSnapshot { templates: found, ..CatalogSnapshot::default() };
     let document = Document::parse_json("database, channels".to_owned(), channels)?;
-    let (found, mut faults) = channels::read_channels(&document, Path::new(""));
+    let (found, mut faults) = channels::read_channels(&document, SecretSource::Database(secrets));
     for found in found {
         match load::missing_template(&found, &snapshot.templates) {
             Some(fault) => faults.push(fault),
@@ -44,11 +43,15 @@ pub(crate) fn load_rows(
     Ok((snapshot, DocumentErrors(problems)))
 }
 
-/// Returns the columns that the JSON of a channel sets, checked by the same rules as channels.yml.
+/// Returns the columns that the JSON of a channel sets, checked by the same rules as channels.yml. Its secret files are below the
+/// folder `secrets`.
 ///
 /// # Errors
 /// Lists every unknown key and every bad value.
-pub(crate) fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Value>, DocumentErrors> {
+pub(crate) fn channel_columns(
+    document: &Document,
+    secrets: Option<&Path>,
+) -> Result<Map<String, serde_json::Value>, DocumentErrors> {
     let root = &document.root;
     let mut faults = not_a_mapping(root, "expected a channel's keys");
     let writable: Vec<&str> = ChannelRow::writable().collect();
@@ -71,7 +74,7 @@ pub(crate) fn channel_columns(document: &Document) -> Result<Map<String, serde_j
         let wrong = root.get(key).filter(|n| !is_row_id_or_null(n));
         faults.extend(wrong.map(|n| Fault::value(n.at, "must be a whole number from 1, or null")));
     }
-    faults.extend(channels::channel_faults(&without_nulls(root).without(&others)));
+    faults.extend(channels::channel_faults(&without_nulls(root).without(&others), SecretSource::Database(secrets)));
     document.errors(faults).or(columns(&root.without(&read_only)))
 }
 
@@ -93,6 +96,7 @@ pub(crate) fn given_columns(document: &Document) -> Result<Map<String, serde_jso
 pub(crate) fn template_columns(
     document: &Document,
     others: &Document,
+    secrets: Option<&Path>,
 ) -> Result<Map<String, serde_json::Value>, DocumentErrors> {
     let root = &document.root;
     let mut faults = not_a_mapping(root, "expected a template's keys");
@@ -116,11 +120,28 @@ pub(crate) fn template_columns(
     let columnless: Vec<&str> = columnless.into_iter().map(|key| key.name.as_str()).collect();
     // A name that isn't there must not hide what is wrong in the keys.
     let own = without_nulls(&thresholds.without(&columnless)).merged_over(&settings);
-    faults.extend(templates::template_faults(if name.is_empty() { "new" } else { name }, &own, &others.root));
+    faults.extend(templates::template_faults(
+        if name.is_empty() { "new" } else { name },
+        &own,
+        &others.root,
+        SecretSource::Database(secrets),
+    ));
     let mut row = columns(&root.without(&TEMPLATE_IGNORED));
     row.insert("template_name".to_owned(), name.into());
     row.entry("settings").or_insert_with(|| Map::new().into());
     document.errors(faults).or(row)
+}
+
+/// The body of a template with the stored references where it has `<hidden>` in their place. `None`: it has none.
+pub(crate) fn with_hidden_restored(document: &Document, stored: &TemplateRow) -> Option<Document> {
+    let mut body = json(&document.root);
+    let written = body.get_mut("settings")?;
+    let before = written.clone();
+    secret_references::restore_hidden(written, Some(&stored.settings.clone().into()));
+    if *written == before {
+        return None;
+    }
+    Document::parse_json("body".to_owned(), body.to_string()).ok()
 }
 
 fn not_a_mapping(root: &Node, message: &str) -> Vec<Fault> {
@@ -171,7 +192,7 @@ mod tests {
     }
 
     fn channel(text: &str) -> Result<Map<String, serde_json::Value>, String> {
-        channel_columns(&document(text)).map_err(|e| e.to_string())
+        channel_columns(&document(text), None).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -202,14 +223,17 @@ mod tests {
             "tier",
             "probe_id: must be a whole number",
             "template: write `template_id`",
-            "for channels.yml alone",
             "`A B` is not a channel code",
             "fps: is 0",
             "`ftp:` can't be probed",
         ] {
             assert!(error.contains(part), "{part} in {error}");
         }
-        assert_eq!(error.lines().count(), 8, "{error}");
+        assert_eq!(error.lines().count(), 7, "{error}");
+        assert!(!error.contains("s3cret"));
+        let secret = r#"{"channel_code": "A", "input_url": "http://a/b", "request": {"headers": {"X-Key": "s3cret"}}}"#;
+        let error = channel(secret).unwrap_err();
+        assert!(error.contains("request.headers.X-Key: would stand readable in the database"), "{error}");
         assert!(!error.contains("s3cret"));
         let error = channel(r#"{"channel_code": 1, "outputs": {"dash": 5}, "template_name": "T"}"#).unwrap_err();
         for part in
@@ -224,7 +248,7 @@ mod tests {
     #[test]
     fn a_template_is_checked_with_what_it_extends() {
         let others = document(r#"{"BASE": {"hold": "30s"}}"#);
-        let of = |text: &str| template_columns(&document(text), &others).map_err(|e| e.to_string());
+        let of = |text: &str| template_columns(&document(text), &others, None).map_err(|e| e.to_string());
         let good = of(r#"{"template_name": "T", "min_mos": 3.5, "settings": {"extends": "BASE", "timeout": "5s"}}"#);
         assert_eq!(good.unwrap()["settings"]["timeout"], "5s");
         let error = of(r#"{"template_name": "T", "min_mos": 9, "hodl": 1, "settings": {"timeout": "x"}}"#).unwrap_err();
@@ -247,7 +271,7 @@ mod tests {
             {"channel_code": "A", "input_url": "http://a/m.m3u8", "template": "T", "tier": 1},
             {"channel_code": "B", "input_url": "http://a/m.m3u8", "template": "BAD"},
             {"channel_code": "C", "input_url": "nowhere", "template": "T"}]}"#;
-        let (snapshot, errors) = load_rows(templates.into(), channels.into(), &BTreeMap::new()).unwrap();
+        let (snapshot, errors) = load_rows(templates.into(), channels.into(), &BTreeMap::new(), None).unwrap();
         assert_eq!(snapshot.channels.keys().collect::<Vec<_>>(), ["A"]);
         assert_eq!(snapshot.templates.keys().collect::<Vec<_>>(), ["T", "default"]);
         let errors = errors.to_string();

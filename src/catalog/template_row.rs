@@ -1,7 +1,7 @@
 //! Row of the database table `templates`.
 
-use super::Template;
 use super::table_row::{JsonObject, TableRow, json_number, write_schema};
+use super::{Template, secret_references};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -49,6 +49,7 @@ pub struct TemplateRow {
     #[schema(required, minimum = 0.01, maximum = 600)]
     pub max_download_time: Option<f64>,
     /// Keys of the template that have no column of their own, as in templates.yml.
+    #[serde(serialize_with = "secret_references::hidden")]
     #[schema(value_type = Object)]
     pub settings: JsonObject,
     /// Version of the row, which is the ETag of the template.

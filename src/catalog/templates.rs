@@ -1,6 +1,7 @@
 //! Reads templates.yml: thresholds, ladder and checks of each template, merged over the template that it extends.
 
-use super::{Coverage, CoverageMode, Template};
+use super::request_keys::{self, RequestKeys, SecretFiles, SecretSource};
+use super::{Coverage, CoverageMode, RequestSettings, Template};
 use crate::checks::CheckSettings;
 use crate::document::{self, Fault, Key, Node, TimeLength, Value, suggestion};
 use crate::expectations::{ExpectedLadder, Thresholds};
@@ -35,6 +36,7 @@ struct TemplateKeys {
     ladder: ExpectedLadder,
     hold: TimeLength,
     query_identifies: bool,
+    request: RequestKeys,
     checks: CheckSettings,
 }
 
@@ -56,16 +58,18 @@ impl Default for TemplateKeys {
             ladder: ExpectedLadder::default(),
             hold: TimeLength(60.0),
             query_identifies: false,
+            request: RequestKeys::default(),
             checks: CheckSettings::default(),
         }
     }
 }
 
 /// Reads the templates of a document, and lists every fault. The built-in template, with its `thresholds` from
-/// environment variables, is among the templates.
+/// environment variables, is among the templates. Secrets come from `source`.
 pub(super) fn read_templates(
     root: &Node,
     thresholds: &[(&'static str, f64)],
+    source: SecretSource<'_>,
 ) -> (BTreeMap<String, Arc<Template>>, Vec<Fault>) {
     let mut faults = Vec::new();
     if !matches!(root.value, Value::Map(_) | Value::Null) {
@@ -79,8 +83,9 @@ pub(super) fn read_templates(
         written.insert(&key.name, if key.name == BUILT_IN { set_by_file.as_ref().unwrap_or(node) } else { node });
     }
     let mut templates = BTreeMap::new();
+    let mut secrets = SecretFiles::new(source);
     for &name in written.keys() {
-        match merge_extended(name, &written).and_then(|node| parse_template(name, &node)) {
+        match merge_extended(name, &written).and_then(|node| parse_template(name, &node, &mut secrets)) {
             Ok(template) => drop(templates.insert(name.to_owned(), Arc::new(template))),
             Err(found) => faults.extend(found),
         }
@@ -89,15 +94,16 @@ pub(super) fn read_templates(
 }
 
 /// Returns every fault of the template `name`, whose `keys` are merged over the templates of `others` that it extends.
-pub(super) fn template_faults(name: &str, keys: &Node, others: &Node) -> Vec<Fault> {
+pub(super) fn template_faults(name: &str, keys: &Node, others: &Node, source: SecretSource<'_>) -> Vec<Fault> {
     let from_environment = built_in_template(&[]);
     let mut written: BTreeMap<&str, &Node> = BTreeMap::from([(BUILT_IN, &from_environment)]);
     written.extend(others.entries().iter().map(|(key, node)| (key.name.as_str(), node)));
     written.insert(name, keys);
     let key = Key { at: keys.at, name: name.to_owned() };
     let mut faults: Vec<Fault> = name_fault(&key).into_iter().collect();
-    faults
-        .extend(merge_extended(name, &written).and_then(|node| parse_template(name, &node)).err().unwrap_or_default());
+    let secrets = &mut SecretFiles::new(source);
+    let parsed = merge_extended(name, &written).and_then(|node| parse_template(name, &node, secrets));
+    faults.extend(parsed.err().unwrap_or_default());
     faults
 }
 
@@ -148,10 +154,14 @@ fn merge_extended(name: &str, written: &BTreeMap<&str, &Node>) -> Result<Node, V
     Ok(node)
 }
 
-fn parse_template(name: &str, node: &Node) -> Result<Template, Vec<Fault>> {
+fn parse_template(name: &str, node: &Node, secrets: &mut SecretFiles<'_>) -> Result<Template, Vec<Fault>> {
     let (written, mut faults) = document::deserialize_partial::<TemplateKeys>(node);
     faults.extend(written.iter().flat_map(|written| range_faults(written, node)));
     let Some(written) = written.filter(|_| faults.is_empty()) else { return Err(faults) };
+    let request = match node.get("request") {
+        Some(section) => request_keys::request_settings(&written.request, section, secrets)?,
+        None => RequestSettings::default(),
+    };
     Ok(Template {
         name: name.to_owned(),
         timeout: Seconds(written.timeout.0),
@@ -169,6 +179,7 @@ fn parse_template(name: &str, node: &Node) -> Result<Template, Vec<Fault>> {
         ladder: written.ladder,
         hold: Seconds(written.hold.0),
         query_identifies: written.query_identifies,
+        request,
         checks: written.checks,
     })
 }

@@ -160,6 +160,9 @@ pub(super) struct Probe {
     /// Timeout of one probe
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = period)]
     pub timeout: Duration,
+    /// List the checks that were not run, too, with their reasons
+    #[arg(long)]
+    pub verbose: bool,
     /// Format of the report: text, JSON, or the metrics that a scrape gets
     #[arg(long, value_enum, default_value = "text")]
     pub format: ReportFormat,

@@ -2,6 +2,7 @@
 
 use super::args::{Export, Import, Migrate, TokenCommand};
 use super::{Exit, out};
+use crate::config::ConfigPaths;
 use crate::store::Store;
 use crate::web::api::{Role, Token, Tokens, csv_of, hash, rows_of};
 use base64::Engine as _;
@@ -14,18 +15,26 @@ use std::path::Path;
 /// Largest import file in bytes. A file with 50,000 channels has 10 MB.
 const MAX_FILE: u64 = 32 << 20;
 
-/// Connects to the database of `DATABASE_URL`.
+/// Connects to the database of `DATABASE_URL`, whose rows may name files below the `catalog.secrets` of `source`.
 ///
 /// # Errors
 /// Fails if the variable is not set, or is not the URL of a PostgreSQL database.
-pub(super) fn store() -> Result<Store, String> {
-    optional_store()?.ok_or_else(|| "set DATABASE_URL=postgres://user:password@host:5432/database".to_owned())
+pub(super) fn store(source: &ConfigPaths) -> Result<Store, String> {
+    optional_store(source)?.ok_or_else(|| "set DATABASE_URL=postgres://user:password@host:5432/database".to_owned())
 }
 
 /// Connects to the database of `DATABASE_URL`. `None`: the variable is unset or empty.
-pub(super) fn optional_store() -> Result<Option<Store>, String> {
+pub(super) fn optional_store(source: &ConfigPaths) -> Result<Option<Store>, String> {
     let url = std::env::var("DATABASE_URL").ok().filter(|url| !url.trim().is_empty());
-    url.map(|url| Store::new(url.trim())).transpose()
+    let store = url.map(|url| Store::new(url.trim())).transpose()?;
+    // A faulty configuration is reported by the command itself, if it needs one.
+    let secrets = || crate::config::load(source).ok().and_then(|config| config.exporter.catalog.secrets);
+    Ok(store.map(|store| store.with_secrets(secrets())))
+}
+
+/// The configuration of the usual place, for commands that have no flag for another.
+fn environment() -> ConfigPaths {
+    ConfigPaths { file: None, variables: std::env::vars().collect() }
 }
 
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
@@ -35,7 +44,7 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Resu
 
 pub(super) fn migrate(_: &Migrate) -> Result<Exit, String> {
     let (before, after) = block_on(async {
-        let store = store()?;
+        let store = store(&environment())?;
         let before = store.schema().await.map_err(|e| e.to_string())?;
         store.migrate().await.map_err(|e| e.to_string())?;
         Ok((before, store.schema().await.map_err(|e| e.to_string())?))
@@ -60,7 +69,7 @@ pub(super) fn import(args: &Import) -> Result<Exit, String> {
         }
     };
     let done = block_on(async {
-        let store = store()?;
+        let store = store(&environment())?;
         store.migrate().await.map_err(|e| e.to_string())?;
         store
             .import_channels(rows, args.dry_run, progress)
@@ -85,7 +94,7 @@ fn with_file_name(file: &Path, problems: &str) -> String {
 }
 
 pub(super) fn export(_: &Export) -> Result<Exit, String> {
-    let channels = block_on(async { store()?.all_channels().await.map_err(|e| e.to_string()) })?;
+    let channels = block_on(async { store(&environment())?.all_channels().await.map_err(|e| e.to_string()) })?;
     out::print(&csv_of(&channels).map_err(|e| e.to_string())?)?;
     out::error(&format!("{} channels exported\n", channels.len()));
     Ok(Exit::Healthy)

@@ -7,7 +7,7 @@ use crate::config::{self, Config, ConfigHandle};
 use crate::finding::Severity;
 use crate::metrics;
 use crate::probe::{Clock, ProbeRequest, Prober};
-use crate::report::{self, Report};
+use crate::report::{self, Report, TextDetail};
 use crate::store::Store;
 use packager_media::units::Timestamp;
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ struct ProbeResults {
 async fn probes(args: &Probe, seen: &mut ProbeResults) -> Result<(), String> {
     let source = args.config.source();
     let mut loaded = config::load(&source).map_err(|errors| errors.to_string())?;
-    let store = database::optional_store()?;
+    let store = database::optional_store(&source)?;
     let hint = if loaded.files.is_empty() && store.is_none() { NOTHING_READ } else { "" };
     if let Some(store) = store {
         loaded.snapshot = catalog_of_database(&store, &source.variables, &args.target).await?;
@@ -103,6 +103,11 @@ fn allow_any_host(mut loaded: Config, target: &str) -> Config {
     loaded
 }
 
+/// Whether the report has colours: on a terminal, unless NO_COLOR (no-color.org) says otherwise.
+fn has_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stdout().is_terminal()
+}
+
 fn unhealthy(report: &Report) -> bool {
     report.worst_severity().is_some_and(|severity| severity >= Severity::Major)
 }
@@ -124,7 +129,7 @@ impl TerminalOutput {
                 out::print(&(line + "\n"))?;
             }
             ReportFormat::Prometheus => out::print(&metrics::exposition(report))?,
-            ReportFormat::Text => self.text(report)?,
+            ReportFormat::Text => self.text(args, report)?,
         }
         if args.every.is_some() && std::io::stderr().is_terminal() {
             self.progress(report);
@@ -132,11 +137,12 @@ impl TerminalOutput {
         Ok(())
     }
 
-    fn text(&mut self, report: &Report) -> Result<(), String> {
+    fn text(&mut self, args: &Probe, report: &Report) -> Result<(), String> {
         let failed = failed(report);
         if self.failed.as_ref() != Some(&failed) {
             self.end();
-            out::print(&report::text(report, std::io::stdout().is_terminal()))?;
+            let detail = if args.verbose { TextDetail::Full } else { TextDetail::Summary };
+            out::print(&report::text(report, has_colour(), detail))?;
             self.failed = Some(failed);
         }
         Ok(())

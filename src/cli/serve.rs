@@ -31,7 +31,7 @@ pub(super) fn run(args: &Serve) -> Result<Exit, String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
     let ended = runtime.block_on(async {
         let signals = Signals::new()?;
-        let store = database::optional_store()?;
+        let store = database::optional_store(&args.config.source())?;
         let (backend, sinks) = backend::backend(args.config.source(), store.clone(), &args.links())?;
         let api = Api {
             loopback: false,

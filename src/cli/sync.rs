@@ -20,7 +20,7 @@ pub(super) fn run(args: &SyncInspector) -> Result<Exit, String> {
     let live = ConfigHandle::start(args.config.source(), Timestamp::now()).map_err(|errors| errors.to_string())?;
     let sources = select_sources(&live, args.name.as_deref())?;
     database::block_on(async {
-        let store = database::store()?;
+        let store = database::store(&args.config.source())?;
         store.migrate().await.map_err(|e| e.to_string())?;
         sync_all(&live, &store, &sources, args.dry_run).await
     })

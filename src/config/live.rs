@@ -29,6 +29,8 @@ struct HandleState {
     seen: Fingerprints,
     /// Catalogue of the database, in force in place of the files' catalogue. `None`: the files' catalogue is in force.
     catalogue: Option<CatalogSnapshot>,
+    /// Catalogue of the database that would take away many channels, until a person asks for it.
+    held: Option<CatalogSnapshot>,
 }
 
 /// Result of the last attempt to load the configuration.
@@ -65,14 +67,14 @@ impl ConfigHandle {
         let (seen, loaded) = Fingerprints::loading(&source);
         let last = Reload { at: now, succeeded_at: now, error: None, is_held: false };
         let current = watch::Sender::new(Arc::new(loaded?));
-        Ok(Self { source, current, state: Mutex::new(HandleState { last, seen, catalogue: None }) })
+        Ok(Self { source, current, state: Mutex::new(HandleState { last, seen, catalogue: None, held: None }) })
     }
 
     /// Makes a handle on a configuration that never changes, for commands that run once.
     #[must_use]
     pub fn fixed(loaded: Config, now: Timestamp) -> Self {
         let last = Reload { at: now, succeeded_at: now, error: None, is_held: false };
-        let state = HandleState { last, seen: Fingerprints::default(), catalogue: None };
+        let state = HandleState { last, seen: Fingerprints::default(), catalogue: None, held: None };
         Self { source: ConfigPaths::default(), current: watch::Sender::new(Arc::new(loaded)), state: Mutex::new(state) }
     }
 
@@ -118,14 +120,34 @@ impl ConfigHandle {
         Some(self.reload_under(&mut state, now, Trigger::Change))
     }
 
-    /// Puts `catalogue` into force in place of the catalogue of the files. The exporter's own settings still come from
-    /// its file.
-    pub fn replace_catalog(&self, catalogue: CatalogSnapshot, now: Timestamp) {
+    /// Puts `catalogue` into force in place of the files' catalogue. The exporter's own settings still come from its
+    /// file. A catalogue that would take away more channels of the one before than [`CatalogSettings::max_removed`] allows
+    /// is held back until somebody asks for a reload.
+    ///
+    /// # Errors
+    /// The catalogue is held back; the one before stays in force.
+    ///
+    /// [`CatalogSettings::max_removed`]: super::CatalogSettings::max_removed
+    pub fn replace_catalog(&self, catalogue: CatalogSnapshot, now: Timestamp) -> Result<(), DocumentErrors> {
         let mut state = self.state();
-        let loaded = Config { snapshot: catalogue.clone(), ..(*self.current()).clone() };
+        let current = self.current();
+        let loaded = Config { snapshot: catalogue.clone(), ..(*current).clone() };
+        // The first catalogue takes the place of the files', which has nothing to do with it. A single channel goes when a
+        // person disables it, even the last.
+        let is_single = enabled(&current).saturating_sub(enabled(&loaded)) < 2;
+        let held = state.catalogue.as_ref().filter(|_| !is_single).and_then(|_| removal(&current, &loaded));
+        if let Some(errors) = held {
+            state.held = Some(catalogue);
+            (state.last.at, state.last.is_held, state.last.error) = (now, true, Some(errors.clone()));
+            return Err(errors);
+        }
+        if state.held.take().is_some() {
+            (state.last.is_held, state.last.error) = (false, None);
+        }
         state.catalogue = Some(catalogue);
         state.last.succeeded_at = now;
         self.current.send_replace(Arc::new(loaded));
+        Ok(())
     }
 
     /// Looks for changed configuration files at the interval `every` until the future is dropped, and logs the result
@@ -158,10 +180,13 @@ impl ConfigHandle {
         state.last.is_held = held.is_some();
         match held.map_or(loaded, Err) {
             Ok(mut loaded) => {
+                if let Some(held) = state.held.take_if(|_| by == Trigger::Request) {
+                    state.catalogue = Some(held);
+                }
                 if let Some(catalogue) = &state.catalogue {
                     loaded.snapshot = catalogue.clone();
                 }
-                state.last = Reload { at: now, succeeded_at: now, error: None, is_held: false };
+                state.last = Reload { at: now, succeeded_at: now, error: None, is_held: state.held.is_some() };
                 self.current.send_replace(Arc::new(loaded));
                 Ok(())
             }
@@ -179,17 +204,21 @@ impl ConfigHandle {
     }
 }
 
+/// Returns the number of enabled channels.
+fn enabled(config: &Config) -> usize {
+    config.snapshot.channels.values().filter(|channel| channel.enabled).count()
+}
+
 /// Returns an error if the configuration `new` has far fewer enabled channels than `old`. `None`: the share of lost
 /// channels is at most `catalog.max_removed`, or one channel was lost and others are left, or none was lost.
 fn removal(old: &Config, new: &Config) -> Option<DocumentErrors> {
-    let enabled = |config: &Config| config.snapshot.channels.values().filter(|channel| channel.enabled).count();
     let (before, after) = (enabled(old), enabled(new));
     let share = new.exporter.catalog.max_removed;
     let removed = before.saturating_sub(after);
     let is_large = (removed > 1 || after == 0) && removed as f64 > share * before as f64;
     is_large.then(|| {
         let message = format!(
-            "{after} channels would be enabled in place of {before}, and a changed file may take away at most {} % of them \
+            "{after} channels would be enabled in place of {before}, and a change may take away at most {} % of them \
              (catalog.max_removed); if that is meant, reload with SIGHUP or POST /-/reload",
             (share * 100.0).round()
         );

@@ -48,6 +48,7 @@ pub(super) fn load_with_paths(source: &ConfigPaths, mut look: impl FnMut(&Path))
     let mut faults = exporter.influxdb.complete(folder, &source.variables, &document.root);
     faults.extend(inspector::complete(&mut exporter.inspector_live, folder, &document.root));
     document.errors(faults).or(())?;
+    exporter.catalog.secrets = exporter.catalog.secrets.map(|secrets| folder.join(secrets));
     let named = |given: &Option<PathBuf>, usual: &str| folder.join(given.as_deref().unwrap_or(Path::new(usual)));
     let channels = named(&exporter.catalog.channels, "channels.yml");
     let templates = named(&exporter.catalog.templates, "templates.yml");

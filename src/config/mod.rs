@@ -75,6 +75,8 @@ pub struct CatalogSettings {
     pub channels: Option<PathBuf>,
     /// Path of the templates' file. `None`: `templates.yml`, if it exists.
     pub templates: Option<PathBuf>,
+    /// Folder of the secret files that channels and templates of a database may name. `None`: they may name none.
+    pub secrets: Option<PathBuf>,
     /// Largest share of the enabled channels that a changed file may take away without an explicit reload, from 0 to 1.
     pub max_removed: f64,
 }
@@ -123,7 +125,7 @@ impl Default for UrlTargets {
 
 impl Default for CatalogSettings {
     fn default() -> Self {
-        Self { channels: None, templates: None, max_removed: 0.2 }
+        Self { channels: None, templates: None, secrets: None, max_removed: 0.2 }
     }
 }
 

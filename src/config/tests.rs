@@ -292,7 +292,7 @@ fn a_changed_file_takes_few_channels_away_unless_somebody_reloads() {
     folder.write("channels.yml", &channels(6));
     let error = live.reload_if_changed(at(3)).unwrap().unwrap_err();
     assert_eq!(count(), 8);
-    let expected = "channels: 6 channels would be enabled in place of 8, and a changed file may take away at most 20 % of them \
+    let expected = "channels: 6 channels would be enabled in place of 8, and a change may take away at most 20 % of them \
                     (catalog.max_removed); if that is meant, reload with SIGHUP or POST /-/reload";
     assert_eq!(error.to_string(), expected);
     assert!(live.last_reload().is_held && !live.last_reload().successful());
@@ -341,4 +341,38 @@ fn without_a_named_file_the_usual_one_is_used() {
     let loaded = load(&ConfigPaths::default()).unwrap();
     assert_eq!(loaded.files.first().map(|f| f.as_path()), Some(Path::new(DEFAULT_FILE)));
     assert!(loaded.snapshot.templates.contains_key("TPL_LIVE_4K_HDR"));
+}
+
+#[test]
+fn an_emptied_database_is_held_back_until_somebody_asks_for_it() {
+    let catalogue = |count: usize| {
+        let channels = (0..count).map(|n| {
+            let url = url::Url::parse(&format!("http://packager/{n}.m3u8")).unwrap();
+            let channel =
+                crate::catalog::Channel { code: format!("CH_{n}"), ..crate::catalog::Channel::of_url(url, "default") };
+            (channel.code.clone(), std::sync::Arc::new(channel))
+        });
+        let templates = Config::default().snapshot.templates;
+        crate::catalog::CatalogSnapshot { channels: channels.collect(), templates }
+    };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("exporter.yml"), "catalog: {max_removed: 0.2}\n").unwrap();
+    let source = ConfigPaths { file: Some(folder.path().join("exporter.yml")), ..ConfigPaths::default() };
+    let live = ConfigHandle::start(source, at(1)).unwrap();
+    let count = || live.current().snapshot.channels.len();
+    live.replace_catalog(catalogue(10), at(2)).unwrap();
+    live.replace_catalog(catalogue(8), at(3)).unwrap();
+    for emptied in [0, 6] {
+        let error = live.replace_catalog(catalogue(emptied), at(4)).unwrap_err().to_string();
+        assert!(error.contains("catalog.max_removed"), "{error}");
+        assert!(count() == 8 && live.last_reload().is_held && !live.last_reload().successful());
+    }
+    live.replace_catalog(catalogue(8), at(5)).unwrap();
+    assert!(!live.last_reload().is_held && live.last_reload().successful(), "the rows came back");
+    live.replace_catalog(catalogue(0), at(6)).unwrap_err();
+    live.reload(at(7)).unwrap();
+    assert!(count() == 0 && !live.last_reload().is_held);
+    live.replace_catalog(catalogue(1), at(8)).unwrap();
+    live.replace_catalog(catalogue(0), at(9)).unwrap();
+    assert_eq!(count(), 0, "the only channel was disabled by itself");
 }

@@ -2,10 +2,13 @@
 
 use crate::facts::{Exchange, Failure, FailureKind, Timings};
 use crate::fetch::body::{self, BodyBounds, BodyResult};
+use crate::fetch::dial::PeerCertificate;
 use crate::fetch::headers::{last_byte, range_text};
 use crate::fetch::hop::HopAnswer;
 use crate::fetch::{ClientParts, FetchRequest};
+use http::Response;
 use http::header::{self, HeaderMap, HeaderName};
+use hyper::body::Incoming;
 use packager_media::redact;
 use packager_media::stream::ByteRange;
 use packager_media::units::Timestamp;
@@ -76,7 +79,7 @@ pub(super) async fn read_answer(
 async fn read_body(
     request: &FetchRequest<'_>,
     exchange: &Exchange,
-    response: reqwest::Response,
+    response: Response<Incoming>,
     deadline: Instant,
     sink: &mut (impl FnMut(&[u8]) -> ControlFlow<()> + Send),
 ) -> BodyResult {
@@ -127,8 +130,8 @@ fn wrong_range(asked: ByteRange, answer: &str) -> Failure {
 fn read_head(parts: &ClientParts, hop: &HopAnswer, url: Url) -> Exchange {
     let headers = hop.response.headers();
     let text = |name: HeaderName| headers.get(name).map(|v| header_text(v.as_bytes()));
-    let leaf = hop.response.extensions().get::<reqwest::tls::TlsInfo>().and_then(|info| info.peer_certificate());
-    let chain = leaf.and_then(|der| parts.agents.chains.expiry(der));
+    let leaf = hop.response.extensions().get::<PeerCertificate>();
+    let chain = leaf.and_then(|der| parts.agents.chains.expiry(&der.0));
     Exchange {
         final_url: url,
         status: hop.response.status().as_u16(),
@@ -200,6 +203,7 @@ mod tests {
             max_bytes: 1,
             compressed: false,
             headers_only: false,
+            now: Timestamp::UNIX_EPOCH,
         };
         let accepted = |status, text: &str| range_mismatch(&request, &exchange(status, text)).is_none();
         assert!(accepted(206, "bytes 100-149/1000") && accepted(206, " bytes  100-149/*"));

@@ -6,7 +6,10 @@ use crate::fetch::headers::range_text;
 use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder};
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
+use http::Response;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
+use http_body_util::{BodyDataStream, BodyExt as _};
+use hyper::body::Incoming;
 use packager_media::redact;
 use packager_media::stream::ByteRange;
 use std::io;
@@ -51,7 +54,7 @@ pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
 
 /// Passes the decoded body to `sink` until it ends, a bound is reached, or the sink has enough.
 pub(super) async fn read(
-    response: reqwest::Response,
+    response: Response<Incoming>,
     bounds: BodyBounds,
     sink: &mut (impl FnMut(&[u8]) -> ControlFlow<()> + Send),
 ) -> BodyResult {
@@ -86,14 +89,14 @@ pub(super) async fn read(
 }
 
 /// Reads a short unwanted body to its end, so that its connection can be used again, and returns the number of bytes.
-pub(super) async fn drain(mut response: reqwest::Response, deadline: Instant) -> u64 {
+pub(super) async fn drain(mut response: Response<Incoming>, deadline: Instant) -> u64 {
     let mut read = 0;
     if content_length(response.headers()).is_some_and(|n| n > DRAIN_BYTES) {
         return read;
     }
     let until = deadline.min(Instant::now() + DRAIN_TIME);
-    while let Ok(Ok(Some(piece))) = timeout_at(until, response.chunk()).await {
-        read += piece.len() as u64;
+    while let Ok(Some(Ok(frame))) = timeout_at(until, response.body_mut().frame()).await {
+        read += frame.data_ref().map_or(0, |piece| piece.len() as u64);
         if read > DRAIN_BYTES || Instant::now() >= until {
             break;
         }
@@ -237,14 +240,14 @@ impl ContentDecoder {
 
 /// A body as it arrives from the connection. Its bytes are counted before they are decoded.
 struct WireBody {
-    stream: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>,
+    stream: BodyDataStream<Incoming>,
     piece: Bytes,
     wire: Arc<AtomicU64>,
 }
 
 impl WireBody {
-    fn new(response: reqwest::Response, wire: Arc<AtomicU64>) -> Self {
-        Self { stream: Box::pin(response.bytes_stream()), piece: Bytes::new(), wire }
+    fn new(response: Response<Incoming>, wire: Arc<AtomicU64>) -> Self {
+        Self { stream: response.into_body().into_data_stream(), piece: Bytes::new(), wire }
     }
 }
 
@@ -252,7 +255,7 @@ impl AsyncBufRead for WireBody {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
         while this.piece.is_empty() {
-            match ready!(this.stream.as_mut().poll_next(cx)) {
+            match ready!(Pin::new(&mut this.stream).poll_next(cx)) {
                 None => break,
                 Some(Err(e)) => return Poll::Ready(Err(io::Error::other(e))),
                 Some(Ok(piece)) => {

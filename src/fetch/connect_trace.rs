@@ -3,13 +3,11 @@
 
 use std::future::Future;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 tokio::task_local! {
     static TRAIL: Arc<ConnectTrace>;
@@ -24,6 +22,8 @@ pub(super) struct ConnectTrace(Mutex<PhaseMarks>);
 pub(super) struct PhaseMarks {
     /// Addresses of the DNS answer that the address guard allows.
     pub(crate) addresses: Vec<IpAddr>,
+    /// Port to which the connection is opened. `None`: the URL's.
+    pub(crate) port: Option<u16>,
     pub(crate) connecting: Option<Instant>,
     pub(crate) resolving: Option<Instant>,
     pub(crate) resolved: Option<Instant>,
@@ -98,44 +98,14 @@ pub(super) fn mark(change: impl FnOnce(&mut PhaseMarks)) {
 #[error("connect timeout")]
 pub(super) struct ConnectTimeout;
 
-/// A layer around the connector that records when a connection attempt begins and ends, and bounds its time.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ConnectTimerLayer(pub Duration);
-
-#[derive(Debug, Clone)]
-pub(super) struct ConnectTimer<S> {
-    inner: S,
+/// Runs `inner`, which opens a connection, within `limit`, and records when it begins and ends.
+///
+/// # Errors
+/// That of `inner`, or [`ConnectTimeout`].
+pub(super) async fn connect<T>(
+    inner: impl Future<Output = Result<T, BoxError>>,
     limit: Duration,
-}
-
-impl<S> tower::Layer<S> for ConnectTimerLayer {
-    type Service = ConnectTimer<S>;
-
-    fn layer(&self, inner: S) -> ConnectTimer<S> {
-        ConnectTimer { inner, limit: self.0 }
-    }
-}
-
-impl<S, R> tower::Service<R> for ConnectTimer<S>
-where
-    S: tower::Service<R, Error = BoxError>,
-    S::Future: Send + 'static,
-    S::Response: 'static,
-{
-    type Response = S::Response;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: R) -> Self::Future {
-        Box::pin(connect(self.inner.call(request), self.limit))
-    }
-}
-
-async fn connect<T>(inner: impl Future<Output = Result<T, BoxError>>, limit: Duration) -> Result<T, BoxError> {
+) -> Result<T, BoxError> {
     mark(|marks| *marks = PhaseMarks { connecting: Some(Instant::now()), ..PhaseMarks::default() });
     let own = TRAIL.try_with(Arc::clone).ok();
     let mut connecting = std::pin::pin!(tokio::time::timeout(limit, inner));
@@ -173,7 +143,7 @@ mod tests {
         let start = Instant::now();
         let [connecting, resolving, resolved, hello, connected] =
             at.map(|at| at.map(|ms| start + Duration::from_millis(ms)));
-        PhaseMarks { addresses: Vec::new(), connecting, resolving, resolved, hello, connected }
+        PhaseMarks { addresses: Vec::new(), port: None, connecting, resolving, resolved, hello, connected }
     }
 
     #[test]

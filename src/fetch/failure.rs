@@ -3,11 +3,10 @@
 
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::connect_trace::{ConnectTimeout, PhaseMarks, RequestPhase};
-use crate::fetch::resolve::ResolveFailure;
+use crate::fetch::resolve::WordedFailure;
+use crate::fetch::tls_failure;
+use hyper_util::client::legacy::Error as ClientFailure;
 use packager_media::redact;
-use packager_media::units::Timestamp;
-use rustls::CertificateError;
-use rustls_pki_types::UnixTime;
 use std::error::Error;
 use std::io;
 use std::time::Duration;
@@ -26,22 +25,20 @@ impl Failure {
 }
 
 /// Returns the failure of a request whose answer's headers never arrived.
-pub(super) fn request_failure(error: &reqwest::Error, url: &Url, marks: &PhaseMarks, began: Instant) -> Failure {
-    if let Some(ResolveFailure(failure)) = find_error::<ResolveFailure>(error) {
+pub(super) fn request_failure(error: &ClientFailure, url: &Url, marks: &PhaseMarks, began: Instant) -> Failure {
+    if let Some(WordedFailure(failure)) = find_error::<WordedFailure>(error) {
         return failure.clone();
     }
     if find_error::<ConnectTimeout>(error).is_some() {
         return Failure::new(connect_timeout_kind(marks.phase()), timeout_message(url, marks, began));
     }
     if let Some(tls) = find_error::<rustls::Error>(error) {
-        return Failure::new(FailureKind::Tls, format!("TLS: {}", tls_message(tls, url)));
+        return Failure::new(FailureKind::Tls, format!("TLS: {}", tls_failure::message(tls, &host_port(url))));
     }
     let text = redact::sanitize_line(&innermost_error(error).to_string(), MAX_TEXT);
     match marks.phase() {
         RequestPhase::Tcp | RequestPhase::Dns => connect_failure(find_io_error(error), &text, url, marks),
-        RequestPhase::Tls => {
-            Failure::new(FailureKind::Tls, format!("TLS: {} ended the handshake: {text}", host_port(url)))
-        }
+        RequestPhase::Tls => Failure::new(FailureKind::Tls, tls_failure::ended(&host_port(url), &text)),
         RequestPhase::Answer => answer_failure(error, &text, url),
     }
 }
@@ -53,7 +50,7 @@ pub(super) fn header_timeout(url: &Url, marks: &PhaseMarks, began: Instant) -> F
 
 /// Returns whether an error while a body was read comes from its content encoding and not from its connection.
 pub(super) fn is_decoding_error(error: &io::Error) -> bool {
-    find_error::<reqwest::Error>(error).is_none()
+    find_error::<hyper::Error>(error).is_none()
 }
 
 /// Returns the failure of a body that ended early. `received` is the number of bytes that arrived, `expected` its
@@ -106,11 +103,16 @@ fn timeout_message(url: &Url, marks: &PhaseMarks, began: Instant) -> String {
 }
 
 fn connect_failure(error: Option<&io::Error>, text: &str, url: &Url, marks: &PhaseMarks) -> Failure {
-    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut};
+    use io::ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut};
     let peers = peer_addresses(url, marks);
     let message = match error.map(io::Error::kind) {
         Some(ConnectionRefused) => {
             format!("connection refused by {peers}: no service listens on this port; check the service and the port")
+        }
+        Some(AddrNotAvailable) => {
+            format!(
+                "no connection to {peers}: this machine doesn't have the address that source_address names, or no free port"
+            )
         }
         Some(HostUnreachable | NetworkUnreachable) => format!("no route to {peers}: {text}"),
         Some(TimedOut) => {
@@ -121,7 +123,7 @@ fn connect_failure(error: Option<&io::Error>, text: &str, url: &Url, marks: &Pha
     Failure::new(FailureKind::Connect, message)
 }
 
-fn answer_failure(error: &reqwest::Error, text: &str, url: &Url) -> Failure {
+fn answer_failure(error: &ClientFailure, text: &str, url: &Url) -> Failure {
     let server = host_port(url);
     let hyper = find_error::<hyper::Error>(error);
     if hyper.is_some_and(hyper::Error::is_incomplete_message) {
@@ -141,66 +143,20 @@ fn answer_failure(error: &reqwest::Error, text: &str, url: &Url) -> Failure {
     }
 }
 
-fn tls_message(error: &rustls::Error, url: &Url) -> String {
-    let host = host_port(url);
-    match error {
-        rustls::Error::InvalidCertificate(why) => certificate_message(why, &host),
-        rustls::Error::AlertReceived(alert) => format!("{host} refused the handshake with the alert {alert:?}"),
-        rustls::Error::InvalidMessage(_) => {
-            format!("{host} doesn't speak TLS on this port; should the URL begin with http://?")
-        }
-        rustls::Error::General(text) => redact::sanitize_line(text, MAX_TEXT),
-        other => format!("{host}: {}", redact::sanitize_line(&other.to_string(), MAX_TEXT)),
-    }
-}
-
-fn certificate_message(why: &CertificateError, host: &str) -> String {
-    match why {
-        CertificateError::Expired => format!("a certificate of {host} has expired"),
-        CertificateError::ExpiredContext { not_after, .. } => {
-            format!("a certificate of {host} expired on {}", format_date(*not_after))
-        }
-        CertificateError::NotValidYet => {
-            format!("a certificate of {host} is not valid yet; check the clocks of both hosts")
-        }
-        CertificateError::NotValidYetContext { not_before, .. } => {
-            format!(
-                "a certificate of {host} is not valid before {}; check the clocks of both hosts",
-                format_date(*not_before)
-            )
-        }
-        CertificateError::UnknownIssuer => format!(
-            "unknown issuer of the certificate of {host}: set ca_file to its CA, or configure the server to send its \
-             intermediate certificates"
-        ),
-        CertificateError::BadSignature => format!(
-            "the signature of a certificate of {host} doesn't match the key of the trusted CA with that name: update \
-             ca_file if the CA was renewed"
-        ),
-        CertificateError::NotValidForName => format!("the certificate of {host} is for another name"),
-        CertificateError::NotValidForNameContext { presented, .. } => {
-            let names = presented.iter().take(MAX_LISTED).cloned().collect::<Vec<_>>().join(", ");
-            format!("the certificate of {host} is for another name: {}", redact::sanitize_line(&names, MAX_TEXT))
-        }
-        other => {
-            format!("the certificate of {host} is refused: {}", redact::sanitize_line(&other.to_string(), MAX_TEXT))
-        }
-    }
-}
-
-fn format_date(at: UnixTime) -> String {
-    let at = i64::try_from(at.as_secs()).ok().and_then(|s| Timestamp::from_second(s).ok());
-    at.map_or_else(|| "an unknown date".to_owned(), |t| t.to_string())
-}
-
 /// Returns the addresses to which a connection was attempted, with the host's name, for a message.
 fn peer_addresses(url: &Url, marks: &PhaseMarks) -> String {
-    let port = url.port_or_known_default().unwrap_or_default();
+    let port = marks.port.or_else(|| url.port_or_known_default()).unwrap_or_default();
+    let host = url.host_str().unwrap_or_default();
     if marks.addresses.is_empty() {
         return host_port(url);
     }
+    if let [only] = marks.addresses.as_slice()
+        && only.to_string() == host.trim_start_matches('[').trim_end_matches(']')
+    {
+        return std::net::SocketAddr::new(*only, port).to_string();
+    }
     let all = marks.addresses.iter().take(MAX_LISTED).map(|ip| std::net::SocketAddr::new(*ip, port).to_string());
-    format!("{} ({})", all.collect::<Vec<_>>().join(", "), url.host_str().unwrap_or_default())
+    format!("{} ({})", all.collect::<Vec<_>>().join(", "), host)
 }
 
 pub(super) fn host_port(url: &Url) -> String {
@@ -225,16 +181,16 @@ fn inner_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 
     }
 }
 
-fn find_error<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+pub(super) fn find_error<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     error_chain(error).find_map(|e| e.downcast_ref())
 }
 
 /// Returns the innermost `io::Error`, which is the operating system's own error if there is one.
-fn find_io_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+pub(super) fn find_io_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
     error_chain(error).filter_map(|e| e.downcast_ref()).last()
 }
 
-fn innermost_error<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+pub(super) fn innermost_error<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     error_chain(error).last().unwrap_or(error)
 }
 
@@ -335,33 +291,6 @@ mod tests {
         assert_eq!(listed(0), "packager-01:443");
         assert_eq!(listed(2), "192.0.2.1:443, 192.0.2.2:443 (packager-01)");
         assert_eq!(listed(5), "192.0.2.1:443, 192.0.2.2:443, 192.0.2.3:443, 192.0.2.4:443 (packager-01)");
-    }
-
-    #[test]
-    fn a_refused_certificate_says_why_and_when() {
-        let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-        let message = |why: CertificateError| certificate_message(&why, "h:443");
-        assert_eq!(message(CertificateError::Expired), "a certificate of h:443 has expired");
-        let expired = CertificateError::ExpiredContext { time: at(2), not_after: at(86_400) };
-        assert_eq!(message(expired), "a certificate of h:443 expired on 1970-01-02T00:00:00Z");
-        let early = CertificateError::NotValidYetContext { time: at(2), not_before: at(86_400) };
-        let expected =
-            "a certificate of h:443 is not valid before 1970-01-02T00:00:00Z; check the clocks of both hosts";
-        assert_eq!(message(early), expected);
-        assert!(message(CertificateError::NotValidYet).contains("not valid yet"));
-        assert!(message(CertificateError::UnknownIssuer).contains("set ca_file to its CA"));
-        assert!(message(CertificateError::BadSignature).contains("update ca_file"));
-        assert_eq!(message(CertificateError::NotValidForName), "the certificate of h:443 is for another name");
-        assert!(message(CertificateError::Revoked).starts_with("the certificate of h:443 is refused: "));
-    }
-
-    #[test]
-    fn a_tls_error_names_the_server() {
-        let message = |error| tls_message(&error, &url());
-        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::HandshakeFailure);
-        assert_eq!(message(alert), "packager-01:443 refused the handshake with the alert HandshakeFailure");
-        assert_eq!(message(rustls::Error::General("no CA".to_owned())), "no CA");
-        assert!(message(rustls::Error::HandshakeNotComplete).starts_with("packager-01:443: "));
     }
 
     #[test]

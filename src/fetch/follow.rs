@@ -4,6 +4,7 @@ use crate::facts::{Exchange, Failure, FailureKind};
 use crate::fetch::headers::RequestHeaders;
 use crate::fetch::hop::HopAnswer;
 use crate::fetch::{ClientParts, CookieJar, FetchRequest, answer, body};
+use http::Response;
 use packager_media::redact;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ pub(super) async fn follow(
     let mut trip = RedirectChain { urls: Vec::new(), elapsed: Duration::ZERO };
     let mut here = request.url.clone();
     loop {
-        let hop = parts.hop(&here, &headers, request.settings.ca_file.as_deref(), deadline).await;
+        let hop = parts.hop(&here, &headers, &request.settings.connection, deadline).await;
         let hop = hop.map_err(|f| trip.explain(f))?;
         if let Some(jar) = cookies {
             jar.store(&here, hop.response.headers(), hop.answered);
@@ -77,7 +78,7 @@ impl RedirectChain {
 }
 
 /// Returns the target of a redirect (RFC 9110 15.4); `None` if `response` isn't a redirect.
-fn redirect_target(response: &reqwest::Response, here: &Url) -> Result<Option<Url>, Failure> {
+fn redirect_target<B>(response: &Response<B>, here: &Url) -> Result<Option<Url>, Failure> {
     let status = response.status().as_u16();
     if !matches!(status, 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
@@ -109,7 +110,7 @@ mod tests {
         if let Some(location) = location {
             response = response.header("location", location);
         }
-        redirect_target(&response.body("").unwrap().into(), &url("http://h/a/b?c=d"))
+        redirect_target(&response.body("").unwrap(), &url("http://h/a/b?c=d"))
     }
 
     #[test]

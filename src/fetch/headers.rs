@@ -1,12 +1,21 @@
 //! Request headers: some are sent to every server, custom headers and credentials only to the channel's own origin, and
 //! each cookie to the servers that it is for.
 
-use crate::catalog::Auth;
+use crate::catalog::{Auth, UrlSigning};
 use crate::facts::{Failure, FailureKind};
+use crate::fetch::http_clients::NoBody;
+use crate::fetch::signed_url::SignedParts;
 use crate::fetch::{CookieJar, FetchRequest};
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::Request;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, RANGE,
+    USER_AGENT,
+};
 use packager_media::redact;
 use packager_media::stream::ByteRange;
+use packager_media::units::Timestamp;
 use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;
@@ -21,6 +30,8 @@ pub(super) struct RequestHeaders {
     everywhere: HeaderMap,
     /// Custom headers and credentials; `None` after a redirect to another origin, and for all redirects after it.
     origin_only: Option<(HeaderMap, Option<Auth>)>,
+    /// How tokens for the channel's own origin are made.
+    signing: Option<(UrlSigning, Timestamp)>,
     default_agent: HeaderValue,
     /// Cookies of the channel, each with the servers to which it is sent; `None` for a request without cookies.
     cookies: Option<Arc<CookieJar>>,
@@ -43,7 +54,8 @@ impl RequestHeaders {
         }
         let auth = request.settings.auth.clone();
         let (origin_only, default_agent) = (Some((custom, auth)), default_agent.clone());
-        Ok(Self { everywhere, origin_only, default_agent, cookies: None })
+        let signing = request.settings.signing.clone().map(|signing| (signing, request.now));
+        Ok(Self { everywhere, origin_only, signing, default_agent, cookies: None })
     }
 
     pub(crate) fn with_cookies(self, cookies: Option<Arc<CookieJar>>) -> Self {
@@ -52,32 +64,45 @@ impl RequestHeaders {
 
     /// Drops custom headers and credentials, because the next request goes to another origin.
     pub(crate) fn drop_credentials(&mut self) {
-        self.origin_only = None;
+        (self.origin_only, self.signing) = (None, None);
     }
 
-    pub(crate) fn request(&self, agent: &reqwest::Client, url: &Url) -> Result<reqwest::Request, Failure> {
+    /// Whether the next request goes to the channel's own origin.
+    pub(crate) fn has_credentials(&self) -> bool {
+        self.origin_only.is_some()
+    }
+
+    /// The request for `url`, with the credentials for the proxy that forwards it, if there is one that wants some.
+    pub(crate) fn request(&self, url: &Url, proxy: Option<HeaderValue>) -> Result<Request<NoBody>, Failure> {
         let mut url = url.clone();
         let mut all = HeaderMap::new();
+        all.insert(ACCEPT, HeaderValue::from_static("*/*"));
         all.insert(USER_AGENT, self.default_agent.clone());
         let (custom, auth) = self.origin_only.as_ref().map_or((None, None), |(c, a)| (Some(c), a.as_ref()));
         if let Some(custom) = custom {
             all.extend(custom.clone());
         }
         all.extend(self.everywhere.clone());
-        if auth.is_some() {
-            // The channel's `auth` setting takes precedence over credentials in its URL or headers.
-            all.remove(AUTHORIZATION);
-            let _ = url.set_username("");
-            let _ = url.set_password(None);
+        let of_url = url_credentials(&url);
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.set_fragment(None);
+        // The channel's `auth` setting takes precedence over headers, and these over credentials in the URL.
+        if let Some(auth) = auth {
+            all.insert(AUTHORIZATION, authorization(auth)?);
+        } else if let Some(auth) = of_url.filter(|_| !all.contains_key(AUTHORIZATION)) {
+            all.insert(AUTHORIZATION, authorization(&auth)?);
+        }
+        all.extend(proxy.map(|value| (PROXY_AUTHORIZATION, value)));
+        if let Some((signing, now)) = &self.signing {
+            let parts = SignedParts::new(signing, &url, *now);
+            parts.apply(&mut url);
+            add_own_cookies(&mut all, &parts.cookies)?;
         }
         self.add_cookies(&mut all, &url);
-        let request = agent.get(url).headers(all);
-        let request = match auth {
-            Some(Auth::Basic { username, password }) => request.basic_auth(username, Some(password)),
-            Some(Auth::Bearer { token }) => request.bearer_auth(token),
-            None => request,
-        };
-        request.build().map_err(|_| invalid_header("authorization"))
+        let mut request = Request::get(url.as_str()).body(NoBody::new()).map_err(|_| invalid_url(&url))?;
+        *request.headers_mut() = all;
+        Ok(request)
     }
 
     /// Adds the cookies for `url` to the channel's own Cookie header, whose values take precedence. A request has only
@@ -97,6 +122,40 @@ impl RequestHeaders {
             all.insert(COOKIE, value);
         }
     }
+}
+
+/// Adds cookies to the Cookie header that the channel's settings have.
+fn add_own_cookies(all: &mut HeaderMap, cookies: &[(String, String)]) -> Result<(), Failure> {
+    if cookies.is_empty() {
+        return Ok(());
+    }
+    let own = all.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned);
+    let pairs: Vec<String> = own.chain(cookies.iter().map(|(name, value)| format!("{name}={value}"))).collect();
+    all.insert(COOKIE, header_value("cookie", &pairs.join("; "))?);
+    Ok(())
+}
+
+/// Returns the value of the header Authorization or Proxy-Authorization (RFC 7617, RFC 6750).
+pub(super) fn authorization(auth: &Auth) -> Result<HeaderValue, Failure> {
+    let text = match auth {
+        Auth::Basic { username, password } => format!("Basic {}", BASE64.encode(format!("{username}:{password}"))),
+        Auth::Bearer { token } => format!("Bearer {token}"),
+    };
+    header_value("authorization", &text)
+}
+
+/// Returns the credentials that a manifest wrote into a URL.
+fn url_credentials(url: &Url) -> Option<Auth> {
+    let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let has_any = !url.username().is_empty() || url.password().is_some();
+    has_any.then(|| Auth::Basic {
+        username: decode(url.username()),
+        password: url.password().map(decode).unwrap_or_default(),
+    })
+}
+
+fn invalid_url(url: &Url) -> Failure {
+    Failure::new(FailureKind::Protocol, format!("{} can't be sent as a request", redact::bounded_url(url)))
 }
 
 /// Formats a byte range as first and last byte position, both inclusive (RFC 9110 14.1.2).
@@ -136,12 +195,19 @@ mod tests {
     /// Returns the headers of a request, first with and then without those for the channel's own origin.
     fn sent(settings: &RequestSettings, range: Option<ByteRange>, compressed: bool) -> [HeaderMap; 2] {
         let url = Url::parse("http://h/").unwrap();
-        let request = FetchRequest { url: &url, settings, range, max_bytes: 1, compressed, headers_only: false };
+        let request = FetchRequest {
+            url: &url,
+            settings,
+            range,
+            max_bytes: 1,
+            compressed,
+            headers_only: false,
+            now: Timestamp::UNIX_EPOCH,
+        };
         let mut headers = RequestHeaders::new(&request, &HeaderValue::from_static("exporter/1")).unwrap();
-        let client = crate::fetch::service_client(std::time::Duration::from_secs(1)).unwrap();
-        let own = headers.request(&client, &url).unwrap().headers().clone();
+        let own = headers.request(&url, None).unwrap().headers().clone();
         headers.drop_credentials();
-        [own, headers.request(&client, &url).unwrap().headers().clone()]
+        [own, headers.request(&url, None).unwrap().headers().clone()]
     }
 
     fn named(headers: &[(&str, &str)]) -> RequestSettings {
@@ -205,6 +271,7 @@ mod tests {
                 max_bytes: 1,
                 compressed: false,
                 headers_only: false,
+                now: Timestamp::UNIX_EPOCH,
             };
             let refused = RequestHeaders::new(&request, &HeaderValue::from_static("x")).unwrap_err();
             assert_eq!(refused.kind, FailureKind::Protocol);

@@ -1,10 +1,13 @@
 //! One HTTP request to one server without redirects, up to the headers of its answer.
 
+use crate::catalog::ConnectionSettings;
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::connect_trace::{self, ConnectTrace, PhaseMarks};
 use crate::fetch::headers::RequestHeaders;
+use crate::fetch::http_clients::HttpClient;
 use crate::fetch::{ClientParts, failure};
-use std::path::Path;
+use http::Response;
+use hyper::body::Incoming;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -13,7 +16,7 @@ use url::Url;
 
 /// An answer whose headers have arrived. Its permit counts against the host's limit until the body has been read.
 pub(super) struct HopAnswer {
-    pub(crate) response: reqwest::Response,
+    pub(crate) response: Response<Incoming>,
     pub(crate) marks: PhaseMarks,
     pub(crate) began: Instant,
     pub(crate) answered: Instant,
@@ -25,7 +28,7 @@ impl ClientParts {
         &self,
         url: &Url,
         headers: &RequestHeaders,
-        ca_file: Option<&Path>,
+        settings: &ConnectionSettings,
         deadline: Instant,
     ) -> Result<HopAnswer, Failure> {
         self.guard.check_url(url)?;
@@ -35,9 +38,9 @@ impl ClientParts {
                 "no time was left for this request; raise the scrape timeout or the template's timeout".to_owned(),
             ));
         }
-        let agent = self.http_client(url, ca_file, deadline).await?;
+        let agent = self.http_client(url, settings.for_url(url, headers.has_credentials()), deadline).await?;
         let asked = Instant::now();
-        let slot = self.acquire_permit(url, deadline).await?;
+        let slot = self.acquire_permit(url, settings, deadline).await?;
         let waited = asked.elapsed();
         let result = self.send_with_permit(&agent, url, headers, deadline, slot).await;
         result.map_err(|failure| blame_connection_wait(failure, waited, asked.elapsed()))
@@ -45,7 +48,7 @@ impl ClientParts {
 
     async fn send_with_permit(
         &self,
-        agent: &reqwest::Client,
+        agent: &HttpClient,
         url: &Url,
         headers: &RequestHeaders,
         deadline: Instant,
@@ -65,19 +68,24 @@ impl ClientParts {
     async fn http_client(
         &self,
         url: &Url,
-        ca_file: Option<&Path>,
+        settings: ConnectionSettings,
         deadline: Instant,
-    ) -> Result<reqwest::Client, Failure> {
-        let Some(file) = ca_file.filter(|_| url.scheme() == "https") else { return Ok(self.agents.system().clone()) };
-        timeout_at(deadline, self.agents.trusting(file)).await.unwrap_or_else(|_| {
-            let message = format!("ca_file {} could not be read within the probe's time", file.display());
+    ) -> Result<HttpClient, Failure> {
+        timeout_at(deadline, self.agents.client(settings)).await.unwrap_or_else(|_| {
+            let host = failure::host_port(url);
+            let message = format!("the certificate files for {host} could not be read within the probe's time");
             Err(Failure::new(FailureKind::Deadline, message))
         })
     }
 
-    async fn acquire_permit(&self, url: &Url, deadline: Instant) -> Result<OwnedSemaphorePermit, Failure> {
+    async fn acquire_permit(
+        &self,
+        url: &Url,
+        settings: &ConnectionSettings,
+        deadline: Instant,
+    ) -> Result<OwnedSemaphorePermit, Failure> {
         let began = Instant::now();
-        timeout_at(deadline, self.host_limits.acquire(url)).await.ok().flatten().ok_or_else(|| {
+        timeout_at(deadline, self.host_limits.acquire(url, settings)).await.ok().flatten().ok_or_else(|| {
             let message = format!(
                 "no connection became free within {}: all {} connections to {} were in use; the server answers slowly, \
                  or fetch.max_connections_per_host is too low",
@@ -101,7 +109,7 @@ fn blame_connection_wait(failure: Failure, waited: Duration, all: Duration) -> F
 }
 
 struct AttemptAnswer {
-    response: reqwest::Response,
+    response: Response<Incoming>,
     marks: PhaseMarks,
     began: Instant,
 }
@@ -132,15 +140,15 @@ impl From<Failure> for AttemptError {
 
 /// Sends the HTTP request once, without a second attempt.
 async fn send_once(
-    agent: &reqwest::Client,
+    agent: &HttpClient,
     url: &Url,
     headers: &RequestHeaders,
     deadline: Instant,
 ) -> Result<AttemptAnswer, AttemptError> {
-    let request = headers.request(agent, url)?;
+    let request = headers.request(url, agent.proxy_authorization(url))?;
     let trail = Arc::new(ConnectTrace::default());
     let began = Instant::now();
-    let sent = timeout_at(deadline, connect_trace::with_trace(&trail, agent.execute(request))).await;
+    let sent = timeout_at(deadline, connect_trace::with_trace(&trail, agent.send(request))).await;
     let marks = trail.marks();
     match sent {
         Ok(Ok(response)) => Ok(AttemptAnswer { response, marks, began }),

@@ -1,21 +1,30 @@
-//! HTTP clients with their connection pools: one trusts only the system's CA certificates, and one for each `ca_file`
-//! trusts that file's certificates as well.
+//! The HTTP clients with their connection pools: one for all channels without settings of their own, and one for each distinct
+//! way in which connections are to be opened.
 
+use crate::catalog::{ClientIdentity, ConnectionSettings};
 use crate::config;
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::ClientError;
 use crate::fetch::chain_expiries::{ChainExpiries, Roots};
-use crate::fetch::connect_trace::ConnectTimerLayer;
+use crate::fetch::dial::{Dialer, ProxyRoute};
 use crate::fetch::guard::AddressGuard;
 use crate::fetch::resolve::Resolver;
-use crate::fetch::tls;
-use rustls_pki_types::CertificateDer;
+use crate::fetch::tls::{self, TlsSettings};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Error as ClientFailure;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::io::AsyncReadExt;
+use tokio::time::Instant;
+use url::Url;
 
 /// Number of idle connections that are kept for each host; `IDLE_TIME` is how long. With these bounds a probe of eight
 /// renditions with two segments at once opens no new connection each minute, and hundreds of hosts are affordable.
@@ -25,18 +34,47 @@ const IDLE_TIME: Duration = Duration::from_secs(75);
 /// gives it up, which takes minutes.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
-/// Largest number of distinct `ca_file` settings whose clients are kept.
-const MAX_AGENTS: usize = 64;
-const MAX_CA_BYTES: u64 = 1 << 20;
+/// The largest number of clients. The one that was not used for longest is dropped first.
+const MAX_CLIENTS: usize = 1024;
+const MAX_PEM_BYTES: u64 = 1 << 20;
+
+/// The body of a request, which has none.
+pub(super) type NoBody = Empty<Bytes>;
+
+/// An HTTP client whose connections all have the same settings. Its clones share the connections.
+#[derive(Debug, Clone)]
+pub(super) struct HttpClient {
+    inner: hyper_util::client::legacy::Client<Dialer, NoBody>,
+    proxy: Option<ProxyRoute>,
+}
+
+impl HttpClient {
+    /// Sends the request, and returns the answer when its headers are there.
+    pub(crate) async fn send(&self, request: Request<NoBody>) -> Result<Response<Incoming>, ClientFailure> {
+        self.inner.request(request).await
+    }
+
+    /// Credentials for the proxy that forwards a request for `url`. `None`: no proxy sees the request, or it wants none.
+    pub(crate) fn proxy_authorization(&self, url: &Url) -> Option<HeaderValue> {
+        self.proxy.as_ref()?.authorization(url)
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct HttpClients {
-    system: reqwest::Client,
-    roots: Roots,
+    roots: Arc<Roots>,
     connect_timeout: Duration,
-    resolver: Arc<Resolver>,
+    pub(crate) resolver: Resolver,
     pub(crate) chains: Arc<ChainExpiries>,
-    by_file: Mutex<HashMap<PathBuf, (FileVersion, reqwest::Client)>>,
+    clients: Mutex<HashMap<ConnectionSettings, KnownClient>>,
+}
+
+#[derive(Debug)]
+struct KnownClient {
+    client: HttpClient,
+    /// Versions of the files that the settings name, as they were read.
+    files: Vec<FileVersion>,
+    used: Instant,
 }
 
 /// Modification time and size of a CA file, by which a change is noticed.
@@ -48,41 +86,97 @@ impl HttpClients {
             .ok()
             .filter(|d| !d.is_zero())
             .ok_or_else(|| ClientError("fetch.connect_timeout: give a number of seconds above 0".to_owned()))?;
-        let (roots, resolver, chains) = (system_roots(), Arc::new(Resolver::new(guard)), Arc::default());
-        let system = build_client(roots.clone(), connect_timeout, &resolver, &chains).map_err(ClientError)?;
-        Ok(Self { system, roots, connect_timeout, resolver, chains, by_file: Mutex::default() })
+        let (roots, resolver) = (Arc::new(system_roots()), Resolver::new(guard));
+        let clients = Self { roots, connect_timeout, resolver, chains: Arc::default(), clients: Mutex::default() };
+        // What doesn't depend on a channel fails here, once and for all.
+        let plain = TlsSettings { roots: Arc::clone(&clients.roots), ..TlsSettings::default() };
+        clients.build(ConnectionSettings::default(), plain).map_err(ClientError)?;
+        Ok(clients)
     }
 
-    /// Returns the client that trusts only the system's CA certificates.
-    pub(crate) fn system(&self) -> &reqwest::Client {
-        &self.system
-    }
-
-    /// Returns the client that trusts the certificates in `file` as well as the system's. It is made anew when the file
-    /// changes.
-    pub(crate) async fn trusting(&self, file: &Path) -> Result<reqwest::Client, Failure> {
-        let broken =
-            |why: String| Failure { kind: FailureKind::Tls, message: format!("ca_file {}: {why}", file.display()) };
-        let stamp = file_version(file).await.map_err(|e| broken(e.to_string()))?;
-        if let Some((of, agent)) = self.files().get(file)
-            && *of == stamp
+    /// The client for `settings`. It is made anew when a file that they name changes.
+    pub(crate) async fn client(&self, settings: ConnectionSettings) -> Result<HttpClient, Failure> {
+        let files = file_versions(&settings).await?;
+        if let Some(known) = self.known().get_mut(&settings)
+            && known.files == files
         {
-            return Ok(agent.clone());
+            known.used = Instant::now();
+            return Ok(known.client.clone());
         }
-        let mut roots = self.roots.clone();
-        add_ca_file(&mut roots, file).await.map_err(broken)?;
-        let agent = build_client(roots, self.connect_timeout, &self.resolver, &self.chains).map_err(broken)?;
-        let mut files = self.files();
-        if files.len() >= MAX_AGENTS && !files.contains_key(file) {
-            files.clear();
+        let tls = self.tls_settings(&settings).await?;
+        let client = self.build(settings.clone(), tls).map_err(unusable)?;
+        let mut clients = self.known();
+        while clients.len() >= MAX_CLIENTS && !clients.contains_key(&settings) {
+            let unused = clients.iter().min_by_key(|(_, known)| known.used).map(|(settings, _)| settings.clone());
+            unused.and_then(|settings| clients.remove(&settings));
         }
-        files.insert(file.to_owned(), (stamp, agent.clone()));
-        Ok(agent)
+        clients.insert(settings, KnownClient { client: client.clone(), files, used: Instant::now() });
+        Ok(client)
     }
 
-    fn files(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, (FileVersion, reqwest::Client)>> {
-        self.by_file.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn tls_settings(&self, settings: &ConnectionSettings) -> Result<TlsSettings, Failure> {
+        let mut tls =
+            TlsSettings { roots: Arc::clone(&self.roots), insecure: settings.is_insecure(), ..TlsSettings::default() };
+        if let Some(file) = &settings.ca_file {
+            let named = |why| unusable(format!("ca_file {}: {why}", file.display()));
+            let mut roots = (*self.roots).clone();
+            tls.listed = read_certificates(file).await.map_err(named)?;
+            for certificate in &tls.listed {
+                let added = roots.add(certificate.clone());
+                added.map_err(|e| named(format!("contains a certificate that can't be used: {e}")))?;
+            }
+            tls.roots = Arc::new(roots);
+        }
+        if let Some(ClientIdentity { cert_file, key_file }) = &settings.identity {
+            let named = |key: &str, file: &Path, why| unusable(format!("{key} {}: {why}", file.display()));
+            let chain = read_certificates(cert_file).await.map_err(|why| named("cert_file", cert_file, why))?;
+            let key = read_key(key_file).await.map_err(|why| named("key_file", key_file, why))?;
+            tls.identity = Some((chain, key));
+        }
+        Ok(tls)
     }
+
+    fn build(&self, settings: ConnectionSettings, tls: TlsSettings) -> Result<HttpClient, String> {
+        let tls = tls::client_config(tls, Arc::clone(&self.chains))?;
+        let proxy = ProxyRoute::new(&settings)?;
+        let dialer = Dialer::new(settings, proxy.clone(), &self.resolver, tls, self.connect_timeout);
+        let inner = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_max_idle_per_host(IDLE_PER_HOST)
+            .pool_idle_timeout(IDLE_TIME)
+            .http2_keep_alive_interval(PING_EVERY)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
+            .http2_keep_alive_while_idle(true)
+            // Players ignore a malformed header line as well.
+            .http1_ignore_invalid_headers_in_responses(true)
+            .build(dialer);
+        Ok(HttpClient { inner, proxy })
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<ConnectionSettings, KnownClient>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unusable(why: String) -> Failure {
+    Failure { kind: FailureKind::Tls, message: why }
+}
+
+async fn file_versions(settings: &ConnectionSettings) -> Result<Vec<FileVersion>, Failure> {
+    let identity = settings.identity.as_ref();
+    let files = [
+        ("ca_file", settings.ca_file.as_ref()),
+        ("cert_file", identity.map(|identity| &identity.cert_file)),
+        ("key_file", identity.map(|identity| &identity.key_file)),
+    ];
+    let mut versions = Vec::new();
+    for (key, file) in files {
+        let Some(file) = file else { continue };
+        let version = file_version(file).await.map_err(|e| unusable(format!("{key} {}: {e}", file.display())))?;
+        versions.push(version);
+    }
+    Ok(versions)
 }
 
 async fn file_version(file: &Path) -> std::io::Result<FileVersion> {
@@ -90,19 +184,29 @@ async fn file_version(file: &Path) -> std::io::Result<FileVersion> {
     Ok((metadata.modified().ok(), metadata.len()))
 }
 
-async fn add_ca_file(roots: &mut Roots, file: &Path) -> Result<(), String> {
+async fn read_pem(file: &Path) -> Result<Vec<u8>, String> {
     let mut text = Vec::new();
     let opened = tokio::fs::File::open(file).await.map_err(|e| e.to_string())?;
-    opened.take(MAX_CA_BYTES).read_to_end(&mut text).await.map_err(|e| e.to_string())?;
-    let before = roots.store.len();
-    for certificate in CertificateDer::pem_slice_iter(&text) {
-        let certificate = certificate.map_err(|e| format!("not PEM: {e}"))?;
-        roots.add(certificate).map_err(|e| format!("contains a certificate that can't be used: {e}"))?;
+    opened.take(MAX_PEM_BYTES).read_to_end(&mut text).await.map_err(|e| e.to_string())?;
+    Ok(text)
+}
+
+async fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let text = read_pem(file).await?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    match certificates.map_err(|e| format!("not PEM: {e}"))? {
+        none if none.is_empty() => {
+            Err("contains no certificate; it must be PEM with at least one BEGIN CERTIFICATE".to_owned())
+        }
+        certificates => Ok(certificates),
     }
-    if roots.store.len() == before {
-        return Err("contains no certificate; it must be PEM with at least one BEGIN CERTIFICATE".to_owned());
-    }
-    Ok(())
+}
+
+async fn read_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    let text = read_pem(file).await?;
+    PrivateKeyDer::from_pem_slice(&text).map_err(|_| {
+        "contains no private key; it must be PEM with one BEGIN PRIVATE KEY, without passphrase".to_owned()
+    })
 }
 
 fn system_roots() -> Roots {
@@ -150,30 +254,4 @@ pub(crate) async fn read_service_answer(mut response: reqwest::Response, at_most
         body.extend_from_slice(&piece);
     }
     Ok(body)
-}
-
-fn build_client(
-    roots: Roots,
-    connect_timeout: Duration,
-    resolver: &Arc<Resolver>,
-    chains: &Arc<ChainExpiries>,
-) -> Result<reqwest::Client, String> {
-    let tls = tls::client_config(roots, Arc::clone(chains))?;
-    reqwest::Client::builder()
-        // A proxy would open connections that the address guard can't judge.
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .dns_resolver(Arc::clone(resolver))
-        .connector_layer(ConnectTimerLayer(connect_timeout))
-        .tls_backend_preconfigured(tls)
-        .tls_info(true)
-        .pool_max_idle_per_host(IDLE_PER_HOST)
-        .pool_idle_timeout(IDLE_TIME)
-        .http2_keep_alive_interval(PING_EVERY)
-        .http2_keep_alive_timeout(PING_TIMEOUT)
-        .http2_keep_alive_while_idle(true)
-        // Players ignore a malformed header line as well.
-        .http1_ignore_invalid_headers_in_responses(true)
-        .build()
-        .map_err(|e| e.to_string())
 }

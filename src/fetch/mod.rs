@@ -6,28 +6,33 @@ mod answer;
 mod body;
 mod chain_expiries;
 mod cookies;
+mod dial;
 mod failure;
 mod follow;
 mod guard;
 mod headers;
 mod hop;
 mod resolve;
+mod signed_url;
 mod host_limits;
 mod tls;
+mod tls_failure;
 mod connect_trace;
 
 #[cfg(test)]
 mod tests;
 
-use crate::catalog::RequestSettings;
+use crate::catalog::{ConnectionSettings, IpProtocol, RequestSettings};
 use crate::config;
-use crate::facts::Fetched;
+use crate::facts::{Failure, Fetched};
 pub(crate) use cookies::CookieJar;
 use guard::AddressGuard;
 use host_limits::HostLimits;
 use http_clients::HttpClients;
 pub(crate) use http_clients::{read_service_answer, service_client};
 use packager_media::stream::ByteRange;
+use packager_media::units::Timestamp;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -47,6 +52,8 @@ pub(crate) struct FetchRequest<'a> {
     pub(crate) compressed: bool,
     /// Whether only status and headers are wanted, so that the body isn't read.
     pub(crate) headers_only: bool,
+    /// The instant of the request, from which the tokens of signed URLs are valid.
+    pub(crate) now: Timestamp,
 }
 
 /// The HTTP client, which keeps connections alive across probes. Its clones share the connections and the cookies.
@@ -95,8 +102,17 @@ impl Client {
         Self { parts: Arc::clone(&self.parts), cookies: Some(jar) }
     }
 
-    /// Sends the request, follows redirects, passes each chunk of a 2xx answer's decoded body to `sink`, and returns
-    /// the answer or the failure no later than `deadline`.
+    /// The addresses of a host that may be asked with these settings, at most 16.
+    ///
+    /// # Errors
+    /// DNS has none, or the address guard refuses all of them.
+    pub(crate) async fn addresses(&self, host: &str, settings: &ConnectionSettings) -> Result<Vec<IpAddr>, Failure> {
+        let protocol = settings.ip_protocol.unwrap_or(IpProtocol::Any);
+        self.parts.agents.resolver.with_protocol(protocol).addresses(host).await
+    }
+
+    /// Sends the request, follows redirects, hands each piece of a 2xx answer's decoded body to `sink`, and returns the
+    /// answer or the failure no later than `deadline`.
     ///
     /// The body of an answer outside of 2xx isn't read, apart from a few bytes that keep the connection usable. If
     /// nothing could be tried before the deadline (it had passed, or every connection to the host was in use), the

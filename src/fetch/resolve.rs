@@ -1,13 +1,17 @@
 //! DNS lookups, one for each new connection. The address guard filters the answer before a connection is opened.
 
+use crate::catalog::IpProtocol;
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::connect_trace;
 use crate::fetch::guard::AddressGuard;
+use hyper_util::client::legacy::connect::dns::Name;
 use packager_media::redact;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -17,39 +21,87 @@ const MAX_LOOKUPS: usize = 256;
 /// Largest number of addresses that are used of one DNS answer.
 const MAX_ADDRESSES: usize = 16;
 
-/// Failure of the DNS resolver, as an error that the HTTP client passes on unchanged.
+/// A failure that is worded already, as an error that the HTTP client passes on unchanged.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.message)]
-pub(super) struct ResolveFailure(pub Failure);
+pub(super) struct WordedFailure(pub Failure);
 
-#[derive(Debug)]
+/// Looks up the names of servers. Its clones share the bound on lookups.
+#[derive(Debug, Clone)]
 pub(super) struct Resolver {
     guard: AddressGuard,
+    protocol: IpProtocol,
     lookups: Arc<Semaphore>,
 }
 
 impl Resolver {
     pub(crate) fn new(guard: AddressGuard) -> Self {
-        Self { guard, lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)) }
+        Self { guard, protocol: IpProtocol::Any, lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)) }
+    }
+
+    /// A resolver that uses addresses of this kind alone.
+    pub(crate) fn with_protocol(&self, protocol: IpProtocol) -> Self {
+        Self { protocol, ..self.clone() }
+    }
+
+    /// The addresses of `host` that may be asked, at least one.
+    pub(crate) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Failure> {
+        let mut found =
+            lookup(host.to_owned(), Arc::clone(&self.lookups)).await.map_err(|e| no_address(host, &e.to_string()))?;
+        let kind = match self.protocol {
+            IpProtocol::Any => "",
+            IpProtocol::Ip4 => "IPv4 ",
+            IpProtocol::Ip6 => "IPv6 ",
+        };
+        found.retain(|ip| match self.protocol {
+            IpProtocol::Any => true,
+            IpProtocol::Ip4 => ip.is_ipv4(),
+            IpProtocol::Ip6 => ip.is_ipv6(),
+        });
+        if found.is_empty() {
+            return Err(no_address(host, &format!("DNS has no {kind}address of it")));
+        }
+        self.guard.filter_addresses(host, found)
+    }
+
+    /// Judges the addresses of a host that a proxy is going to look up. A name that this machine's DNS doesn't know can't be
+    /// judged, and is refused.
+    pub(crate) async fn check_proxied(&self, host: &str) -> Result<(), Failure> {
+        match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+            Ok(ip) => self.check(host, ip),
+            Err(_) => self.addresses(host).await.map(drop).map_err(|failure| Failure {
+                message: format!("{}; the address guard judges hosts behind a proxy, too", failure.message),
+                ..failure
+            }),
+        }
+    }
+
+    /// Judges an address that no DNS answer gave.
+    pub(crate) fn check(&self, host: &str, ip: IpAddr) -> Result<(), Failure> {
+        self.guard.check_address(ip).map_err(|why| Failure::new(FailureKind::Refused, format!("refused: {host} {why}")))
     }
 }
 
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (guard, lookups) = (self.guard, Arc::clone(&self.lookups));
+impl tower::Service<Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = WordedFailure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, WordedFailure>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), WordedFailure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let resolver = self.clone();
         Box::pin(async move {
             connect_trace::mark(|marks| marks.resolving = Some(Instant::now()));
-            let found = lookup(name.as_str().to_owned(), lookups).await.map_err(|e| no_address(name.as_str(), &e))?;
-            let kept = guard.filter_addresses(name.as_str(), found).map_err(ResolveFailure)?;
-            if kept.is_empty() {
-                return Err(no_address(name.as_str(), &io::Error::other("an empty answer")).into());
-            }
+            let kept = resolver.addresses(name.as_str()).await.map_err(WordedFailure)?;
             connect_trace::mark(|marks| {
                 marks.resolved = Some(Instant::now());
                 marks.addresses.clone_from(&kept);
             });
-            // The HTTP client replaces port 0 by the URL's port.
-            Ok(Box::new(kept.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs)
+            // The connector replaces port 0 by the URI's port.
+            Ok(kept.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect::<Vec<_>>().into_iter())
         })
     }
 }
@@ -66,10 +118,9 @@ async fn lookup(host: String, lookups: Arc<Semaphore>) -> io::Result<Vec<IpAddr>
     task.await.map_err(io::Error::other)?
 }
 
-fn no_address(host: &str, error: &io::Error) -> ResolveFailure {
-    let text = error.to_string();
-    let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+fn no_address(host: &str, text: &str) -> Failure {
+    let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(text);
     let message =
         format!("no address for {host}: {}; check the name and this host's DNS", redact::sanitize_line(text, 200));
-    ResolveFailure(Failure { kind: FailureKind::Dns, message })
+    Failure { kind: FailureKind::Dns, message }
 }

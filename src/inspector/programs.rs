@@ -1,9 +1,10 @@
 //! Fetches the list of programs from Inspector LIVE with one GET, bounded in bytes, time and number.
 
-use crate::catalog::{Auth, RequestSettings};
+use crate::catalog::{Auth, ConnectionSettings, RequestSettings};
 use crate::config::{FetchSettings, InspectorSettings};
 use crate::document::read_text;
 use crate::fetch::{Client, FetchRequest};
+use packager_media::units::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -21,7 +22,7 @@ pub(crate) async fn fetch_programs(
     let request_settings = RequestSettings {
         headers: vec![("Accept".to_owned(), "application/json".to_owned())],
         auth: read_token(inspector)?.map(|token| Auth::Bearer { token }),
-        ca_file: inspector.ca_file.clone(),
+        connection: ConnectionSettings { ca_file: inspector.ca_file.clone(), ..ConnectionSettings::default() },
         ..RequestSettings::default()
     };
     let client = Client::new(settings).map_err(|e| e.to_string())?;
@@ -32,6 +33,7 @@ pub(crate) async fn fetch_programs(
         max_bytes: inspector.max_bytes,
         compressed: true,
         headers_only: false,
+        now: Timestamp::now(),
     };
     let (fetched, body) = client.body(request, Instant::now() + inspector.timeout.duration()).await;
     if let Some(problem) = fetched.problem() {

@@ -6,6 +6,7 @@ mod channel_cookies;
 mod clock;
 mod shared_captures;
 mod lookup;
+mod output_requests;
 mod admission;
 mod sessions;
 
@@ -21,10 +22,11 @@ use crate::history::{History, OutputHistory, RenditionHistory};
 use crate::report::Report;
 use admission::Admission;
 use budget::TimeBudget;
-use capture::{Capturer, Downloads, KeyCache};
+use capture::Capturer;
 use channel_cookies::ChannelCookies;
 use clock::ClockSteps;
 use lookup::{ProbeSubject, lookup};
+use output_requests::{OutputRequests, with_each_address};
 use packager_media::container::Container;
 use packager_media::stream::Timeline;
 use packager_media::units::{Seconds, Timestamp};
@@ -158,10 +160,11 @@ impl Shared {
         let steps = self.follow_clock();
         let now = self.clock.now();
         let max_outputs = loaded.exporter.history.max_outputs;
-        let cookies = self.cookies.jar(&channel.code, max_outputs, began);
-        let client = self.client(&loaded.exporter.fetch).with_cookies(cookies);
-        let capturer = Capturer {
-            client: &client,
+        let client = self.client(&loaded.exporter.fetch);
+        let channel = with_each_address(channel, &template, &client, budget.manifest()).await;
+        let requests = OutputRequests::of_channel(&channel, &template, &client, &self.cookies, max_outputs);
+        let capturer = |requests| Capturer {
+            requests,
             bounds: &loaded.exporter.fetch,
             max_segments: loaded.exporter.probe.max_segments,
             history: &self.history,
@@ -169,13 +172,11 @@ impl Shared {
             max_outputs,
             clock: &self.clock,
             channel: &channel,
-            foreign_settings: &channel.request.without_secrets(),
             template: &template,
             budget,
-            keys: KeyCache::default(),
-            downloads: Downloads::default(),
         };
-        let mut capture = capturer.capture(now).await;
+        let capturers: Vec<Capturer<'_>> = requests.into_iter().map(capturer).collect();
+        let mut capture = capture::capture(&channel, &capturers, now).await;
         let captured = Instant::now();
         let pasts = match self.follow_clock() == steps {
             true => self.remember(&capture, &channel, &template, now),
@@ -184,6 +185,7 @@ impl Shared {
         };
         let outcomes = run_checks(&capture, &pasts, &channel, &template, now);
         capture.stages.checks = captured.elapsed().into();
+        drop(capturers);
         Report {
             started_at: now,
             duration: began.elapsed().into(),

@@ -1,8 +1,8 @@
 //! Writes the log of a probe. It is made from the report after the probe, so that nothing is buffered while a probe
 //! runs.
 
-use super::Report;
 use super::segment::tracks;
+use super::{ChannelCondition, Report};
 use crate::checks::{CheckOutcome, CheckResult};
 use crate::facts::{Fetched, IFrameFacts, OutputFacts, RenditionFacts};
 use packager_media::defect::Defect;
@@ -19,6 +19,7 @@ const MAX_CHARACTERS: usize = 2_000;
 #[must_use]
 pub fn log(report: &Report) -> String {
     let mut log = Log { out: String::new(), report };
+    log.verdict();
     log.line(
         Seconds::ZERO,
         "probe begins",
@@ -48,6 +49,28 @@ struct Log<'a> {
 }
 
 impl Log<'_> {
+    /// What the probe found: who reads the log wants to know it first.
+    fn verdict(&mut self) {
+        let count = |result| self.report.outcomes.iter().filter(|outcome| outcome.result == result).count();
+        let condition = match self.report.condition() {
+            ChannelCondition::Up => "ok",
+            ChannelCondition::Degraded => "degraded",
+            ChannelCondition::Down => "failed",
+        };
+        let fields = [
+            ("verdict", condition.to_owned()),
+            ("checks", self.report.outcomes.len().to_string()),
+            ("failed", count(CheckResult::Failed).to_string()),
+            ("not_run", count(CheckResult::NotRun).to_string()),
+        ];
+        self.line(self.report.duration, "verdict", &fields);
+        let mut failed: Vec<&CheckOutcome> = self.report.failed().collect();
+        failed.sort_by_key(|outcome| std::cmp::Reverse(outcome.severity));
+        for outcome in failed {
+            self.findings(outcome);
+        }
+    }
+
     fn line(&mut self, at: Seconds, msg: &str, fields: &[(&str, String)]) {
         let _ = write!(self.out, "at=+{:.3}s msg={}", at.0, value(msg));
         for (name, text) in fields.iter().filter(|(_, text)| !text.is_empty()) {
@@ -58,6 +81,9 @@ impl Log<'_> {
 
     fn output(&mut self, output: &OutputFacts) {
         let name = [("output", output.name.clone())];
+        if self.report.is_unverified(&output.name) {
+            self.line(Seconds::ZERO, "certificates are not verified (insecure_skip_verify)", &name);
+        }
         self.exchange(Seconds::ZERO, "manifest", &name, &output.manifest);
         self.defects(self.report.capture.stages.manifest, &name, &output.defects);
         for rendition in &output.renditions {
@@ -178,6 +204,15 @@ impl Log<'_> {
                 self.line(at, "check failed", &[&check[..], &[severity, count]].concat());
             }
         }
+    }
+
+    fn findings(&mut self, outcome: &CheckOutcome) {
+        let at = self.report.duration;
+        let check = [
+            ("severity", outcome.severity.as_str().to_owned()),
+            ("output", outcome.output.clone()),
+            ("check", outcome.check.id.to_owned()),
+        ];
         for finding in outcome.findings.iter().take(MAX_DEFECTS) {
             let what = [
                 ("rendition", finding.rendition.clone().unwrap_or_default()),

@@ -29,7 +29,7 @@ pub use output::{MediaCounts, OutputInfoView, OutputView, PhasesView};
 pub use playlist::PlaylistView;
 pub use rendition::{BandwidthView, RenditionInfoView, RenditionView};
 pub use segment::{ContinuityView, DurationView, SegmentView};
-pub use text::text;
+pub use text::{TextDetail, text};
 pub use view::{ChannelInfoView, FindingView, ReportView, StagesView};
 
 /// The result of one probe, from which gauges, JSON, text and log are made.
@@ -86,7 +86,13 @@ impl Report {
         self.outcomes.iter().filter(|outcome| outcome.result == CheckResult::Failed)
     }
 
-    /// Returns the severity of the worst failed check. `None`: no check failed.
+    /// Whether the settings of an output say that certificates of its servers aren't verified.
+    pub(crate) fn is_unverified(&self, output: &str) -> bool {
+        let mut outputs = self.channel.outputs.iter().filter(|other| other.name == output);
+        outputs.any(|output| self.channel.request_settings(output, &self.template).connection.is_insecure())
+    }
+
+    /// Severity of the worst failed check; `None` if no check failed.
     pub(crate) fn worst_severity(&self) -> Option<Severity> {
         self.failed().map(|outcome| outcome.severity).max()
     }

@@ -19,6 +19,9 @@ pub struct OutputView<'a> {
     pub protocol: &'static str,
     /// The output's URL, with user information and query values masked.
     pub url: String,
+    /// `true`: the settings say that certificates of its servers aren't verified. It is absent otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub insecure_skip_verify: bool,
     pub output_info: OutputInfoView,
     #[serde(flatten)]
     pub http: HttpView,
@@ -91,6 +94,7 @@ impl<'a> OutputView<'a> {
             name: &facts.name,
             protocol: facts.protocol().name(),
             url: redact::url(&facts.url),
+            insecure_skip_verify: report.is_unverified(&facts.name),
             output_info: OutputInfoView::new(report, facts),
             http: HttpView {
                 http_status_code: exchange.map(|e| e.status),

@@ -122,7 +122,7 @@ pub fn report(outputs: Vec<OutputFacts>) -> Report {
         template: "TPL_LIVE_HD".into(),
         probe: None,
         enabled: true,
-        outputs: outputs.iter().map(|o| Output { name: o.name.clone(), url: o.url.clone() }).collect(),
+        outputs: outputs.iter().map(|o| Output::new(&o.name, o.url.clone())).collect(),
         ladder: None,
         request: RequestSettings::default(),
     };
@@ -162,6 +162,7 @@ fn template(ladder: ExpectedLadder) -> Template {
         ladder,
         hold: Seconds(300.0),
         query_identifies: false,
+        request: RequestSettings::default(),
         checks: CheckSettings::default(),
     }
 }

@@ -42,7 +42,7 @@ fn json_has_the_documented_shape() {
 #[test]
 fn no_form_of_a_report_lets_a_secret_out() {
     let report = broken();
-    let forms = [serde_json::to_string(&report).unwrap(), text(&report, true), log(&report)];
+    let forms = [serde_json::to_string(&report).unwrap(), text(&report, true, TextDetail::Full), log(&report)];
     for form in &forms {
         assert!(!form.contains("s3cret") && !form.contains("p4ssw0rd"), "{form}");
         assert!(form.contains("https://***@origin.example/live/master.m3u8?token=***"), "{form}");
@@ -52,7 +52,7 @@ fn no_form_of_a_report_lets_a_secret_out() {
 
 #[test]
 fn a_stream_cannot_send_escape_sequences_to_the_terminal() {
-    for form in [text(&broken(), false), log(&broken())] {
+    for form in [text(&broken(), false, TextDetail::Full), log(&broken())] {
         assert!(!form.contains('\u{1b}'), "{form}");
         assert!(form.contains("[2JOops"), "what it sent is still shown");
     }
@@ -60,7 +60,7 @@ fn a_stream_cannot_send_escape_sequences_to_the_terminal() {
 
 #[test]
 fn the_text_has_the_verdict_the_renditions_and_failed_checks_with_evidence() {
-    let text = text(&broken(), false);
+    let text = text(&broken(), false, TextDetail::Full);
     assert!(
         text.starts_with("FAILED  CH_TV_HD_001 (Đà Nẵng TV), template TPL_LIVE_HD, 2026-03-01T12:00:00.000Z: "),
         "{text}"
@@ -75,11 +75,11 @@ fn the_text_has_the_verdict_the_renditions_and_failed_checks_with_evidence() {
 
 #[test]
 fn the_table_is_aligned_and_has_a_dash_for_a_value_that_was_not_measured() {
-    let text = text(&broken(), false);
+    let text = text(&broken(), false, TextDetail::Full);
     let table: Vec<&str> = text.lines().filter(|l| l.contains("rendition  ") || l.contains("p   ")).take(5).collect();
     assert!(table[0].starts_with("  rendition  resolution"), "{text}");
     assert!(table[1].ends_with('-') && table[1].contains("1920x1080"), "{text}");
-    let clean = super::text(&clean(), false);
+    let clean = super::text(&clean(), false, TextDetail::Full);
     let row = clean.lines().find(|l| l.contains("1080p")).unwrap();
     let cells: Vec<&str> = row.split_whitespace().collect();
     assert_eq!(cells[..4], ["1080p", "1920x1080", "6.000", "s"]);
@@ -87,9 +87,44 @@ fn the_table_is_aligned_and_has_a_dash_for_a_value_that_was_not_measured() {
 }
 
 #[test]
+fn a_screen_counts_what_was_not_run_and_has_the_worst_failed_check_before_the_table() {
+    let text = text(&broken(), false, TextDetail::Summary);
+    assert!(text.ends_with("\n1 not run (--verbose)\n"), "{text}");
+    let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in {text}"));
+    assert!(place("manifest_unavailable") < place("rendition_unavailable"), "critical before major");
+    assert!(place("rendition_unavailable") < place("  rendition  resolution"), "{text}");
+    let healthy = super::text(&clean(), false, TextDetail::Summary);
+    assert!(healthy.starts_with("OK  ") && healthy.lines().count() < 24, "{healthy}");
+}
+
+#[test]
+fn a_log_begins_with_the_verdict_and_its_findings() {
+    let log = log(&broken());
+    let mut lines = log.lines();
+    assert!(lines.next().unwrap().contains("msg=verdict verdict=failed checks=3 failed=2 not_run=1"), "{log}");
+    assert!(lines.next().unwrap().contains("msg=violation severity=critical"), "{log}");
+    assert!(log.find("msg=violation").unwrap() < log.find("msg=\"probe begins\"").unwrap());
+    assert!(log.rfind("msg=violation").unwrap() < log.find("msg=\"probe begins\"").unwrap(), "each is there once");
+}
+
+#[test]
+fn an_output_whose_certificates_are_not_verified_says_so_in_every_form() {
+    let mut report = clean();
+    for form in [text(&report, false, TextDetail::Summary), log(&report), serde_json::to_string(&report).unwrap()] {
+        assert!(!form.contains("insecure_skip_verify"), "{form}");
+    }
+    let mut channel = (*report.channel).clone();
+    channel.outputs[0].request.connection.insecure_skip_verify = Some(true);
+    report.channel = std::sync::Arc::new(channel);
+    for form in [text(&report, false, TextDetail::Summary), log(&report), serde_json::to_string(&report).unwrap()] {
+        assert!(form.contains("insecure_skip_verify"), "{form}");
+    }
+}
+
+#[test]
 fn colour_is_only_where_it_is_asked_for() {
-    assert!(text(&clean(), true).starts_with("\u{1b}[1;32mOK\u{1b}[0m"));
-    assert!(!text(&clean(), false).contains('\u{1b}'));
+    assert!(text(&clean(), true, TextDetail::Full).starts_with("\u{1b}[1;32mOK\u{1b}[0m"));
+    assert!(!text(&clean(), false, TextDetail::Full).contains('\u{1b}'));
 }
 
 #[test]
@@ -98,7 +133,7 @@ fn a_thousand_violations_of_one_check_do_not_bury_the_rest() {
     let mut many = outcome("segment_duration_off_target", Severity::Major, "hls", CheckResult::Failed);
     many.findings = (0..1_000).map(|n| finding(&many, None, &format!("violation {n}"))).collect();
     report.outcomes.push(many);
-    let text = text(&report, false);
+    let text = text(&report, false, TextDetail::Full);
     assert!(text.contains("and 995 more"), "{text}");
     assert!(!text.contains("violation 5"), "{text}");
 }
@@ -226,7 +261,7 @@ fn an_outputs_container_and_encryption_are_empty_when_unknown() {
 #[test]
 fn drm_systems_are_named_once_for_all() {
     let mut report = report(vec![output("hls", vec![video(720, 2500), video(1080, 5000)])]);
-    assert!(!text(&report, false).contains("encrypted for"));
+    assert!(!text(&report, false, TextDetail::Full).contains("encrypted for"));
     for facts in &mut report.capture.outputs[0].renditions {
         let format = |name: &str| Some(name.to_owned());
         let key = |key_format| Key { method: "SAMPLE-AES".into(), uri: None, iv: None, key_format, key_id: None };
@@ -234,7 +269,7 @@ fn drm_systems_are_named_once_for_all() {
         Arc::make_mut(facts.timeline.as_mut().unwrap()).segments.last_mut().unwrap().keys = keys.into();
     }
     assert_eq!(first(&report)["drm"], serde_json::json!(["playready", "fairplay"]));
-    assert!(text(&report, false).contains("\nencrypted for PlayReady, FairPlay\n"));
+    assert!(text(&report, false, TextDetail::Full).contains("\nencrypted for PlayReady, FairPlay\n"));
 }
 
 /// Returns the newest segment of the report's first rendition, for a test to change.
@@ -392,7 +427,7 @@ fn sizes_in_the_table_change_their_unit_at_a_thousand() {
     let mut report = clean();
     let mut shown = |bytes| {
         newest(&mut report).fetched.result.as_mut().unwrap().body_bytes = bytes;
-        text(&report, false)
+        text(&report, false, TextDetail::Full)
     };
     for (bytes, expected) in [
         (999, " 999 B "),

@@ -14,18 +14,33 @@ const MAX_CHARACTERS: usize = 2_000;
 /// Longest name of a rendition in the table, in characters. Longer names would push the numbers off the screen.
 const MAX_NAME: usize = 40;
 
-/// Returns the report as lines of text, the verdict first, with secrets masked. `colour` adds ANSI colours.
+/// How much of a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextDetail {
+    /// What fits on a screen: checks that weren't run are counted.
+    Summary,
+    /// Also which checks weren't run, and why.
+    Full,
+}
+
+/// The report as lines of text, with secrets masked: the verdict, the failed checks with the most severe first, the outputs
+/// with their renditions, and the checks that weren't run. `colour` adds ANSI colours.
 #[must_use]
-pub fn text(report: &Report, colour: bool) -> String {
+pub fn text(report: &Report, colour: bool, detail: TextDetail) -> String {
     let (view, paint) = (report.view(), Paint(colour));
     let mut out = verdict(&view, report, paint);
+    let mut outcomes: Vec<&CheckOutcome> = report.failed().collect();
+    outcomes.sort_by_key(|outcome| std::cmp::Reverse(outcome.severity));
+    for outcome in outcomes {
+        out.push_str(&failed(outcome, paint));
+    }
     for output in &view.outputs {
         out.push_str(&output_lines(output, report));
     }
-    for outcome in report.failed() {
-        out.push_str(&failed(outcome, paint));
-    }
-    out.push_str(&not_run(&report.outcomes));
+    out.push_str(&match detail {
+        TextDetail::Full => not_run(&report.outcomes),
+        TextDetail::Summary => not_run_count(&report.outcomes),
+    });
     out
 }
 
@@ -88,6 +103,9 @@ fn output_lines(output: &OutputView<'_>, report: &Report) -> String {
         (None, None) => String::new(),
     };
     let mut out = format!("\n{} ({}) {}  {state}\n", plain(output.name), output.protocol, plain(&output.url));
+    if output.insecure_skip_verify {
+        out.push_str("certificates are not verified (insecure_skip_verify)\n");
+    }
     if !output.renditions.is_empty() {
         out.push_str(&table(&output.renditions));
         out.push_str(&systems(&output.renditions));
@@ -186,6 +204,13 @@ fn format_evidence(value: &serde_json::Value) -> String {
     match mask_value(value) {
         serde_json::Value::String(text) => plain(&text),
         other => plain(&other.to_string()),
+    }
+}
+
+fn not_run_count(outcomes: &[CheckOutcome]) -> String {
+    match outcomes.iter().filter(|outcome| outcome.result == CheckResult::NotRun).count() {
+        0 => String::new(),
+        count => format!("\n{count} not run (--verbose)\n"),
     }
 }
 

@@ -281,7 +281,7 @@ impl Store {
     /// then.
     pub async fn write_notification(&self, alerts: &[WebhookAlert]) -> Result<ExpiredSilences, StoreError> {
         let rows = serde_json::to_value(alerts).map_err(|e| StoreError::Refused(e.to_string()))?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         lock_writers(&mut transaction, Writer::Alerts).await?;
         let expired = write_alerts(&mut transaction, &rows, false).await?;
         transaction.commit().await?;
@@ -295,7 +295,7 @@ impl Store {
     /// Fails if a time is not RFC 3339, or if the database can't be reached.
     pub async fn write_present(&self, alerts: &[PresentAlert]) -> Result<ExpiredSilences, StoreError> {
         let rows = serde_json::to_value(alerts).map_err(|e| StoreError::Refused(e.to_string()))?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         lock_writers(&mut transaction, Writer::Alerts).await?;
         let expired = write_alerts(&mut transaction, &rows, true).await?;
         sqlx::query(SUPPRESS).bind(&rows).execute(&mut *transaction).await?;
@@ -308,7 +308,7 @@ impl Store {
     /// # Errors
     /// Fails if there is no such alert, or if the database can't be reached.
     pub async fn alert_history(&self, id: i64) -> Result<Vec<AlertEventRow>, StoreError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.connection().await?;
         select(&mut connection, id, "").await?;
         let sql = "SELECT jsonb_build_object('at', at, 'event', event, 'by', by, 'comment', comment, 'silence_id', silence_id,
                      'summary', summary, 'description', description)
@@ -341,7 +341,7 @@ impl Store {
     /// # Errors
     /// Fails if there is no such alert, or if the database can't be reached.
     pub async fn alert(&self, id: i64) -> Result<AlertRow, StoreError> {
-        select(&mut *self.pool.acquire().await?, id, "").await
+        select(&mut *self.connection().await?, id, "").await
     }
 
     /// Acknowledges an alert and returns its new state. `silence` is the id of the silence that was set in
@@ -356,7 +356,7 @@ impl Store {
         comment: Option<&str>,
         silence: Option<&str>,
     ) -> Result<AlertRow, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let before = select(&mut transaction, id, "FOR UPDATE").await?;
         if before.status == AlertStatus::Resolved {
             return Err(StoreError::Conflict("this alert is resolved; there is nothing to acknowledge".to_owned()));
@@ -383,7 +383,7 @@ impl Store {
     /// # Errors
     /// Fails if there is no such alert, or if the database can't be reached.
     pub async fn resolve(&self, id: i64, by: &str, comment: Option<&str>) -> Result<AlertRow, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         select(&mut transaction, id, "FOR UPDATE").await?;
         sqlx::query(
             "UPDATE alerts SET status = 'resolved', ends_at = now(), resolved_at = now(), resolved_by = $2,
@@ -408,7 +408,7 @@ impl Store {
         let sql = "SELECT id, fingerprint, (extract(epoch FROM created_at) * 1000)::bigint FROM alerts
                    WHERE status <> 'resolved' AND updated_at < now() - make_interval(secs => $1) ORDER BY id LIMIT 10000";
         let rows: Vec<(i64, String, i64)> =
-            sqlx::query_as(sql).bind(least_age.as_secs_f64()).fetch_all(&self.pool).await?;
+            sqlx::query_as(sql).bind(least_age.as_secs_f64()).fetch_all(&mut *self.connection().await?).await?;
         let open = |(id, fingerprint, created)| OpenAlert {
             id,
             fingerprint,
@@ -427,7 +427,7 @@ impl Store {
                    WHERE id = ANY($1) AND status <> 'resolved'
                    RETURNING silence_id, jsonb_build_object('labels', labels, 'annotations', annotations,
                      'startsAt', starts_at, 'endsAt', ends_at)";
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         lock_writers(&mut transaction, Writer::Alerts).await?;
         let ended: Vec<(Option<String>, Json<PostableAlert>)> =
             sqlx::query_as(sql).bind(ids).fetch_all(&mut *transaction).await?;
@@ -445,7 +445,7 @@ impl Store {
                      WHERE status = 'resolved' AND ends_at < now() - make_interval(secs => $1) ORDER BY ends_at LIMIT $2)";
         let mut deleted = 0;
         loop {
-            let mut transaction = self.pool.begin().await?;
+            let mut transaction = self.begin().await?;
             lock_writers(&mut transaction, Writer::Alerts).await?;
             let done =
                 sqlx::query(sql).bind(retention.as_secs_f64()).bind(DELETE_BATCH).execute(&mut *transaction).await?;
@@ -457,7 +457,7 @@ impl Store {
         }
         for (table, last) in [("channel_states", "seen_at"), ("channel_status", "updated_at")] {
             let sql = format!("DELETE FROM {table} WHERE {last} < now() - make_interval(secs => $1)");
-            sqlx::query(&sql).bind(retention.as_secs_f64()).execute(&self.pool).await?;
+            sqlx::query(&sql).bind(retention.as_secs_f64()).execute(&mut *self.connection().await?).await?;
         }
         Ok(deleted)
     }

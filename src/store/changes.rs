@@ -87,7 +87,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let ids: Vec<i64> = changes.iter().map(|(id, _)| *id).collect();
         let sql = format!("SELECT a.id, {} FROM alerts a WHERE a.id = ANY($1)", *DOCUMENT);
-        let rows: Vec<(i64, Json<AlertRow>)> = sqlx::query_as(&sql).bind(ids).fetch_all(&self.pool).await?;
+        let rows: Vec<(i64, Json<AlertRow>)> =
+            sqlx::query_as(&sql).bind(ids).fetch_all(&mut *self.connection().await?).await?;
         let rows: BTreeMap<i64, AlertRow> = rows.into_iter().map(|(id, Json(alert))| (id, alert)).collect();
         for (id, change) in changes {
             if let Some(alert) = rows.get(id) {

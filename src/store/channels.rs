@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::LazyLock;
 
 /// SQL lists of the columns of `channels` with the alias `c`. `t` is the alias of the channel's template.
@@ -88,7 +89,7 @@ impl Store {
     /// # Errors
     /// Fails if there is no such channel, or if the database can't be reached.
     pub async fn channel(&self, key: &str) -> Result<Versioned<ChannelRow>, StoreError> {
-        select(&mut *self.pool.acquire().await?, key, "").await
+        select(&mut *self.connection().await?, key, "").await
     }
 
     /// Creates a channel and returns its code and id.
@@ -97,9 +98,9 @@ impl Store {
     /// Fails with every bad field; fails if the code is taken, if the template or probe doesn't exist, or if the
     /// database can't be reached.
     pub async fn create_channel(&self, body: &Document) -> Result<(String, i32), StoreError> {
-        let columns = catalog::channel_columns(body).map_err(StoreError::Invalid)?;
+        let columns = catalog::channel_columns(body, self.secrets.as_deref()).map_err(StoreError::Invalid)?;
         let ColumnLists { writable, given, .. } = &*LISTS;
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.connection().await?;
         // A refused statement would use up an id.
         demand_free(&mut connection, "channels", "channel_code", &columns).await?;
         for (column, table, entry) in REFERENCES {
@@ -146,7 +147,7 @@ impl Store {
         change: Change,
         expected: Option<i32>,
     ) -> Result<Versioned<ChannelRow>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let before = select(&mut transaction, key, "FOR UPDATE OF c").await?;
         before.require(expected)?;
         let code = before.row.channel_code.clone();
@@ -167,9 +168,9 @@ impl Store {
             Change::Merge => before.row.writable_values(),
             Change::Replace => JsonObject::new(),
         };
-        whole.extend(columns);
+        whole.extend(restored(columns, &values));
         whole.insert("channel_code".to_owned(), code.clone().into());
-        let whole = checked(&whole, "body")?;
+        let whole = checked(&whole, "body", self.secrets.as_deref())?;
         let ColumnLists { writable, given, .. } = &*LISTS;
         let sql = format!("UPDATE channels c SET ({writable}) = ({given}) WHERE channel_code = $2");
         sqlx::query(&sql).bind(json!([whole])).bind(&code).execute(&mut *transaction).await?;
@@ -204,7 +205,7 @@ impl Store {
         dry_run: bool,
         progress: impl Fn(usize),
     ) -> Result<ImportCounts, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         lock_writers(&mut transaction, Writer::Channels).await?;
         let codes: Vec<&str> = rows.iter().filter_map(|row| row.columns.get("channel_code")?.as_str()).collect();
         let document = &LISTS.document;
@@ -213,7 +214,8 @@ impl Store {
         );
         let before: Vec<(String, Json<ChannelRow>)> =
             sqlx::query_as(&sql).bind(&codes).fetch_all(&mut *transaction).await?;
-        let (whole, mut problems) = merged(&rows, before.into_iter().map(|(code, Json(row))| (code, row)).collect())?;
+        let (whole, mut problems) =
+            merged(&rows, before.into_iter().map(|(code, Json(row))| (code, row)).collect(), self.secrets.as_deref())?;
         problems.extend(missing_references(&mut transaction, &rows).await?);
         problems.sort_by_key(|problem| problem.position);
         DocumentErrors(problems).or(()).map_err(StoreError::Invalid)?;
@@ -287,11 +289,20 @@ async fn select(connection: &mut PgConnection, key: &str, lock: &str) -> Result<
     get(connection, &sql, "channel", key).await
 }
 
-/// Checks all columns of a channel by the rules of the API. `name` is the name of the document in messages.
-pub(super) fn checked(columns: &JsonObject, name: &str) -> Result<JsonObject, StoreError> {
+/// The columns of a write, with the stored references to secrets where the write has `<hidden>` in their place.
+fn restored(mut columns: JsonObject, stored: &JsonObject) -> JsonObject {
+    for (name, value) in &mut columns {
+        catalog::restore_hidden(value, stored.get(name));
+    }
+    columns
+}
+
+/// Columns as a channel of the API: checked whole, with the secret files below `secrets`. `name` stands for the document in
+/// messages.
+pub(super) fn checked(columns: &JsonObject, name: &str, secrets: Option<&Path>) -> Result<JsonObject, StoreError> {
     let text = json!(columns).to_string();
     let document = Document::parse_json(name.to_owned(), text).map_err(StoreError::Invalid)?;
-    catalog::channel_columns(&document).map_err(StoreError::Invalid)
+    catalog::channel_columns(&document, secrets).map_err(StoreError::Invalid)
 }
 
 /// Merges the rows of an import over the channels that the database has, and returns the merged rows and the problems
@@ -299,6 +310,7 @@ pub(super) fn checked(columns: &JsonObject, name: &str) -> Result<JsonObject, St
 fn merged(
     rows: &[ImportRow],
     mut before: BTreeMap<String, ChannelRow>,
+    secrets: Option<&Path>,
 ) -> Result<(Vec<JsonObject>, Vec<Problem>), StoreError> {
     let mut whole = Vec::with_capacity(rows.len());
     let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
@@ -314,8 +326,9 @@ fn merged(
             problems.push(problem(format!("channel_code: `{code}` stands in line {first} already")));
         }
         let mut columns = before.remove(code).map(|row| row.writable_values()).unwrap_or_default();
-        columns.extend(row.columns.clone());
-        match checked(&columns, "line") {
+        let written = restored(row.columns.clone(), &columns);
+        columns.extend(written);
+        match checked(&columns, "line", secrets) {
             Ok(columns) => whole.push(columns),
             Err(StoreError::Invalid(errors)) => problems.extend(errors.0.into_iter().map(|e| problem(e.message))),
             Err(other) => return Err(other),
@@ -347,7 +360,7 @@ mod tests {
             row(2, json!({"channel_code": "A", "tier": 2})),
             row(3, json!({"channel_code": "B", "input_url": "http://b/m.m3u8"})),
         ];
-        let (whole, problems) = merged(&rows, before).unwrap();
+        let (whole, problems) = merged(&rows, before, None).unwrap();
         assert!(problems.is_empty(), "{problems:?}");
         assert_eq!(
             (&whole[0]["tier"], &whole[0]["codec"], &whole[0]["probe_id"]),
@@ -362,7 +375,7 @@ mod tests {
         let unreadable = ImportRow { line: 4, columns: JsonObject::new(), problems: vec!["not JSON".to_owned()] };
         let good = json!({"channel_code": "A", "input_url": "http://a/m.m3u8"});
         let rows = [row(2, good.clone()), row(3, good), unreadable];
-        let (whole, problems) = merged(&rows, BTreeMap::new()).unwrap();
+        let (whole, problems) = merged(&rows, BTreeMap::new(), None).unwrap();
         let expected = [(Some((3, 1)), "channel_code: `A` stands in line 2 already"), (Some((4, 1)), "not JSON")];
         assert_eq!((whole.len(), messages(&problems)), (2, expected.to_vec()));
     }

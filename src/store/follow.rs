@@ -89,8 +89,9 @@ impl Store {
         variables: &BTreeMap<String, String>,
     ) -> Result<(CatalogSnapshot, DocumentErrors), StoreError> {
         let (templates, channels): (String, String) = sqlx::query_as(&CATALOGUE).fetch_one(&self.pool).await?;
-        let variables = variables.clone();
-        let read = tokio::task::spawn_blocking(move || catalog::load_rows(templates, channels, &variables)).await;
+        let (variables, secrets) = (variables.clone(), self.secrets.clone());
+        let load = move || catalog::load_rows(templates, channels, &variables, secrets.as_deref());
+        let read = tokio::task::spawn_blocking(load).await;
         match read {
             Ok(read) => read.map_err(|errors| StoreError::Refused(errors.to_string())),
             Err(error) => Err(StoreError::Refused(format!("reading the rows ended: {error}"))),
@@ -126,7 +127,14 @@ impl Store {
                 "catalogue of the database"
             );
         }
-        live.replace_catalog(snapshot, Timestamp::now());
+        let was_held = live.last_reload().is_held;
+        match live.replace_catalog(snapshot, Timestamp::now()) {
+            Ok(()) if was_held => tracing::info!("the catalogue of the database is in force again"),
+            Err(errors) if !was_held => {
+                tracing::error!(%errors, "the catalogue of the database is not taken over; the last one stays in force");
+            }
+            Ok(()) | Err(_) => {}
+        }
         self.was_read.store(true, Ordering::Relaxed);
         Ok(())
     }

@@ -31,8 +31,10 @@ pub use statuses::{FailedCheck, LastProbe, Rungs, SharedStatus, StatusPosition, 
 pub use sync::{Changed, Sync, Synced, Wanted};
 
 use sqlx::migrate::Migrator;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -70,6 +72,8 @@ pub enum Health {
 pub struct Store {
     pool: PgPool,
     options: PgConnectOptions,
+    /// Folder of the secret files that rows may name. `None`: rows may name none.
+    secrets: Option<PathBuf>,
     health: Arc<watch::Sender<Health>>,
     /// True once the catalogue was read from the database. From then on it is in force, even while the database can't
     /// be reached.
@@ -125,7 +129,13 @@ impl Store {
             .after_connect(|connection, _| Box::pin(writable::demand(connection)))
             .connect_lazy_with(options.clone());
         let health = Arc::new(watch::Sender::new(Health::Starting));
-        Ok(Self { pool, options, health, was_read: Arc::default() })
+        Ok(Self { pool, options, secrets: None, health, was_read: Arc::default() })
+    }
+
+    /// This store, whose rows may name secret files below `folder`.
+    #[must_use]
+    pub fn with_secrets(self, folder: Option<PathBuf>) -> Self {
+        Self { secrets: folder, ..self }
     }
 
     /// Returns whether the catalogue was read from the database since the start.
@@ -142,6 +152,28 @@ impl Store {
                 StoreError::Away(reason.unwrap_or(why))
             }
             other => other,
+        }
+    }
+
+    /// A connection of the pool.
+    ///
+    /// # Errors
+    /// Why none came about: the pool itself says only that its time was over.
+    async fn connection(&self) -> Result<PoolConnection<Postgres>, StoreError> {
+        match self.pool.acquire().await {
+            Ok(connection) => Ok(connection),
+            Err(error) => Err(self.explained(error.into()).await),
+        }
+    }
+
+    /// A transaction on a connection of the pool.
+    ///
+    /// # Errors
+    /// Why no connection came about.
+    async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        match self.pool.begin().await {
+            Ok(transaction) => Ok(transaction),
+            Err(error) => Err(self.explained(error.into()).await),
         }
     }
 

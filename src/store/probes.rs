@@ -86,7 +86,7 @@ impl Store {
     /// # Errors
     /// Fails if there is no such probe, or if the database can't be reached.
     pub async fn probe(&self, key: &str) -> Result<Versioned<ProbeRow>, StoreError> {
-        PROBES.get(&mut *self.pool.acquire().await?, key).await
+        PROBES.get(&mut *self.connection().await?, key).await
     }
 
     /// Creates a probe (an exporter or an appliance) in the database and returns its id.
@@ -95,7 +95,7 @@ impl Store {
     /// Fails with every bad field; fails if the name is taken, or if the database can't be reached.
     pub async fn create_probe(&self, body: &Document) -> Result<i32, StoreError> {
         let columns = checked_columns(body)?;
-        PROBES.insert(&mut *self.pool.acquire().await?, &columns).await
+        PROBES.insert(&mut *self.connection().await?, &columns).await
     }
 
     /// Replaces the probe (an exporter or an appliance) with the id or name `key`.
@@ -110,7 +110,7 @@ impl Store {
         expected: Option<i32>,
     ) -> Result<Versioned<ProbeRow>, StoreError> {
         let columns = checked_columns(body)?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let before = PROBES.lock(&mut transaction, key, expected).await?;
         let after = PROBES.replace(&mut transaction, before.id, &columns).await?;
         transaction.commit().await?;
@@ -123,7 +123,7 @@ impl Store {
     /// Fails if channels belong to the probe, if there is no such probe, if its version is not `expected`, or if the
     /// database can't be reached.
     pub async fn delete_probe(&self, key: &str, expected: Option<i32>) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let before = PROBES.lock(&mut transaction, key, expected).await?;
         PROBES.delete(&mut transaction, before.id).await?;
         transaction.commit().await?;

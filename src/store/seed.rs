@@ -49,5 +49,5 @@ impl Store {
 fn columns(channel: &Channel) -> Result<JsonObject, StoreError> {
     let url = channel.outputs.first().map(|output| output.url.as_str()).unwrap_or_default();
     let given = [("channel_code", channel.code.as_str()), ("channel_name", &channel.name), ("input_url", url)];
-    checked(&given.map(|(column, value)| (column.to_owned(), value.into())).into_iter().collect(), "CHANNELS")
+    checked(&given.map(|(column, value)| (column.to_owned(), value.into())).into_iter().collect(), "CHANNELS", None)
 }

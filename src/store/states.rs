@@ -81,7 +81,7 @@ impl Store {
     /// Fails if the database can't be reached.
     pub async fn write_states(&self, exporter: &str, changes: &[StateChange]) -> Result<(), StoreError> {
         let rows = serde_json::to_value(changes).map_err(|e| StoreError::Refused(e.to_string()))?;
-        sqlx::query(WRITE).bind(rows).bind(exporter).execute(&self.pool).await?;
+        sqlx::query(WRITE).bind(rows).bind(exporter).execute(&mut *self.connection().await?).await?;
         Ok(())
     }
 
@@ -91,7 +91,7 @@ impl Store {
     /// # Errors
     /// Fails if the database can't be reached.
     pub async fn states_seen(&self, exporter: &str, seen: &serde_json::Value) -> Result<(), StoreError> {
-        sqlx::query(SEEN).bind(seen).bind(exporter).execute(&self.pool).await?;
+        sqlx::query(SEEN).bind(seen).bind(exporter).execute(&mut *self.connection().await?).await?;
         Ok(())
     }
 
@@ -106,15 +106,23 @@ impl Store {
         since: Timestamp,
     ) -> Result<(Vec<ChannelStateRow>, Vec<AlertRow>), StoreError> {
         let since = since.to_string();
-        let states: Vec<Json<ChannelStateRow>> =
-            sqlx::query_scalar(STATES).bind(code).bind(&since).bind(MAX_ROWS).fetch_all(&self.pool).await?;
+        let states: Vec<Json<ChannelStateRow>> = sqlx::query_scalar(STATES)
+            .bind(code)
+            .bind(&since)
+            .bind(MAX_ROWS)
+            .fetch_all(&mut *self.connection().await?)
+            .await?;
         let sql = format!(
             "SELECT {} FROM alerts a WHERE labels->>'channel' = $1 AND (ends_at IS NULL OR ends_at >= $2::timestamptz)
              ORDER BY a.id DESC LIMIT $3",
             *DOCUMENT
         );
-        let alerts: Vec<Json<AlertRow>> =
-            sqlx::query_scalar(&sql).bind(code).bind(&since).bind(MAX_ROWS).fetch_all(&self.pool).await?;
+        let alerts: Vec<Json<AlertRow>> = sqlx::query_scalar(&sql)
+            .bind(code)
+            .bind(&since)
+            .bind(MAX_ROWS)
+            .fetch_all(&mut *self.connection().await?)
+            .await?;
         Ok((states.into_iter().map(|Json(row)| row).collect(), alerts.into_iter().map(|Json(row)| row).collect()))
     }
 }

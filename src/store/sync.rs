@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// Channels that an Inspector LIVE server lists, and what the synchronisation with this server may change.
 #[derive(Debug, Clone)]
@@ -84,14 +85,14 @@ impl Store {
     /// # Errors
     /// Fails if the database can't be reached, or refuses a statement.
     pub async fn sync_channels(&self, sync: &Sync<'_>, dry_run: bool) -> Result<Synced, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         lock_writers(&mut transaction, Writer::Channels).await?;
         let names = Names::read(&mut transaction).await?;
         let known = known(&mut transaction, sync).await?;
         let mut done = Synced::default();
         let mut plan = Plan::default();
         for wanted in &sync.wanted {
-            if let Err(why) = sync.plan_channel(wanted, &known, &names, &mut plan, &mut done) {
+            if let Err(why) = sync.plan_channel(wanted, &known, &names, self.secrets.as_deref(), &mut plan, &mut done) {
                 done.bad.push((wanted.at.clone(), why));
             }
         }
@@ -129,12 +130,13 @@ impl Sync<'_> {
         wanted: &Wanted,
         known: &BTreeMap<String, StoredChannel>,
         names: &Names,
+        secrets: Option<&Path>,
         plan: &mut Plan,
         done: &mut Synced,
     ) -> Result<(), String> {
         let columns = names.resolved(&wanted.columns)?;
         let Some(before) = known.get(&wanted.code) else {
-            let row = checked(&columns, "program").map_err(message_of)?;
+            let row = checked(&columns, "program", secrets).map_err(message_of)?;
             plan.rows.push(row);
             plan.brought.push(wanted.code.clone());
             done.added.push(wanted.code.clone());
@@ -150,7 +152,7 @@ impl Sync<'_> {
         if before.missing {
             after.insert("enabled".to_owned(), true.into());
         }
-        let after = checked(&after, "program").map_err(message_of)?;
+        let after = checked(&after, "program", secrets).map_err(message_of)?;
         let mut fields = differences(&before.row.values(), &after);
         if !ours {
             fields.push(("source".to_owned(), Value::Null, self.source.into()));
@@ -307,7 +309,7 @@ mod tests {
         let names = Names { templates: [("T".to_owned(), 7)].into(), probes: [("P".to_owned(), 9)].into() };
         let (mut plan, mut done) = (Plan::default(), Synced::default());
         let known = before.into_iter().collect();
-        if let Err(why) = sync.plan_channel(&wanted, &known, &names, &mut plan, &mut done) {
+        if let Err(why) = sync.plan_channel(&wanted, &known, &names, None, &mut plan, &mut done) {
             done.bad.push((wanted.at, why));
         }
         (plan, done)

@@ -20,7 +20,11 @@ impl Stack {
 
     /// Starts an exporter on this database, and waits until its catalogue is in force.
     pub(crate) async fn on(postgres: Postgres, arguments: &[&str]) -> Self {
-        let files = Files::new(&[]);
+        Self::within(Files::new(&[]), postgres, arguments).await
+    }
+
+    /// Starts an exporter with these files on this database, and waits until its catalogue is in force.
+    pub(crate) async fn within(files: Files, postgres: Postgres, arguments: &[&str]) -> Self {
         let mut program = command(files.folder());
         program.env("DATABASE_URL", postgres.url());
         let exporter = Exporter::spawn(&mut program, arguments).await;

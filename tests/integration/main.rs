@@ -31,6 +31,7 @@ mod outage;
 mod packager_monitor;
 mod packagers;
 mod prometheus;
+mod routes;
 mod rules;
 mod schema;
 mod sessions;

@@ -3,7 +3,7 @@
 
 use packager_exporter::checks::CheckResult;
 use packager_exporter::probe::ProbeRequest;
-use packager_exporter::report::{Report, log, text};
+use packager_exporter::report::{Report, TextDetail, log, text};
 use packager_testbed::harness::{ChannelSpec, Harness, TEMPLATES};
 use packager_testbed::origin::LoggedRequest;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +39,12 @@ async fn probes_of_all_scrapers_follow_one_session_until_it_ends() {
             harness.origin.clear_requests();
             let (one, two) = tokio::join!(harness.probe("C"), harness.prober.probe(other(), Duration::from_secs(600)));
             for report in [one, two.unwrap().report] {
-                assert_eq!(failed(&report), [""; 0], "{path}, probe {probe}: {}", text(&report, false));
+                assert_eq!(
+                    failed(&report),
+                    [""; 0],
+                    "{path}, probe {probe}: {}",
+                    text(&report, false, TextDetail::Full)
+                );
             }
             asked.push(sessions_asked(&harness));
             harness.advance(EVERY);
@@ -131,8 +136,12 @@ async fn a_cookie_comes_back_to_its_own_folder_for_its_own_channel_and_is_never_
     for _ in 0..20 {
         let report = harness.probe("COOKIE").await;
         assert_eq!(failed(&report), [""; 0]);
-        for form in [serde_json::to_string(&report).unwrap(), text(&report, true), log(&report), format!("{report:?}")]
-        {
+        for form in [
+            serde_json::to_string(&report).unwrap(),
+            text(&report, true, TextDetail::Full),
+            log(&report),
+            format!("{report:?}"),
+        ] {
             assert!(!form.contains("hdntl") && !form.contains("st~"), "{form}");
         }
         harness.advance(EVERY);

@@ -4,7 +4,7 @@
 use crate::document::{Fault, Key, Node, NodeIndex, Value, suggestion};
 use packager_media::stream::Protocol;
 use serde::Deserialize;
-use serde::de::{MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 
 /// Section of one channel in channels.yml: its keys merged over `defaults`, with `input_url` moved into `outputs` as
@@ -142,13 +142,57 @@ fn with_output(node: &Node) -> Result<Node, Fault> {
     Ok(Node { at: node.at, value: Value::Map(entries) })
 }
 
-/// URLs of a channel by output name, in the order of channels.yml. `null` removes an output that the defaults have.
+/// Outputs of a channel by output name, in the order of channels.yml. `null` removes an output that the defaults have.
 #[derive(Debug, Default)]
-pub(super) struct Outputs(Vec<(String, Option<String>)>);
+pub(super) struct Outputs(Vec<(String, Option<OutputKeys>)>);
+
+/// What is written of one output.
+#[derive(Debug)]
+pub(super) enum OutputKeys {
+    /// Its URL alone.
+    Url(String),
+    /// A mapping with its URL and its settings, which is read from the document's tree.
+    Section,
+}
+
+impl OutputKeys {
+    /// The URL that is written in place of the output's keys; empty for a mapping.
+    pub(super) fn url(&self) -> &str {
+        match self {
+            Self::Url(url) => url,
+            Self::Section => "",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for OutputKeys {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(OutputVisitor)
+    }
+}
+
+struct OutputVisitor;
+
+impl<'de> Visitor<'de> for OutputVisitor {
+    type Value = OutputKeys;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a URL, or a mapping with `url` and settings of its requests")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, url: &str) -> Result<OutputKeys, E> {
+        Ok(OutputKeys::Url(url.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OutputKeys, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(OutputKeys::Section)
+    }
+}
 
 impl Outputs {
-    pub(super) fn given(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().filter_map(|(name, url)| Some((name.as_str(), url.as_deref()?)))
+    pub(super) fn given(&self) -> impl Iterator<Item = (&str, &OutputKeys)> {
+        self.0.iter().filter_map(|(name, keys)| Some((name.as_str(), keys.as_ref()?)))
     }
 }
 

@@ -31,7 +31,7 @@ fn the_channels_are_empty_and_their_example_loads() {
         example.lines().skip(1).map(|l| l.strip_prefix("# ").unwrap_or_default().to_owned() + "\n").collect();
     let loaded = load_with(Some(&example), Some(TEMPLATES), &[]).unwrap();
     let codes: Vec<&String> = loaded.snapshot.channels.keys().collect();
-    assert_eq!(codes, ["CH_PARTNER_001", "CH_TV_4K_001", "CH_TV_HD_001", "CH_TV_HD_002"]);
+    assert_eq!(codes, ["CH_EDGES_001", "CH_PARTNER_001", "CH_TV_4K_001", "CH_TV_HD_001", "CH_TV_HD_002"]);
     let uhd = loaded.snapshot.channel("CH_TV_4K_001").unwrap();
     assert_eq!(uhd.ladder.as_ref().unwrap().video.len(), 2);
     assert!(!loaded.snapshot.channel("CH_PARTNER_001").unwrap().enabled);

@@ -7,12 +7,14 @@ mod failures;
 mod origin;
 mod redirects;
 mod requests;
+mod routes;
 mod secure;
 
 use crate::catalog::RequestSettings;
 use crate::config;
 use crate::facts::{Exchange, Failure, Fetched};
 use crate::fetch::{Client, FetchRequest};
+use packager_media::units::Timestamp;
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
@@ -30,7 +32,16 @@ pub(super) fn plain() -> &'static RequestSettings {
 }
 
 pub(super) fn request(url: &Url) -> FetchRequest<'_> {
-    FetchRequest { url, settings: plain(), range: None, max_bytes: 1 << 20, compressed: false, headers_only: false }
+    let now = Timestamp::UNIX_EPOCH;
+    FetchRequest {
+        url,
+        settings: plain(),
+        range: None,
+        max_bytes: 1 << 20,
+        compressed: false,
+        headers_only: false,
+        now,
+    }
 }
 
 /// Sends an HTTP request, and returns the record of the exchange (status, headers, times or failure) and the body.

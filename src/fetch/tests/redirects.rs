@@ -63,7 +63,7 @@ async fn credentials_stay_with_their_origin() {
         headers: vec![("x-api-key".to_owned(), "k".to_owned())],
         user_agent: Some("player/1".to_owned()),
         auth: Some(Auth::Bearer { token: "tkn".to_owned() }),
-        ca_file: None,
+        ..RequestSettings::default()
     };
     let url = origin.url("/a");
     exchange(&client(), FetchRequest { settings: &settings, ..request(&url) }).await;

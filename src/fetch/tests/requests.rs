@@ -32,7 +32,7 @@ async fn the_channels_headers_and_credentials_are_sent() {
         headers: vec![("X-Tenant".to_owned(), "blue".to_owned())],
         user_agent: Some("player/1".to_owned()),
         auth: Some(Auth::Basic { username: "u".to_owned(), password: "p".to_owned() }),
-        ca_file: None,
+        ..RequestSettings::default()
     };
     exchange(&client(), FetchRequest { settings: &settings, compressed: true, ..request(&url) }).await;
     let bearer = RequestSettings { auth: Some(Auth::Bearer { token: "tkn".to_owned() }), ..RequestSettings::default() };

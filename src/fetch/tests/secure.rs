@@ -1,5 +1,5 @@
 use super::{LONG, SHORT, client, exchange, get, request, within};
-use crate::catalog::RequestSettings;
+use crate::catalog::{ConnectionSettings, RequestSettings};
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::FetchRequest;
 use bytes::Bytes;
@@ -47,13 +47,18 @@ impl Authority {
     }
 
     fn settings(&self) -> RequestSettings {
-        RequestSettings { ca_file: Some(self.file()), ..RequestSettings::default() }
+        trusting(self.file())
     }
 
     /// Starts a server for `name` whose certificate, signed by the root, expires at the end of `year`.
     async fn server(&self, name: &str, year: i32) -> Server {
         Server::new(&self.root, name, year, &[], &[b"h2", b"http/1.1"]).await
     }
+}
+
+pub(super) fn trusting(file: PathBuf) -> RequestSettings {
+    let connection = ConnectionSettings { ca_file: Some(file), ..ConnectionSettings::default() };
+    RequestSettings { connection, ..RequestSettings::default() }
 }
 
 fn authority(name: &str, until: i32) -> CertificateParams {
@@ -214,7 +219,7 @@ async fn a_root_that_ends_before_the_certificates_below_it_ends_the_path() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("ca.pem"), root.pem()).unwrap();
     let server = Server::new(&root, "localhost", 2035, &[], &[b"h2"]).await;
-    let settings = RequestSettings { ca_file: Some(folder.path().join("ca.pem")), ..RequestSettings::default() };
+    let settings = trusting(folder.path().join("ca.pem"));
     let url = server.url("/");
     let (got, _) = exchange(&client(), FetchRequest { settings: &settings, ..request(&url) }).await;
     assert_eq!(got.certificate_expiry.unwrap().to_string(), "2030-12-31T00:00:00Z");
@@ -248,7 +253,9 @@ async fn an_expired_certificate_is_named_with_its_date() {
     let server = authority.server("localhost", 2020).await;
     let (url, settings) = (server.url("/"), authority.settings());
     let message = refused(FetchRequest { settings: &settings, ..request(&url) }).await.message;
-    let expected = format!("TLS: a certificate of localhost:{} expired on 2020-12-31T00:00:00Z", server.port);
+    let port = server.port;
+    let expected =
+        format!("TLS: a certificate of localhost:{port} expired on 2020-12-31T00:00:00Z; renew it on the server");
     assert_eq!(message, expected);
 }
 
@@ -277,7 +284,7 @@ async fn a_ca_file_that_cannot_be_used_is_named() {
         if let Some(content) = content {
             std::fs::write(&file, content).unwrap();
         }
-        let settings = RequestSettings { ca_file: Some(file), ..RequestSettings::default() };
+        let settings = trusting(file);
         let message = refused(FetchRequest { settings: &settings, ..request(&url) }).await.message;
         assert!(message.contains(name) && message.contains(why), "{message}");
     }
@@ -357,4 +364,171 @@ async fn an_http2_connection_lost_under_a_request_is_cut() {
     let ((fetched, _), ()) = tokio::join!(get(&client, FetchRequest { settings: &settings, ..request(&url) }), lost);
     let failed = fetched.result.unwrap_err();
     assert_eq!(failed.kind, FailureKind::Cut, "{}", failed.message);
+}
+
+/// A certificate as `openssl req -x509` makes it: it calls itself a CA, and signs itself.
+struct SelfSigned {
+    certificate: CertificateDer<'static>,
+    server: Server,
+    folder: TempDir,
+}
+
+impl SelfSigned {
+    async fn new(names: &[&str], common_name: &str, until: i32) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_after = date_time_ymd(until, 12, 31);
+        let own = params.self_signed(&key).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("own.pem"), own.pem()).unwrap();
+        let server = Server::presenting(vec![own.der().clone()], &key).await;
+        Self { certificate: own.der().clone(), server, folder }
+    }
+
+    fn listed(&self) -> RequestSettings {
+        trusting(self.folder.path().join("own.pem"))
+    }
+}
+
+impl Server {
+    async fn presenting(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Self {
+        let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+            .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Self::serving(config).await
+    }
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_that_the_channel_lists_is_accepted() {
+    for names in [&["localhost"][..], &[]] {
+        let own = SelfSigned::new(names, "localhost", 2035).await;
+        let (url, settings) = (own.server.url("/"), own.listed());
+        let (got, _) = exchange(&client(), FetchRequest { settings: &settings, ..request(&url) }).await;
+        assert_eq!(got.certificate_expiry.unwrap().to_string(), "2035-12-31T00:00:00Z");
+        let message = refused(request(&url)).await.message;
+        assert!(message.contains("ca_file") || message.contains("install ca-certificates"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_listed_certificate_needs_the_name_the_dates_and_the_key() {
+    for (names, common_name, until, expected) in [
+        (&["other.example"][..], "localhost", 2035, "is for another name: other.example;"),
+        (&[], "other.example", 2035, "is for another name: other.example;"),
+        (&["localhost"], "localhost", 2020, "expired on 2020-12-31T00:00:00Z"),
+    ] {
+        let own = SelfSigned::new(names, common_name, until).await;
+        let (url, settings) = (own.server.url("/"), own.listed());
+        let message = refused(FetchRequest { settings: &settings, ..request(&url) }).await.message;
+        assert!(message.contains(expected), "{message}");
+    }
+    let own = SelfSigned::new(&["localhost"], "localhost", 2035).await;
+    // Who has only seen the certificate can present it, but can't sign the handshake.
+    let thief = Server::presenting_without_check(own.certificate.clone()).await;
+    let (url, settings) = (thief.url("/"), own.listed());
+    let failed = get(&client(), FetchRequest { settings: &settings, ..request(&url) }).await.0.result.unwrap_err();
+    assert_eq!(failed.kind, FailureKind::Tls, "{}", failed.message);
+    let another = SelfSigned::new(&["localhost"], "localhost", 2035).await;
+    let url = another.server.url("/");
+    assert_eq!(refused(FetchRequest { settings: &settings, ..request(&url) }).await.kind, FailureKind::Tls);
+}
+
+impl Server {
+    /// Presents a certificate with the key of another.
+    async fn presenting_without_check(certificate: CertificateDer<'static>) -> Self {
+        let provider = rustls::crypto::ring::default_provider();
+        let key = PrivateKeyDer::try_from(KeyPair::generate().unwrap().serialize_der()).unwrap();
+        let key = provider.key_provider.load_private_key(key).unwrap();
+        let stolen = rustls::sign::CertifiedKey::new(vec![certificate], key);
+        let config = ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(stolen)));
+        Self::serving(config).await
+    }
+}
+
+#[tokio::test]
+async fn an_unverified_certificate_is_accepted_only_where_the_settings_say_so() {
+    let server = Authority::new().server("other.example", 2020).await;
+    let url = server.url("/");
+    let mut settings = RequestSettings::default();
+    settings.connection.insecure_skip_verify = Some(true);
+    let (got, _) = exchange(&client(), FetchRequest { settings: &settings, ..request(&url) }).await;
+    assert_eq!(got.certificate_expiry.unwrap().to_string(), "2020-12-31T00:00:00Z", "it is still reported");
+    settings.connection.insecure_skip_verify = Some(false);
+    refused(FetchRequest { settings: &settings, ..request(&url) }).await;
+}
+
+#[tokio::test]
+async fn the_server_name_replaces_the_host_in_sni_and_certificate_and_nowhere_else() {
+    let authority = Authority::new();
+    let server = authority.server("origin.internal", 2035).await;
+    let (url, mut settings) = (server.url("/"), authority.settings());
+    refused(FetchRequest { settings: &settings, ..request(&url) }).await;
+    settings.connection.server_name = Some("origin.internal".to_owned());
+    settings.connection.own_host = Some("localhost".to_owned());
+    let (got, _) = exchange(&client(), FetchRequest { settings: &settings, ..request(&url) }).await;
+    assert_eq!((got.status, got.final_url.host_str()), (200, Some("localhost")));
+    settings.connection.own_host = Some("another.example".to_owned());
+    refused(FetchRequest { settings: &settings, ..request(&url) }).await;
+}
+
+#[tokio::test]
+async fn an_edge_is_asked_by_its_address_under_the_name_of_the_url() {
+    let authority = Authority::new();
+    let server = authority.server("live.example", 2035).await;
+    let mut settings = authority.settings();
+    let to = format!("127.0.0.1:{}", server.port);
+    settings.connection.connect_to = Some(crate::catalog::ConnectTo::parse(&to).unwrap());
+    settings.connection.own_host = Some("live.example".to_owned());
+    let url = Url::parse("https://live.example/a.m3u8").unwrap();
+    let (got, _) = exchange(&client(), FetchRequest { settings: &settings, ..request(&url) }).await;
+    assert_eq!((got.version, got.status), ("HTTP/2.0", 200));
+}
+
+#[tokio::test]
+async fn a_client_certificate_goes_to_the_channels_own_servers() {
+    let authority = Authority::new();
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &authority.root).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(authority.root.der().clone()).unwrap();
+    let verifier =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.unwrap())
+        .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+        .unwrap();
+    let server = Server::serving(config).await;
+    let folder = &authority.folder;
+    let (cert_file, key_file) = (folder.path().join("client.pem"), folder.path().join("client.key"));
+    let client_key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["exporter".to_owned()]).unwrap();
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    std::fs::write(&cert_file, params.signed_by(&client_key, &authority.root).unwrap().pem()).unwrap();
+    std::fs::write(&key_file, client_key.serialize_pem()).unwrap();
+    let (url, mut settings) = (server.url("/"), authority.settings());
+    let message = refused(FetchRequest { settings: &settings, ..request(&url) }).await.message;
+    assert!(message.contains("demands a client certificate") && message.contains("cert_file"), "{message}");
+    settings.connection.identity =
+        Some(crate::catalog::ClientIdentity { cert_file: cert_file.clone(), key_file: key_file.clone() });
+    exchange(&client(), FetchRequest { settings: &settings, ..request(&url) }).await;
+    let foreign = settings.without_secrets();
+    refused(FetchRequest { settings: &foreign, ..request(&url) }).await;
+    std::fs::write(&key_file, KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    let message = refused(FetchRequest { settings: &settings, ..request(&url) }).await.message;
+    assert!(message.contains("the key of key_file is not that of the certificate in cert_file"), "{message}");
 }

@@ -165,7 +165,7 @@ impl Capturer<'_> {
             let room = usize::try_from(room).unwrap_or(usize::MAX);
             bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
         };
-        let fetched = self.client.get(request, self.budget.playlists(), keep).await;
+        let fetched = self.requests.client.get(request, self.budget.playlists(), keep).await;
         if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
             return None;
         }
@@ -229,7 +229,7 @@ impl Capturer<'_> {
         let began = Instant::now();
         let request = FetchRequest { max_bytes: MAX_TIME_BYTES, headers_only, ..self.request(url) };
         let deadline = self.budget.manifest().min(began + CLOCK_TIME);
-        let (fetched, body) = self.client.body(request, deadline).await;
+        let (fetched, body) = self.requests.client.body(request, deadline).await;
         (Some(fetched).filter(|f| !cut_by_budget(f, began, MIN_PLAYLIST_TIME)), body)
     }
 }

@@ -110,7 +110,7 @@ impl Capturer<'_> {
         let mut watch = ChunkWatch::new(SegmentInspector::new(init), asked);
         let segment = &promised.segment;
         let request = FetchRequest { range: segment.byte_range, ..self.request(&segment.uri) };
-        let fetched = self.client.get_while(request, deadline, |piece| watch.push(piece)).await;
+        let fetched = self.requests.client.get_while(request, deadline, |piece| watch.push(piece)).await;
         GrowingSegmentFacts {
             promised: promised.clone(),
             asked_at: promised.available,

@@ -47,7 +47,7 @@ impl Capturer<'_> {
         let range = Some(ByteRange { offset, length: 1 });
         let request = FetchRequest { range, headers_only: true, ..self.request(&segment.uri) };
         let began = Instant::now();
-        let fetched = self.client.get(request, self.budget.segments(), |_| {}).await;
+        let fetched = self.requests.client.get(request, self.budget.segments(), |_| {}).await;
         (!cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME)).then(|| (segment.clone(), fetched))
     }
 }

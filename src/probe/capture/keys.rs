@@ -82,7 +82,7 @@ impl Capturer<'_> {
     /// time ended first.
     async fn key(&self, key: &Key, known: &AlreadyInspected) -> Option<Arc<KeyFacts>> {
         let url = http_url(key)?;
-        let place = self.keys.cell(key, url.as_str())?;
+        let place = self.requests.keys.cell(key, url.as_str())?;
         let fetch = async || match known.key(key, self.clock.now(), self.template.hold) {
             Some(remembered) => Some(remembered),
             None => self.fetch_key(key, &url).await,
@@ -94,7 +94,7 @@ impl Capturer<'_> {
         let (began, asked_at) = (Instant::now(), self.clock.now());
         let plain = key.format() == "identity";
         let request = FetchRequest { max_bytes: MAX_BYTES, headers_only: !plain, ..self.request(url) };
-        let (fetched, body) = self.client.body(request, self.budget.segments()).await;
+        let (fetched, body) = self.requests.client.body(request, self.budget.segments()).await;
         if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
             return None;
         }

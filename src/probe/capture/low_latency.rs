@@ -89,7 +89,7 @@ impl Capturer<'_> {
         // A resource without an end yet contains the parts that follow as well, so only its headers are read.
         let headers_only = hint.start.is_some() && hint.length.is_none();
         let request = FetchRequest { range: hint_range(hint), headers_only, ..self.request(&hint.uri) };
-        let fetched = self.client.get(request, deadline, |_| {}).await;
+        let fetched = self.requests.client.get(request, deadline, |_| {}).await;
         if cut_by_budget(&fetched, began, patience) {
             return Err(OutOfTime);
         }
@@ -172,7 +172,7 @@ impl Capturer<'_> {
         let began = Instant::now();
         let mut reader = BodyReader::new(init, lock);
         let request = FetchRequest { range: part.byte_range, ..self.request(&part.uri) };
-        let fetched = self.client.get(request, self.budget.segments(), |piece| reader.push(piece)).await;
+        let fetched = self.requests.client.get(request, self.budget.segments(), |piece| reader.push(piece)).await;
         if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
             return None;
         }

@@ -119,7 +119,7 @@ impl Capturer<'_> {
     async fn shared_init(&self, facts: &RenditionFacts, map: &Map, known: &AlreadyInspected) -> Option<ReadInit> {
         let alternatives = alternatives(facts, &map.uri);
         let download = || self.download_init_anywhere(map, &alternatives, known);
-        self.downloads.init(map).get_or_init(download).await.clone()
+        self.requests.downloads.init(map).get_or_init(download).await.clone()
     }
 
     /// Downloads an initialization segment from its address, or from the first alternative address that has it.
@@ -128,13 +128,13 @@ impl Capturer<'_> {
         if others.is_empty() || !is_absent(&first.0.fetched) {
             return Some(first);
         }
-        self.downloads.add_failed(&map.uri, first.0.fetched.clone());
+        self.requests.downloads.add_failed(&map.uri, first.0.fetched.clone());
         for url in others {
             let Some(other) = self.download_init(map, url, known).await else { break };
             if !is_absent(&other.0.fetched) {
                 return Some(other);
             }
-            self.downloads.add_failed(&map.uri, other.0.fetched.clone());
+            self.requests.downloads.add_failed(&map.uri, other.0.fetched.clone());
         }
         Some(first)
     }
@@ -153,7 +153,7 @@ impl Capturer<'_> {
             digest.write(piece);
             reader.push(piece);
         };
-        let fetched = self.client.get(request, self.budget.segments(), take).await;
+        let fetched = self.requests.client.get(request, self.budget.segments(), take).await;
         if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
             return None;
         }
@@ -173,7 +173,7 @@ impl Capturer<'_> {
         init: Option<&InitSegment>,
         known: &AlreadyInspected,
     ) -> SegmentAttempt {
-        let place = self.downloads.segment(segment);
+        let place = self.requests.downloads.segment(segment);
         let others = alternatives(facts, &segment.uri);
         let download = async || self.download_anywhere(segment, &others, init, known).await.map(Arc::new);
         let Some(body) = place.get_or_init(download).await else { return SegmentAttempt::OutOfTime };
@@ -210,13 +210,13 @@ impl Capturer<'_> {
         if others.is_empty() || !is_absent(&first.fetched) {
             return Some(first);
         }
-        self.downloads.add_failed(&segment.uri, first.fetched.clone());
+        self.requests.downloads.add_failed(&segment.uri, first.fetched.clone());
         for url in others {
             let Some(other) = self.download_segment(segment, url, init, known).await else { break };
             if !is_absent(&other.fetched) {
                 return Some(other);
             }
-            self.downloads.add_failed(&segment.uri, other.fetched.clone());
+            self.requests.downloads.add_failed(&segment.uri, other.fetched.clone());
         }
         Some(first)
     }
@@ -229,7 +229,7 @@ impl Capturer<'_> {
         let failed = inits.chain(segments).flat_map(|(number, uri, fetched)| {
             let found_at = (!is_absent(fetched)).then(|| fetched.url.clone());
             let address = move |failed| FailedAddress { number, fetched: failed, found_at: found_at.clone() };
-            self.downloads.failed(uri).into_iter().map(address)
+            self.requests.downloads.failed(uri).into_iter().map(address)
         });
         failed.collect()
     }
@@ -252,7 +252,7 @@ impl Capturer<'_> {
         }
         let mut reader = BodyReader::new(init, lock);
         let request = FetchRequest { range: segment.byte_range, ..self.request(url) };
-        let fetched = self.client.get(request, deadline, |piece| reader.push(piece)).await;
+        let fetched = self.requests.client.get(request, deadline, |piece| reader.push(piece)).await;
         if cut_by_budget(&fetched, began, self.min_download_time(segment)) {
             return None;
         }
@@ -295,7 +295,7 @@ impl Capturer<'_> {
         let range = Some(ByteRange { offset, length: 1 });
         let request = FetchRequest { range, headers_only: true, ..self.request(url) };
         let began = Instant::now();
-        let fetched = self.client.get(request, self.budget.segments(), |_| {}).await;
+        let fetched = self.requests.client.get(request, self.budget.segments(), |_| {}).await;
         (!cut_by_budget(&fetched, began, self.min_download_time(segment))).then_some(fetched)
     }
 

@@ -18,13 +18,14 @@ pub(crate) use keys::KeyCache;
 
 use super::budget::TimeBudget;
 use super::clock::Clock;
+use super::output_requests::OutputRequests;
 use super::sessions::Sessions;
-use crate::catalog::{Channel, Coverage, Output, RequestSettings, Template};
+use crate::catalog::{Channel, Coverage, Output, Template};
 use crate::config;
 use crate::facts::{
     Capture, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SessionFacts, StageDurations,
 };
-use crate::fetch::{Client, FetchRequest};
+use crate::fetch::FetchRequest;
 use crate::history::{AlreadyInspected, History, OutputKey, Retention};
 use futures_util::stream::{self, StreamExt};
 use growing::GrowingSegments;
@@ -42,9 +43,9 @@ use url::Url;
 /// EXT-X-DEFINE).
 type Variables = BTreeMap<String, String>;
 
-/// Captures one channel once. The fields are the settings and state that one capture needs.
+/// Captures one output of a channel once. The fields are what one capture works with.
 pub(crate) struct Capturer<'a> {
-    pub(crate) client: &'a Client,
+    pub(crate) requests: OutputRequests,
     pub(crate) bounds: &'a config::FetchSettings,
     /// Largest number of segments that the capture downloads.
     pub(crate) max_segments: usize,
@@ -54,30 +55,26 @@ pub(crate) struct Capturer<'a> {
     pub(crate) max_outputs: usize,
     pub(crate) clock: &'a Clock,
     pub(crate) channel: &'a Channel,
-    /// Request settings of the channel without credentials and custom headers, for other hosts.
-    pub(crate) foreign_settings: &'a RequestSettings,
     pub(crate) template: &'a Template,
     pub(crate) budget: TimeBudget,
-    pub(crate) keys: KeyCache,
-    pub(crate) downloads: Downloads,
 }
 
 /// Number of renditions of one output that are captured at the same time.
 const RENDITIONS_AT_ONCE: usize = 32;
 
-impl Capturer<'_> {
-    /// Captures all outputs of the channel at the same time.
-    pub(crate) async fn capture(&self, started_at: Timestamp) -> Capture {
-        let outputs = self.channel.outputs.iter().map(|output| self.capture_output(output));
-        let (outputs, stages): (Vec<_>, Vec<_>) = futures_util::future::join_all(outputs).await.into_iter().unzip();
-        Capture {
-            started_at,
-            deadline_exceeded: outputs.iter().any(is_incomplete),
-            outputs,
-            stages: longest_stages(&stages),
-        }
+/// Captures all outputs of the channel at the same time; `capturers` has one for each.
+pub(crate) async fn capture(channel: &Channel, capturers: &[Capturer<'_>], started_at: Timestamp) -> Capture {
+    let outputs = channel.outputs.iter().zip(capturers).map(|(output, capturer)| capturer.capture_output(output));
+    let (outputs, stages): (Vec<_>, Vec<_>) = futures_util::future::join_all(outputs).await.into_iter().unzip();
+    Capture {
+        started_at,
+        deadline_exceeded: outputs.iter().any(is_incomplete),
+        outputs,
+        stages: longest_stages(&stages),
     }
+}
 
+impl Capturer<'_> {
     async fn capture_output(&self, output: &Output) -> (OutputFacts, StageDurations) {
         let began = Instant::now();
         let asked_at = self.clock.now();
@@ -247,27 +244,29 @@ impl Capturer<'_> {
         let deadline = self.budget.manifest();
         let (fetched, body) = self.fetch_text(url, deadline).await;
         let refused = matches!(&fetched.result, Ok(e) if matches!(e.status, 401 | 403));
-        let again =
-            if refused { self.client.body_without_cookies(self.text_request(url), deadline).await } else { None };
+        let again = if refused {
+            self.requests.client.body_without_cookies(self.text_request(url), deadline).await
+        } else {
+            None
+        };
         again.unwrap_or((fetched, body))
     }
 
     /// Fetches a playlist. The text is empty if there was no answer.
     async fn fetch_text(&self, url: &Url, deadline: Instant) -> (Fetched, Vec<u8>) {
-        self.client.body(self.text_request(url), deadline).await
+        self.requests.client.body(self.text_request(url), deadline).await
     }
 
     fn text_request<'u>(&'u self, url: &'u Url) -> FetchRequest<'u> {
         FetchRequest { max_bytes: self.bounds.max_manifest_bytes, compressed: true, ..self.request(url) }
     }
 
-    /// Makes a request for a URL of the channel. Credentials and custom headers are sent only to the origins of the
-    /// channel's own outputs, because a playlist may name any host.
+    /// A request for a URL of the output.
     fn request<'u>(&'u self, url: &'u Url) -> FetchRequest<'u> {
-        let own = self.channel.outputs.iter().any(|output| output.url.origin() == url.origin());
-        let settings = if own { &self.channel.request } else { self.foreign_settings };
+        let settings = self.requests.settings(url);
         let max_bytes = self.bounds.max_segment_bytes;
-        FetchRequest { url, settings, range: None, max_bytes, compressed: false, headers_only: false }
+        let now = self.clock.now();
+        FetchRequest { url, settings, range: None, max_bytes, compressed: false, headers_only: false, now }
     }
 }
 

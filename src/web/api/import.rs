@@ -26,9 +26,10 @@ const LINES: &str = "application/x-ndjson";
 const EXAMPLE: &str = "channel_code,channel_name,tier,input_url,template_id\n\
     CH_TV_HD_001,FPT Channel 1 HD,1,http://packager-01/live/CH_TV_HD_001/master.m3u8,1\n";
 /// Names of the CSV columns: all of them, and those with integers, numbers, booleans and objects. They are derived from
-/// the fields of [`ChannelRow`]. The column `ladder` isn't among them, because a ladder is too large for a cell.
+/// the fields of [`ChannelRow`]. The columns `ladder` and `request` aren't among them, because they are too large for a
+/// cell.
 static CELLS: LazyLock<Cells> = LazyLock::new(|| Cells {
-    columns: ChannelRow::writable().filter(|name| *name != "ladder").collect(),
+    columns: ChannelRow::writable().filter(|name| !matches!(*name, "ladder" | "request")).collect(),
     integers: ChannelRow::columns_of(&Type::Integer),
     numbers: ChannelRow::columns_of(&Type::Number),
     booleans: ChannelRow::columns_of(&Type::Boolean),
@@ -265,8 +266,8 @@ fn strict(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|e| e.to_string())
 }
 
-/// Returns the CSV text of channels with the columns that an import reads. Ladders are left out; an import of the text
-/// keeps them.
+/// CSV of channels, with the columns that an import reads. An import without ladders and settings of requests keeps those
+/// of the channels.
 ///
 /// # Errors
 /// Fails if the CSV writer fails, which it doesn't when it writes into memory.
@@ -274,7 +275,7 @@ pub(crate) fn csv_of(channels: &[ChannelRow]) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(&CELLS.columns)?;
     for channel in channels {
-        let values = channel.values();
+        let values = channel.shown_values();
         let cells = CELLS.columns.iter().map(|name| match values.get(*name) {
             None | Some(Value::Null) => String::new(),
             Some(Value::String(text)) => cell_of_text(text),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 fn listed(n: u32) -> Channel {
     let url = |path: &str| format!("http://packager-{:02}/{path}?token=hunter2", n % 3).parse().unwrap();
-    let output = |name: &str, path: &str| Output { name: name.to_owned(), url: url(path) };
+    let output = |name: &str, path: &str| Output::new(name, url(path));
     Channel {
         tier: Some(n % 2 + 1),
         is_4k: n.is_multiple_of(10),
@@ -24,7 +24,7 @@ fn listed(n: u32) -> Channel {
 async fn server() -> Running {
     let channels = (0..40).map(|n| (format!("CH_{n:02}"), Arc::new(listed(n)))).collect();
     let (built_in, _) =
-        crate::catalog::load_rows("{}".into(), "{}".into(), &std::collections::BTreeMap::new()).unwrap();
+        crate::catalog::load_rows("{}".into(), "{}".into(), &std::collections::BTreeMap::new(), None).unwrap();
     let snapshot = CatalogSnapshot { channels, templates: built_in.templates };
     Running::plain(Fake { config: config_of(snapshot), ..backend(answers) }).await
 }

@@ -195,6 +195,7 @@ fn template(name: &str) -> Template {
         ladder: ExpectedLadder::default(),
         hold: Seconds(300.0),
         query_identifies: false,
+        request: RequestSettings::default(),
         checks: CheckSettings::default(),
     }
 }

@@ -46,7 +46,9 @@ async fn debug_shows_log_metrics_and_template() {
     let server = Running::plain(backend(answers)).await;
     let (status, body) = server.get("/probe?target=down&template=TPL_4K&debug=true").await;
     assert_eq!(status, 200);
-    let logs = body.find("Logs for the probe:\nat=+0.000s msg=\"probe begins\" target=down").unwrap();
+    let logs = body.find("\nat=+0.000s msg=\"probe begins\" target=down").unwrap();
+    let verdict = body.lines().nth(1).unwrap();
+    assert!(body.starts_with("Logs for the probe:\n") && verdict.contains(" msg=verdict verdict="), "{verdict}");
     let metrics = body.find("Metrics that would have been returned:\n# HELP").unwrap();
     let template = body.find("Template configuration:\nTPL_4K:").unwrap();
     assert!(logs < metrics && metrics < template, "{body}");

@@ -1,0 +1,316 @@
+//! Opens connections: address, proxy, TCP, TLS. The address guard judges each address before it is connected to, whoever named
+//! it.
+
+use crate::catalog::{Auth, ConnectionSettings, IpProtocol, ProxySettings};
+use crate::facts::{Failure, FailureKind};
+use crate::fetch::connect_trace::{self, BoxError};
+use crate::fetch::headers;
+use crate::fetch::resolve::{Resolver, WordedFailure};
+use http::{HeaderValue, Uri};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::TokioIo;
+use packager_media::redact;
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+use tower::{Service, ServiceExt as _};
+use url::Url;
+
+/// Interval of the probes that TCP sends on an idle connection.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// Opens the connections of one client, all with the same settings.
+#[derive(Debug, Clone)]
+pub(super) struct Dialer {
+    shared: Arc<DialerShared>,
+}
+
+#[derive(Debug)]
+struct DialerShared {
+    settings: ConnectionSettings,
+    proxy: Option<ProxyRoute>,
+    tcp: TcpDialer,
+    tls: Arc<ClientConfig>,
+    connect_timeout: Duration,
+}
+
+/// A connector that opens TCP connections to addresses that the guard allows.
+#[derive(Debug, Clone)]
+struct TcpDialer {
+    resolver: Resolver,
+    inner: HttpConnector<Resolver>,
+}
+
+/// The way through a proxy.
+#[derive(Debug, Clone)]
+pub(super) struct ProxyRoute {
+    settings: ProxySettings,
+    uri: Uri,
+    matcher: Arc<Matcher>,
+    /// Whether even requests of http URLs go through a tunnel, because the connection leads to another host than the URL's.
+    tunnels_http: bool,
+}
+
+/// How a request reaches its server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    Direct,
+    /// The proxy opens a connection and forwards bytes.
+    Tunnel,
+    /// The proxy reads the request and sends its own.
+    Forward,
+}
+
+/// The certificate (DER) that the server of a response presented.
+#[derive(Debug, Clone)]
+pub(super) struct PeerCertificate(pub Arc<[u8]>);
+
+impl ProxyRoute {
+    pub(crate) fn new(settings: &ConnectionSettings) -> Result<Option<Self>, String> {
+        let Some(proxy) = &settings.proxy else { return Ok(None) };
+        let uri = proxy.proxy_url.as_str().trim_end_matches('/');
+        let matcher = Matcher::builder().all(uri).no(proxy.no_proxy.join(",")).build();
+        let with_port = match proxy.proxy_url.port_or_known_default() {
+            Some(_) => uri.to_owned(),
+            None => format!("{uri}:1080"),
+        };
+        let uri = with_port.parse().map_err(|_| format!("proxy_url {uri} can't be used"))?;
+        let tunnels_http = settings.connect_to.is_some();
+        Ok(Some(Self { settings: proxy.clone(), uri, matcher: Arc::new(matcher), tunnels_http }))
+    }
+
+    fn route(&self, uri: &Uri) -> Route {
+        let is_socks = self.settings.proxy_url.scheme() == "socks5";
+        match self.matcher.intercept(uri) {
+            None => Route::Direct,
+            Some(_) if is_socks || self.tunnels_http || uri.scheme_str() == Some("https") => Route::Tunnel,
+            Some(_) => Route::Forward,
+        }
+    }
+
+    /// Credentials that the proxy gets with a request for `url`. `None`: it wants none, or it doesn't see the request.
+    pub(crate) fn authorization(&self, url: &Url) -> Option<HeaderValue> {
+        let uri = url.as_str().parse().ok()?;
+        self.tunnel_authorization().filter(|_| self.route(&uri) == Route::Forward)
+    }
+
+    fn tunnel_authorization(&self) -> Option<HeaderValue> {
+        headers::authorization(self.settings.proxy_auth.as_ref()?).ok()
+    }
+}
+
+impl Dialer {
+    pub(crate) fn new(
+        settings: ConnectionSettings,
+        proxy: Option<ProxyRoute>,
+        resolver: &Resolver,
+        tls: ClientConfig,
+        connect_timeout: Duration,
+    ) -> Self {
+        let resolver = resolver.with_protocol(settings.ip_protocol.unwrap_or(IpProtocol::Any));
+        let mut inner = HttpConnector::new_with_resolver(resolver.clone());
+        inner.enforce_http(false);
+        inner.set_nodelay(true);
+        inner.set_keepalive(Some(TCP_KEEPALIVE));
+        inner.set_local_address(settings.source_address);
+        let tcp = TcpDialer { resolver, inner };
+        Self { shared: Arc::new(DialerShared { settings, proxy, tcp, tls: Arc::new(tls), connect_timeout }) }
+    }
+}
+
+impl Service<Uri> for Dialer {
+    type Response = ServerConnection;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<ServerConnection, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move { connect_trace::connect(shared.dial(uri), shared.connect_timeout).await })
+    }
+}
+
+impl DialerShared {
+    async fn dial(&self, uri: Uri) -> Result<ServerConnection, BoxError> {
+        let url = Url::parse(&uri.to_string())?;
+        let target = self.target(&url)?;
+        let route = self.proxy.as_ref().map_or(Route::Direct, |proxy| proxy.route(&uri));
+        let tcp = match &self.proxy {
+            Some(proxy) if route != Route::Direct => {
+                let host = target.host().unwrap_or_default();
+                self.tcp.resolver.check_proxied(host).await.map_err(WordedFailure)?;
+                self.dial_proxy(proxy, route, target).await?
+            }
+            _ => self.tcp.clone().oneshot(target).await?,
+        };
+        if url.scheme() != "https" {
+            return Ok(ServerConnection::plain(tcp, route == Route::Forward));
+        }
+        connect_trace::mark(|marks| marks.hello = Some(Instant::now()));
+        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let name = self.settings.server_name.as_deref().unwrap_or(host).to_owned();
+        let tls = TlsConnector::from(Arc::clone(&self.tls)).connect(ServerName::try_from(name)?, tcp.into_inner());
+        Ok(ServerConnection::tls(tls.await?))
+    }
+
+    /// The URI of the server to connect to.
+    fn target(&self, url: &Url) -> Result<Uri, BoxError> {
+        let (host, port) = self.settings.target(url);
+        Ok(format!("{}://{host}:{port}/", url.scheme()).parse()?)
+    }
+
+    /// Opens a connection to the proxy, and through it to the target.
+    async fn dial_proxy(&self, proxy: &ProxyRoute, route: Route, target: Uri) -> Result<TokioIo<TcpStream>, BoxError> {
+        let named = format!("the proxy {}", proxy.uri.authority().map_or("", |authority| authority.as_str()));
+        let connected = self.tcp.clone().oneshot(proxy.uri.clone()).await;
+        let mut connection = Some(connected.map_err(|error| proxy_failure(&error, &named, &target))?);
+        if route == Route::Forward {
+            return connection.ok_or_else(|| io::Error::other("no connection").into());
+        }
+        // The connection is there already, so that its own failure isn't hidden by that of the tunnel.
+        let tcp = tower::service_fn(move |_: Uri| {
+            std::future::ready(connection.take().ok_or_else(|| io::Error::other("the connection is used")))
+        });
+        let opened = match proxy.settings.proxy_url.scheme() {
+            "socks5" => {
+                let mut socks = SocksV5::new(proxy.uri.clone(), tcp);
+                if let Some(Auth::Basic { username, password }) = &proxy.settings.proxy_auth {
+                    socks = socks.with_auth(username.clone(), password.clone());
+                }
+                socks.oneshot(target.clone()).await.map_err(BoxError::from)
+            }
+            _ => {
+                let mut tunnel = Tunnel::new(proxy.uri.clone(), tcp);
+                if let Some(authorization) = proxy.tunnel_authorization() {
+                    tunnel = tunnel.with_auth(authorization);
+                }
+                tunnel.oneshot(target.clone()).await.map_err(BoxError::from)
+            }
+        };
+        opened.map_err(|error| proxy_failure(&error, &named, &target))
+    }
+}
+
+/// A failure of the way through a proxy, in words: what the proxy's connector says names neither proxy nor target.
+fn proxy_failure(error: &BoxError, proxy: &str, target: &Uri) -> BoxError {
+    let error: &(dyn std::error::Error + 'static) = error.as_ref();
+    if let Some(WordedFailure(failure)) = super::failure::find_error(error) {
+        let message = format!("{proxy}: {}", failure.message);
+        return WordedFailure(Failure { message, ..failure.clone() }).into();
+    }
+    let target = target.authority().map_or("", |authority| authority.as_str());
+    let text = error.to_string();
+    let message = if text.contains("authorization required") {
+        format!("{proxy} wants other credentials: set or correct proxy_auth")
+    } else if super::failure::find_io_error(error).is_some_and(|e| e.kind() == io::ErrorKind::ConnectionRefused) {
+        format!("connection refused by {proxy}: no service listens on this port; check proxy_url")
+    } else if text.contains("unsuccessful") {
+        format!("{proxy} refused to connect to {target}; ask its administrator whether it may")
+    } else {
+        let innermost = super::failure::innermost_error(error).to_string();
+        format!("no connection to {target} through {proxy}: {}", redact::sanitize_line(&innermost, 200))
+    };
+    WordedFailure(Failure::new(FailureKind::Connect, message)).into()
+}
+
+impl Service<Uri> for TcpDialer {
+    type Response = TokioIo<TcpStream>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<TcpStream>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let dialer = self.clone();
+        Box::pin(async move {
+            connect_trace::mark(|marks| marks.port = uri.port_u16());
+            // Names are judged after DNS; an address, of the URL, of `connect_to` or of a proxy, meets no resolver.
+            let host = uri.host().unwrap_or_default();
+            if let Ok(ip) = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+                dialer.resolver.check(host, ip).map_err(WordedFailure)?;
+                connect_trace::mark(|marks| marks.addresses = vec![ip]);
+            }
+            Ok(dialer.inner.oneshot(uri).await?)
+        })
+    }
+}
+
+trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
+
+/// A connection to a server, perhaps within TLS.
+pub(super) struct ServerConnection {
+    io: TokioIo<Box<dyn Transport>>,
+    /// Whether a proxy reads the requests, which then have the whole URL.
+    is_forwarded: bool,
+    speaks_http2: bool,
+    certificate: Option<PeerCertificate>,
+}
+
+impl ServerConnection {
+    fn plain(tcp: TokioIo<TcpStream>, is_forwarded: bool) -> Self {
+        let io: Box<dyn Transport> = Box::new(tcp.into_inner());
+        Self { io: TokioIo::new(io), is_forwarded, speaks_http2: false, certificate: None }
+    }
+
+    fn tls(stream: tokio_rustls::client::TlsStream<TcpStream>) -> Self {
+        let (_, session) = stream.get_ref();
+        let certificate = session.peer_certificates().and_then(|chain| chain.first());
+        let certificate = certificate.map(|leaf| PeerCertificate(leaf.as_ref().into()));
+        let speaks_http2 = session.alpn_protocol() == Some(b"h2");
+        let io: Box<dyn Transport> = Box::new(stream);
+        Self { io: TokioIo::new(io), is_forwarded: false, speaks_http2, certificate }
+    }
+}
+
+impl Connection for ServerConnection {
+    fn connected(&self) -> Connected {
+        let mut info = Connected::new().proxy(self.is_forwarded);
+        if self.speaks_http2 {
+            info = info.negotiated_h2();
+        }
+        match &self.certificate {
+            Some(certificate) => info.extra(certificate.clone()),
+            None => info,
+        }
+    }
+}
+
+impl Read for ServerConnection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl Write for ServerConnection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, data)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
