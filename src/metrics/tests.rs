@@ -342,6 +342,8 @@ fn the_exporters_own_metrics_count_what_happened() {
     for line in expected {
         assert!(text.lines().any(|l| l == line), "{line}\n{text}");
     }
+    let build = text.lines().find(|l| l.starts_with("packager_exporter_build_info{")).unwrap();
+    assert!(build.ends_with(" 1") && build.contains(env!("CARGO_PKG_VERSION")), "{build}");
     drop(held);
     assert!(own.encode().contains("packager_exporter_probes_in_flight 0"));
 }

@@ -177,6 +177,14 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_only_gets_shorter_adds_no_time() {
+        let mut scene = scene(2, |second| at(1.0)(second.min(-30)));
+        let newest = at(1.0)(-30);
+        scene.past().observations.push(Arc::new(observation(0, newest - 4, newest)));
+        assert_holds(run(&scene));
+    }
+
+    #[test]
     fn real_time_holds_at_any_interval_of_probes() {
         for every in [1, 2, 3, 5] {
             assert_holds(run(&scene(every, at(1.0))));

@@ -233,6 +233,17 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_may_not_be_empty_may_be_missing() {
+        let given = |query: &str| {
+            status(
+                Parameters::read(Some(query)).and_then(|mut parameters| parameters.given::<u32>("shard", "a number")),
+            )
+        };
+        assert_eq!((given(""), given("shard=7")), (Ok(None), Ok(Some(7))));
+        assert_eq!((given("shard="), given("shard=x")), (Err(400), Err(400)));
+    }
+
+    #[test]
     fn a_value_has_at_most_512_bytes_no_nul_and_comes_once() {
         let read = |query: &str| status(Parameters::read(Some(query)).map(|_| ()));
         assert_eq!(read(&format!("q={}", "x".repeat(512))), Ok(()));

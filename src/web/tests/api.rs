@@ -172,6 +172,15 @@ async fn the_last_report_of_all_outputs_is_kept() {
 }
 
 #[tokio::test]
+async fn alerts_are_filtered_by_their_three_states_only() {
+    let server = server().await;
+    assert_eq!(server.api("/alerts?status=open").await.0, 400);
+    for status in ["firing", "acknowledged", "resolved"] {
+        assert_ne!(server.api(&format!("/alerts?status={status}")).await.0, 400, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_newer_report_takes_the_place_of_the_one_before() {
     let (state, known) = (idle_state(), [("CH_01".to_owned(), Arc::new(channel("CH_01")))].into());
     let reports = [1, 2].map(|second| {

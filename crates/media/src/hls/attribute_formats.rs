@@ -152,6 +152,16 @@ mod tests {
     }
 
     #[test]
+    fn a_video_layout_names_a_kind_and_a_value_once() {
+        for layout in ["CH-STEREO", "CH-STEREO/PROJ-RECT,CH-MONO"] {
+            assert!(is_layout(layout), "{layout}");
+        }
+        for layout in ["", "CH", "CH-", "-STEREO", "CH-STEREO/CH-MONO", "CH-STEREO,"] {
+            assert!(!is_layout(layout), "{layout}");
+        }
+    }
+
+    #[test]
     fn a_score_is_above_0() {
         assert_eq!(["0", "0.0", "0.1", "1", "-1"].map(is_positive), [false, false, true, true, false]);
     }

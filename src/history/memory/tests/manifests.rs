@@ -109,3 +109,18 @@ fn of_mpds_that_can_be_patched_the_newest_and_the_one_before_are_kept() {
     assert_eq!(see(8, "b", Some(8)), [at(8)], "another presentation");
     assert_eq!(see(9, "b", None), [], "no patches any more");
 }
+
+#[test]
+fn active_inputs_are_a_new_state_when_they_change() {
+    let history = History::new(1);
+    let seen = |input: &str, when: i64| {
+        let mut facts = facts(timeline(10, 5, ""), when, vec![]);
+        let headers = vec![("x-mediapackage-active-input".to_owned(), input.to_owned())];
+        facts.manifest.result = Ok(Exchange { headers, ..testing::exchange(&facts.url) });
+        let states = history.record(&key(), &facts, at(when), RETENTION).inputs;
+        states.iter().map(|state| state.inputs.iter().cloned().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    assert_eq!(seen("main", 0), ["main"]);
+    assert_eq!(seen("main", 2), ["main"]);
+    assert_eq!(seen("backup", 4), ["main", "backup"]);
+}

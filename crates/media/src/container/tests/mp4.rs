@@ -50,6 +50,18 @@ fn segments_are_measured_against_their_initialization() {
 }
 
 #[test]
+fn a_box_of_the_initialization_segment_that_exceeds_its_parent_is_a_defect() {
+    let mut bytes = fixture("cmaf_h264_init.mp4");
+    let tkhd = find(&bytes, b"tkhd");
+    bytes[tkhd + 2] = 0xff;
+    let found = defects(&inspect(&bytes));
+    let parent = |(kind, _, message): &(DefectKind, u64, String)| {
+        *kind == DefectKind::Initialization && message.contains("its parent `trak` has")
+    };
+    assert!(found.iter().any(parent), "{found:?}");
+}
+
+#[test]
 fn an_edit_list_of_the_initialization_segment_moves_presentation_times() {
     let mut bytes = fixture("cmaf_h264_init.mp4");
     // One edit: the presentation begins at media time 1024.

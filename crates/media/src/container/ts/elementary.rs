@@ -256,3 +256,23 @@ fn report_pes_error(at: u64, pid: u16, fault: pes::PesError, defects: &mut Defec
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_of_several_slices_is_one_key_frame() {
+        let (mut unit, mut timeline) = (AccessUnit::default(), SampleTimeline::new(true));
+        timeline.begin_group(0, 0);
+        for _ in 0..2 {
+            unit.add_unit(NalUnit::Delimiter, &mut timeline);
+            for _ in 0..3 {
+                unit.add_unit(NalUnit::Slice(SliceKind::RandomAccess), &mut timeline);
+            }
+        }
+        let mut track = Track::new(256, Some(Media::Video), "h264".to_owned());
+        timeline.finish(&mut track);
+        assert_eq!((track.samples, track.keyframes, track.starts_with_keyframe), (2, 2, Some(true)));
+    }
+}

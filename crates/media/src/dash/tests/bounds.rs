@@ -72,6 +72,16 @@ fn a_day_of_segments_and_a_thousand_periods_are_read_in_time() {
 }
 
 #[test]
+fn the_first_16_words_of_a_list_are_read() {
+    let words = |count: usize| vec!["p"; count].join(",");
+    let read = |count: usize| {
+        let text = format!("<MPD profiles=\"{}\"/>", words(count));
+        crate::dash::parse(text.as_bytes(), &base()).0.unwrap().profiles.len()
+    };
+    assert_eq!([read(15), read(16), read(17)], [15, 16, 16]);
+}
+
+#[test]
 fn defects_are_bounded_and_counted() {
     let streams = "\n<EventStream/>".repeat(30);
     let period = format!("<Period>{streams}</Period>").repeat(3);
