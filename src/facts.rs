@@ -7,6 +7,7 @@ mod growing;
 mod i_frames;
 mod low_latency;
 mod packager;
+pub(crate) mod quiet;
 mod systems;
 
 pub use caches::CacheStatus;

@@ -134,6 +134,7 @@ pub fn track(id: u32, media: Media) -> Track {
         subtitles: None,
         keyframe_times: Vec::new(),
         encryption: None,
+        silence: None,
     }
 }
 

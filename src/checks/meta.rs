@@ -145,8 +145,8 @@ mod tests {
     const FAULTS: &str = "\
         broken changed collapsed differ differs disagree discontinuity ended error exceeded excess expiring \
         failed gap high incomplete invalid jump late low misaligned mismatch missing overlap off_target out_of_step \
-        out_of_sync regressed restarted rewritten short skew slow sparse stale stuck switched unavailable uncompressed \
-        undeclared uneven wrong";
+        out_of_sync regressed restarted rewritten short silent skew slow sparse stale stuck switched unavailable \
+        uncompressed undeclared uneven wrong";
 
     #[test]
     fn an_id_names_the_fault_and_begins_with_what_the_check_judges() {

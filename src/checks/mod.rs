@@ -113,6 +113,7 @@ check_list! {
     segments::audio_channels_mismatch,
     segments::stream_parameters_changed,
     segments::renditions_misaligned,
+    segments::sound_silent,
     segments::ad_marker_invalid,
     segments::ad_markers_mismatch,
     segments::hls_ad_breaks_overlap,

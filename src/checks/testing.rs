@@ -15,7 +15,7 @@ use crate::testing;
 pub(super) use crate::testing::failure;
 use packager_media::codec::parameters::{AudioParameters, CodecParameters, VideoParameters};
 use packager_media::codec::rfc6381::Codec;
-use packager_media::container::{Container, ContinuityCounter, Inspection, Track, TsFacts};
+use packager_media::container::{Container, ContinuityCounter, Inspection, QuietSpans, Track, TsFacts};
 use packager_media::dash::{self, GrowingSegment};
 use packager_media::stream::{
     HintKind, LowLatency, Media, Part, PreloadHint, Protocol, Rendition, RenditionIdentity, Resolution, Segment,
@@ -125,6 +125,7 @@ pub(super) fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
         keyframes: 1,
         sample_gap_max: Some(Seconds(1.0 / rate)),
         parameters: Some(Arc::new(parameters(media))),
+        silence: (media == Media::Audio).then(|| QuietSpans::of_piece(Seconds(duration), false)),
         ..testing::track(id, media)
     }
 }

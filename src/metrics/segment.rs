@@ -104,4 +104,12 @@ pub(crate) const GAUGES: &[Gauge] = &[
          later. Absent unless the segment contains both.",
         |v, s| s.renditions(v, |r| r.continuity.av_offset_seconds),
     ),
+    gauge(
+        "packager_signal_silence_seconds",
+        RENDITION,
+        "Seconds of digital silence in all channels of the AAC sound, up to the end of the newest inspected segment: at \
+         most the length of the listed segments that were inspected. 0 if the sound isn't silent. With several audio \
+         tracks it is that of the longest silence. Absent without AAC sound.",
+        |v, s| s.renditions(v, |r| r.signal.signal_silence_seconds),
+    ),
 ];

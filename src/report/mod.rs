@@ -28,7 +28,7 @@ pub use log::log;
 pub use output::{MediaCounts, OutputInfoView, OutputView, PhasesView};
 pub use playlist::PlaylistView;
 pub use rendition::{BandwidthView, RenditionInfoView, RenditionView};
-pub use segment::{ContinuityView, DurationView, SegmentView};
+pub use segment::{ContinuityView, DurationView, SegmentView, SignalView};
 pub use text::{TextDetail, text};
 pub use view::{ChannelInfoView, FindingView, ReportView, StagesView};
 

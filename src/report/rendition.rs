@@ -3,7 +3,7 @@
 use super::derive;
 use super::measured::unmeasured;
 use super::segment::{TrackView, tracks};
-use super::{ContinuityView, PlaylistView, SegmentView};
+use super::{ContinuityView, PlaylistView, SegmentView, SignalView};
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use packager_media::drm::DrmSystem;
 use packager_media::stream::{Media, Timeline};
@@ -28,6 +28,8 @@ pub struct RenditionView<'a> {
     pub segment: SegmentView,
     #[serde(flatten)]
     pub continuity: ContinuityView,
+    #[serde(flatten)]
+    pub signal: SignalView,
     /// The tracks in the newest inspected segment.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tracks: Vec<TrackView<'a>>,
@@ -91,6 +93,7 @@ impl<'a> RenditionView<'a> {
             playlist: PlaylistView::new(facts, age, now),
             segment: inspected.last().map(|s| SegmentView::new(s)).unwrap_or_default(),
             continuity: ContinuityView::new(inspected),
+            signal: SignalView::new(inspected),
             tracks: inspected.last().map(|s| tracks(s)).unwrap_or_default(),
             drm: &facts.offered_systems() | &facts.systems_in_media(),
             live_edge: facts.timeline.as_deref().and_then(Timeline::live_edge),

@@ -14,7 +14,7 @@ use crate::facts::{
 use crate::finding::{Finding, Severity};
 use crate::report::Report;
 use crate::testing::{self, url};
-use packager_media::container::{Container, Inspection, Track, TsFacts};
+use packager_media::container::{Container, Inspection, QuietSpans, Track, TsFacts};
 use packager_media::dash::GrowingSegment;
 use packager_media::stream::{
     Key, Media, Protocol, Rendition, RenditionIdentity, Resolution, Segment, Timeline, VariantCounts,
@@ -307,6 +307,7 @@ fn track(id: u32, media: Media, start: u64) -> Track {
         starts_with_keyframe: Some(true),
         keyframes: 3,
         keyframe_interval_max: (media == Media::Video).then_some(Seconds(2.0)),
+        silence: (media == Media::Audio).then(|| QuietSpans::of_piece(Seconds(6.0), false)),
         ..testing::track(id, media)
     }
 }

@@ -59,3 +59,11 @@ for rate in 128k 64k 32k; do
   ff -i "$work/long.aac" -c copy -bsf:a "noise=drop='lt(n,150)'" -f adts "$work/middle.aac"
   ff -i "$work/middle.aac" -c copy -frames:a 375 -f adts "$rate.aac"
 done
+
+# The sound of an encoder that lost its input: digital silence, as packed frames and as a CMAF track.
+ff -f lavfi -i "anullsrc=sample_rate=48000:channel_layout=stereo,atrim=duration=20" \
+   -c:a aac -b:a 128k -flags +bitexact -f adts "$work/long.aac"
+ff -i "$work/long.aac" -c copy -bsf:a "noise=drop='lt(n,150)'" -f adts "$work/middle.aac"
+ff -i "$work/middle.aac" -c copy -frames:a 375 -f adts silent.aac
+ff -i silent.aac -c copy -bsf:a aac_adtstoasc -movflags +cmaf+delay_moov -frag_duration 2000000 \
+   -metadata:s:a language=eng -flags:a +bitexact -f mp4 silent.mp4

@@ -20,6 +20,7 @@ pub mod parameter_sets_missing;
 pub mod renditions_misaligned;
 pub mod resolution_mismatch;
 pub mod segment_duration_mismatch;
+pub mod sound_silent;
 pub mod stream_parameters_changed;
 pub mod timestamp_discontinuity;
 pub mod tracks_missing;

@@ -1,8 +1,11 @@
 //! Audio frame headers (AAC in ADTS, AC-3, E-AC-3, MPEG layers I to III): size, duration and audio parameters.
 
+use super::aac_silence::SilenceMeter;
 use super::parameters::{AudioParameters, CodecParameters, TrackHeaders};
 use super::rfc6381::Codec;
 use super::{aac, mpeg_audio};
+use crate::container::QuietSpans;
+use crate::units::Seconds;
 
 /// Kind of frame header that delimits the frames of an audio stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +144,18 @@ pub(crate) struct AudioFramer {
     changed: Option<AudioFrame>,
     /// Whether dependent substreams of E-AC-3 add channels. Their number is only in the payload, so it isn't known.
     has_dependent_substreams: bool,
+    /// Digital silence; of AAC only.
+    silence: SilenceMeter,
+    /// The frame whose bytes are still coming.
+    open: Option<OpenFrame>,
+}
+
+/// A frame of AAC whose payload is read for silence.
+#[derive(Debug, Clone, Copy)]
+struct OpenFrame {
+    duration: Seconds,
+    /// Bytes of the checksum before the raw_data_block.
+    checksum: usize,
 }
 
 impl AudioFramer {
@@ -155,6 +170,8 @@ impl AudioFramer {
             first: None,
             changed: None,
             has_dependent_substreams: false,
+            silence: SilenceMeter::default(),
+            open: None,
         }
     }
 
@@ -164,6 +181,7 @@ impl AudioFramer {
         while !data.is_empty() {
             let skip = self.remaining.min(data.len());
             self.remaining -= skip;
+            self.read_payload(data.get(..skip).unwrap_or_default());
             data = data.get(skip..).unwrap_or_default();
             let Some((&byte, rest)) = data.split_first() else { return };
             data = rest;
@@ -181,6 +199,38 @@ impl AudioFramer {
     pub(crate) fn reset(&mut self) {
         self.filled = 0;
         self.remaining = 0;
+        if let Some(frame) = self.open.take() {
+            self.silence.skip_frame(frame.duration);
+        }
+    }
+
+    /// Returns the spans of digital silence; `None` when none can be found, because the codec isn't AAC or no frame could be
+    /// read.
+    #[must_use]
+    pub(crate) fn silence(&self) -> Option<QuietSpans> {
+        self.silence.finish()
+    }
+
+    /// Reads bytes of the current frame's payload.
+    fn read_payload(&mut self, bytes: &[u8]) {
+        let Some(frame) = self.open else { return };
+        self.silence.append(bytes);
+        if self.remaining == 0 {
+            self.silence.end_frame(frame.duration, frame.checksum);
+            self.open = None;
+        }
+    }
+
+    /// Begins to look for silence in the frame whose header was read. Several raw_data_blocks in one frame aren't read.
+    fn open_frame(&mut self, frame: AudioFrame) {
+        let single = self.head[6] & 3 == 0;
+        if self.framing != AudioFraming::Adts || !single || frame.rate == 0 {
+            return;
+        }
+        let duration = Seconds(f64::from(frame.samples) / f64::from(frame.rate));
+        let checksum = if self.head[1] & 1 == 0 { 2 } else { 0 };
+        self.silence.begin_frame();
+        self.open = Some(OpenFrame { duration, checksum });
     }
 
     /// Returns the number of bytes that were skipped since the last call in search of an audio frame header.
@@ -216,6 +266,7 @@ impl AudioFramer {
         if let Some(frame) = parse_header(self.framing, &self.head) {
             self.remaining = frame.length - HEADER_SIZE;
             self.filled = 0;
+            self.open_frame(frame);
             match frame.samples {
                 0 => self.has_dependent_substreams = true,
                 _ => self.remember_parameters(frame),

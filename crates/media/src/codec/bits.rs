@@ -49,6 +49,11 @@ impl<'a> BitReader<'a> {
         Some(())
     }
 
+    /// Skips to the start of the next byte, if the position is inside of one.
+    pub(crate) fn align(&mut self) -> Option<()> {
+        self.skip(self.position.wrapping_neg() % 8)
+    }
+
     /// Reads an unsigned Exp-Golomb code, ue(v) (ISO/IEC 14496-10 9.1); `None` also for a code of more than 31 bits.
     pub(crate) fn exp_golomb(&mut self) -> Option<u32> {
         let mut zeros = 0;

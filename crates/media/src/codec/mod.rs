@@ -7,6 +7,7 @@ mod bits;
 pub mod rfc6381;
 pub mod parameters;
 pub mod aac;
+pub(crate) mod aac_silence;
 pub(crate) mod audio;
 pub mod av1;
 pub mod h264;

@@ -126,9 +126,9 @@ impl PackedAudioReader {
                 format!("truncated: the body ends at byte {end}, {remaining} bytes before the end of its ID3 tag")
             });
         }
-        let (stray, headers) = match &mut self.state {
-            PackedAudioState::Frames(framer) => (framer.take_stray_bytes(), framer.headers()),
-            _ => (0, TrackHeaders::default()),
+        let (stray, headers, silence) = match &mut self.state {
+            PackedAudioState::Frames(framer) => (framer.take_stray_bytes(), framer.headers(), framer.silence()),
+            _ => (0, TrackHeaders::default(), None),
         };
         if stray > 0 {
             self.defects
@@ -144,6 +144,7 @@ impl PackedAudioReader {
         self.timeline.finish(&mut track);
         track.parameters = headers.first.map(Arc::new);
         track.changed_parameters = headers.changed.map(Arc::new);
+        track.silence = silence;
         inspection.tracks = vec![track];
         self.defects
     }

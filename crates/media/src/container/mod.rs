@@ -3,6 +3,7 @@
 mod audio;
 mod defects;
 mod mp4;
+mod quiet;
 mod sample_encryption;
 mod sniff;
 mod webvtt;
@@ -19,6 +20,7 @@ use audio::PackedAudioReader;
 use defects::DefectLog;
 use mp4::Mp4Reader;
 pub use mp4::{IndexedPart, SegmentIndex, segment_index};
+pub use quiet::QuietSpans;
 pub use sample_encryption::{EncryptionPattern, SampleEncryption};
 use serde::Serialize;
 use sniff::SniffedContainer;
@@ -205,6 +207,8 @@ pub struct Track {
     pub keyframe_times: Vec<MediaTime>,
     /// How the newest encrypted samples of an MP4 track are encrypted; `None` when all samples are clear.
     pub encryption: Option<Arc<SampleEncryption>>,
+    /// AAC: spans of digital silence in all channels together. `None` for another codec, and when no frame could be read.
+    pub silence: Option<QuietSpans>,
 }
 
 impl Track {
@@ -232,6 +236,7 @@ impl Track {
             subtitles: None,
             keyframe_times: Vec::new(),
             encryption: None,
+            silence: None,
         }
     }
 

@@ -99,6 +99,9 @@ impl Ladder {
 }
 
 static AUDIO_MP4: &[u8] = include_bytes!("../../media/audio.mp4");
+/// The audio track and its bare frames as digital silence.
+static SILENT_MP4: &[u8] = include_bytes!("../../media/silent.mp4");
+static SILENT_AAC: &[u8] = include_bytes!("../../media/silent.aac");
 
 /// A CMAF track: its initialization segment, a fragment for each media unit of 2 s, and the smaller fragments that are
 /// the parts of a unit.
@@ -117,6 +120,10 @@ pub(super) struct Fixtures {
     pub captioned_ts: Vec<Vec<ts::Unit>>,
     pub captioned: Vec<Track>,
     pub audio: Track,
+    /// The audio track, its frames and its transport streams as digital silence.
+    silent_audio: Track,
+    silent_frames: Vec<&'static [u8]>,
+    silent_ts: Vec<ts::Unit>,
     /// AAC frames of the looped audio, by rung. `audio_only_ts` has the audio-only transport stream in units of 2 s, by
     /// rung.
     pub audio_frames_by_rung: Vec<Vec<&'static [u8]>>,
@@ -131,12 +138,23 @@ impl Fixtures {
     /// inside of segments.
     pub(super) fn transport(&self, ladder: Ladder, rung: usize, effect: Option<Effect>) -> [&[ts::Unit]; 2] {
         match (ladder, effect) {
+            (Ladder::AudioOnly, Some(Effect::SoundSilent)) => [&self.silent_ts; 2],
             (Ladder::AudioOnly, Some(Effect::AudioGap)) => [&self.audio_gap_ts[rung]; 2],
             (Ladder::AudioOnly, _) => [&self.audio_only_ts[rung]; 2],
             (Ladder::Captioned, effect) if effect != Some(Effect::CaptionsMissing) => [&self.captioned_ts[rung]; 2],
             (_, Some(Effect::ResolutionChangeInside)) => [&self.ts[rung], &self.ts[rung + 1]],
             _ => [&self.ts[rung]; 2],
         }
+    }
+
+    /// Returns the CMAF audio track.
+    pub(super) fn audio_track(&self, effect: Option<Effect>) -> &Track {
+        if effect == Some(Effect::SoundSilent) { &self.silent_audio } else { &self.audio }
+    }
+
+    /// Returns the AAC frames of an audio-only rung.
+    pub(super) fn audio_only_frames(&self, rung: usize, effect: Option<Effect>) -> &[&'static [u8]] {
+        if effect == Some(Effect::SoundSilent) { &self.silent_frames } else { &self.audio_frames_by_rung[rung] }
     }
 
     /// Returns the CMAF track of a rung.
@@ -158,6 +176,9 @@ pub(super) fn fixtures() -> &'static Fixtures {
         captioned_ts: RUNGS.iter().map(|rung| ts::units(&rung.ts.map(captions::add_to_transport_stream))).collect(),
         captioned: RUNGS.iter().map(|rung| with_captions(mp4::split(rung.mp4))).collect(),
         audio: mp4::split(AUDIO_MP4),
+        silent_audio: mp4::split_units(SILENT_MP4),
+        silent_frames: audio_only::frames(SILENT_AAC),
+        silent_ts: ts::units(&audio_only::transport_units(&audio_only::frames(SILENT_AAC), false)),
         audio_frames_by_rung: AUDIO_RUNGS.iter().map(|rung| audio_only::frames(rung.adts)).collect(),
         audio_only_ts: audio_units(false),
         audio_gap_ts: audio_units(true),

@@ -8,8 +8,15 @@ pub(super) const PARTS: i64 = 5;
 const VIDEO_PART: i64 = 10;
 pub(super) const AUDIO_PART: i64 = 19;
 
-/// Splits a fragmented file into its initialization segment and its fragments, each a moof with its mdat.
+/// Splits a fragmented file into its initialization segment and its fragments, each a moof with its mdat. The samples have sizes
+/// of their own.
 pub(super) fn split(file: &'static [u8]) -> Track {
+    let track = split_units(file);
+    Track { parts: track.units.iter().map(|unit| parts(unit)).collect(), ..track }
+}
+
+/// Splits a fragmented file as [`split`] does, without parts: for samples that all have one size.
+pub(super) fn split_units(file: &'static [u8]) -> Track {
     let mut track = Track { init: &[], units: Vec::new(), parts: Vec::new() };
     let mut fragment = 0;
     for (kind, start, end) in boxes(file, 0, file.len()) {
@@ -20,7 +27,6 @@ pub(super) fn split(file: &'static [u8]) -> Track {
             _ => {}
         }
     }
-    track.parts = track.units.iter().map(|unit| parts(unit)).collect();
     track
 }
 

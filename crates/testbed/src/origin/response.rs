@@ -417,7 +417,7 @@ async fn segment(
             ("video/mp2t", ts::segment(units, first, count, shift, effect, timeline.ads))
         }
         (Format::Packed, Rendition::Rung(at)) => {
-            ("audio/aac", audio_only::packed_aac(&media.audio_frames_by_rung[at], first, count, shift, effect))
+            ("audio/aac", audio_only::packed_aac(media.audio_only_frames(at, effect), first, count, shift, effect))
         }
         (Format::Cmaf, Rendition::Rung(at)) => {
             let bare = timeline.ladder == Ladder::Captioned && effect == Some(Effect::CaptionsMissing);
@@ -433,7 +433,7 @@ async fn segment(
             ("text/vtt", webvtt::segment(&segment, start, effect))
         }
         (_, Rendition::Audio) => {
-            ("audio/mp4", mp4::segment(&media.audio, mp4::TrackKind::Audio, first, count, shift, effect))
+            ("audio/mp4", mp4::segment(media.audio_track(effect), mp4::TrackKind::Audio, first, count, shift, effect))
         }
     };
     let bytes = match timeline.cipher {

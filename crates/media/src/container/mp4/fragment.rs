@@ -1,5 +1,6 @@
 //! Movie fragments of MP4: a `moof` box and the `mdat` behind it.
 
+use super::audio_samples::AudioSamples;
 use super::boxes::{self, BoxError, Mp4Box};
 use super::encryption::{self, EncryptionGroups};
 use super::in_band::SampleHeads;
@@ -19,6 +20,7 @@ pub(super) struct Fragments {
     open: Option<OpenFragment>,
     sample_heads: SampleHeads,
     subtitle_samples: SubtitleSamples,
+    audio_samples: AudioSamples,
     /// Whether the resource has a movie fragment (`moof`).
     pub(super) has_moof: bool,
     /// Whether a fragment has encrypted samples, or a `senc` box that describes some.
@@ -46,6 +48,7 @@ impl Fragments {
             open: None,
             sample_heads: SampleHeads::default(),
             subtitle_samples: SubtitleSamples::default(),
+            audio_samples: AudioSamples::default(),
             has_moof: false,
             encrypted: false,
             ends: Vec::new(),
@@ -111,6 +114,7 @@ impl Fragments {
     pub(super) fn pass_media(&mut self, at: u64, bytes: &[u8]) {
         self.sample_heads.pass_media(at, bytes);
         self.subtitle_samples.pass_media(at, bytes);
+        self.audio_samples.pass_media(at, bytes);
     }
 
     /// Ends the open movie fragment: reads its collected samples and compares the size of its samples with its media
@@ -168,12 +172,16 @@ impl Fragments {
             track.set_encryption(protection, parts.senc.as_ref().is_some_and(encryption::describes_samples));
         if let (Some(offset), false) = (parts.runs.first().and_then(|run| run.data_offset), encrypted) {
             let (size, format) = (track.first_sample_size(&parts.runs, defaults), track.subtitle_format());
+            let aac = track.aac_timescale();
             let from = tfhd.base_data_offset.unwrap_or(moof).saturating_add_signed(offset.into());
             if let Some(size) = size {
                 self.sample_heads.request(tfhd.track_id, from, size);
             }
             if let Some(format) = format {
                 self.subtitle_samples.request(tfhd.track_id, format, from, &parts.runs, defaults.size);
+            }
+            if let Some(timescale) = aac {
+                self.audio_samples.expect(tfhd.track_id, timescale, from, &parts.runs, defaults);
             }
         }
         self.encrypted |= encrypted;
@@ -217,7 +225,9 @@ impl Fragments {
     #[must_use]
     pub(super) fn finish(self) -> Vec<Track> {
         if self.has_moof {
-            return self.tracks.into_iter().map(FragmentedTrack::finish).collect();
+            let audio = self.audio_samples;
+            let track = |t: FragmentedTrack| Track { silence: audio.silence(t.id), ..t.finish() };
+            return self.tracks.into_iter().map(track).collect();
         }
         let announced = self.init.into_iter().flat_map(|i| i.tracks);
         let track = |t: InitTrack| Track {

@@ -3,6 +3,7 @@
 //! `moov`, `moof`, `emsg`, `prft` and `sidx` are buffered within bounds and read; all other boxes pass without being
 //! kept.
 
+mod audio_samples;
 mod side_boxes;
 mod boxes;
 mod fragment;

@@ -3,10 +3,12 @@
 use super::in_band::InBandHeaders;
 use super::subtitles::SubtitleFormat;
 use crate::codec::parameters::CodecParameters;
+use crate::codec::rfc6381::Codec;
 use crate::container::{InitTrack, MAX_KEYFRAMES, SampleEncryption, Subtitles, Track};
 use crate::stream::Media;
 use crate::units::{MediaTime, Seconds};
 use mp4_atom::{Tfhd, Trun, TrunEntry, TrunSamples};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// Bits of the sample flags (ISO/IEC 14496-12 8.8.3.1): sample_is_non_sync_sample, and sample_depends_on with value 1
@@ -47,7 +49,7 @@ pub(super) struct FragmentedTrack {
 /// Sample properties that a track run inherits from `tfhd`, or otherwise from `trex`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SampleDefaults {
-    duration: Option<u32>,
+    pub(super) duration: Option<u32>,
     pub(super) size: Option<u32>,
     flags: u32,
 }
@@ -92,6 +94,14 @@ impl FragmentedTrack {
     #[must_use]
     pub(super) fn subtitle_format(&self) -> Option<SubtitleFormat> {
         SubtitleFormat::from_codec(&self.init.as_ref()?.codec)
+    }
+
+    /// Returns the ticks per second of an AAC track whose samples are raw_data_blocks; `None` for other tracks.
+    #[must_use]
+    pub(super) fn aac_timescale(&self) -> Option<NonZeroU32> {
+        let init = self.init.as_ref()?;
+        let codec = init.parameters.as_ref()?.codec;
+        init.timescale.filter(|_| matches!(codec, Codec::Aac { object_type: 1..=5 | 29 }))
     }
 
     /// Returns the size in bytes of the first sample of a fragment if the codec headers in it are read, otherwise

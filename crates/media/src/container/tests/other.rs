@@ -119,3 +119,56 @@ fn a_time_stamp_has_33_bits() {
     bytes[at..at + 8].copy_from_slice(&0xffff_ffff_ffff_fff0u64.to_be_bytes());
     assert_eq!(inspect(&bytes).tracks[0].start.map(|t| t.ticks), Some(0x1_ffff_fff0));
 }
+
+/// Media of the live origin, which ffmpeg made.
+fn origin_media(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/../testbed/media/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+#[test]
+fn silence_of_an_encoder_is_found_in_each_container() {
+    let spans = |bytes: &[u8]| {
+        let silence = inspect(bytes).tracks.iter().find_map(|t| t.silence).unwrap();
+        (silence.whole, (silence.total.0 * 1000.0).round(), (silence.longest.0 * 1000.0).round())
+    };
+    for name in ["silent.aac", "silent.mp4"] {
+        assert_eq!(spans(&origin_media(name)), (true, 8000.0, 8000.0), "{name}");
+    }
+    for name in ["128k.aac", "audio.mp4"] {
+        assert_eq!(spans(&origin_media(name)), (false, 8000.0, 0.0), "{name}");
+    }
+    let muxed = inspect(&origin_media("360p_0.ts"));
+    let silence = muxed.tracks.iter().find_map(|t| t.silence).unwrap();
+    assert!(!silence.whole && silence.longest.0 == 0.0 && silence.total.0 > 1.9);
+}
+
+#[test]
+fn silence_is_the_same_in_pieces_of_any_size() {
+    for name in ["silent.aac", "silent.mp4", "360p_0.ts"] {
+        let bytes = origin_media(name);
+        let whole = inspect(&bytes).tracks;
+        for size in [1, 7, 188, 1000] {
+            let mut inspector = SegmentInspector::new(None);
+            bytes.chunks(size).for_each(|piece| inspector.push(piece));
+            assert_eq!(inspector.finish().0.tracks, whole, "{name} in pieces of {size}");
+        }
+    }
+}
+
+#[test]
+fn noise_and_one_silent_channel_are_no_silence() {
+    let silence = |name: &str| inspect(&fixture(name)).tracks[0].silence.unwrap();
+    let whole = silence("silence_51.aac");
+    assert!(whole.whole && (whole.total.0 - 1.0).abs() < 0.05, "six channels: {whole:?}");
+    assert_eq!(silence("noise_90db.aac").longest.0, 0.0);
+    // The encoder begins with a frame of nothing.
+    assert!(silence("left_silent.aac").longest.0 < 0.05);
+}
+
+#[test]
+fn the_length_of_a_pause_is_measured() {
+    let silence = inspect(&fixture("muted_2_to_4.aac")).tracks[0].silence.unwrap();
+    assert!((silence.longest.0 - 2.0).abs() < 0.1, "{silence:?}");
+    // The encoder ends with frames of nothing.
+    assert!(!silence.whole && silence.trailing.0 < 0.1, "{silence:?}");
+}

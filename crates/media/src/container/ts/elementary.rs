@@ -11,9 +11,9 @@ use crate::codec::opus::OpusFramer;
 use crate::codec::parameters::{CodecParameters, TrackHeaders};
 use crate::codec::rfc6381::Codec;
 use crate::codec::start_codes::NalScanner;
-use crate::container::Track;
 use crate::container::defects::DefectLog;
 use crate::container::timeline::SampleTimeline;
+use crate::container::{QuietSpans, Track};
 use crate::defect::DefectKind;
 use crate::stream::Media;
 use std::sync::Arc;
@@ -125,10 +125,12 @@ impl ElementaryStream {
     #[must_use]
     pub(super) fn finish(mut self) -> Track {
         self.flush_last_unit();
+        let silence = self.parser.silence().filter(|_| !self.scrambled);
         let headers = self.parser.headers();
         let mut track = Track::new(u32::from(self.pid), self.description.media, self.description.codec);
         track.parameters = merge_announced(headers.first, self.description.announced).map(Arc::new);
         track.changed_parameters = headers.changed.map(Arc::new);
+        track.silence = silence;
         track.captions = headers.captions.filter(|_| !self.scrambled);
         if !self.scrambled {
             track.missing_parameter_sets = headers.missing_sets;
@@ -196,6 +198,13 @@ impl PayloadParser {
     /// one sample, or for as many as access unit delimiters show.
     fn self_delimiting(&self) -> bool {
         matches!(self, Self::Audio(_) | Self::Opus(_))
+    }
+
+    fn silence(&self) -> Option<QuietSpans> {
+        match self {
+            Self::Audio(framer) => framer.silence(),
+            _ => None,
+        }
     }
 
     fn headers(self) -> TrackHeaders {
