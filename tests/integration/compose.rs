@@ -303,7 +303,7 @@ fn the_services_are_those_of_the_quick_start_with_health_checks_and_limits() {
         }
     }
     let hosts = strings(&services["packager-monitor"]["extra_hosts"]);
-    assert!(hosts.iter().any(|host| *host == "influxdb:127.0.0.1"), "{hosts:?}");
+    assert!(hosts.contains(&"influxdb:127.0.0.1"), "{hosts:?}");
 }
 
 #[test]
