@@ -15,8 +15,9 @@ use crate::testing;
 pub(super) use crate::testing::failure;
 use packager_media::codec::parameters::{AudioParameters, CodecParameters, VideoParameters};
 use packager_media::codec::rfc6381::Codec;
-use packager_media::container::{Container, ContinuityCounter, Inspection, QuietSpans, Track, TsFacts};
+use packager_media::container::{Container, ContinuityCounter, Inspection, Track, TsFacts};
 use packager_media::dash::{self, GrowingSegment};
+use packager_media::quiet::QuietSpans;
 use packager_media::stream::{
     HintKind, LowLatency, Media, Part, PreloadHint, Protocol, Rendition, RenditionIdentity, Resolution, Segment,
     ServerControl, Timeline, VariantCounts,

@@ -1,7 +1,8 @@
 //! Spans over several segments in which nothing happens, such as digital silence.
 
 use super::SegmentFacts;
-use packager_media::container::{QuietSpans, Track};
+use packager_media::container::Track;
+use packager_media::quiet::QuietSpans;
 use packager_media::units::Seconds;
 
 /// What consecutive segments say of one track.

@@ -14,8 +14,9 @@ use crate::facts::{
 use crate::finding::{Finding, Severity};
 use crate::report::Report;
 use crate::testing::{self, url};
-use packager_media::container::{Container, Inspection, QuietSpans, Track, TsFacts};
+use packager_media::container::{Container, Inspection, Track, TsFacts};
 use packager_media::dash::GrowingSegment;
+use packager_media::quiet::QuietSpans;
 use packager_media::stream::{
     Key, Media, Protocol, Rendition, RenditionIdentity, Resolution, Segment, Timeline, VariantCounts,
 };

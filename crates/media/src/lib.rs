@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod units;
+pub mod quiet;
 pub mod redact;
 pub mod splice;
 pub mod drm;

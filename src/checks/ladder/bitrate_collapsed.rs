@@ -55,8 +55,9 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, terms: &Terms, params:
         return Some(Vec::new());
     }
     let (has, of) = units::distinct(rate / 1000.0, declared / 1000.0, 0);
+    let question = if rendition.media == Media::Audio { "is there sound?" } else { "is the picture black or still?" };
     let message = format!(
-        "the newest {count} segments have {has} kbit/s, {:.1} % of {name} ({of} kbit/s): is the picture black or still?",
+        "the newest {count} segments have {has} kbit/s, {:.1} % of {name} ({of} kbit/s): {question}",
         ratio * 100.0,
     );
     let violation = Violation::new(message).with("bits_per_second", rate).with("declared", declared);

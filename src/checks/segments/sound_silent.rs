@@ -69,7 +69,7 @@ fn violation(newest: &SegmentFacts, span: QuietSpan, params: &Params) -> Violati
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use packager_media::container::QuietSpans;
+    use packager_media::quiet::QuietSpans;
 
     /// A scene with consecutive segments of 2 s, oldest first, of which the named ones are silent.
     fn scene(silent: &[bool]) -> Scene {

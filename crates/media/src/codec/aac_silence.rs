@@ -5,7 +5,7 @@
 //! such frames up, so the size of a frame says nothing. Noise, even at -90 dBFS, has coefficients.
 
 use super::bits::BitReader;
-use crate::container::QuietSpans;
+use crate::quiet::QuietSpans;
 use crate::units::Seconds;
 
 /// Bytes that are kept of a frame. A frame has at most 6144 bits a channel, and one that is silence has a few bits beside its

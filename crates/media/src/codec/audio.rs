@@ -4,7 +4,7 @@ use super::aac_silence::SilenceMeter;
 use super::parameters::{AudioParameters, CodecParameters, TrackHeaders};
 use super::rfc6381::Codec;
 use super::{aac, mpeg_audio};
-use crate::container::QuietSpans;
+use crate::quiet::QuietSpans;
 use crate::units::Seconds;
 
 /// Kind of frame header that delimits the frames of an audio stream.

@@ -2,7 +2,8 @@
 
 use super::track::SampleDefaults;
 use crate::codec::aac_silence::SilenceMeter;
-use crate::container::{MAX_TRACKS, QuietSpans};
+use crate::container::MAX_TRACKS;
+use crate::quiet::QuietSpans;
 use crate::units::Seconds;
 use mp4_atom::{Trun, TrunEntry, TrunSamples};
 use std::collections::VecDeque;

@@ -11,10 +11,11 @@ use crate::codec::opus::OpusFramer;
 use crate::codec::parameters::{CodecParameters, TrackHeaders};
 use crate::codec::rfc6381::Codec;
 use crate::codec::start_codes::NalScanner;
+use crate::container::Track;
 use crate::container::defects::DefectLog;
 use crate::container::timeline::SampleTimeline;
-use crate::container::{QuietSpans, Track};
 use crate::defect::DefectKind;
+use crate::quiet::QuietSpans;
 use crate::stream::Media;
 use std::sync::Arc;
 
