@@ -4,6 +4,8 @@
 #        backup.sh postgres|influxdb check  ends with 1 if the newest backup is too old
 # Backups are in BACKUP_FOLDER; the newest BACKUP_KEEP of a kind are kept. A backup has its name only when it is complete.
 set -eu
+# Backups hold what the databases hold: the URLs of channels with their tokens.
+umask 077
 
 kind=${1:?write postgres or influxdb}
 folder=${BACKUP_FOLDER:-/backups}

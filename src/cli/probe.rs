@@ -97,7 +97,7 @@ async fn catalog_of_database(
 fn allow_any_host(mut loaded: Config, target: &str) -> Config {
     if let Some(host) = Url::parse(target).ok().and_then(|url| url.host_str().map(str::to_owned)) {
         let targets = &mut loaded.exporter.probe.url_targets;
-        targets.enabled = true;
+        (targets.enabled, targets.with_credentials) = (true, true);
         targets.allowed_hosts.push(host);
     }
     loaded

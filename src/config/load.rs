@@ -98,7 +98,21 @@ impl Config {
             _ => self.snapshot.channel(target)?.clone(),
         };
         let template = self.snapshot.template(template.unwrap_or(&channel.template))?.clone();
-        Ok((channel, template))
+        Ok((Arc::clone(&channel), self.with_own_credentials(template, &channel)?))
+    }
+
+    /// The template with the request settings of the channel's own template, and without credentials for a URL as the target:
+    /// a caller chooses by which template a channel is judged, and never who gets its credentials.
+    fn with_own_credentials(&self, template: Arc<Template>, channel: &Channel) -> Result<Arc<Template>, UnknownName> {
+        let is_url = !self.snapshot.channels.contains_key(&channel.code);
+        let request = if is_url && !self.exporter.probe.url_targets.with_credentials {
+            template.request.without_secrets()
+        } else if !is_url && template.name != channel.template {
+            self.snapshot.template(&channel.template)?.request.clone()
+        } else {
+            return Ok(template);
+        };
+        Ok(Arc::new(Template { request, ..(*template).clone() }))
     }
 
     fn url_target(&self, url: Url) -> Result<Channel, UnknownName> {

@@ -57,6 +57,9 @@ pub struct UrlTargets {
     pub allowed_hosts: Vec<String>,
     /// Name of the template that is used for requests that name none.
     pub template: String,
+    /// Whether probes by URL send the credentials of their template. Only a person at a terminal may choose where they go.
+    #[serde(skip)]
+    pub with_credentials: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,7 +122,12 @@ impl Default for ProbeSettings {
 
 impl Default for UrlTargets {
     fn default() -> Self {
-        Self { enabled: false, allowed_hosts: Vec::new(), template: crate::catalog::BUILT_IN.to_owned() }
+        Self {
+            enabled: false,
+            allowed_hosts: Vec::new(),
+            template: crate::catalog::BUILT_IN.to_owned(),
+            with_credentials: false,
+        }
     }
 }
 

@@ -181,14 +181,19 @@ fn url_targets_reach_only_the_hosts_allowed() {
 fn a_target_is_a_code_or_an_allowed_url() {
     let folder = Folder::new("probe: {url_targets: {enabled: true, allowed_hosts: [p], template: T}}\n");
     folder.write("channels.yml", A);
-    folder.write("templates.yml", "T: {hold: 1}\n");
-    let loaded = folder.load().unwrap();
+    folder.write("templates.yml", "T: {hold: 1, request: {bearer_token: hunter2, user_agent: T/1}}\n");
+    let mut loaded = folder.load().unwrap();
     let (channel, template) = loaded.find("A", None).unwrap();
     assert_eq!((channel.code.as_str(), template.name.as_str()), ("A", "default"));
-    assert_eq!(loaded.find("A", Some("T")).unwrap().1.hold, Seconds(1.0));
+    let judged_otherwise = loaded.find("A", Some("T")).unwrap().1;
+    assert_eq!(judged_otherwise.hold, Seconds(1.0));
+    assert!(judged_otherwise.request.auth.is_none(), "its own template has no credentials");
     let (channel, template) = loaded.find("http://p/x.m3u8?token=1", None).unwrap();
     assert_eq!((channel.code.as_str(), template.name.as_str()), ("http://p/x.m3u8", "T"));
     assert_eq!(channel.outputs[0].url.as_str(), "http://p/x.m3u8?token=1");
+    assert!(template.request.auth.is_none() && template.request.user_agent.is_some());
+    loaded.exporter.probe.url_targets.with_credentials = true;
+    assert!(loaded.find("http://p/x.m3u8", None).unwrap().1.request.auth.is_some(), "a person at a terminal");
     assert!(
         loaded
             .find("http://q/x", None)

@@ -29,8 +29,11 @@ use tokio_rustls::TlsConnector;
 use tower::{Service, ServiceExt as _};
 use url::Url;
 
-/// Interval of the probes that TCP sends on an idle connection.
+/// Time after which TCP probes an idle connection, and the interval of these probes.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
+/// Time after which a connection is closed whose data or probes nobody acknowledges: the server failed over without a word.
+#[cfg(target_os = "linux")]
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Opens the connections of one client, all with the same settings.
 #[derive(Debug, Clone)]
@@ -125,6 +128,10 @@ impl Dialer {
         inner.enforce_http(false);
         inner.set_nodelay(true);
         inner.set_keepalive(Some(TCP_KEEPALIVE));
+        inner.set_keepalive_interval(Some(TCP_KEEPALIVE));
+        inner.set_keepalive_retries(Some(3));
+        #[cfg(target_os = "linux")]
+        inner.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT));
         inner.set_local_address(settings.source_address);
         let tcp = TcpDialer { resolver, inner };
         Self { shared: Arc::new(DialerShared { settings, proxy, tcp, tls: Arc::new(tls), connect_timeout }) }

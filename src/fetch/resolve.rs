@@ -69,11 +69,21 @@ impl Resolver {
     pub(crate) async fn check_proxied(&self, host: &str) -> Result<(), Failure> {
         match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
             Ok(ip) => self.check(host, ip),
-            Err(_) => self.addresses(host).await.map(drop).map_err(|failure| Failure {
+            // The proxy may choose any of them, so each has to be allowed.
+            Err(_) => self.every_address(host).await.map_err(|failure| Failure {
                 message: format!("{}; the address guard judges hosts behind a proxy, too", failure.message),
                 ..failure
             }),
         }
+    }
+
+    async fn every_address(&self, host: &str) -> Result<(), Failure> {
+        let found = lookup(host.to_owned(), Arc::clone(&self.lookups)).await;
+        let found = found.map_err(|e| no_address(host, &e.to_string()))?;
+        if found.is_empty() {
+            return Err(no_address(host, "DNS has no address of it"));
+        }
+        found.into_iter().try_for_each(|ip| self.check(host, ip))
     }
 
     /// Judges an address that no DNS answer gave.

@@ -23,8 +23,8 @@ impl SignedParts {
         if !url.path().starts_with(&signing.path_prefix) {
             return Self::default();
         }
-        let start = now.as_second() + i64::from(signing.clock_offset);
-        let times = Times { start, expires: start + i64::from(signing.lifetime) };
+        let at = now.as_second() + i64::from(signing.clock_offset);
+        let times = Times { start: at - BEGUN_BEFORE, expires: at + i64::from(signing.lifetime) };
         let mut parts = make(signing, url, times);
         let has = |name: &str| url.query_pairs().any(|(given, _)| given == name);
         if parts.query.iter().any(|(name, _)| has(name)) {
@@ -37,10 +37,16 @@ impl SignedParts {
     pub(crate) fn apply(&self, url: &mut Url) {
         for (name, value) in &self.query {
             let before = url.query().filter(|query| !query.is_empty()).map(|query| format!("{query}&"));
+            // Servers read a plus sign in a query as a space.
+            let value = value.replace('+', "%2B");
             url.set_query(Some(&format!("{}{name}={value}", before.unwrap_or_default())));
         }
     }
 }
+
+/// Seconds before the request at which a token begins: clocks differ a little, and a server refuses a token that begins in its
+/// future.
+const BEGUN_BEFORE: i64 = 30;
 
 /// Seconds since 1970 between which a token is valid.
 #[derive(Clone, Copy)]

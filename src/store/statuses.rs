@@ -4,7 +4,7 @@ use super::{Store, StoreError};
 use crate::finding::Severity;
 use crate::report::ChannelCondition;
 use crate::rfc3339;
-use packager_media::units::Timestamp;
+use packager_media::units::{Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -70,6 +70,8 @@ pub struct StatusRow {
     /// Name of the exporter that wrote the row: its `--probe.name`, or its address.
     pub exporter: String,
     pub status: SharedStatus,
+    /// Time since the row was written, by the clock of the database: clocks of exporters differ.
+    pub age: Seconds,
 }
 
 /// Position in the table's order of writing, from which the next reading goes on. The default is the beginning.
@@ -83,7 +85,7 @@ ON CONFLICT (channel_code, exporter) DO UPDATE SET status = excluded.status, upd
 
 /// Rows are read again that were written up to 5 s before the newest row: their transactions may have ended later.
 const READ: &str = "
-SELECT exporter, status, updated_at::text FROM channel_status
+SELECT exporter, status, extract(epoch FROM clock_timestamp() - updated_at)::float8, updated_at::text FROM channel_status
 WHERE $1 IS NULL OR updated_at > $1::timestamptz - interval '5 seconds' ORDER BY updated_at";
 
 impl Store {
@@ -103,12 +105,14 @@ impl Store {
     /// # Errors
     /// Fails if the database can't be reached.
     pub async fn read_statuses(&self, position: &mut StatusPosition) -> Result<Vec<StatusRow>, StoreError> {
-        let rows: Vec<(String, serde_json::Value, String)> =
+        let rows: Vec<(String, serde_json::Value, f64, String)> =
             sqlx::query_as(READ).bind(&position.0).fetch_all(&self.pool).await?;
         if let Some((.., newest)) = rows.last() {
             position.0 = Some(newest.clone());
         }
-        let row = |(exporter, status, _)| Some(StatusRow { exporter, status: serde_json::from_value(status).ok()? });
+        let row = |(exporter, status, age, _)| {
+            Some(StatusRow { exporter, status: serde_json::from_value(status).ok()?, age: Seconds(age) })
+        };
         Ok(rows.into_iter().filter_map(row).collect())
     }
 }

@@ -174,6 +174,16 @@ struct Observed {
 struct Known<'a> {
     status: &'a SharedStatus,
     exporter: Option<&'a str>,
+    /// Time of the last probe by the clock of this exporter; for another exporter, the time at which its row was written.
+    heard_at: Timestamp,
+}
+
+/// What another exporter wrote of a channel.
+#[derive(Debug, Clone)]
+struct Elsewhere {
+    row: StatusRow,
+    /// Time at which the row was written, by the clock of this exporter.
+    heard_at: Timestamp,
 }
 
 /// States of the channels that were probed, by channel code.
@@ -182,7 +192,7 @@ pub(crate) struct ChannelStates {
     /// What this exporter's probes showed.
     observed: BTreeMap<String, Observed>,
     /// What the newest probe of any other exporter showed.
-    elsewhere: BTreeMap<String, StatusRow>,
+    elsewhere: BTreeMap<String, Elsewhere>,
     /// Channels whose status changed and isn't written to the database yet.
     changed: BTreeSet<String>,
     /// Channels that were probed since their status was written to the database.
@@ -199,7 +209,7 @@ impl ChannelStates {
         if before.is_some_and(|before| before.is_later_than(report)) {
             return false;
         }
-        let earlier = before.map(|before| &before.status).or(self.elsewhere.get(code).map(|row| &row.status));
+        let earlier = before.map(|before| &before.status).or(self.elsewhere.get(code).map(|other| &other.row.status));
         let after = Observed::new(report, before, earlier);
         let changed = before.is_none_or(|before| before.differs(&after));
         self.observed.insert(code.clone(), after);
@@ -219,15 +229,14 @@ impl ChannelStates {
             self.changed.insert(code.clone());
         }
         let known = self.elsewhere.get(&code);
-        let is_news = known.is_none_or(|known| {
-            known.exporter == row.exporter || known.status.last_probe.started_at < row.status.last_probe.started_at
-        });
+        let heard_at = Seconds(-row.age.0).after(now);
+        let is_news = known.is_none_or(|known| known.row.exporter == row.exporter || known.heard_at < heard_at);
         // Its own row is read back whenever it is written; only that of an earlier run says something new.
         if !is_news || (row.exporter == own && self.observed.contains_key(&code)) {
             return corrected;
         }
-        let differs = known.is_none_or(|known| differs(&known.status, &row.status));
-        self.elsewhere.insert(code.clone(), row);
+        let differs = known.is_none_or(|known| differs(&known.row.status, &row.status));
+        self.elsewhere.insert(code.clone(), Elsewhere { row, heard_at });
         corrected || (differs && self.known(&code, now).is_some_and(|known| known.exporter.is_some()))
     }
 
@@ -257,11 +266,15 @@ impl ChannelStates {
 
     /// Returns the newest status of a channel: that of this exporter unless it is outdated and another exporter's is newer.
     fn known(&self, code: &str, now: Timestamp) -> Option<Known<'_>> {
-        let own = self.observed.get(code).map(|own| Known { status: &own.status, exporter: None });
-        let row = self.elsewhere.get(code);
-        let other = row.map(|row| Known { status: &row.status, exporter: Some(&row.exporter) });
+        let own = self.observed.get(code).map(|own| &own.status);
+        let own = own.map(|status| Known { status, exporter: None, heard_at: status.last_probe.started_at });
+        let other = self.elsewhere.get(code).map(|other| Known {
+            status: &other.row.status,
+            exporter: Some(&other.row.exporter),
+            heard_at: other.heard_at,
+        });
         match (own, other) {
-            (Some(own), Some(other)) if own.is_outdated(now) && own.probed_at() < other.probed_at() => Some(other),
+            (Some(own), Some(other)) if own.is_outdated(now) && own.heard_at < other.heard_at => Some(other),
             (own, other) => own.or(other),
         }
     }
@@ -286,7 +299,7 @@ impl ChannelStates {
             severity: current.and_then(worst),
             since: match current {
                 Some(current) => Some(current.since),
-                None => known.map(|known| known.probed_at()),
+                None => status.map(|status| status.last_probe.started_at),
             },
             since_exact: current.is_some_and(|current| current.since_exact),
             failed: status.map(|status| status.failed.clone()).unwrap_or_default(),
@@ -320,7 +333,7 @@ impl ChannelStates {
             let known = self.known(&channel.code, now);
             let state = state_at(channel, known, now);
             summary.add(channel, state);
-            summary.heard_at = summary.heard_at.max(known.map(|known| known.probed_at()));
+            summary.heard_at = summary.heard_at.max(known.map(|known| known.heard_at));
             let current = known.map(|known| known.status).filter(|status| ChannelState::from(status.state) == state);
             if let Some(severity) = current.and_then(worst) {
                 *summary.severities.of(severity) += 1;
@@ -388,15 +401,17 @@ fn differs(a: &SharedStatus, b: &SharedStatus) -> bool {
     (state, failed, rungs, codec, resolution) != (&b.state, &b.failed, &b.rungs, &b.codec, &b.resolution)
 }
 
-impl Known<'_> {
-    fn probed_at(&self) -> Timestamp {
-        self.status.last_probe.started_at
-    }
+/// Returns whether probes followed each other from `earlier` to one at `at`, so that no change between them went unseen.
+fn reaches(earlier: &SharedStatus, at: Timestamp) -> bool {
+    let interval = earlier.interval_seconds.clamp(MIN_INTERVAL, MAX_INTERVAL);
+    Seconds::between(earlier.last_probe.started_at, at).0 <= UNKNOWN_AFTER_INTERVALS * interval + SHARED_AFTER
+}
 
+impl Known<'_> {
     fn is_outdated(&self, now: Timestamp) -> bool {
         let interval = self.status.interval_seconds.clamp(MIN_INTERVAL, MAX_INTERVAL);
         let later = if self.exporter.is_some() { SHARED_AFTER } else { 0.0 };
-        Seconds::between(self.probed_at(), now).0 > UNKNOWN_AFTER_INTERVALS * interval + later
+        Seconds::between(self.heard_at, now).0 > UNKNOWN_AFTER_INTERVALS * interval + later
     }
 }
 
@@ -405,7 +420,8 @@ impl Observed {
     /// known of any exporter.
     fn new(report: &Report, before: Option<&Self>, earlier: Option<&SharedStatus>) -> Self {
         let state = report.condition();
-        let same = earlier.filter(|earlier| earlier.state == state);
+        let seen = earlier.filter(|earlier| before.is_some() || reaches(earlier, report.started_at));
+        let same = seen.filter(|earlier| earlier.state == state);
         let view = report.view();
         let video = view.outputs.iter().find_map(measured_video);
         let (codec, resolution) = video.unwrap_or_default();
@@ -414,8 +430,8 @@ impl Observed {
             channel: report.channel.code.clone(),
             state,
             since: same.map_or(report.started_at, |earlier| earlier.since.min(report.started_at)),
-            since_exact: same.map_or(earlier.is_some(), |earlier| earlier.since_exact),
-            failed: failed_checks(report, earlier),
+            since_exact: same.map_or(seen.is_some(), |earlier| earlier.since_exact),
+            failed: failed_checks(report, seen),
             rungs: rungs(&view.outputs),
             codec: codec.or_else(|| earlier?.codec.clone()),
             resolution: resolution.or_else(|| earlier?.resolution.clone()),
@@ -429,7 +445,8 @@ impl Observed {
     /// did.
     fn goes_back_to(&mut self, earlier: &SharedStatus) -> bool {
         let now = &mut self.status;
-        let continues = !now.since_exact && now.state == earlier.state && earlier.since < now.since;
+        let is_earlier = earlier.since < now.since && reaches(earlier, now.since);
+        let continues = !now.since_exact && now.state == earlier.state && is_earlier;
         if continues {
             (now.since, now.since_exact) = (earlier.since, earlier.since_exact);
             for failed in &mut now.failed {

@@ -4,6 +4,7 @@ use crate::facts::quiet::{self, QuietSpan};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
+use packager_media::stream::Media;
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -44,7 +45,15 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
         let span = track.longest(Seconds(params.recovery)).filter(|s| s.duration.0 > params.warning_after)?;
         Some(violation(newest, span, params).with("track", track.id))
     });
-    Some(silent.collect())
+    let mut silent: Vec<Violation> = silent.collect();
+    let audio = newest.inspection.iter().flat_map(|i| &i.tracks).filter(|t| t.media == Some(Media::Audio)).count();
+    // Players have another track in the same segments, such as another language.
+    if silent.len() < audio {
+        for violation in &mut silent {
+            violation.severity = violation.severity.map(|severity| severity.min(Severity::Major));
+        }
+    }
+    Some(silent)
 }
 
 fn violation(newest: &SegmentFacts, span: QuietSpan, params: &Params) -> Violation {
@@ -128,6 +137,21 @@ mod tests {
         let mut scene = Scene::live();
         scene.remember([5, 6, 8, 9].map(|n| segment(n, true)));
         assert_holds(check(&scene.context(), &Params::default()));
+    }
+
+    #[test]
+    fn a_silent_second_language_in_the_same_segments_is_no_outage() {
+        let mut scene = Scene::live();
+        scene.remember((5..=25).map(|n| {
+            let mut segment = segment(n, true);
+            let inspection = segment.inspection.as_mut().unwrap();
+            let mut other = inspection.tracks[1].clone();
+            (other.id, other.silence) = (other.id + 1, Some(QuietSpans::of_piece(Seconds(2.0), false)));
+            inspection.tracks.push(other);
+            segment
+        }));
+        let found = violations(check(&scene.context(), &Params::default()));
+        assert_eq!(found.iter().map(|v| v.severity).collect::<Vec<_>>(), [Some(Severity::Major)]);
     }
 
     #[test]

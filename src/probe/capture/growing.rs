@@ -9,7 +9,7 @@ use crate::facts::{ChunkArrival, Fetched, GrowingSegmentFacts};
 use crate::fetch::FetchRequest;
 use packager_media::container::{InitSegment, SegmentInspector};
 use packager_media::dash::{self, GrowingSegment, Mpd};
-use packager_media::stream::Rendition;
+use packager_media::stream::{Media, Rendition};
 use packager_media::units::{Seconds, Timestamp};
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -25,7 +25,10 @@ pub(super) struct GrowingSegments {
 
 impl GrowingSegments {
     pub(super) fn of(mpd: &Mpd, rendition: &Rendition, now: Timestamp, clock_offset: Seconds) -> Self {
-        Self { segments: dash::growing_segments(mpd, rendition, now), clock_offset }
+        // A segment of subtitles is one sample, which can't come in chunks.
+        let is_text = rendition.media == Media::Text;
+        let segments = if is_text { Vec::new() } else { dash::growing_segments(mpd, rendition, now) };
+        Self { segments, clock_offset }
     }
 
     /// The segment whose growth can be seen best from `now` on, and the time until it is requested: the first one of whose growth
@@ -79,9 +82,13 @@ impl Capturer<'_> {
         if asked >= deadline {
             return None;
         }
-        tokio::time::sleep_until(asked).await;
         let map = promised.segment.map.as_ref();
         let init = map.and_then(|map| inits.iter().find(|(init, _)| init.map == *map)?.1.as_ref());
+        // Without its initialization segment nobody can tell the chunks of a segment apart.
+        if map.is_some() && init.is_none() {
+            return None;
+        }
+        tokio::time::sleep_until(asked).await;
         let mut facts = self.request_growing(promised, init, asked, deadline).await;
         facts.asked_at = wait.after(now);
         let late = Seconds(checks.ll_dash_segment_unavailable.late);

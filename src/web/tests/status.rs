@@ -248,20 +248,20 @@ async fn a_person_who_tries_another_template_or_one_output_changes_no_state() {
     assert_eq!(states_of(&server, "?q=CH_1").await[0].1, "up", "a target's label `template` is meant");
 }
 
-/// Makes the row that an exporter wrote after it had observed `reports`.
-fn written_by(exporter: &str, reports: &[Report]) -> StatusRow {
+/// Makes the row that an exporter wrote `age` seconds ago, after it had observed `reports`.
+fn written_by(exporter: &str, reports: &[Report], age: f64) -> StatusRow {
     let mut states = ChannelStates::default();
     for report in reports {
         states.observe(report);
     }
     let status = states.take_unwritten(true).pop().unwrap();
-    StatusRow { exporter: exporter.to_owned(), status }
+    StatusRow { exporter: exporter.to_owned(), status, age: Seconds(age) }
 }
 
 #[test]
 fn the_state_of_another_exporter_counts_where_this_one_has_no_current_one() {
     let mut states = ChannelStates::default();
-    assert!(states.merge(written_by("b", &[healthy(0), down(15)]), "a", at(16)));
+    assert!(states.merge(written_by("b", &[healthy(0), down(15)], 1.0), "a", at(16)));
     let known = status(&states, 16);
     assert_eq!((known.state, known.since, known.since_exact), (ChannelState::Down, Some(at(15)), true));
     assert_eq!(known.exporter.as_deref(), Some("b"));
@@ -271,14 +271,14 @@ fn the_state_of_another_exporter_counts_where_this_one_has_no_current_one() {
     states.observe(&healthy(20));
     let own = status(&states, 21);
     assert_eq!((own.state, own.exporter), (ChannelState::Up, None));
-    assert!(!states.merge(written_by("b", &[healthy(0), down(30)]), "a", at(31)), "its own state is current");
+    assert!(!states.merge(written_by("b", &[healthy(0), down(30)], 1.0), "a", at(31)), "its own state is current");
     assert_eq!(status(&states, 81).state, ChannelState::Down, "this exporter's probes ended");
 }
 
 #[test]
 fn a_state_goes_on_from_another_exporter_and_over_a_restart() {
     let mut moved = ChannelStates::default();
-    moved.merge(written_by("b", &[healthy(0), down(15)]), "a", at(20));
+    moved.merge(written_by("b", &[healthy(0), down(15)], 5.0), "a", at(20));
     moved.observe(&down(30));
     let known = status(&moved, 31);
     assert_eq!((known.since, known.since_exact, known.failed[0].since), (Some(at(15)), true, at(15)));
@@ -286,17 +286,40 @@ fn a_state_goes_on_from_another_exporter_and_over_a_restart() {
     // The database answers after the first probe.
     let mut restarted = ChannelStates::default();
     restarted.observe(&down(60));
-    assert!(restarted.merge(written_by("a", &[healthy(0), down(15)]), "a", at(61)));
+    assert!(restarted.merge(written_by("a", &[healthy(0), down(15)], 46.0), "a", at(61)));
     let known = status(&restarted, 61);
     assert_eq!((known.since, known.since_exact, known.failed[0].since), (Some(at(15)), true, at(15)));
     assert_eq!(known.exporter, None);
-    assert!(!restarted.merge(written_by("a", &[healthy(0), down(15)]), "a", at(62)), "nothing new");
+    assert!(!restarted.merge(written_by("a", &[healthy(0), down(15)], 47.0), "a", at(62)), "nothing new");
+}
+
+#[test]
+fn a_state_is_not_continued_over_a_time_that_nobody_saw() {
+    let mut states = ChannelStates::default();
+    states.merge(written_by("a", &[healthy(0), down(15)], 2985.0), "a", at(3000));
+    states.observe(&down(3001));
+    let known = status(&states, 3002);
+    assert_eq!((known.since, known.since_exact, known.failed[0].since), (Some(at(3001)), false, at(3001)));
+
+    let mut late = ChannelStates::default();
+    late.observe(&down(3001));
+    assert!(!late.merge(written_by("gone", &[healthy(0), down(15)], 2985.0), "a", at(3002)));
+    assert_eq!(status(&late, 3002).since, Some(at(3001)));
+}
+
+#[test]
+fn the_age_of_a_row_is_the_databases_and_not_a_difference_of_clocks() {
+    let mut states = ChannelStates::default();
+    states.merge(written_by("slow", &[healthy(0), down(15)], 1.0), "a", at(600));
+    assert_eq!(status(&states, 601).state, ChannelState::Down, "its clock is ten minutes behind");
+    states.merge(written_by("b", &[healthy(560), healthy(590)], 0.5), "a", at(610));
+    assert_eq!(status(&states, 611).state, ChannelState::Up, "the row that was written last counts");
 }
 
 #[test]
 fn an_ended_state_of_another_exporter_is_not_continued() {
     let mut states = ChannelStates::default();
-    states.merge(written_by("b", &[down(0)]), "a", at(10));
+    states.merge(written_by("b", &[down(0)], 10.0), "a", at(10));
     states.observe(&healthy(20));
     let known = status(&states, 21);
     assert_eq!((known.state, known.since, known.since_exact), (ChannelState::Up, Some(at(20)), true));
