@@ -299,7 +299,7 @@ mod tests {
         let signing = UrlSigning { path_prefix: "/live/".to_owned(), clock_offset: -30, ..signing(scheme, b"k") };
         let now = Timestamp::from_second(1_700_000_030).unwrap();
         let of = |text: &str| SignedParts::new(&signing, &url(text), now);
-        assert!(of("http://h/live/a.m3u8").query[0].1.starts_with("st=1700000000~exp=1700000600~acl=/live/*~hmac="));
+        assert!(of("http://h/live/a.m3u8").query[0].1.starts_with("st=1699999970~exp=1700000600~acl=/live/*~hmac="));
         assert_eq!(of("http://h/vod/a.m3u8"), SignedParts::default());
         assert_eq!(of("http://h/live/a.m3u8?hdnts=given"), SignedParts::default());
     }

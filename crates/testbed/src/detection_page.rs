@@ -207,8 +207,7 @@ fn true_findings(packagers: &[PackagerResult]) -> String {
 fn restarts(packagers: &[PackagerResult]) -> String {
     let mut text = String::from(
         "\n### Stopped and started again\n\nAfter the minute the packager is stopped like a crash, and started again when that has become critical. \
-         The first time is from the last write of a manifest, the last one from the first write of the new run to the end of the probe that reported it. \
-         A live edge is stale after 1.5 segment durations and critical after 3, counted from the probe that saw it first: with segments and \
+         Times are from the last write of a manifest to the end of the probe that reported the fault. A live edge is stale after 1.5 segment durations and critical after 3, counted from the probe that saw it first: with segments and \
          probes every 2 s a finding is on time up to 4 s later.\n\n\
          | Stream | First finding | Critical | Started again | On time |\n|---|---|---|---|---|\n",
     );
@@ -220,7 +219,11 @@ fn restarts(packagers: &[PackagerResult]) -> String {
                 || "the output".to_owned(),
                 |count| format!("{count} of {} renditions", restart.renditions),
             );
-            format!("{} after {:.1} s, {of}", reported.check, reported.after.as_secs_f64())
+            match reported.after.as_secs_f64() {
+                // A restart is reported by the first probe of it, which has no time of its own.
+                0.0 => format!("{}, {of}", reported.check),
+                seconds => format!("{} after {seconds:.1} s, {of}", reported.check),
+            }
         };
         let [stale, critical, restarted] = [&restart.stale, &restart.critical, &restart.restarted].map(cell);
         let mark = if restart.is_on_time() { "✓" } else { "✗" };

@@ -94,14 +94,6 @@ const DASHSINK: &[TrueFinding] = &[
         why: "@bandwidth is the bytes of the first buffers, about an eighth of the bit rate (ISO/IEC 23009-1 5.3.5.4)",
     },
     TrueFinding {
-        check: "segment_unavailable",
-        why: "segments are written later than availabilityStartTime and @duration say (ISO/IEC 23009-1 5.3.9.5.3)",
-    },
-    TrueFinding {
-        check: "dash_live_edge_unavailable",
-        why: "the same: the newest segments are due and not there (ISO/IEC 23009-1 5.3.9.5.3)",
-    },
-    TrueFinding {
         check: "dash_clock_wrong",
         why: "segments are addressed by the clock, and no UTCTiming names one (ISO/IEC 23009-1 5.8.4.11; DASH-IF IOP 4.3)",
     },
