@@ -7,7 +7,6 @@ use crate::facts::{
     Exchange, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SegmentFacts, SessionFacts,
     Timings,
 };
-use packager_media::codec::parameters::ParameterSetKinds;
 use packager_media::container::{Container, Inspection, Track};
 use packager_media::stream::{Media, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
@@ -113,29 +112,7 @@ pub fn inspection(container: Container, bytes: u64) -> Inspection {
 
 /// Makes a track without samples: H.264 if it is video, otherwise AAC.
 pub fn track(id: u32, media: Media) -> Track {
-    Track {
-        id,
-        media: Some(media),
-        codec: if media == Media::Video { "h264" } else { "aac" }.to_owned(),
-        start: None,
-        presentation_start: None,
-        end: None,
-        samples: 0,
-        starts_with_keyframe: None,
-        keyframes: 0,
-        keyframe_interval_max: None,
-        sample_gap_max: None,
-        fragment_interval_max: None,
-        fragment_bytes_max: None,
-        parameters: None,
-        changed_parameters: None,
-        captions: None,
-        missing_parameter_sets: ParameterSetKinds::default(),
-        subtitles: None,
-        keyframe_times: Vec::new(),
-        encryption: None,
-        silence: None,
-    }
+    Track::new(id, Some(media), if media == Media::Video { "h264" } else { "aac" }.to_owned())
 }
 
 /// Makes the facts about an output with these renditions. Its manifest is a media playlist, and the request for it failed.

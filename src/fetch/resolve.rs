@@ -46,8 +46,7 @@ impl Resolver {
 
     /// The addresses of `host` that may be asked, at least one.
     pub(crate) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Failure> {
-        let mut found =
-            lookup(host.to_owned(), Arc::clone(&self.lookups)).await.map_err(|e| no_address(host, &e.to_string()))?;
+        let mut found = self.lookup(host).await?;
         let kind = match self.protocol {
             IpProtocol::Any => "",
             IpProtocol::Ip4 => "IPv4 ",
@@ -77,9 +76,13 @@ impl Resolver {
         }
     }
 
-    async fn every_address(&self, host: &str) -> Result<(), Failure> {
+    async fn lookup(&self, host: &str) -> Result<Vec<IpAddr>, Failure> {
         let found = lookup(host.to_owned(), Arc::clone(&self.lookups)).await;
-        let found = found.map_err(|e| no_address(host, &e.to_string()))?;
+        found.map_err(|e| no_address(host, &e.to_string()))
+    }
+
+    async fn every_address(&self, host: &str) -> Result<(), Failure> {
+        let found = self.lookup(host).await?;
         if found.is_empty() {
             return Err(no_address(host, "DNS has no address of it"));
         }

@@ -131,6 +131,23 @@ impl Browser {
     }
 }
 
+/// The shipped nginx in front of an exporter, and a client of it.
+struct Proxied {
+    browser: Browser,
+    _nginx: Nginx,
+    _folder: tempfile::TempDir,
+}
+
+impl Proxied {
+    /// Starts nginx with its shipped configuration after `edit`.
+    async fn start(exporter: &Exporter, edit: impl FnOnce(String) -> String) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let nginx = Nginx::start(folder.path(), &edit(nginx_in(folder.path(), port, &exporter.address)));
+        Self { browser: Browser::new(port).await, _nginx: nginx, _folder: folder }
+    }
+}
+
 const ACKNOWLEDGE: &str = "/api/v1/alerts/1/acknowledge";
 /// In place of what an exporter without a database answers to a write without a body.
 const REACHED: u16 = 0;
@@ -147,10 +164,8 @@ fn status(answer: &reqwest::Response) -> u16 {
 async fn nginx_asks_for_a_login_and_lets_its_role_write() {
     let files = Files::new(&[]);
     let exporter = Exporter::start(files.folder()).await;
-    let folder = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let _nginx = Nginx::start(folder.path(), &nginx_in(folder.path(), port, &exporter.address));
-    let browser = Browser::new(port).await;
+    let proxied = Proxied::start(&exporter, |text| text).await;
+    let browser = &proxied.browser;
 
     for path in ["/", "/ui/", "/api/v1/channels", "/api/v1/events", "/logs?target=CH_1", "/runbooks/ChannelDown"] {
         assert_eq!(browser.status("", "GET", path).await, 401, "{path}");
@@ -193,10 +208,8 @@ async fn nginx_asks_for_a_login_and_lets_its_role_write() {
 async fn nginx_passes_events_at_once() {
     let files = Files::new(&[]);
     let exporter = Exporter::start(files.folder()).await;
-    let folder = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let _nginx = Nginx::start(folder.path(), &nginx_in(folder.path(), port, &exporter.address));
-    let browser = Browser::new(port).await;
+    let proxied = Proxied::start(&exporter, |text| text).await;
+    let browser = &proxied.browser;
     let mut events = browser.request("reader", "GET", "/api/v1/events?changes=true").send().await.unwrap();
     let first = tokio::time::timeout(PATIENCE, events.chunk()).await.unwrap().unwrap().unwrap();
     let text = String::from_utf8(first.to_vec()).unwrap();
@@ -217,11 +230,9 @@ async fn nginx_passes_tokens_to_an_exporter_that_checks_them() {
     let (reader, admin) = (token("read"), token("admin"));
     let arguments = ["--api.tokens-file", tokens.to_str().unwrap()];
     let exporter = Exporter::spawn(&mut command(files.folder()), &arguments).await;
-    let folder = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let text = nginx_in(folder.path(), port, &exporter.address).replace("    #token ", "    ");
-    let _nginx = Nginx::start(folder.path(), &text.replace("TOKEN-OF-ROLE-ADMIN", &admin));
-    let browser = Browser::new(port).await;
+    let with_tokens = |text: String| text.replace("    #token ", "    ").replace("TOKEN-OF-ROLE-ADMIN", &admin);
+    let proxied = Proxied::start(&exporter, with_tokens).await;
+    let browser = &proxied.browser;
 
     let bearer = async |token: &str, method: &str, path: &str| {
         status(&browser.request("", method, path).bearer_auth(token).send().await.unwrap())

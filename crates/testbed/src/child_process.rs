@@ -30,7 +30,7 @@ impl ChildProcess {
     }
 
     /// Returns the program's standard output, to be the input of another program; `None` when it isn't a pipe.
-    pub fn output(&mut self) -> Option<ChildStdout> {
+    fn output(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }
 
@@ -49,6 +49,17 @@ impl Drop for ChildProcess {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts an encoder, and a packager that reads the encoder's standard output.
+///
+/// # Errors
+/// One of the two programs can't be started, most likely because it isn't installed; the error names it.
+pub fn start_piped(encoder: &mut Command, packager: &mut Command) -> io::Result<Vec<ChildProcess>> {
+    let mut encoder = ChildProcess::start(encoder)?;
+    let pipe = encoder.output().map_or_else(Stdio::null, Stdio::from);
+    let packager = ChildProcess::start(packager.stdin(pipe))?;
+    Ok(vec![packager, encoder])
 }
 
 /// Makes a command that runs a program without standard input and output.

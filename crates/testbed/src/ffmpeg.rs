@@ -104,8 +104,8 @@ pub fn set_bit_rate(command: &mut Command, index: usize, rate: u32) {
     }
 }
 
-/// An encoder that writes one transport stream to its standard output: every rendition of the ladder, then the tone.
-pub fn transport_stream_encoder() -> Command {
+/// Makes an ffmpeg command with one output, whose format is still to be named: every rendition of the ladder, then the tone.
+pub fn ladder_encoder() -> Command {
     let mut command = encoder_source();
     for (index, (_, bits)) in LADDER.iter().enumerate() {
         command.args(["-map", &format!("[v{index}]")]);
@@ -113,6 +113,12 @@ pub fn transport_stream_encoder() -> Command {
     }
     command.args(["-map", "1:a"]);
     set_encoders(&mut command);
+    command
+}
+
+/// An encoder that writes one transport stream to its standard output: every rendition of the ladder, then the tone.
+pub fn transport_stream_encoder() -> Command {
+    let mut command = ladder_encoder();
     write_transport_stream(&mut command);
     command
 }

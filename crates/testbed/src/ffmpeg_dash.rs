@@ -1,8 +1,8 @@
 //! ffmpeg as a live DASH packager: it repackages the transport stream or fragmented MP4 that an encoder sends through a
 //! pipe.
 
-use crate::child_process::{ChildProcess, command_without_stdio, wait_until};
-use crate::ffmpeg::{LADDER, encoder_source, set_bit_rate, set_encoders, transport_stream_encoder};
+use crate::child_process::{ChildProcess, command_without_stdio, start_piped, wait_until};
+use crate::ffmpeg::{LADDER, ladder_encoder, transport_stream_encoder};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,10 +60,8 @@ impl FfmpegDash {
     /// A program can't be started.
     pub fn restart(&mut self) -> io::Result<()> {
         self.stop();
-        let mut encoder = ChildProcess::start(&mut encoder(self.feed))?;
-        let pipe = encoder.output().map_or_else(Stdio::null, Stdio::from);
-        let packager = ChildProcess::start(packager(self.feed, self.naming).current_dir(&self.folder).stdin(pipe))?;
-        self.processes = vec![packager, encoder];
+        let mut packager = packager(self.feed, self.naming);
+        self.processes = start_piped(&mut encoder(self.feed), packager.current_dir(&self.folder))?;
         Ok(())
     }
 
@@ -91,13 +89,7 @@ fn encoder(feed: EncoderFeed) -> Command {
     if feed == EncoderFeed::Ts {
         return transport_stream_encoder();
     }
-    let mut command = encoder_source();
-    for (index, (_, bits)) in LADDER.iter().enumerate() {
-        command.args(["-map", &format!("[v{index}]")]);
-        set_bit_rate(&mut command, index, *bits);
-    }
-    command.args(["-map", "1:a"]);
-    set_encoders(&mut command);
+    let mut command = ladder_encoder();
     // Without its edit list the first picture would last longer by the audio's priming, which would change the
     // frame rate in the MPD.
     command.args(["-f", "mp4", "-movflags", "frag_keyframe+delay_moov+default_base_moof"]);

@@ -1,11 +1,11 @@
 //! GStreamer as a live packager, which ffmpeg feeds through a pipe: `hlssink2` for HLS and `dashsink` for DASH.
 
-use crate::child_process::{ChildProcess, command_without_stdio, wait_for_segments, wait_until};
+use crate::child_process::{ChildProcess, command_without_stdio, start_piped, wait_for_segments, wait_until};
 use crate::ffmpeg::{LADDER, media_playlists, transport_stream_encoder, write_multivariant_playlist};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 /// Format of the output.
@@ -56,10 +56,8 @@ impl GStreamer {
     /// When a program can't be started.
     pub fn restart(&mut self) -> io::Result<()> {
         self.stop();
-        let mut encoder = ChildProcess::start(&mut transport_stream_encoder())?;
-        let pipe = encoder.output().map_or_else(Stdio::null, Stdio::from);
-        let packager = ChildProcess::start(packager(self.format).current_dir(&self.folder).stdin(pipe))?;
-        self.processes = vec![packager, encoder];
+        let mut packager = packager(self.format);
+        self.processes = start_piped(&mut transport_stream_encoder(), packager.current_dir(&self.folder))?;
         Ok(())
     }
 

@@ -1,12 +1,12 @@
 //! Shaka Packager as a live packager, which ffmpeg feeds through a pipe: three video renditions and one audio
 //! rendition.
 
-use crate::child_process::{ChildProcess, command_without_stdio, wait_for_segments, wait_until};
+use crate::child_process::{ChildProcess, command_without_stdio, start_piped, wait_for_segments, wait_until};
 use crate::ffmpeg::{LADDER, MASTER, transport_stream_encoder};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/bin/packager");
@@ -53,12 +53,10 @@ impl Shaka {
     /// # Errors
     /// One of the two programs isn't installed or can't be started.
     pub fn start(format: OutputFormat, encryption: Encryption, folder: &Path) -> io::Result<Self> {
-        let mut encoder = ChildProcess::start(&mut transport_stream_encoder())?;
-        let pipe = encoder.output().map_or_else(Stdio::null, Stdio::from);
-        let mut command = packager(format);
-        set_encryption(&mut command, encryption);
-        let packager = ChildProcess::start(command.current_dir(folder).stdin(pipe))?;
-        Ok(Self { format, folder: folder.to_owned(), processes: vec![packager, encoder] })
+        let mut packager = packager(format);
+        set_encryption(&mut packager, encryption);
+        let processes = start_piped(&mut transport_stream_encoder(), packager.current_dir(folder))?;
+        Ok(Self { format, folder: folder.to_owned(), processes })
     }
 
     /// Stops packager and encoder as a crash would.

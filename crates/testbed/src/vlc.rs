@@ -1,13 +1,13 @@
 //! VLC as a live HLS packager, which ffmpeg feeds through a pipe: the stream output `livehttp` for each rendition.
 
-use crate::child_process::{ChildProcess, command_without_stdio, wait_for_segments};
+use crate::child_process::{ChildProcess, command_without_stdio, start_piped, wait_for_segments};
 use crate::ffmpeg::{LADDER, media_playlists, multi_program_encoder, write_multivariant_playlist};
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 /// User and group `nobody`: VLC refuses to run as root.
@@ -44,10 +44,7 @@ impl Vlc {
     /// When a program can't be started.
     pub fn restart(&mut self) -> io::Result<()> {
         self.stop();
-        let mut encoder = ChildProcess::start(&mut multi_program_encoder())?;
-        let pipe = encoder.output().map_or_else(Stdio::null, Stdio::from);
-        let packager = ChildProcess::start(packager(&self.folder)?.stdin(pipe))?;
-        self.processes = vec![packager, encoder];
+        self.processes = start_piped(&mut multi_program_encoder(), &mut packager(&self.folder)?)?;
         Ok(())
     }
 
