@@ -57,8 +57,8 @@ pub(super) fn client_config(settings: TlsSettings, chains: Arc<ChainExpiries>) -
     Ok(config)
 }
 
-/// The standard certificate verification, which also accepts a certificate that the channel lists itself. It records when a
-/// valid chain expires.
+/// Verifies certificates in the standard way, and also accepts a server certificate that is itself in the channel's `ca_file`.
+/// It records when a valid chain expires.
 #[derive(Debug)]
 struct ChainVerifier {
     /// `None` when there is no trusted CA certificate at all.

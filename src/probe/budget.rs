@@ -3,7 +3,8 @@
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Time that the request for the multivariant playlist or MPD always gets, unless the probe's timeout is shorter.
+/// Least time for the request for the multivariant playlist or MPD, also where its share of the probe's time is shorter. A
+/// shorter probe gives it all the time but that of the checks.
 const LEAST_MANIFEST_TIME: Duration = Duration::from_secs(2);
 
 /// The time of one probe, divided among its stages: a manifest that hangs leaves time to report it, and a rendition

@@ -52,7 +52,7 @@ measured! {
 }
 
 measured! {
-    /// What the coded sound says without being decoded, up to the end of the newest inspected segment.
+    /// Duration of the silence that the coded sound shows without being decoded. It ends with the newest inspected segment.
     SignalView {
         signal_silence_seconds: f64,
     }

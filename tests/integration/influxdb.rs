@@ -72,7 +72,7 @@ impl Server {
 }
 
 impl Server {
-    /// exporter.yml with this server.
+    /// Returns the text of an exporter.yml that sends reports to this server.
     pub(crate) fn settings(&self) -> String {
         format!("influxdb: {{url: '{}', database: tv}}\n", self.url)
     }

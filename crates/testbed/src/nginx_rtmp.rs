@@ -18,7 +18,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/ngin
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputFormat {
     Hls,
-    /// DASH with `$Time$` and a SegmentTimeline; every stream has its own MPD.
+    /// DASH with `$Time$` and a SegmentTimeline. Each rendition has an MPD of its own.
     Dash,
 }
 

@@ -98,7 +98,8 @@ fn in_mpd(context: &CheckContext<'_>, dash: &DashFacts) -> Result<Option<String>
     }
 }
 
-/// Returns the problem of an MPD whose Periods are all in the future. `None`: no Period has a start.
+/// Describes an MPD in which no Period has begun, with the time that is left until the first one begins. The caller has
+/// found that none has begun. `None` if no Period has a start, or the MPD no availabilityStartTime.
 fn not_begun(mpd: &Mpd, now: Timestamp) -> Option<String> {
     let first = mpd.periods.iter().find_map(|p| p.start)?;
     let at = first.after(mpd.availability_start?);

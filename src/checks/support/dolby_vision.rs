@@ -23,7 +23,8 @@ struct DeclaredDolbyVision<'a> {
     text: &'a str,
     profile: u8,
     level: u8,
-    /// Compatibility of the base layer, as in [`DolbyVisionConfig::compatibility`]. `None`: no known brand names it.
+    /// Compatibility of the base layer, as in [`DolbyVisionConfig::compatibility`], by the brand in SUPPLEMENTAL-CODECS. `None`
+    /// if there is no brand that defines it.
     base: Option<u8>,
 }
 

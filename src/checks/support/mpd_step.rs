@@ -92,7 +92,7 @@ pub(in crate::checks) fn is_same_start(a: Seconds, b: Seconds) -> bool {
     (a - b).0.abs() <= SAME
 }
 
-/// Whether MPD `b` has reached the live edge and publishTime of MPD `a`, or is beyond them.
+/// Whether both the live edge and the publishTime of MPD `b` are at or after those of MPD `a`.
 fn has_caught_up(a: &MpdState, b: &MpdState) -> bool {
     let edge = match (a.window, b.window) {
         (Some(MpdWindow::Timeline { end: was, .. }), Some(MpdWindow::Timeline { end: is, .. })) => {

@@ -122,7 +122,8 @@ fn unusual_codec(rendition: &Rendition) -> Option<&'static str> {
     rendition.codecs.iter().find_map(|codec| name(&codec.to_ascii_lowercase())).filter(|name| !name.is_empty())
 }
 
-/// Returns the label name of a video codec by its sample entry; empty for H.264, `None` for an unknown codec.
+/// Returns what a rendition's label says of its video codec, from the sample entry's name. Empty for H.264, which labels
+/// don't mention; `None` for an unknown codec.
 fn video_codec(codec: &str) -> Option<&'static str> {
     Some(match codec.split('.').next()? {
         "avc1" | "avc2" | "avc3" | "avc4" | "dva1" | "dvav" => "",

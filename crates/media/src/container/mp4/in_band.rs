@@ -34,7 +34,7 @@ impl SampleHeads {
         }
     }
 
-    /// Passes on media data that begins at byte offset `at` of the resource.
+    /// Adds to each head the bytes of it that are in this media data, which begins at byte offset `at` of the resource.
     pub(super) fn pass_media(&mut self, at: u64, bytes: &[u8]) {
         for head in &mut self.0 {
             let next = head.from + head.bytes.len() as u64;

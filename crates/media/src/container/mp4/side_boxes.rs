@@ -162,8 +162,8 @@ impl SideBoxes {
     }
 }
 
-/// Returns the number of bytes between a segment index and its first part. nginx-rtmp writes the duration of its only
-/// part there; players ignore it, so it counts as 0.
+/// Returns the number of bytes between a `sidx` box and its first subsegment (`first_offset`). nginx-rtmp writes the
+/// duration of the only subsegment into this field, and players ignore it: then 0 is returned.
 fn effective_first_offset(index: &Sidx) -> u64 {
     match index.references.as_slice() {
         [only] if u64::from(only.subsegment_duration) == index.first_offset => 0,
