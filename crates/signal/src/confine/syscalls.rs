@@ -1,0 +1,156 @@
+//! Confinement of system calls with a seccomp filter.
+//!
+//! The filter names what is refused: the calls that a decoder needs differ between versions of ffmpeg, libraries and
+//! processors, so a list of what is allowed would stop a sound ffmpeg after an update of the system.
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch, apply_filter,
+};
+
+use super::ConfineError;
+
+/// Calls that are refused whatever their arguments.
+const REFUSED: &[i64] = &[
+    // The network.
+    libc::SYS_socket,
+    libc::SYS_socketpair,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    // Other processes.
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_process_madvise,
+    libc::SYS_pidfd_open,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_pidfd_send_signal,
+    libc::SYS_tkill,
+    libc::SYS_kcmp,
+    libc::SYS_setpriority,
+    // Namespaces, mounts and the kernel itself.
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_open_tree,
+    libc::SYS_move_mount,
+    libc::SYS_fsopen,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_reboot,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_acct,
+    libc::SYS_quotactl,
+    libc::SYS_syslog,
+    // Changes of the file system, for kernels without Landlock.
+    libc::SYS_unlinkat,
+    libc::SYS_renameat2,
+    libc::SYS_mkdirat,
+    libc::SYS_mknodat,
+    libc::SYS_linkat,
+    libc::SYS_symlinkat,
+    libc::SYS_truncate,
+    libc::SYS_ftruncate,
+    libc::SYS_fchmod,
+    libc::SYS_fchmodat,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_utimensat,
+];
+
+/// Older forms of such calls, which only this architecture has.
+#[cfg(target_arch = "x86_64")]
+const REFUSED_HERE: &[i64] = &[
+    libc::SYS_fork,
+    libc::SYS_vfork,
+    libc::SYS_unlink,
+    libc::SYS_rmdir,
+    libc::SYS_rename,
+    libc::SYS_renameat,
+    libc::SYS_mkdir,
+    libc::SYS_mknod,
+    libc::SYS_creat,
+    libc::SYS_link,
+    libc::SYS_symlink,
+    libc::SYS_chmod,
+    libc::SYS_chown,
+    libc::SYS_lchown,
+    libc::SYS_iopl,
+    libc::SYS_ioperm,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const REFUSED_HERE: &[i64] = &[libc::SYS_renameat];
+
+/// Refuses the network, new processes, other processes and changes of the file system to this process. Returns what the
+/// kernel doesn't offer.
+pub(super) fn restrict() -> Result<Option<&'static str>, ConfineError> {
+    let Ok(architecture) = TargetArch::try_from(std::env::consts::ARCH) else {
+        return Ok(Some("seccomp for this processor (ffmpeg can use the network)"));
+    };
+    for (refused, error) in [(conditional()?, libc::EPERM), (missing(), libc::ENOSYS)] {
+        let program = filter(refused, error, architecture).map_err(|error| ConfineError::Sandbox(error.to_string()))?;
+        if apply_filter(&program).is_err() {
+            return Ok(Some("seccomp (ffmpeg can use the network)"));
+        }
+    }
+    Ok(None)
+}
+
+type Rules = Vec<(i64, Vec<SeccompRule>)>;
+
+fn filter(refused: Rules, error: i32, architecture: TargetArch) -> Result<BpfProgram, seccompiler::BackendError> {
+    let action = SeccompAction::Errno(error.unsigned_abs());
+    SeccompFilter::new(refused.into_iter().collect(), SeccompAction::Allow, action, architecture)?.try_into()
+}
+
+/// What is answered as if the kernel were too old: the C library then starts threads with `clone`, whose flags a filter
+/// can read.
+fn missing() -> Rules {
+    vec![(libc::SYS_clone3, Vec::new())]
+}
+
+/// All calls that are refused, some of them for certain arguments only.
+fn conditional() -> Result<Rules, ConfineError> {
+    let mut rules: Rules = REFUSED.iter().chain(REFUSED_HERE).map(|call| (*call, Vec::new())).collect();
+    let own = u64::from(std::process::id());
+    let thread = u64::try_from(libc::CLONE_THREAD).unwrap_or_default();
+    // A new process, but not a new thread.
+    rules.push((libc::SYS_clone, vec![when(SeccompCmpOp::MaskedEq(thread), 0)?]));
+    // A signal to another process: the own number stays the same when the program is executed.
+    rules.push((libc::SYS_kill, vec![when(SeccompCmpOp::Ne, own)?]));
+    rules.push((libc::SYS_tgkill, vec![when(SeccompCmpOp::Ne, own)?]));
+    // Limits of another process.
+    rules.push((libc::SYS_prlimit64, vec![when(SeccompCmpOp::Ne, 0)?]));
+    Ok(rules)
+}
+
+/// A rule about the first argument of a call.
+fn when(operator: SeccompCmpOp, value: u64) -> Result<SeccompRule, ConfineError> {
+    SeccompCondition::new(0, SeccompCmpArgLen::Dword, operator, value)
+        .and_then(|condition| SeccompRule::new(vec![condition]))
+        .map_err(|error| ConfineError::Sandbox(error.to_string()))
+}

@@ -1,0 +1,45 @@
+//! Measures samples as they come from ffmpeg.
+
+use std::io::Read;
+use std::time::Duration;
+
+use super::avi::{Avi, Piece};
+use super::listener::Listener;
+use super::{MOST_STREAMS, Sound};
+use crate::cpu::ThreadTime;
+
+/// What was heard of all audio streams.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) sounds: Vec<Sound>,
+    pub(crate) cpu: Duration,
+    pub(crate) cut: bool,
+}
+
+/// Reads the output of ffmpeg for sound and measures at most `seconds` of each stream.
+pub(crate) fn read(output: impl Read, seconds: f64) -> Heard {
+    let time = ThreadTime::now();
+    let mut heard = Heard::default();
+    let mut avi = Avi::new(output);
+    let mut listeners: Vec<Listener> = Vec::new();
+    while let Some(piece) = avi.next() {
+        match piece {
+            Piece::Format(format) if listeners.len() < MOST_STREAMS => match Listener::new(format) {
+                Some(listener) => listeners.push(listener),
+                None => break,
+            },
+            Piece::Format(_) => break,
+            Piece::Samples(stream, bytes) => {
+                let Some(listener) = listeners.get_mut(stream) else { break };
+                if listener.duration() > seconds {
+                    heard.cut = true;
+                    break;
+                }
+                listener.hear(bytes);
+            }
+        }
+    }
+    heard.sounds = listeners.into_iter().filter_map(Listener::finish).collect();
+    heard.cpu = time.elapsed();
+    heard
+}
