@@ -47,5 +47,7 @@ mod decoder;
 pub use decoded::{Decoded, NotDecoded};
 pub use decoder::{Decoder, NoDecoder};
 pub use input::{Coded, Container, PictureChoice, Wanted};
+pub use picture::{Pictures, Signature, Thumbnail};
 pub use process::Launcher;
+pub use sound::{LoudnessPool, Sound};
 pub use span::Span;

@@ -87,7 +87,7 @@ impl Reader {
             }
             let picture = pictures.planes();
             small.fill(&picture);
-            run += u32::from(!freeze.repeats(&small));
+            run += u32::from(!freeze.repeats(&small, &previous));
             seen.marks.push(Mark { run, flat: flat::judge(&picture, &small) });
             if index > 0 {
                 complexity.add_temporal(&previous, &small);

@@ -216,3 +216,52 @@ fn decibels(amplitude: f64) -> Option<f64> {
 fn larger(a: Option<f64>, b: f64) -> Option<f64> {
     Some(a.map_or(b, |a| a.max(b)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sound::LoudnessPool;
+
+    /// The integrated loudness of a stereo tone of 1 kHz with these levels in dBFS, each for so many seconds.
+    fn integrated(parts: &[(f64, f64)]) -> f64 {
+        let mut listener = Listener::new(Format { channels: 2, rate: 48_000, mask: 3 }).unwrap();
+        let mut frame = 0u32;
+        for (level, seconds) in parts {
+            for _ in 0..(seconds * 48_000.0) as u32 {
+                let phase = f64::from(frame) * std::f64::consts::TAU * 1_000.0 / 48_000.0;
+                let sample = (10f64.powf(level / 20.0) * phase.sin()) as f32;
+                listener.hear(&[sample.to_le_bytes(), sample.to_le_bytes()].concat());
+                frame += 1;
+            }
+        }
+        let sound = listener.finish().unwrap();
+        let mut pool = LoudnessPool::new(1_800.0);
+        pool.push(0.0, sound.duration, &sound.blocks);
+        pool.integrated(0.0).unwrap()
+    }
+
+    #[test]
+    fn the_first_five_cases_of_ebu_tech_3341_are_met() {
+        let cases: [(&[(f64, f64)], f64); 5] = [
+            (&[(-23.0, 20.0)], -23.0),
+            (&[(-33.0, 20.0)], -33.0),
+            (&[(-36.0, 10.0), (-23.0, 60.0), (-36.0, 10.0)], -23.0),
+            (&[(-72.0, 10.0), (-36.0, 10.0), (-23.0, 60.0), (-36.0, 10.0), (-72.0, 10.0)], -23.0),
+            (&[(-26.0, 20.0), (-20.0, 20.1), (-26.0, 20.0)], -23.0),
+        ];
+        for (parts, expected) in cases {
+            let found = integrated(parts);
+            assert!((found - expected).abs() <= 0.1, "{parts:?}: {found:.2} LUFS");
+        }
+    }
+
+    #[test]
+    fn samples_that_are_no_numbers_do_no_harm() {
+        let mut listener = Listener::new(Format { channels: 1, rate: 48_000, mask: 0 }).unwrap();
+        for sample in [f32::NAN, f32::INFINITY, -1e30, 0.0].iter().cycle().take(48_000) {
+            listener.hear(&sample.to_le_bytes());
+        }
+        let sound = listener.finish().unwrap();
+        assert!(sound.true_peak.unwrap().is_finite() && sound.blocks.iter().all(|block| block.is_finite()));
+    }
+}

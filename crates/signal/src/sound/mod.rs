@@ -30,7 +30,8 @@ pub struct Sound {
     /// short it is; any other span has at least 0.5 s.
     pub silent: Vec<Span>,
     /// The share of samples that are clipped, of the channel that clips most: runs of at least 4 consecutive samples of one
-    /// sign within 0.2 dB of full scale or above it. From 0 to 1.
+    /// sign within 0.2 dB of full scale or above it. From 0 to 1: overdriven sound has more than 0.1, the output of a hard limiter
+    /// less than 0.01.
     pub clipped: f64,
     /// The largest momentary loudness (400 ms, ITU-R BS.1770) in LUFS. `None` for sound that is shorter, or silent.
     pub momentary_max: Option<f64>,

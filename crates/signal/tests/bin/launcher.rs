@@ -23,6 +23,18 @@ fn main() {
         Some("asleep") => std::thread::sleep(Duration::from_secs(600)),
         // A picture of a size that nobody has asked for.
         Some("boastful") => drop(std::io::stdout().write_all(b"YUV4MPEG2 W4294967295 H4294967295 F25:1 C420\nFRAME\n")),
+        // What a confined process can do.
+        Some("prober") => {
+            let may = |allowed: bool| if allowed { "yes" } else { "no" };
+            let read = std::fs::read("/etc/passwd").is_ok() || std::fs::read_dir("/root").is_ok();
+            let write = std::fs::write("/tmp/packager_signal_prober", b"x").is_ok();
+            let connect = std::net::UdpSocket::bind("127.0.0.1:0").is_ok();
+            let spawn = std::process::Command::new("/bin/true").status().is_ok();
+            let secret = std::env::vars_os().any(|(name, _)| name == "PATH" || name == "HOME");
+            let found = [("read", read), ("write", write), ("connect", connect), ("spawn", spawn), ("secret", secret)];
+            let found: Vec<String> = found.iter().map(|(name, allowed)| format!("{name}={}", may(*allowed))).collect();
+            let _ = writeln!(std::io::stderr(), "{}", found.join(" "));
+        }
         _ => {
             let error = packager_signal::confine::exec(std::env::args_os().skip(1));
             let _ = writeln!(std::io::stderr(), "{error}");
