@@ -67,7 +67,12 @@ macro_rules! check_list {
                 raw.push(alternatives::RawOutcome { meta: &$group::$id::META, severity: settings.$id.severity, verdict });
             } )*
             alternatives::rate(context, &mut raw);
-            raw.into_iter().map(|o| verdict::outcome(o.meta, o.severity, o.verdict, &context.output.name)).collect()
+            let outcome = |o: alternatives::RawOutcome| {
+                let outcome = verdict::outcome(o.meta, o.severity, o.verdict, &context.output.name);
+                let missing = outcome.reason.and_then(|reason| missing::missing_input(context, o.meta, reason));
+                CheckOutcome { missing, ..outcome }
+            };
+            raw.into_iter().map(outcome).collect()
         }
     };
 }

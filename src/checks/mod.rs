@@ -11,6 +11,7 @@ pub mod delivery;
 pub mod hls;
 pub mod ladder;
 mod meta;
+mod missing;
 pub mod outputs;
 pub mod over_time;
 pub mod segments;
@@ -22,6 +23,7 @@ mod verdict;
 
 pub use context::CheckContext;
 pub use meta::{CheckDescription, CheckGroup, CheckMeta, CheckParameter, CheckScope};
+pub use missing::MissingInput;
 pub use verdict::{CheckOutcome, CheckResult, CheckVerdict, Violation};
 
 check_list! {

@@ -1,6 +1,6 @@
 //! Results of checks: the verdict that a check's function returns, and the outcome that the runner makes of it.
 
-use super::CheckMeta;
+use super::{CheckMeta, MissingInput};
 use crate::finding::{Finding, Severity};
 use serde::{Serialize, Serializer};
 
@@ -70,6 +70,9 @@ pub struct CheckOutcome {
     /// Reason why the check didn't run. `None`: it ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
+    /// Input whose absence kept the check from running. `None`: it ran, or the output has nothing that it judges.
+    #[serde(skip)]
+    pub missing: Option<MissingInput>,
 }
 
 fn serialize_id<S: Serializer>(check: &CheckMeta, serializer: S) -> Result<S::Ok, S::Error> {
@@ -102,7 +105,7 @@ pub(super) fn outcome(
         }
     };
     let worst = findings.iter().map(|f: &Finding| f.severity).max().unwrap_or(configured);
-    CheckOutcome { check, severity: worst, output: output.to_owned(), result, findings, reason }
+    CheckOutcome { check, severity: worst, output: output.to_owned(), result, findings, reason, missing: None }
 }
 
 /// Makes a finding from a violation. A severity that the template sets applies to every violation; without it a

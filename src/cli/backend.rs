@@ -163,6 +163,11 @@ fn own_metrics(live: &ConfigHandle, prober: &Prober, own: &SelfMetrics, store: O
     let last = live.last_reload();
     let snapshot = &live.current().snapshot;
     own.catalog_loaded(snapshot.channels.len(), snapshot.templates.len(), last.succeeded_at);
+    let templates = snapshot.templates.values();
+    own.template_thresholds(templates.flat_map(|template| {
+        let named = |(name, value)| (template.name.as_str(), name, value);
+        template.numeric_thresholds().into_iter().map(named)
+    }));
     own.reload_succeeded(last.succeeded_at);
     if !last.successful() {
         own.reload_failed();

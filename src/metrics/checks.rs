@@ -2,11 +2,11 @@
 
 use super::series::{Series, flag};
 use super::{Gauge, gauge};
-use crate::checks::{CheckOutcome, CheckResult};
+use crate::checks::{CheckOutcome, CheckResult, MissingInput};
 use crate::report::ReportView;
 use std::collections::BTreeMap;
 
-/// Gauges of the checks' results and of the thresholds that they were judged by.
+/// Gauges of the checks' results.
 pub(crate) const GAUGES: &[Gauge] = &[
     gauge(
         "packager_check_ok",
@@ -20,13 +20,15 @@ pub(crate) const GAUGES: &[Gauge] = &[
         },
     ),
     gauge(
-        "packager_check_ran",
-        &["check", "output"],
-        "1 if the check ran, 0 if its input was missing or didn't arrive in time. Absent if the template disables \
-         the check.",
+        "packager_check_not_run",
+        &["check", "output", "reason"],
+        "1 for a check that should have run and didn't. The reason is no_manifest, no_playlist or no_segment (it could not be \
+         read), first_probe (the check compares probes) or no_time (the probe's deadline passed). Absent if the check ran, if \
+         the template disables it, and if the output has nothing that the check judges.",
         |v, s| {
             for outcome in v.checks {
-                s.set(&[outcome.check.id, &outcome.output], flag(outcome.result != CheckResult::NotRun));
+                let reason = outcome.missing.map(MissingInput::as_str);
+                s.set(&[outcome.check.id, &outcome.output, reason.unwrap_or_default()], reason.map(|_| 1.0));
             }
         },
     ),
@@ -43,16 +45,6 @@ pub(crate) const GAUGES: &[Gauge] = &[
         "A quantity that the check's violations name, of the violation with the largest one, in the unit of the label: s, \
          bit/s, d, or none for ratios, statuses and numbers. Absent without violations.",
         measured,
-    ),
-    gauge(
-        "packager_threshold",
-        &["name"],
-        "A threshold of the template in force, in the unit of the value that it is compared with.",
-        |v, s| {
-            for (name, threshold) in &v.threshold {
-                s.set(&[name], Some(*threshold));
-            }
-        },
     ),
 ];
 

@@ -3,6 +3,7 @@
 use super::series::{Series, count};
 use super::{Gauge, OUTPUT, gauge};
 use crate::report::{MediaCounts, OutputView, ReportView};
+use std::collections::BTreeMap;
 
 const MEDIA: &[&str] = &["output", "media"];
 
@@ -84,6 +85,14 @@ pub(crate) const GAUGES: &[Gauge] = &[
         |v, s| by_media(v, s, |o| o.renditions_available),
     ),
     gauge(
+        "packager_rendition_answers",
+        &["output", "request", "status"],
+        "Number of renditions by HTTP status code of their media playlist (request is playlist), and of their newest listed \
+         segment that was requested, by this or an earlier probe (request is segment). A rendition whose request got no answer \
+         is not counted.",
+        answers,
+    ),
+    gauge(
         "packager_rendition_skew_seconds",
         OUTPUT,
         "Time in seconds between the first and the last live edge of the renditions, by program date-time. Absent if \
@@ -113,5 +122,19 @@ fn by_media(view: &ReportView<'_>, series: &mut Series<'_>, counts: impl Fn(&Out
         series.set(&[output.name, "video"], count(video));
         series.set(&[output.name, "audio"], count(audio));
         series.set(&[output.name, "text"], count(text));
+    }
+}
+
+fn answers(view: &ReportView<'_>, series: &mut Series<'_>) {
+    for output in &view.outputs {
+        let mut renditions: BTreeMap<(&str, u16), u64> = BTreeMap::new();
+        for rendition in &output.renditions {
+            let playlist = rendition.playlist.playlist_http_status_code.map(|status| ("playlist", status));
+            let segment = rendition.segment.transfer.segment_http_status_code.map(|status| ("segment", status));
+            playlist.into_iter().chain(segment).for_each(|answer| *renditions.entry(answer).or_default() += 1);
+        }
+        for ((request, status), number) in renditions {
+            series.set(&[output.name, request, &status.to_string()], count(Some(number)));
+        }
     }
 }

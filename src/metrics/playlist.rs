@@ -1,28 +1,22 @@
 //! Gauges of the media playlists, for `/probe`.
 
 use super::series::count;
-use super::{Gauge, RENDITION, gauge};
+use super::{Gauge, OUTPUT, RENDITION, gauge};
 
-/// Gauges of each rendition's media playlist.
+/// Gauges of each rendition's media playlist, and of all playlists of an output together.
 pub(crate) const GAUGES: &[Gauge] = &[
     gauge(
-        "packager_playlist_http_status_code",
-        RENDITION,
-        "HTTP status code of the media playlist. Absent if no answer arrived.",
-        |v, s| s.renditions(v, |r| r.playlist.playlist_http_status_code.map(f64::from)),
-    ),
-    gauge(
         "packager_playlist_fetch_duration_seconds",
-        RENDITION,
-        "Duration in seconds of the media playlist's request including redirects. Absent if the playlist didn't \
-         arrive completely.",
-        |v, s| s.renditions(v, |r| r.playlist.playlist_fetch_duration_seconds),
+        OUTPUT,
+        "Longest duration in seconds of a media playlist's request including redirects. Absent if no playlist arrived \
+         completely.",
+        |v, s| s.outputs(v, |o| o.summary.playlist_fetch_duration_seconds),
     ),
     gauge(
         "packager_playlist_size_bytes",
-        RENDITION,
-        "Size of the decoded media playlist in bytes. Absent unless it arrived completely with a 2xx status.",
-        |v, s| s.renditions(v, |r| count(r.playlist.playlist_size_bytes)),
+        OUTPUT,
+        "Size of the largest decoded media playlist in bytes. Absent unless one arrived completely with a 2xx status.",
+        |v, s| s.outputs(v, |o| count(o.summary.playlist_size_bytes)),
     ),
     gauge(
         "packager_playlist_age_seconds",
@@ -47,38 +41,36 @@ pub(crate) const GAUGES: &[Gauge] = &[
     ),
     gauge(
         "packager_playlist_discontinuity_sequence",
-        RENDITION,
-        "Discontinuity sequence number of the oldest listed segment (EXT-X-DISCONTINUITY-SEQUENCE). Absent if the \
-         media playlist couldn't be read.",
-        |v, s| s.renditions(v, |r| count(r.playlist.playlist_discontinuity_sequence)),
+        OUTPUT,
+        "Highest discontinuity sequence number of a media playlist's oldest segment (EXT-X-DISCONTINUITY-SEQUENCE). Absent if \
+         no media playlist could be read.",
+        |v, s| s.outputs(v, |o| count(o.summary.playlist_discontinuity_sequence)),
     ),
     gauge(
         "packager_playlist_target_duration_seconds",
-        RENDITION,
-        "Declared upper bound of segment durations in seconds (EXT-X-TARGETDURATION). Absent if the playlist \
-         declares none.",
-        |v, s| s.renditions(v, |r| r.playlist.playlist_target_duration_seconds),
+        OUTPUT,
+        "Longest declared upper bound of segment durations in seconds (EXT-X-TARGETDURATION). Absent if no playlist declares \
+         one.",
+        |v, s| s.outputs(v, |o| o.summary.playlist_target_duration_seconds),
     ),
     gauge(
         "packager_playlist_window_seconds",
-        RENDITION,
-        "Sum of the listed segments' durations in seconds. Absent if the media playlist couldn't be read.",
-        |v, s| s.renditions(v, |r| r.playlist.playlist_window_seconds),
+        OUTPUT,
+        "Sum of the listed segments' durations in seconds, in the media playlist with the shortest window. Absent if no media \
+         playlist could be read.",
+        |v, s| s.outputs(v, |o| o.summary.playlist_window_seconds),
     ),
     gauge(
         "packager_playlist_segments",
-        RENDITION,
-        "Number of listed segments. Absent if the media playlist couldn't be read.",
-        |v, s| {
-            s.renditions(v, |r| count(r.playlist.playlist_segments));
-        },
+        OUTPUT,
+        "Number of listed segments in the media playlist with the fewest. Absent if no media playlist could be read.",
+        |v, s| s.outputs(v, |o| count(o.summary.playlist_segments)),
     ),
     gauge(
         "packager_playlist_discontinuities",
-        RENDITION,
-        "Number of discontinuities in the playlist's window. Absent if the media playlist couldn't be read.",
-        |v, s| {
-            s.renditions(v, |r| count(r.playlist.playlist_discontinuities));
-        },
+        OUTPUT,
+        "Number of discontinuities in the window of the media playlist with the most. Absent if no media playlist could be \
+         read.",
+        |v, s| s.outputs(v, |o| count(o.summary.playlist_discontinuities)),
     ),
 ];

@@ -27,7 +27,7 @@ pub(crate) fn reference() -> String {
          | name | type | labels | meaning |\n|---|---|---|---|\n",
     );
     let families = SelfMetrics::new().map(|own| own.families()).unwrap_or_default();
-    for family in families.iter().filter(|f| f.name().starts_with("packager_exporter_")) {
+    for family in families.iter().filter(|f| f.name().starts_with("packager_")) {
         own_row(&mut out, family);
     }
     out

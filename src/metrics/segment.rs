@@ -1,17 +1,45 @@
 //! Gauges of the segments, for `/probe`.
 
 use super::series::count;
-use super::{Gauge, RENDITION, gauge};
+use super::{Gauge, OUTPUT, RENDITION, gauge};
 
 /// Gauges of segments that this or an earlier probe inspected. A segment is inspected once, and its values stay while
 /// the window lists it. So every scraper gets the same series, no matter which probe downloaded the segment.
 pub(crate) const GAUGES: &[Gauge] = &[
     gauge(
-        "packager_segment_http_status_code",
-        RENDITION,
-        "HTTP status code of the newest listed segment that was requested, by this or an earlier probe. Absent if none \
-         was requested or no answer arrived.",
-        |v, s| s.renditions(v, |r| r.segment.transfer.segment_http_status_code.map(f64::from)),
+        "packager_segments_inspected",
+        OUTPUT,
+        "Number of segments fetched and inspected in this probe. Absent if no media playlist could be read.",
+        |v, s| s.outputs(v, |o| count(o.summary.segments_inspected)),
+    ),
+    gauge(
+        "packager_segments_skipped",
+        OUTPUT,
+        "Number of segments that the template's coverage asks for and this probe left out, because of a bound (the \
+         coverage's count, probe.max_segments) or the deadline. Absent if no media playlist could be read.",
+        |v, s| s.outputs(v, |o| count(o.summary.segments_skipped)),
+    ),
+    gauge(
+        "packager_key_first_byte_seconds",
+        OUTPUT,
+        "Longest time in seconds from the request for a key or licence to the first byte of its answer, without connecting. Absent \
+         if this probe requested none: keys are remembered for the template's hold time.",
+        |v, s| s.outputs(v, |o| o.summary.key_first_byte_seconds),
+    ),
+    gauge(
+        "packager_chunk_latency_seconds",
+        OUTPUT,
+        "Low-latency DASH: shortest time in seconds from the presentation time of a chunk's beginning, by the MPD, to its \
+         arrival: players can't be nearer to the live edge. It is that of the rendition with the longest. Absent if no segment \
+         was followed while it was being made.",
+        |v, s| s.outputs(v, |o| o.summary.chunk_latency_seconds),
+    ),
+    gauge(
+        "packager_chunk_held_back_seconds",
+        OUTPUT,
+        "Low-latency DASH: longest time in seconds by which a chunk of the newest segment arrived later than the other chunks \
+         show that it could. Absent if fewer than two chunks of a segment were followed while it was being made.",
+        |v, s| s.outputs(v, |o| o.summary.chunk_held_back_seconds),
     ),
     gauge(
         "packager_segment_duration_seconds",
@@ -48,61 +76,47 @@ pub(crate) const GAUGES: &[Gauge] = &[
         },
     ),
     gauge(
-        "packager_segment_bitrate_bits_per_second",
-        RENDITION,
-        "Bit rate in bits per second of the newest inspected segment: its size divided by its declared duration. Absent \
-         unless the segment arrived completely.",
-        |v, s| s.renditions(v, |r| r.segment.transfer.segment_bitrate_bits_per_second),
-    ),
-    gauge(
-        "packager_segment_download_ratio",
-        RENDITION,
-        "Download time of the newest inspected segment, divided by its declared duration. A player stalls at 1 or above. \
-         Absent unless the segment arrived completely.",
-        |v, s| s.renditions(v, |r| r.segment.transfer.segment_download_ratio),
-    ),
-    gauge(
         "packager_ts_continuity_errors",
-        RENDITION,
-        "Number of continuity counter errors within the transport stream segments that are listed and were inspected \
+        OUTPUT,
+        "Number of continuity counter errors in the transport stream segments of all renditions that are listed and were inspected \
          within the template's `hold`. Absent without such segments.",
-        |v, s| s.renditions(v, |r| count(r.continuity.ts_continuity_errors)),
+        |v, s| s.outputs(v, |o| count(o.summary.ts_continuity_errors)),
     ),
     gauge(
         "packager_ts_transport_errors",
-        RENDITION,
-        "Number of packets with the transport error indicator in the transport stream segments that are listed and were \
-         inspected within the template's `hold`. Absent without such segments.",
-        |v, s| s.renditions(v, |r| count(r.continuity.ts_transport_errors)),
+        OUTPUT,
+        "Number of packets with the transport error indicator in the transport stream segments of all renditions that are listed and were inspected \
+         within the template's `hold`. Absent without such segments.",
+        |v, s| s.outputs(v, |o| count(o.summary.ts_transport_errors)),
     ),
     gauge(
         "packager_ts_pcr_interval_max_seconds",
-        RENDITION,
-        "Longest time in seconds between two program clock references in the transport stream segments that are listed \
-         and were inspected within the template's `hold`. Absent without such segments.",
-        |v, s| s.renditions(v, |r| r.continuity.ts_pcr_interval_max_seconds),
+        OUTPUT,
+        "Longest time in seconds between two program clock references in the transport stream segments of all renditions that are listed and were inspected \
+         within the template's `hold`. Absent without such segments.",
+        |v, s| s.outputs(v, |o| o.summary.ts_pcr_interval_max_seconds),
     ),
     gauge(
         "packager_keyframe_interval_max_seconds",
-        RENDITION,
-        "Longest time in seconds between two key frames of one segment, over the segments that are listed and were \
-         inspected within the template's `hold`. Absent if no segment has two key frames.",
-        |v, s| s.renditions(v, |r| r.continuity.keyframe_interval_max_seconds),
+        OUTPUT,
+        "Longest time in seconds between two key frames of one segment, over the segments of all renditions that are listed and \
+         were inspected within the template's `hold`. Absent if no segment has two key frames.",
+        |v, s| s.outputs(v, |o| o.summary.keyframe_interval_max_seconds),
     ),
     gauge(
         "packager_timestamp_gap_seconds",
-        RENDITION,
+        OUTPUT,
         "Largest gap or overlap in seconds between the end of a segment and the start of the segment that follows it, over \
-         the segments that are listed and were inspected within the template's `hold`. Announced discontinuities are left \
-         out. Absent if no two consecutive segments were inspected.",
-        |v, s| s.renditions(v, |r| r.continuity.timestamp_gap_seconds),
+         the segments of all renditions that are listed and were inspected within the template's `hold`. Announced \
+         discontinuities are left out. Absent if no two consecutive segments were inspected.",
+        |v, s| s.outputs(v, |o| o.summary.timestamp_gap_seconds),
     ),
     gauge(
         "packager_av_offset_seconds",
-        RENDITION,
-        "Start of audio minus start of video in seconds in the newest inspected segment. It is positive if audio starts \
-         later. Absent unless the segment contains both.",
-        |v, s| s.renditions(v, |r| r.continuity.av_offset_seconds),
+        OUTPUT,
+        "Start of audio minus start of video in seconds in the newest inspected segment of a rendition, for the rendition in \
+         which it is farthest from 0. It is positive if audio starts later. Absent unless a segment contains both.",
+        |v, s| s.outputs(v, |o| o.summary.av_offset_seconds),
     ),
     gauge(
         "packager_signal_silence_seconds",

@@ -2,12 +2,15 @@
 
 mod sinks;
 mod syncs;
+mod thresholds;
 
 use packager_media::units::{Seconds, Timestamp};
+use prometheus::proto::MetricFamily;
 use prometheus::{Error, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 use prometheus::{Registry, TextEncoder};
 use sinks::SinkMetrics;
 use syncs::SyncMetrics;
+use thresholds::TemplateThresholds;
 
 /// Result of a request for a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +66,7 @@ pub struct SelfMetrics {
     history_outputs: IntGauge,
     sinks: SinkMetrics,
     syncs: SyncMetrics,
+    thresholds: TemplateThresholds,
     /// Gauges of the database: whether it is reachable, and the number of unreadable rows. They are registered at the
     /// first report of a state; without a database they are absent.
     database: [IntGauge; 2],
@@ -131,6 +135,7 @@ impl SelfMetrics {
             )?,
             sinks: SinkMetrics::new(&registry)?,
             syncs: SyncMetrics::new(&registry)?,
+            thresholds: TemplateThresholds::default(),
             database: [
                 IntGauge::new(
                     "packager_exporter_database_up",
@@ -230,20 +235,27 @@ impl SelfMetrics {
     #[must_use]
     pub fn encode(&self) -> String {
         let mut out = String::new();
-        if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut out) {
+        if let Err(error) = TextEncoder::new().encode_utf8(&self.gather(), &mut out) {
             tracing::error!(%error, "the exporter's own metrics were cut short: please report this");
         }
         out
     }
 
+    fn gather(&self) -> Vec<MetricFamily> {
+        let mut families = self.registry.gather();
+        families.extend(self.thresholds.family());
+        families
+    }
+
     /// Returns every metric that the exporter itself may have, for docs/metrics.md.
-    pub(super) fn families(&self) -> Vec<prometheus::proto::MetricFamily> {
+    pub(super) fn families(&self) -> Vec<MetricFamily> {
+        self.template_thresholds([("", String::new(), 0.0)]);
         self.database(false, 0);
         self.links("", "");
         self.zabbix_reached(false);
         self.synced("", 0, [0; 3], false, Timestamp::UNIX_EPOCH);
         self.sync_wrote("", 0, 0, 0);
-        self.registry.gather()
+        self.gather()
     }
 }
 

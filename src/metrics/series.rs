@@ -134,7 +134,8 @@ fn of_gauge(gauge: &Gauge, metrics: Vec<proto::Metric>) -> MetricFamily {
     family
 }
 
-fn metric(labels: Vec<LabelPair>, value: f64) -> proto::Metric {
+/// Makes a series of a gauge.
+pub(super) fn metric(labels: Vec<LabelPair>, value: f64) -> proto::Metric {
     let mut gauge = proto::Gauge::default();
     gauge.set_value(value);
     let mut metric = proto::Metric::from_label(labels);
@@ -142,7 +143,8 @@ fn metric(labels: Vec<LabelPair>, value: f64) -> proto::Metric {
     metric
 }
 
-fn pair(name: &str, value: String) -> LabelPair {
+/// Makes a label.
+pub(super) fn pair(name: &str, value: String) -> LabelPair {
     let mut pair = LabelPair::default();
     pair.set_name(name.to_owned());
     pair.set_value(value);

@@ -386,6 +386,7 @@ mod tests {
             result,
             findings,
             reason: None,
+            missing: None,
         }
     }
 

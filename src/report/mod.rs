@@ -17,6 +17,7 @@ mod output;
 mod playlist;
 mod rendition;
 mod segment;
+mod summary;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]

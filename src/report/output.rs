@@ -2,6 +2,7 @@
 
 use super::derive::{self, finite};
 use super::measured::unmeasured;
+use super::summary::SummaryView;
 use super::{RenditionView, Report};
 use crate::expectations::ExpectedLadder;
 use crate::facts::{CacheStatus, Exchange, OutputFacts, RenditionFacts, Timings};
@@ -41,6 +42,9 @@ pub struct OutputView<'a> {
     pub scte35_splices: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ad_break: Option<bool>,
+    /// Values of all renditions together.
+    #[serde(flatten)]
+    pub summary: SummaryView,
     pub renditions: Vec<RenditionView<'a>>,
     /// The number of renditions that the manifest lists, for each media type. A number is `None` if the manifest
     /// couldn't be read.
@@ -112,6 +116,7 @@ impl<'a> OutputView<'a> {
             rendition_skew_seconds: skew(&renditions),
             scte35_splices: splices(report, facts),
             ad_break: report.ad_break.iter().find(|(output, _)| *output == facts.name).map(|(_, within)| *within),
+            summary: SummaryView::new(&renditions),
             renditions,
             listed,
         }

@@ -5,7 +5,7 @@
 
 use crate::catalog::{Channel, Coverage, CoverageMode, Output, RequestSettings, Template};
 use crate::checks::delivery::manifest_unavailable;
-use crate::checks::{CHECKS, CheckMeta, CheckOutcome, CheckResult, CheckSettings};
+use crate::checks::{CHECKS, CheckMeta, CheckOutcome, CheckResult, CheckSettings, MissingInput};
 use crate::expectations::{ExpectedLadder, ExpectedRung, Thresholds};
 use crate::facts::{
     Capture, ChunkArrival, Exchange, Failure, FailureKind, Fetched, GrowingSegmentFacts, KeyFacts, ManifestFacts,
@@ -351,7 +351,7 @@ pub fn cut(facts: &mut RenditionFacts) {
 
 pub fn outcome(check: &'static str, severity: Severity, output: &str, result: CheckResult) -> CheckOutcome {
     let check = CHECKS.iter().find(|meta| meta.id == check).copied().unwrap_or_else(|| unlisted(check));
-    CheckOutcome { check, severity, output: output.into(), result, findings: Vec::new(), reason: None }
+    CheckOutcome { check, severity, output: output.into(), result, findings: Vec::new(), reason: None, missing: None }
 }
 
 /// Makes metadata of a check that doesn't exist. Its memory is leaked, because metadata of checks is static.
@@ -360,7 +360,8 @@ fn unlisted(id: &'static str) -> &'static CheckMeta {
 }
 
 pub fn not_run(check: &'static str, output: &str, why: &'static str) -> CheckOutcome {
-    CheckOutcome { reason: Some(why), ..outcome(check, Severity::Critical, output, CheckResult::NotRun) }
+    let missing = Some(MissingInput::History);
+    CheckOutcome { reason: Some(why), missing, ..outcome(check, Severity::Critical, output, CheckResult::NotRun) }
 }
 
 pub fn finding(outcome: &CheckOutcome, rendition: Option<&str>, message: &str) -> Finding {

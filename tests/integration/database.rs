@@ -150,11 +150,8 @@ async fn a_channel_made_over_the_api_is_probed_discovered_and_disabled() {
     stack
         .postgres
         .sql("UPDATE templates SET min_mos = 3.75, max_download_time = 1.5 WHERE template_name = 'TPL_LIVE_HD'");
-    let threshold = "packager_threshold{name=\"max_download_time\"}";
-    let in_force = async || {
-        let (_, text) = stack.exporter.get("/probe?target=CH_1").await;
-        text.lines().any(|line| line.contains("max_download_time") && line.ends_with(" 1.5"))
-    };
+    let threshold = "packager_template_threshold{name=\"max_download_time\",template=\"TPL_LIVE_HD\"} 1.5";
+    let in_force = async || stack.exporter.get("/metrics").await.1.lines().any(|line| line == threshold);
     stack.until(threshold, in_force).await;
 
     let (_, one) = stack.get("/channels/1").await;

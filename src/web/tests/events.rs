@@ -28,6 +28,7 @@ fn failing(ask: &ProbeRequest, timeout: Duration) -> Result<Report, ProbeError> 
             check: &manifest_unavailable::META,
             severity: Severity::Critical,
             reason: None,
+            missing: None,
             output: output.to_owned(),
             result: CheckResult::Failed,
             findings: Vec::new(),

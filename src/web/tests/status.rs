@@ -15,7 +15,7 @@ fn at(second: i64) -> Timestamp {
 
 fn failed(check: &'static CheckMeta, severity: Severity, output: &str) -> CheckOutcome {
     let (output, result) = (output.to_owned(), CheckResult::Failed);
-    CheckOutcome { check, severity, reason: None, output, result, findings: Vec::new() }
+    CheckOutcome { check, severity, reason: None, missing: None, output, result, findings: Vec::new() }
 }
 
 /// Makes the report of a probe at `second`, which is a success unless a critical check failed.
