@@ -24,6 +24,7 @@ pub mod probe;
 pub mod metrics;
 mod influx;
 mod alertmanager;
+mod prometheus_api;
 mod zabbix;
 mod inspector;
 mod web;

@@ -1,6 +1,9 @@
 //! Client of Alertmanager's API v2: silences for acknowledged alerts, and the alerts that Alertmanager has.
 
 mod follow;
+mod maintenance;
+
+pub(crate) use maintenance::{Maintenance, MaintenanceLabel};
 
 use crate::fetch::{read_service_answer, service_client};
 use crate::store::{PresentAlert, WebhookAlert};

@@ -78,6 +78,36 @@ pub(crate) fn channel_columns(
     document.errors(faults).or(columns(&root.without(&read_only)))
 }
 
+/// Makes a channel of the columns that [`channel_columns`] returned and the name of its template. Without a template the channel
+/// has the built-in one.
+///
+/// # Errors
+/// Lists every bad value.
+pub(crate) fn channel_of(
+    mut columns: Map<String, serde_json::Value>,
+    template: Option<String>,
+    secrets: Option<&Path>,
+) -> Result<super::Channel, DocumentErrors> {
+    let is_ignored = |name: &str| matches!(name, "template_id" | "probe_id");
+    let is_unset = |value: &serde_json::Value| value.is_null() || value.as_object().is_some_and(Map::is_empty);
+    columns.retain(|name, value| !is_ignored(name) && !is_unset(value));
+    if let Some(template) = template {
+        columns.insert("template".to_owned(), template.into());
+    }
+    let text = serde_json::json!({"channels": [columns]}).to_string();
+    let document = Document::parse_json("body".to_owned(), text)?;
+    let (found, mut faults) = channels::read_channels(&document, SecretSource::Database(secrets));
+    let channel = found.into_iter().next().map(|found| found.channel);
+    if channel.is_none() && faults.is_empty() {
+        faults.push(Fault::value(document.root.at, "this is no channel"));
+    }
+    let errors = document.errors(faults);
+    match channel {
+        Some(channel) if errors.0.is_empty() => Ok(channel),
+        _ => Err(errors),
+    }
+}
+
 /// Returns the columns that the JSON of a channel names, unchecked, for a caller that merges them over a row first.
 ///
 /// # Errors

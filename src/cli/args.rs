@@ -129,6 +129,9 @@ pub(super) struct Serve {
     /// Address of Alertmanager, where acknowledged alerts are silenced
     #[arg(long = "alertmanager.url", value_name = "URL", value_parser = external_url)]
     pub alertmanager: Option<Url>,
+    /// Address of Prometheus, which has the values of the page's charts
+    #[arg(long = "prometheus.url", value_name = "URL", value_parser = external_url)]
+    pub prometheus: Option<Url>,
     /// Retention of resolved alerts
     #[arg(long = "alerts.retention", value_name = "DURATION", default_value = "90d", value_parser = period)]
     pub alerts_kept: Duration,

@@ -1,6 +1,7 @@
 //! Connects the web layer to the configuration, the prober, the metrics and the sinks (InfluxDB and Zabbix).
 
 use super::args::Links;
+use crate::catalog::Channel;
 use crate::config::{Config, ConfigHandle, ConfigPaths};
 use crate::influx::InfluxQueue;
 use crate::inspector::{self, SyncEvent};
@@ -88,6 +89,11 @@ struct Exporter {
 impl Backend for Exporter {
     fn probe(&self, request: ProbeRequest, timeout: Duration) -> BoxFuture<'static, Result<Arc<Report>, ProbeError>> {
         Box::pin(probe(self.prober.clone(), self.own.clone(), self.influx.clone(), request, timeout))
+    }
+
+    fn probe_draft(&self, channel: Channel, timeout: Duration) -> BoxFuture<'static, Result<Arc<Report>, ProbeError>> {
+        let prober = self.prober.clone();
+        Box::pin(async move { prober.probe_draft(channel, timeout).await })
     }
 
     fn config(&self) -> Arc<Config> {

@@ -3,6 +3,7 @@
 use super::args::Serve;
 use super::{Exit, backend, database, logging};
 use crate::alertmanager::Alertmanager;
+use crate::prometheus_api::PrometheusApi;
 use crate::store::Store;
 use crate::web::api::{Api, TokenFile};
 use crate::web::listen::ListenAddress;
@@ -38,6 +39,7 @@ pub(super) fn run(args: &Serve) -> Result<Exit, String> {
             zabbix: Some(sinks.zabbix.clone()),
             tokens: args.tokens.as_deref().map(TokenFile::load).transpose().map_err(|e| e.to_string())?.map(Arc::new),
             alertmanager: args.alertmanager.as_ref().map(Alertmanager::new).transpose()?,
+            prometheus: args.prometheus.as_ref().map(PrometheusApi::new).transpose()?,
             probe_name: args.probe_name.clone(),
             store: store.clone(),
         };
@@ -185,6 +187,7 @@ async fn log_reload(reload: impl Future<Output = Result<(), String>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Channel;
     use crate::cli::args::Cli;
     use crate::config::Config;
     use crate::probe::{ProbeError, ProbeRequest};
@@ -205,6 +208,10 @@ mod tests {
 
     impl Backend for BadConfig {
         fn probe(&self, _: ProbeRequest, _: Duration) -> BoxFuture<'static, Result<Arc<Report>, ProbeError>> {
+            Box::pin(async { Err(ProbeError::Overloaded("no probes here".to_owned())) })
+        }
+
+        fn probe_draft(&self, _: Channel, _: Duration) -> BoxFuture<'static, Result<Arc<Report>, ProbeError>> {
             Box::pin(async { Err(ProbeError::Overloaded("no probes here".to_owned())) })
         }
 

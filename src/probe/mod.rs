@@ -138,6 +138,24 @@ impl Prober {
         }
     }
 
+    /// Probes a channel that isn't in the catalogue, such as one that somebody is about to save, and returns the report before
+    /// `timeout` has passed. Its history is apart from that of a channel of the catalogue with the same code.
+    ///
+    /// # Errors
+    /// As [`Prober::probe`]; `BadRequest` if the catalogue doesn't have the channel's template.
+    pub async fn probe_draft(&self, channel: Channel, timeout: Duration) -> Result<Arc<Report>, ProbeError> {
+        let loaded = self.shared.live.current();
+        self.shared.apply_bounds(&loaded.exporter);
+        let template = loaded.snapshot.template(&channel.template);
+        let template = template.map_err(|unknown| ProbeError::BadRequest(unknown.to_string()))?.clone();
+        // No code of the catalogue has a space.
+        let channel = Arc::new(Channel { code: format!("{} (draft)", channel.code), ..channel });
+        let cap = Duration::try_from_secs_f64(template.timeout.0).unwrap_or(timeout);
+        let budget = TimeBudget::new(Instant::now(), timeout.min(cap));
+        let _place = self.shared.admit(&budget).await?;
+        Ok(Arc::new(self.shared.line(&loaded, ProbeSubject { channel, template }, budget).await))
+    }
+
     /// Returns the number of outputs in the history.
     #[must_use]
     pub fn remembered_outputs(&self) -> usize {

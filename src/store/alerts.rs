@@ -377,6 +377,32 @@ impl Store {
         Ok(after)
     }
 
+    /// Takes the acknowledgement of an alert back. Returns the alert, which fires again, and the id of the silence that the
+    /// acknowledgement had set. An alert that is not acknowledged stays unchanged.
+    ///
+    /// # Errors
+    /// Fails if the alert is resolved, if there is no such alert, or if the database can't be reached.
+    pub async fn unacknowledge(&self, id: i64, by: &str) -> Result<(AlertRow, Option<String>), StoreError> {
+        let mut transaction = self.begin().await?;
+        let before = select(&mut transaction, id, "FOR UPDATE").await?;
+        if before.status == AlertStatus::Resolved {
+            return Err(StoreError::Conflict("this alert is resolved; nobody has to work on it".to_owned()));
+        }
+        // The trigger writes the name into the alert's history.
+        sqlx::query("SELECT set_config('packager.actor', $1, true)").bind(by).execute(&mut *transaction).await?;
+        sqlx::query(
+            "UPDATE alerts SET status = 'firing', acknowledged_at = NULL, acknowledged_by = NULL, comment = NULL,
+                    silence_id = NULL, updated_at = now()
+             WHERE id = $1 AND status = 'acknowledged'",
+        )
+        .bind(id)
+        .execute(&mut *transaction)
+        .await?;
+        let after = select(&mut transaction, id, "").await?;
+        transaction.commit().await?;
+        Ok((after, before.silence_id))
+    }
+
     /// Resolves an alert by hand and returns its new state. Alertmanager's next notification that the alert fires
     /// reopens it. An alert that is resolved already stays unchanged.
     ///

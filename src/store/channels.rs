@@ -3,7 +3,7 @@
 use super::filtered::Filtered;
 use super::table::{ColumnLists, comma_separated, demand_free, get, text_column};
 use super::{Page, Store, StoreError, Versioned, Writer, lock_writers};
-use crate::catalog::{self, ChannelRow, JsonObject, TableRow as _};
+use crate::catalog::{self, Channel, ChannelRow, JsonObject, TableRow as _};
 use crate::document::{Document, DocumentErrors, Problem};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -112,6 +112,32 @@ impl Store {
         }
         let sql = format!("INSERT INTO channels ({writable}) {given} RETURNING channel_code, id");
         Ok(sqlx::query_as(&sql).bind(json!([columns])).fetch_one(&mut *connection).await?)
+    }
+
+    /// Makes the channel that a write of `body` would make, and writes nothing. References to secrets that `body` has hidden are
+    /// those of the stored channel with the same code.
+    ///
+    /// # Errors
+    /// Fails with every bad field; fails if the template doesn't exist, or if the database can't be reached.
+    pub async fn draft_channel(&self, body: &Document) -> Result<Channel, StoreError> {
+        let given = catalog::given_columns(body).map_err(StoreError::Invalid)?;
+        let mut connection = self.connection().await?;
+        let code = given.get("channel_code").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let given = match select(&mut connection, &code, "").await {
+            Ok(stored) if stored.row.channel_code == code => restored(given, &stored.row.values()),
+            Ok(_) | Err(StoreError::Missing(_)) => given,
+            Err(error) => return Err(error),
+        };
+        let columns = checked(&given, "body", self.secrets.as_deref())?;
+        let template = match columns.get("template_id").and_then(Value::as_i64) {
+            Some(id) => {
+                let sql = "SELECT template_name FROM templates WHERE id = $1";
+                let name: Option<String> = sqlx::query_scalar(sql).bind(id).fetch_optional(&mut *connection).await?;
+                Some(name.ok_or_else(|| StoreError::field("template_id", "there is no such template"))?)
+            }
+            None => None,
+        };
+        catalog::channel_of(columns, template, self.secrets.as_deref()).map_err(StoreError::Invalid)
     }
 
     /// Changes the channel with the id or code `key`.

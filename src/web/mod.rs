@@ -14,6 +14,7 @@ mod recent;
 mod respond;
 mod runbooks;
 pub(crate) mod security;
+mod series;
 pub(crate) mod server;
 mod status;
 mod states;
@@ -46,6 +47,12 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// # Errors
     /// Fails if the request names nothing that can be probed, or if too many probes are in flight.
     fn probe(&self, request: ProbeRequest, timeout: Duration) -> BoxFuture<'static, Result<Arc<Report>, ProbeError>>;
+
+    /// Probes a channel that isn't in the catalogue, and returns its report. The probe may take as long as `timeout`.
+    ///
+    /// # Errors
+    /// Fails if the channel's template isn't known, or if too many probes are in flight.
+    fn probe_draft(&self, channel: Channel, timeout: Duration) -> BoxFuture<'static, Result<Arc<Report>, ProbeError>>;
 
     /// Returns configuration and catalogue in force.
     fn config(&self) -> Arc<Config>;
@@ -94,6 +101,10 @@ pub(crate) struct ServerState {
     reports: Mutex<BTreeMap<String, KeptReports>>,
     states: Mutex<status::ChannelStates>,
     recent: Mutex<recent::RecentProbes>,
+    /// Measured values of the last probes, for charts.
+    series: Mutex<series::SeriesMemory>,
+    /// Answers of Prometheus that are used again for a few seconds.
+    series_answers: Mutex<series::SeriesAnswers>,
     state_changes: states::StateChanges,
     events: events::Events,
     stopping: AtomicBool,
@@ -112,6 +123,8 @@ impl ServerState {
             reports: Mutex::default(),
             states: Mutex::default(),
             recent,
+            series: Mutex::default(),
+            series_answers: Mutex::default(),
             state_changes: states::StateChanges::default(),
             events: events::Events::default(),
             stopping: AtomicBool::new(false),
@@ -155,6 +168,7 @@ impl ServerState {
             if !self.keep(report, &config.snapshot.channels) {
                 return;
             }
+            self.series().push(&report.view(), report.started_at, config.snapshot.channels.len());
             // A person may try another template without changing the channel's state.
             if scraped || report.template.name == channel.template {
                 self.observe(report, channel, &config.snapshot);
@@ -211,6 +225,10 @@ impl ServerState {
 
     fn states(&self) -> std::sync::MutexGuard<'_, status::ChannelStates> {
         self.states.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn series(&self) -> std::sync::MutexGuard<'_, series::SeriesMemory> {
+        self.series.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn recent(&self) -> std::sync::MutexGuard<'_, recent::RecentProbes> {

@@ -170,3 +170,97 @@ async fn an_inhibited_alert_is_in_the_history_of_its_channel_with_its_present_te
     let alerts = history["alerts"].as_array().unwrap();
     assert!(status == 200 && alerts.len() == 1 && alerts[0]["alertname"] == "ChannelDown", "{history}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_alerts_are_acknowledged_and_the_wrong_ones_taken_back() {
+    let stack = Stack::start(&[]).await;
+    stack.webhook(&[alert("f1", "firing", EVENING), alert("f2", "firing", EVENING)]).await;
+    let several = json!({"ids": [1, 2, 99, 2], "by": "lan", "comment": "restart", "for": "2h"});
+    let (status, done) = stack.json("POST", "/alerts/acknowledge", &several).await;
+    let states = |done: &Value| {
+        let alerts = done["alerts"].as_array().unwrap();
+        alerts.iter().map(|alert| (alert["id"].clone(), alert["status"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (status, states(&done)),
+        (200, vec![(json!(1), json!("acknowledged")), (json!(2), json!("acknowledged"))])
+    );
+    assert_eq!((&done["refused"][0]["id"], &done["refused"][0]["status"]), (&json!(99), &json!(404)));
+
+    let (status, done) = stack.json("POST", "/alerts/unacknowledge", &json!({"ids": [2], "by": "minh"})).await;
+    assert_eq!((status, states(&done)), (200, vec![(json!(2), json!("firing"))]));
+    let taken_back = stack.alert(&json!(2)).await;
+    for field in ["acknowledged_at", "acknowledged_by", "comment", "silence_id"] {
+        assert_eq!(taken_back[field], Value::Null, "{field}");
+    }
+    let events = stack.get("/alerts/2/history").await.1["events"].clone();
+    let event = events.as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&event["event"], &event["by"]), (&json!("unacknowledged"), &json!("minh")), "{events}");
+
+    assert_eq!(stack.json("POST", "/alerts/1/unacknowledge", &json!({"for": "1h"})).await.0, 400);
+    assert_eq!(stack.json("POST", "/alerts/1/unacknowledge", &json!({"by": "lan"})).await.1["status"], "firing");
+    let (status, done) = stack.json("POST", "/alerts/resolve", &json!({"ids": [1, 2], "by": "lan"})).await;
+    assert_eq!((status, states(&done).len()), (200, 2), "{done}");
+    assert_eq!(stack.json("POST", "/alerts/2/unacknowledge", &json!({"by": "lan"})).await.0, 409);
+    for bad in [json!({"ids": []}), json!({"ids": [1], "for": "soon"})] {
+        assert_eq!(stack.json("POST", "/alerts/acknowledge", &bad).await.0, 400, "{bad}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_in_maintenance_is_silenced_until_somebody_ends_it() {
+    let address = free_address();
+    let url = format!("http://{address}");
+    let stack = Stack::start(&["--alertmanager.url", &url]).await;
+    let new = crate::database::channel("CH_1", "http://packager-01/live/CH_1/master.m3u8");
+    assert_eq!(stack.json("POST", "/channels", &new).await.0, 201);
+    let begin = async |body: Value| stack.json("POST", "/channels/CH_1/maintenance", &body).await;
+    stack.until("the channel is in force", async || begin(json!({"by": "lan"})).await.0 == 502).await;
+    let _alertmanager = alertmanager(&address, &stack.exporter.address);
+    let hour = json!({"by": "lan", "comment": "encoder", "for": "1h"});
+    stack.until("Alertmanager takes it", async || begin(hour.clone()).await.0 == 200).await;
+
+    assert!(post_alert(&stack, &url, json!({"labels": labels()})).await);
+    let suppressed = async || {
+        let text = stack.client.get(format!("{url}/api/v2/alerts")).send().await.unwrap().text().await.unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()[0]["status"]["state"] == "suppressed"
+    };
+    stack.until("the alert is silenced", suppressed).await;
+
+    let (status, longer) = begin(json!({"by": "minh", "for": "2h"})).await;
+    assert_eq!((status, &longer["comment"], &longer["channel"]), (200, &json!("maintenance"), &json!("CH_1")));
+    assert_eq!(begin(json!({"by": "minh", "scope": "packager"})).await.1["packager"], "packager-01");
+    let listed = stack.get("/channels/CH_1/maintenance").await.1["maintenances"].clone();
+    let people: Vec<_> = listed.as_array().unwrap().iter().map(|one| (&one["scope"], &one["created_by"])).collect();
+    // The end of the packager's, after an hour, comes first; the longer one replaced the first.
+    assert_eq!(people, [(&json!("packager"), &json!("minh")), (&json!("channel"), &json!("minh"))], "{listed}");
+    assert_eq!(stack.get("/maintenance").await.1["maintenances"], listed);
+
+    let ended = stack.send(stack.request("DELETE", "/channels/CH_1/maintenance")).await;
+    assert_eq!((ended.0, ended.1["maintenances"].as_array().unwrap().len()), (200, 2));
+    assert_eq!(stack.get("/maintenance").await.1, json!({"maintenances": []}));
+    assert_eq!(stack.get("/channels/CH_9/maintenance").await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_is_probed_before_it_is_saved() {
+    let origin = crate::exporter::live_origin().await;
+    let stack = Stack::start(&[]).await;
+    let draft = crate::database::channel("CH_NEW", &origin.url("live/TV1/master.m3u8"));
+    let (status, report) = stack.json("POST", "/channels/probe", &draft).await;
+    assert_eq!((status, &report["success"]), (200, &json!(true)), "{report}");
+    assert!(report["outputs"][0]["renditions"].as_array().unwrap().len() > 1, "{report}");
+    assert_eq!(stack.get("/channels/CH_NEW").await.0, 404, "nothing is saved");
+    let bad = json!({"channel_code": "CH_NEW", "input_url": "ftp://a/b", "fps": 0});
+    let (status, problem) = stack.json("POST", "/channels/probe", &bad).await;
+    assert_eq!((status, problem["errors"].as_array().unwrap().len()), (422, 2), "{problem}");
+    let none = json!({"channel_code": "CH_NEW", "input_url": origin.url("live/TV1/master.m3u8"), "template_id": 99});
+    assert_eq!(stack.json("POST", "/channels/probe", &none).await.0, 422);
+
+    assert_eq!(stack.json("POST", "/channels", &draft).await.0, 201);
+    let now = async || stack.send(stack.request("POST", "/channels/CH_NEW/probe")).await;
+    stack.until("it can be probed", async || now().await.0 == 200).await;
+    assert_eq!(now().await.1["target"], "CH_NEW");
+    let series = stack.get("/channels/CH_NEW/series?metric=bitrate").await.1;
+    assert!(series["lines"].as_array().is_some_and(|lines| !lines.is_empty()), "{series}");
+}

@@ -8,6 +8,7 @@ use super::request::{AlertId, JsonBody, Parameters};
 use super::{Answer, Shared, json};
 use crate::document;
 use crate::store::{AlertFilter, AlertRow, AlertStatus};
+use crate::web::ServerState;
 use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, Request, State as Extract};
 use http::StatusCode;
@@ -32,14 +33,14 @@ const ALERTMANAGER: &str = "alertmanager";
 pub(super) struct AckRequest {
     /// Name of the person who acts. Without the field it is the token's name.
     #[schema(min_length = 1, max_length = 128)]
-    by: Option<String>,
+    pub(super) by: Option<String>,
     #[schema(max_length = 4096)]
-    comment: Option<String>,
+    pub(super) comment: Option<String>,
     /// Duration of the silence, such as `30m` or `8h`. Without the field it is 1 h. Only an acknowledgement may have
     /// it.
     #[serde(rename = "for")]
     #[schema(max_length = 64)]
-    duration: Option<String>,
+    pub(super) duration: Option<String>,
 }
 
 impl<S: Send + Sync> FromRequest<S> for AckRequest {
@@ -52,11 +53,17 @@ impl<S: Send + Sync> FromRequest<S> for AckRequest {
         let JsonBody(document) = JsonBody::from_request(request, state).await?;
         let request: Self =
             document::deserialize(&document.root).map_err(|faults| Problem::fields(&document.errors(faults)))?;
-        if request.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARS) {
-            return Err(Problem::bad(format!("`comment` must have at most {MAX_COMMENT_CHARS} characters")));
-        }
+        demand_short(request.comment.as_deref())?;
         Ok(request)
     }
+}
+
+/// Refuses a comment of more than [`MAX_COMMENT_CHARS`] characters.
+pub(super) fn demand_short(comment: Option<&str>) -> Result<(), Problem> {
+    if comment.is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARS) {
+        return Err(Problem::bad(format!("`comment` must have at most {MAX_COMMENT_CHARS} characters")));
+    }
+    Ok(())
 }
 
 /// Filters of the lists of alerts, for the OpenAPI document.
@@ -138,8 +145,22 @@ pub(super) async fn acknowledge(
     AlertId(id): AlertId,
     request: AckRequest,
 ) -> Answer {
+    Ok(json(StatusCode::OK, &acknowledge_one(&state, &caller, id, &request).await?))
+}
+
+/// Acknowledges an alert for an authorised caller, and returns its new state.
+///
+/// # Errors
+/// Fails if the request has bad values, if the alert is resolved or doesn't exist, if Alertmanager takes no silence, or if the
+/// database can't be reached.
+pub(super) async fn acknowledge_one(
+    state: &ServerState,
+    caller: &Authorized<Operate>,
+    id: i64,
+    request: &AckRequest,
+) -> Result<AlertRow, Problem> {
     let duration = silence_duration(request.duration.as_deref())?;
-    let by = person(request.by, &caller.caller)?;
+    let by = person(request.by.clone(), &caller.caller)?;
     let store = state.store()?;
     let alert = store.alert(id).await?;
     let comment = request.comment.as_deref();
@@ -160,7 +181,7 @@ pub(super) async fn acknowledge(
     }
     let after = after?;
     caller.audit("alert acknowledged", &format!("{id} by {by}"));
-    Ok(json(StatusCode::OK, &after))
+    Ok(after)
 }
 
 /// Lists the events of an alert, oldest first: it fired, was acknowledged, was reopened, got another text, ended.
@@ -185,10 +206,24 @@ pub(super) async fn resolve(
     AlertId(id): AlertId,
     request: AckRequest,
 ) -> Answer {
+    Ok(json(StatusCode::OK, &resolve_one(&state, &caller, id, &request).await?))
+}
+
+/// Resolves an alert for an authorised caller, and returns its new state.
+///
+/// # Errors
+/// Fails if the request has bad values, if the alert still fires or doesn't exist, if Alertmanager doesn't say whether it fires, or
+/// if the database can't be reached.
+pub(super) async fn resolve_one(
+    state: &ServerState,
+    caller: &Authorized<Operate>,
+    id: i64,
+    request: &AckRequest,
+) -> Result<AlertRow, Problem> {
     if request.duration.is_some() {
         return Err(Problem::bad("`for` belongs to acknowledge; a resolved alert opens again if it still fires"));
     }
-    let by = person(request.by, &caller.caller)?;
+    let by = person(request.by.clone(), &caller.caller)?;
     let store = state.store()?;
     if let Some(alertmanager) = &state.api.alertmanager {
         let alert = store.alert(id).await?;
@@ -204,17 +239,17 @@ pub(super) async fn resolve(
         alertmanager.expire(vec![silence]);
     }
     caller.audit("alert resolved", &format!("{id} by {by}"));
-    Ok(json(StatusCode::OK, &after))
+    Ok(after)
 }
 
 /// Returns the name of the person who acts: `by` of the body, otherwise the name of the caller's token.
-fn person(by: Option<String>, caller: &str) -> Result<String, Problem> {
+pub(super) fn person(by: Option<String>, caller: &str) -> Result<String, Problem> {
     let by = by.unwrap_or_else(|| caller.to_owned());
     let fits = !by.trim().is_empty() && by.chars().count() <= MAX_NAME_CHARS && !by.chars().any(char::is_control);
     if fits && by != ALERTMANAGER { Ok(by) } else { Err(Problem::bad("`by` must be a name of 1 to 128 characters")) }
 }
 
-fn silence_duration(text: Option<&str>) -> Result<Duration, Problem> {
+pub(super) fn silence_duration(text: Option<&str>) -> Result<Duration, Problem> {
     let Some(text) = text else { return Ok(DEFAULT_SILENCE) };
     let duration = humantime::parse_duration(text).ok().filter(|d| !d.is_zero() && *d <= MAX_SILENCE);
     duration.ok_or_else(|| Problem::bad("`for` must be a length of time such as 30m or 8h, at most 30d"))

@@ -4,7 +4,7 @@ use super::authorization::{Admin, Authorized, Read};
 use super::bodies::{self, ChannelDone, ChannelPage};
 use super::openapi::answers;
 use super::problem::Problem;
-use super::request::{IfMatch, JsonBody, Key, NoParameters, Parameters};
+use super::request::{IfMatch, JsonBody, Key, KeyBesideParameters, NoParameters, Parameters};
 use super::{Answer, Shared, created, json, versioned};
 use crate::catalog::{Channel, ChannelRow, ChannelWritten, UnknownName, normalized};
 use crate::document::Document;
@@ -195,7 +195,7 @@ const DEFAULT_HISTORY: Duration = Duration::from_secs(86_400);
 pub(super) async fn history(
     _: Authorized<Read>,
     Extract(state): Shared,
-    Key(key): Key,
+    KeyBesideParameters(key): KeyBesideParameters,
     mut parameters: Parameters,
 ) -> Answer {
     let store = state.store()?;

@@ -5,6 +5,11 @@ mod alerts;
 mod authorization;
 mod bodies;
 mod channels;
+mod checks;
+mod alert_actions;
+mod maintenance;
+mod probe_now;
+mod series;
 mod discovery;
 mod events;
 mod health;
@@ -26,6 +31,7 @@ pub(crate) use tokens::{Role, Token, Tokens, hash};
 
 use super::ServerState;
 use crate::alertmanager::Alertmanager;
+use crate::prometheus_api::PrometheusApi;
 use crate::store::{Store, Versioned};
 use crate::zabbix::ZabbixQueue;
 use axum::Router;
@@ -53,6 +59,8 @@ pub(crate) struct Api {
     pub loopback: bool,
     /// Alertmanager, in which acknowledged alerts are silenced. `None`: --alertmanager.url is not set.
     pub alertmanager: Option<Alertmanager>,
+    /// Prometheus, from which the values of charts come. `None`: --prometheus.url is not set.
+    pub prometheus: Option<PrometheusApi>,
     /// Queue of alerts for Zabbix. `None`: Zabbix is not configured.
     pub zabbix: Option<ZabbixQueue>,
     /// Name of this exporter in the table `probes`. Service discovery lists only its channels. `None`: all channels are
@@ -75,6 +83,12 @@ pub(super) fn routes() -> (Router<Arc<ServerState>>, Document) {
         .routes(routes!(channels::one, channels::replace, channels::change, channels::disable))
         .routes(routes!(channels::report))
         .routes(routes!(channels::history))
+        .routes(routes!(series::series))
+        .routes(routes!(probe_now::probe))
+        .routes(routes!(probe_now::probe_draft))
+        .routes(routes!(maintenance::list, maintenance::begin, maintenance::end))
+        .routes(routes!(maintenance::list_all))
+        .routes(routes!(checks::list))
         .routes(routes!(templates::list, templates::create))
         .routes(routes!(templates::one, templates::replace, templates::delete))
         .routes(routes!(probes::list, probes::create))
@@ -87,6 +101,10 @@ pub(super) fn routes() -> (Router<Arc<ServerState>>, Document) {
         .routes(routes!(alerts::history))
         .routes(routes!(alerts::acknowledge))
         .routes(routes!(alerts::resolve))
+        .routes(routes!(alert_actions::unacknowledge))
+        .routes(routes!(alert_actions::acknowledge_several))
+        .routes(routes!(alert_actions::unacknowledge_several))
+        .routes(routes!(alert_actions::resolve_several))
         .routes(routes!(discovery::discovery))
         .routes(routes!(events::events))
         .routes(routes!(openapi::openapi))

@@ -21,12 +21,10 @@ impl Problem {
         Self { status, detail: detail.into(), errors: Vec::new() }
     }
 
-    #[cfg(test)]
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
 
-    #[cfg(test)]
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }

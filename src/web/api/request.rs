@@ -108,10 +108,23 @@ impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
     }
 }
 
-/// Extractor of a key in a path: an id, code or name. An endpoint with a key takes no query parameters.
+/// Extractor of a key in a path: an id, code or name. It refuses query parameters.
 pub(super) struct Key(pub(super) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Key {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let KeyBesideParameters(key) = KeyBesideParameters::from_request_parts(parts, state).await?;
+        NoParameters::from_request_parts(parts, state).await?;
+        Ok(Self(key))
+    }
+}
+
+/// Extractor of a key in a path, for an endpoint that takes [`Parameters`] too.
+pub(super) struct KeyBesideParameters(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for KeyBesideParameters {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
@@ -120,7 +133,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
         if key.len() > MAX_VALUE_BYTES || key.contains('\0') {
             return Err(Problem::bad(format!("the key in the path has over {MAX_VALUE_BYTES} bytes or a NUL")));
         }
-        NoParameters::from_request_parts(parts, state).await?;
         Ok(Self(key))
     }
 }

@@ -6,6 +6,7 @@ mod authorization;
 mod bounds;
 mod events;
 mod routes;
+mod series;
 mod status;
 mod tls;
 mod ui;
@@ -99,6 +100,11 @@ struct Fake {
 impl Backend for Fake {
     fn probe(&self, request: ProbeRequest, timeout: Duration) -> BoxFuture<'static, Answer> {
         (self.probe)(request, timeout)
+    }
+
+    fn probe_draft(&self, channel: Channel, timeout: Duration) -> BoxFuture<'static, Answer> {
+        let ask = ProbeRequest { target: channel.code, template: None, output: None };
+        (self.probe)(ask, timeout)
     }
 
     fn config(&self) -> Arc<Config> {

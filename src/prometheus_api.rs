@@ -1,0 +1,110 @@
+//! Client of Prometheus' HTTP API: range queries for the charts of the web page.
+
+use crate::fetch::{read_service_answer, service_client};
+use packager_media::units::Timestamp;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// Longest time of one request to Prometheus.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest answer of Prometheus that is read, in bytes. A thousand points of 64 series have about 2 MB.
+const MAX_ANSWER_BYTES: usize = 8 << 20;
+
+/// Client of one Prometheus, or of another server with the same API. A clone is cheap.
+#[derive(Debug, Clone)]
+pub(crate) struct PrometheusApi {
+    client: reqwest::Client,
+    /// URL of Prometheus without a slash at its end.
+    base: Arc<str>,
+}
+
+/// A time range with equidistant points, as Prometheus' API v1 takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TimeRange {
+    /// Time of the first point, in seconds since 1970.
+    pub(crate) start: i64,
+    /// Time of the last point, in seconds since 1970.
+    pub(crate) end: i64,
+    /// Distance of two points in seconds, at least 1.
+    pub(crate) step: u32,
+}
+
+/// One series of the answer to a range query.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct RangeSeries {
+    #[serde(rename = "metric")]
+    pub(crate) labels: BTreeMap<String, String>,
+    /// Points of the series: the time in seconds since 1970, and the value as text, such as `1.5` or `NaN`. A point without a
+    /// value is missing.
+    values: Vec<(f64, String)>,
+}
+
+impl RangeSeries {
+    /// Returns the finite values of the series with their times in seconds since 1970.
+    pub(crate) fn points(&self) -> impl Iterator<Item = (i64, f64)> {
+        let value = |text: &str| text.parse::<f64>().ok().filter(|value| value.is_finite());
+        self.values.iter().filter_map(move |(at, text)| {
+            let at = Timestamp::from_millisecond((at * 1000.0) as i64).ok()?;
+            Some((at.as_second(), value(text)?))
+        })
+    }
+}
+
+/// Answer of Prometheus' API to a range query. Other members are ignored.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    data: Data,
+}
+
+#[derive(Debug, Deserialize)]
+struct Data {
+    result: Vec<RangeSeries>,
+}
+
+impl PrometheusApi {
+    /// Makes a client for the Prometheus at `url`.
+    ///
+    /// # Errors
+    /// Returns the reason if the HTTP client can't be set up.
+    pub(crate) fn new(url: &Url) -> Result<Self, String> {
+        let client = service_client(REQUEST_TIMEOUT).map_err(|e| format!("no HTTP client for Prometheus: {e}"))?;
+        Ok(Self { client, base: url.as_str().trim_end_matches('/').into() })
+    }
+
+    /// Runs a range query, and returns its series.
+    ///
+    /// # Errors
+    /// Returns a text that says why Prometheus gave no usable answer.
+    pub(crate) async fn query_range(&self, query: &str, range: TimeRange) -> Result<Vec<RangeSeries>, String> {
+        let why = |e: String| format!("Prometheus at {} gave no usable answer: {e}", self.base);
+        let mut url = Url::parse(&format!("{}/api/v1/query_range", self.base)).map_err(|e| why(e.to_string()))?;
+        let TimeRange { start, end, step } = range;
+        url.query_pairs_mut()
+            .append_pair("query", query)
+            .append_pair("start", &start.to_string())
+            .append_pair("end", &end.to_string())
+            .append_pair("step", &step.to_string());
+        let sent = self.client.get(url).send().await.and_then(reqwest::Response::error_for_status);
+        let response = sent.map_err(|e| why(e.without_url().to_string()))?;
+        let body = read_service_answer(response, MAX_ANSWER_BYTES).await.map_err(why)?;
+        let answer: Answer = serde_json::from_slice(&body).map_err(|e| why(format!("it is not understood: {e}")))?;
+        Ok(answer.data.result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_has_its_finite_points() {
+        let text = r#"{"status": "success", "data": {"resultType": "matrix", "result": [
+            {"metric": {"output": "hls"}, "values": [[100, "1.5"], [115.0, "NaN"], [130, "+Inf"], [145, "2"]]}]}}"#;
+        let answer: Answer = serde_json::from_str(text).unwrap();
+        assert_eq!(answer.data.result[0].labels["output"], "hls");
+        assert_eq!(answer.data.result[0].points().collect::<Vec<_>>(), [(100, 1.5), (145, 2.0)]);
+    }
+}
