@@ -51,8 +51,8 @@ pub struct Coded {
     /// The duration of all segments together in seconds, as the playlist says. Decoding stops after twice this duration
     /// and 10 s, so that media without end are bounded.
     pub duration: f64,
-    /// Width times height of the pictures, as the manifest or the parameter sets say. It chooses the memory limit: 400 MB up to
-    /// 1080 lines, else 800 MB. `None` is treated as large. Pictures of more than 4096 × 2304 pixels aren't decoded.
+    /// Width times height of the pictures, as the manifest or the parameter sets say. It chooses the memory limit: 600 MB up to
+    /// 1080 lines, else 1 GB. `None` is treated as large. Pictures of more than 4096 × 2304 pixels aren't decoded.
     pub pixels: Option<u32>,
 }
 

@@ -102,8 +102,14 @@ const REFUSED_HERE: &[i64] = &[
     libc::SYS_iopl,
     libc::SYS_ioperm,
 ];
-#[cfg(not(target_arch = "x86_64"))]
-const REFUSED_HERE: &[i64] = &[libc::SYS_renameat];
+#[cfg(target_arch = "aarch64")]
+const REFUSED_HERE: &[i64] = &[RENAMEAT];
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const REFUSED_HERE: &[i64] = &[];
+
+/// `renameat`, which the crate `libc` leaves out here (Linux, asm-generic/unistd.h).
+#[cfg(target_arch = "aarch64")]
+const RENAMEAT: i64 = 38;
 
 /// Refuses the network, new processes, other processes and changes of the file system to this process. Returns what the
 /// kernel doesn't offer.

@@ -20,8 +20,13 @@ const REFINED_CELL: f64 = 2.0;
 #[derive(Debug, Default)]
 pub(super) struct Freeze {
     reference: Option<Small>,
+    /// How many pictures have repeated the reference.
+    repeated: u32,
     refined: bool,
 }
+
+/// How many repeated pictures make a freeze whose reference may be replaced.
+const STILL: u32 = 3;
 
 impl Freeze {
     /// Takes the next picture and the one before it, and says whether the picture goes on unchanged. If it doesn't, it
@@ -32,10 +37,13 @@ impl Freeze {
             return false;
         };
         if same(reference, picture, MEAN, CELL) {
+            self.repeated += 1;
             return true;
         }
-        let refined = !self.refined && same(previous, picture, REFINED_MEAN, REFINED_CELL);
+        let still = self.repeated >= STILL && !self.refined;
+        let refined = still && same(previous, picture, REFINED_MEAN, REFINED_CELL);
         self.refined = refined;
+        self.repeated = if refined { self.repeated + 1 } else { 0 };
         self.reference.get_or_insert_default().clone_from(picture);
         refined
     }
