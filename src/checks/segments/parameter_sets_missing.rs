@@ -3,6 +3,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
+use packager_media::codec::parameters::ParameterSetKinds;
 use packager_media::container::{Container, Track};
 use packager_media::redact;
 
@@ -13,14 +14,16 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when the first key frame of a segment comes without its parameter sets (SPS and PPS of H.264; VPS, SPS and PPS \
-           of HEVC), which are neither before it in the segment nor in the initialization segment: no decoder can begin there",
-    reference: "ISO/IEC 14496-10 7.4.1.2.1; ISO/IEC 23008-2 7.4.2.4.2; ISO/IEC 14496-15 5.3.3.1, 8.3.3.1",
+           of HEVC; the sequence header of AV1), which are neither before it in the segment nor in the initialization segment, \
+           or that lack the identifier to which its slices refer: no decoder can begin there",
+    reference: "ISO/IEC 14496-10 7.4.1.2.1; ISO/IEC 23008-2 7.4.2.4.2; ISO/IEC 14496-15 5.3.3.1, 8.3.3.1; AV1 Codec ISO \
+                Media File Format Binding 2.4, 2.5",
     needs_history: false,
 };
 
 params! {}
 
-const NONE: &str = "no segment with H.264 or HEVC was inspected";
+const NONE: &str = "no segment with H.264, HEVC or AV1 was inspected";
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NONE, judge)
@@ -30,7 +33,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violatio
     let segments = select::inspected_segments(facts, past)?;
     let tracks = segments.iter().rev().flat_map(|s| undamaged_inspection(s).into_iter().map(|i| (*s, i)));
     let tracks = tracks.flat_map(|(s, i)| i.tracks.iter().map(move |t| (s, i.container, t)));
-    let mut video = tracks.filter(|(.., t)| matches!(t.codec.as_str(), "h264" | "hevc")).peekable();
+    let mut video = tracks.filter(|(.., t)| matches!(t.codec.as_str(), "h264" | "hevc" | "av1")).peekable();
     video.peek()?;
     Some(video.filter_map(|(segment, container, track)| violation(segment, container, track)).collect())
 }
@@ -38,9 +41,10 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violatio
 fn violation(segment: &SegmentFacts, container: Container, track: &Track) -> Option<Violation> {
     let missing = Some(track.missing_parameter_sets).filter(|m| !m.is_empty())?;
     let number = segment.segment.number;
+    let are = if missing == ParameterSetKinds::AV1 { "is" } else { "are" };
     let message = match container {
         Container::Cmaf => format!(
-            "segment {number}: {missing} of {} are neither in the initialization segment nor before the first key frame: players \
+            "segment {number}: {missing} of {} {are} neither in the initialization segment nor before the first key frame: players \
              can't decode the picture",
             track.codec
         ),
@@ -59,7 +63,6 @@ fn violation(segment: &SegmentFacts, container: Container, track: &Track) -> Opt
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use packager_media::codec::parameters::ParameterSetKinds;
     use packager_media::stream::Map;
 
     fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> CheckVerdict {
@@ -74,7 +77,7 @@ mod tests {
         segment
     }
 
-    const PPS: ParameterSetKinds = ParameterSetKinds { vps: false, sps: false, pps: true };
+    const PPS: ParameterSetKinds = ParameterSetKinds { vps: false, sps: false, pps: true, sequence_header: false };
 
     #[test]
     fn key_frames_with_their_parameter_sets_hold() {

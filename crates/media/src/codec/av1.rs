@@ -6,6 +6,8 @@ use super::rfc6381::Codec;
 use crate::stream::Resolution;
 
 const SEQUENCE_HEADER: u8 = 1;
+const FRAME_HEADER: u8 = 3;
+const FRAME: u8 = 6;
 /// Number of open bitstream units (OBUs) that are searched for the AV1 sequence header, which comes first.
 const MAX_OBUS: usize = 8;
 
@@ -23,18 +25,67 @@ pub fn parameters(units: &[u8]) -> Option<CodecParameters> {
     None
 }
 
-/// Parses obu_header and obu_size of AV1 (5.3.2, leb128 of 4.10.5), and returns obu_type, the unit's body and the bytes
-/// behind the unit.
-fn parse_obu(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+/// Returns whether the open bitstream units (OBUs) contain a sequence header, readable or not.
+#[must_use]
+pub(crate) fn has_sequence_header(units: &[u8]) -> bool {
+    units_before_picture(units).0
+}
+
+/// Returns whether a sample begins with a key frame before which no sequence header stands. `false` if the given bytes end
+/// before the frame, or the frame is none of a random access point.
+#[must_use]
+pub(crate) fn lacks_sequence_header(sample: &[u8]) -> bool {
+    let (found, frame) = units_before_picture(sample);
+    // show_existing_frame is 0 and frame_type is KEY_FRAME (5.9.2); without a sequence header a reduced still picture, which
+    // has neither, can't be told.
+    !found && frame.is_some_and(|first| first & 0b1110_0000 == 0)
+}
+
+/// Returns whether a sequence header stands before the first frame, and the first byte of that frame's header; `None` if
+/// the bytes have no frame.
+fn units_before_picture(units: &[u8]) -> (bool, Option<u8>) {
+    let mut rest = units;
+    for _ in 0..MAX_OBUS {
+        let Some(unit) = parse_head(rest) else { break };
+        match unit.kind {
+            SEQUENCE_HEADER => return (true, None),
+            FRAME_HEADER | FRAME => return (false, unit.body.first().copied()),
+            _ => {}
+        }
+        let Some((_, after)) = unit.size.and_then(|size| unit.body.split_at_checked(size)) else { break };
+        rest = after;
+    }
+    (false, None)
+}
+
+/// The head of an open bitstream unit (OBU) of AV1.
+struct ObuHead<'a> {
+    /// obu_type.
+    kind: u8,
+    /// obu_size in bytes; `None` for a unit that goes on to the end.
+    size: Option<usize>,
+    /// The bytes behind the head: those of the unit, and of the units after it.
+    body: &'a [u8],
+}
+
+/// Parses obu_header and obu_size of AV1 (5.3.2, leb128 of 4.10.5).
+fn parse_head(bytes: &[u8]) -> Option<ObuHead<'_>> {
     let (&header, rest) = bytes.split_first()?;
     let rest = rest.get(usize::from(header >> 2 & 1)..)?;
     let kind = header >> 3 & 0xf;
     if header >> 1 & 1 == 0 {
-        return Some((kind, rest, &[]));
+        return Some(ObuHead { kind, size: None, body: rest });
     }
     let length = 1 + rest.iter().take(4).take_while(|b| **b & 0x80 != 0).count();
     let size = rest.get(..length)?.iter().rev().fold(0usize, |n, b| n << 7 | usize::from(b & 0x7f));
-    let (body, after) = rest.get(length..)?.split_at_checked(size)?;
+    Some(ObuHead { kind, size: Some(size), body: rest.get(length..)? })
+}
+
+/// Parses obu_header and obu_size of AV1 (5.3.2, leb128 of 4.10.5), and returns obu_type, the unit's body and the bytes
+/// behind the unit.
+fn parse_obu(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let ObuHead { kind, size, body } = parse_head(bytes)?;
+    let (body, after) = size.map_or(Some((body, &[][..])), |size| body.split_at_checked(size))?;
     Some((kind, body, after))
 }
 

@@ -36,6 +36,16 @@ pub fn parameters(nal: &[u8]) -> Option<CodecParameters> {
     Some(CodecParameters::with_video(codec, picture))
 }
 
+/// Returns sps_seq_parameter_set_id of a sequence parameter set without its NAL header and emulation prevention bytes.
+pub(super) fn sequence_set_id(fields: &[u8]) -> Option<u32> {
+    let mut bits = BitReader::new(fields);
+    bits.skip(4)?;
+    let sub_layers = bits.bits(3)?;
+    bits.skip(1)?;
+    profile_tier_level(&mut bits, sub_layers)?;
+    bits.exp_golomb()
+}
+
 /// Reads profile_tier_level of HEVC (7.3.3); the argument `sub_layers` is sps_max_sub_layers_minus1.
 fn profile_tier_level(bits: &mut BitReader<'_>, sub_layers: u32) -> Option<HevcProfileTierLevel> {
     let space = bits.bits(2)? as u8;

@@ -17,6 +17,7 @@ pub(crate) mod nal;
 pub mod opus;
 pub(crate) mod start_codes;
 pub mod sei;
+pub(crate) mod set_ids;
 pub(crate) mod parameter_sets;
 pub mod ttml;
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Parameter sets and HDR messages of a video stream whose bytes arrive in chunks. The contents of sequence parameter
-//! sets are read; video and picture parameter sets are only noted as present.
+//! sets are read; of the others only the kinds and identifiers are.
 
 use super::bits::{BitReader, MAX_UNIT, without_emulation_prevention};
 use super::parameters::{CodecParameters, ParameterSetKinds, TrackHeaders};
 use super::sei::{self, HdrMetadata};
+use super::set_ids::SetIds;
 use super::start_codes::VideoSyntax;
 use super::{h264, hevc};
-use std::collections::BTreeSet;
 
 /// Number of sequence parameter sets that are remembered of a stream: it may announce several and use one.
 const MAX_KNOWN_SETS: usize = 8;
@@ -40,8 +40,8 @@ pub(crate) struct ParameterSets {
     known_sets: Vec<Vec<u8>>,
     /// Kinds of parameter sets that have arrived in the stream, or that the container stores outside of the stream.
     kinds: ParameterSetKinds,
-    /// Identifiers of the picture parameter sets that have come. `None` when others may exist that weren't read.
-    picture_sets: Option<BTreeSet<u32>>,
+    /// Identifiers of the parameter sets that have come, or that the container stores outside of the stream.
+    ids: SetIds,
     /// Whether the first slice of the first random access point was read.
     slice_read: bool,
     /// Whether a random access point of the video stream was reached.
@@ -64,7 +64,7 @@ impl ParameterSets {
             unit_begun: false,
             known_sets: Vec::new(),
             kinds: ParameterSetKinds::default(),
-            picture_sets: Some(BTreeSet::new()),
+            ids: SetIds::default(),
             slice_read: false,
             random_access_seen: false,
             picture_seen: false,
@@ -74,11 +74,10 @@ impl ParameterSets {
         }
     }
 
-    /// Adds the kinds of parameter sets that the container stores outside of the stream, such as in `avcC`.
+    /// Adds the parameter sets that the container stores outside of the stream, such as in `avcC`.
     #[must_use]
-    pub(crate) fn with_known(self, kinds: ParameterSetKinds) -> Self {
-        let picture_sets = self.picture_sets.filter(|_| !kinds.pps);
-        Self { kinds, picture_sets, ..self }
+    pub(crate) fn with_known(self, kinds: ParameterSetKinds, ids: SetIds) -> Self {
+        Self { kinds, ids, ..self }
     }
 
     /// Ends the current NAL unit, if any, and begins the next one.
@@ -104,11 +103,11 @@ impl ParameterSets {
     /// Ends the current NAL unit and reads its contents.
     pub(crate) fn end_unit(&mut self) {
         match self.unit.take() {
-            Some((UnitKind::ParameterSet, set)) => self.add_set(set),
-            Some((UnitKind::PictureSet, set)) => {
-                let id = self.picture_set_id(&set);
-                self.picture_sets.iter_mut().for_each(|known| known.extend(id));
+            Some((UnitKind::ParameterSet, set)) => {
+                self.ids.add(self.syntax, &set);
+                self.add_set(set);
             }
+            Some((UnitKind::PictureSet, set)) => self.ids.add(self.syntax, &set),
             Some((UnitKind::Slice, slice)) => self.read_slice(&slice),
             Some((UnitKind::Messages, unit)) => {
                 self.captions = self.captions || sei::has_captions(self.syntax, &unit);
@@ -141,7 +140,7 @@ impl ParameterSets {
 
     /// Drops the current NAL unit, because bytes of the stream are missing.
     pub(crate) fn reset(&mut self) {
-        self.picture_sets = None;
+        self.ids = SetIds::unknown();
         self.unit = None;
         self.unit_begun = false;
     }
@@ -174,18 +173,11 @@ impl ParameterSets {
         }
     }
 
-    /// The identifier of a picture parameter set: pic_parameter_set_id (ISO/IEC 14496-10 7.3.2.2), pps_pic_parameter_set_id
-    /// (ISO/IEC 23008-2 7.3.2.3.1).
-    fn picture_set_id(&self, set: &[u8]) -> Option<u32> {
-        let header = if self.syntax == VideoSyntax::Hevc { 2 } else { 1 };
-        BitReader::new(&without_emulation_prevention(set.get(header..)?)).exp_golomb()
-    }
-
-    /// Notes a missing picture parameter set if the first slice of the first random access point refers to one that didn't come.
+    /// Notes the parameter sets to which the first slice of the first random access point refers and that didn't come.
     fn read_slice(&mut self, slice: &[u8]) {
         let Some(id) = self.referenced_set(slice).filter(|_| self.random_access_seen) else { return };
         self.slice_read = true;
-        self.headers.missing_sets.pps |= self.picture_sets.as_ref().is_some_and(|known| !known.contains(&id));
+        self.headers.missing_sets = self.headers.missing_sets.union(self.ids.missing_for(id));
     }
 
     /// The picture parameter set that a slice refers to. `None` for a slice that isn't the first one of its picture.
@@ -289,7 +281,7 @@ mod tests {
     #[test]
     fn the_sets_before_the_first_random_access_point_count() {
         let missing = |syntax, known, units: &[(u8, bool)]| {
-            let mut sets = ParameterSets::new(syntax).with_known(known);
+            let mut sets = ParameterSets::new(syntax).with_known(known, SetIds::unknown());
             for (header, random_access) in units {
                 sets.begin_unit();
                 sets.append(&[*header, 1, 0x80]);

@@ -54,11 +54,14 @@ pub struct ParameterSetKinds {
     pub sps: bool,
     /// Whether there is a picture parameter set.
     pub pps: bool,
+    /// Whether there is a sequence header, which is AV1's parameter set.
+    pub sequence_header: bool,
 }
 
 impl ParameterSetKinds {
-    pub const H264: Self = Self { vps: false, sps: true, pps: true };
-    pub const HEVC: Self = Self { vps: true, sps: true, pps: true };
+    pub const H264: Self = Self { vps: false, sps: true, pps: true, sequence_header: false };
+    pub const HEVC: Self = Self { vps: true, ..Self::H264 };
+    pub const AV1: Self = Self { vps: false, sps: false, pps: false, sequence_header: true };
 
     #[must_use]
     pub fn is_empty(self) -> bool {
@@ -68,20 +71,30 @@ impl ParameterSetKinds {
     /// Returns the kinds of parameter sets that `self` has and `other` doesn't have.
     #[must_use]
     pub fn without(self, other: Self) -> Self {
-        Self { vps: self.vps && !other.vps, sps: self.sps && !other.sps, pps: self.pps && !other.pps }
+        Self {
+            vps: self.vps && !other.vps,
+            sps: self.sps && !other.sps,
+            pps: self.pps && !other.pps,
+            sequence_header: self.sequence_header && !other.sequence_header,
+        }
     }
 
     /// Returns the kinds of parameter sets that `self` or `other` has.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
-        Self { vps: self.vps || other.vps, sps: self.sps || other.sps, pps: self.pps || other.pps }
+        Self {
+            vps: self.vps || other.vps,
+            sps: self.sps || other.sps,
+            pps: self.pps || other.pps,
+            sequence_header: self.sequence_header || other.sequence_header,
+        }
     }
 }
 
 impl std::fmt::Display for ParameterSetKinds {
     /// Writes the names of the parameter sets, such as `VPS, SPS and PPS`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let all = [(self.vps, "VPS"), (self.sps, "SPS"), (self.pps, "PPS")];
+        let all = [(self.vps, "VPS"), (self.sps, "SPS"), (self.pps, "PPS"), (self.sequence_header, "sequence header")];
         let names: Vec<_> = all.into_iter().filter_map(|(there, name)| there.then_some(name)).collect();
         match names.as_slice() {
             [rest @ .., last] if !rest.is_empty() => write!(f, "{} and {last}", rest.join(", ")),

@@ -10,6 +10,7 @@ mod timeline;
 mod ts;
 
 use crate::codec::parameters::{CodecParameters, ParameterSetKinds};
+use crate::codec::set_ids::SetIds;
 use crate::defect::{Defect, DefectKind};
 use crate::drm::Pssh;
 use crate::quiet::QuietSpans;
@@ -349,7 +350,9 @@ pub struct InitTrack {
     /// Parameter sets that the first sample entry of an H.264 or HEVC track lacks. Empty for another codec, and when
     /// the configuration in the sample entry can't be read.
     pub missing_parameter_sets: ParameterSetKinds,
-    /// Whether the first sample entry allows parameter sets in the samples (`avc3`, `hev1`; ISO/IEC 14496-15 5.4.2.1, 8.4.1).
+    /// Identifiers of the parameter sets that the sample entry has, if the track has a single one.
+    pub(crate) set_ids: SetIds,
+    /// Whether the first sample entry allows parameter sets in the samples (`avc3`, `hev1`, `av01`; ISO/IEC 14496-15 5.4.2.1, 8.4.1).
     pub sets_in_samples: bool,
 }
 

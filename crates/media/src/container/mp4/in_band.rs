@@ -60,10 +60,34 @@ impl SampleHeads {
 pub(super) enum InBandHeaders {
     /// The samples have NAL units, each behind a length field of this size in bytes.
     NalUnits(Box<ParameterSets>, VideoSyntax, usize),
-    Av1(Box<TrackHeaders>),
+    Av1(Box<Av1Headers>),
     /// Nothing is read of the samples: the track has another codec or encrypted samples.
     #[default]
     Unread,
+}
+
+/// Reader for the headers of AV1 samples.
+#[derive(Debug, Default)]
+pub(super) struct Av1Headers {
+    headers: TrackHeaders,
+    /// Whether the sample entry has a sequence header, so that players can begin without one in the samples.
+    in_entry: bool,
+    /// Whether the first sample was read.
+    begun: bool,
+}
+
+impl Av1Headers {
+    fn read_sample(&mut self, head: &[u8]) {
+        let headers = &mut self.headers;
+        let begins = !std::mem::replace(&mut self.begun, true);
+        headers.missing_sets.sequence_header |= begins && !self.in_entry && av1::lacks_sequence_header(head);
+        let read = av1::parameters(head);
+        match &headers.first {
+            None => headers.first = read,
+            Some(first) if headers.changed.is_none() => headers.changed = read.filter(|new| new != first),
+            Some(_) => {}
+        }
+    }
 }
 
 impl InBandHeaders {
@@ -73,15 +97,18 @@ impl InBandHeaders {
             _ if init.encrypted() => Self::Unread,
             ("h264", Some(length)) => {
                 let known = ParameterSetKinds::H264.without(init.missing_parameter_sets);
-                let sets = ParameterSets::new(VideoSyntax::H264).with_known(known);
+                let sets = ParameterSets::new(VideoSyntax::H264).with_known(known, init.set_ids.clone());
                 Self::NalUnits(Box::new(sets), VideoSyntax::H264, length)
             }
             ("hevc", Some(length)) => {
                 let known = ParameterSetKinds::HEVC.without(init.missing_parameter_sets);
-                let sets = ParameterSets::new(VideoSyntax::Hevc).with_known(known);
+                let sets = ParameterSets::new(VideoSyntax::Hevc).with_known(known, init.set_ids.clone());
                 Self::NalUnits(Box::new(sets), VideoSyntax::Hevc, length)
             }
-            ("av1", _) => Self::Av1(Box::default()),
+            ("av1", _) => Self::Av1(Box::new(Av1Headers {
+                in_entry: !init.missing_parameter_sets.sequence_header,
+                ..Av1Headers::default()
+            })),
             _ => Self::Unread,
         }
     }
@@ -95,14 +122,7 @@ impl InBandHeaders {
     pub(super) fn read_sample(&mut self, head: &[u8]) {
         match self {
             Self::NalUnits(sets, syntax, length) => read_units(sets, *syntax, *length, head),
-            Self::Av1(headers) => {
-                let read = av1::parameters(head);
-                match &headers.first {
-                    None => headers.first = read,
-                    Some(first) if headers.changed.is_none() => headers.changed = read.filter(|new| new != first),
-                    Some(_) => {}
-                }
-            }
+            Self::Av1(reader) => reader.read_sample(head),
             Self::Unread => {}
         }
     }
@@ -113,7 +133,7 @@ impl InBandHeaders {
     pub(super) fn finish(self, entry: Option<CodecParameters>) -> TrackHeaders {
         let mut headers = match self {
             Self::NalUnits(sets, ..) => sets.finish(entry.clone()),
-            Self::Av1(headers) => *headers,
+            Self::Av1(reader) => reader.headers,
             Self::Unread => TrackHeaders::default(),
         };
         headers.first = match (headers.first, entry) {
@@ -159,6 +179,7 @@ fn merge_entry(mut read: CodecParameters, entry: CodecParameters) -> CodecParame
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::set_ids::SetIds;
     use std::sync::Arc;
 
     #[test]
@@ -198,7 +219,11 @@ mod tests {
     }
 
     fn track(encrypted: bool) -> InBandHeaders {
-        InBandHeaders::for_track(&InitTrack {
+        InBandHeaders::for_track(&init(encrypted))
+    }
+
+    fn init(encrypted: bool) -> InitTrack {
+        InitTrack {
             id: 1,
             media: None,
             codec: "h264".to_owned(),
@@ -212,8 +237,9 @@ mod tests {
             parameters: None,
             nal_length_size: Some(4),
             missing_parameter_sets: ParameterSetKinds { pps: true, ..ParameterSetKinds::default() },
+            set_ids: SetIds::default(),
             sets_in_samples: true,
-        })
+        }
     }
 
     #[test]
@@ -226,6 +252,49 @@ mod tests {
         assert_eq!(missing(&[0, 0, 0, 2, 0x68, 0xce, 0, 0, 0, 2, 0x65, 0x88]), "");
         assert_eq!(missing(&[0, 0, 0, 2, 0x65, 0x88]), "PPS", "the entry has the SPS");
         assert_eq!(missing(&[0, 0, 0, 9, 6, 5, 1]), "", "the kept bytes end before the picture");
+    }
+
+    #[test]
+    fn a_slice_needs_the_set_that_it_names_from_the_entry_or_the_samples() {
+        // The entry has picture parameter set 0; a slice begins with first_mb_in_slice 0 and slice_type 7.
+        let (picture_set, slice_0, slice_1) = ([0x68, 0xeb, 0xe3], [0x65, 0x88, 0x84], [0x65, 0x88, 0x44]);
+        let missing = |units: &[&[u8]]| {
+            let mut samples = track(false);
+            let InBandHeaders::NalUnits(sets, syntax, length) = &mut samples else { panic!() };
+            let mut ids = SetIds::default();
+            [SETS[0], &picture_set].into_iter().for_each(|unit| ids.add(*syntax, unit));
+            **sets = ParameterSets::new(*syntax).with_known(ParameterSetKinds::H264, ids);
+            assert_eq!(*length, 4);
+            let unit = |unit: &&[u8]| [&(unit.len() as u32).to_be_bytes(), *unit].concat();
+            samples.read_sample(&units.iter().flat_map(unit).collect::<Vec<_>>());
+            samples.finish(None).missing_sets.to_string()
+        };
+        assert_eq!([missing(&[&slice_0]), missing(&[&slice_1])], ["", "PPS"]);
+        assert_eq!(missing(&[&[0x68, 0x4b, 0xe3], &slice_1]), "SPS", "it refers to sequence parameter set 1");
+        assert_eq!(missing(&[&[0x68, 0x5f, 0xe3], &slice_1]), "");
+    }
+
+    #[test]
+    fn av1_needs_a_sequence_header_in_the_entry_or_before_its_first_key_frame() {
+        let missing = |in_entry, samples: &[&[u8]]| {
+            let missing_parameter_sets = if in_entry { ParameterSetKinds::default() } else { ParameterSetKinds::AV1 };
+            let mut reader =
+                InBandHeaders::for_track(&InitTrack { codec: "av1".to_owned(), missing_parameter_sets, ..init(false) });
+            samples.iter().for_each(|sample| reader.read_sample(sample));
+            reader.finish(None).missing_sets.to_string()
+        };
+        // A temporal delimiter, a sequence header, and a frame whose bytes aren't all kept: a key frame, or another one.
+        let (delimiter, header, key, inter) = ([0x12, 0], [0x0a, 1, 0], [0x32, 9, 0x10], [0x32, 9, 0x30]);
+        let sample = |units: &[&[u8]]| units.concat();
+        assert_eq!(missing(false, &[&sample(&[&delimiter, &header, &key])]), "");
+        assert_eq!(missing(false, &[&sample(&[&delimiter, &key])]), "sequence header");
+        assert_eq!(missing(true, &[&sample(&[&delimiter, &key])]), "");
+        assert_eq!(missing(false, &[&sample(&[&delimiter, &inter])]), "", "no random access point");
+        assert_eq!(
+            missing(false, &[&delimiter, &sample(&[&delimiter, &key])]),
+            "",
+            "of later samples nothing is known"
+        );
     }
 
     #[test]

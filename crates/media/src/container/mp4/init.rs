@@ -4,6 +4,7 @@ use super::boxes::{BoxError, Mp4Box, printable_kind};
 use super::encryption;
 use super::sample_entry;
 use crate::codec::parameters::{CodecParameters, ParameterSetKinds};
+use crate::codec::set_ids::SetIds;
 use crate::container::defects::DefectLog;
 use crate::container::{InitSegment, InitTrack, MAX_SAMPLE_ENTRIES, MAX_TRACKS, SampleEncryption};
 use crate::defect::DefectKind;
@@ -62,6 +63,7 @@ struct SampleEntry {
     parameters: Option<CodecParameters>,
     nal_length: Option<usize>,
     missing_parameter_sets: ParameterSetKinds,
+    set_ids: SetIds,
 }
 
 impl MovieBox {
@@ -134,6 +136,7 @@ impl MovieBox {
                 parameters: t.entry.as_ref().and_then(|e| e.parameters.clone()).map(Arc::new),
                 nal_length_size: t.entry.as_ref().and_then(|e| e.nal_length),
                 missing_parameter_sets: t.entry.as_ref().map(|e| e.missing_parameter_sets).unwrap_or_default(),
+                set_ids: t.set_ids(),
                 sets_in_samples: t.entry.as_ref().is_some_and(|e| has_sets_in_samples(e.format)),
             }
         });
@@ -142,6 +145,13 @@ impl MovieBox {
 }
 
 impl TrackBox {
+    /// Returns the identifiers of the parameter sets in the track's sample entry. Where there are several entries, a
+    /// fragment may use another one.
+    fn set_ids(&self) -> SetIds {
+        let only = self.entry.as_ref().filter(|_| self.sample_encryptions.len() < 2);
+        only.map_or_else(SetIds::unknown, |entry| entry.set_ids.clone())
+    }
+
     /// Returns the number of ticks that the edit list adds to composition times: empty edits delay the track, and the
     /// first other edit gives the media time that is presented first (ISO/IEC 14496-12 8.6.6).
     fn presentation_shift(&self, movie_timescale: u32) -> i64 {
@@ -226,6 +236,10 @@ fn read_sample_entry(found: &Mp4Box<'_>, format: [u8; 4], handler: [u8; 4]) -> S
         parameters,
         nal_length: sample_entry::nal_length_size(found),
         missing_parameter_sets: sample_entry::missing_parameter_sets(found, &codec_name(format)),
+        set_ids: match media_of_handler(handler) {
+            Some(Media::Video) => sample_entry::set_ids(found),
+            _ => SetIds::unknown(),
+        },
     }
 }
 
@@ -256,9 +270,9 @@ fn media_of_handler(handler: [u8; 4]) -> Option<Media> {
 }
 
 /// Returns whether samples of this sample entry format may carry parameter sets (ISO/IEC 14496-15 5.4.2.1, 8.4.1; Dolby
-/// Vision Streams Within the ISO Base Media File Format 3.2).
+/// Vision Streams Within the ISO Base Media File Format 3.2; AV1 Codec ISO Media File Format Binding 2.4).
 fn has_sets_in_samples(format: [u8; 4]) -> bool {
-    matches!(&format, b"avc3" | b"avc4" | b"dvav" | b"hev1" | b"dvhe")
+    matches!(&format, b"avc3" | b"avc4" | b"dvav" | b"hev1" | b"dvhe" | b"av01" | b"dav1")
 }
 
 fn codec_name(format: [u8; 4]) -> String {

@@ -9,6 +9,7 @@ use crate::codec::parameters::{
 };
 use crate::codec::rfc6381::{Codec, HevcProfileTierLevel};
 use crate::codec::sei::{self, HdrMetadata};
+use crate::codec::set_ids::SetIds;
 use crate::codec::start_codes::VideoSyntax;
 use crate::codec::{aac, av1, h264, hevc};
 use crate::stream::Resolution;
@@ -63,29 +64,58 @@ pub(super) fn nal_length_size(entry: &Mp4Box<'_>) -> Option<usize> {
     })
 }
 
-/// Returns the parameter sets that the codec configuration (`avcC`, `hvcC`) of a sample entry lacks; all of them when
+/// Returns the parameter sets that the codec configuration (`avcC`, `hvcC`, `av1C`) of a sample entry lacks; all of them when
 /// there is no configuration. Empty for other codecs, and for a configuration that can't be read.
 #[must_use]
 pub(super) fn missing_parameter_sets(entry: &Mp4Box<'_>, codec: &str) -> ParameterSetKinds {
     let (kind, required) = match codec {
         "h264" => (b"avcC", ParameterSetKinds::H264),
         "hevc" => (b"hvcC", ParameterSetKinds::HEVC),
+        "av1" => (b"av1C", ParameterSetKinds::AV1),
         _ => return ParameterSetKinds::default(),
     };
     let mut children = entry.children_after(VISUAL_FIELDS).map_while(Result::ok);
     let Some(configuration) = children.find(|child| &child.kind == kind) else { return required };
     let present = match codec {
         "h264" => configuration.decode::<Avcc>().ok().map(|record| ParameterSetKinds {
-            vps: false,
             sps: has_unit(&record.sequence_parameter_sets),
             pps: has_unit(&record.picture_parameter_sets),
+            ..ParameterSetKinds::default()
         }),
-        _ => configuration.decode::<Hvcc>().ok().map(|record| {
+        "hevc" => configuration.decode::<Hvcc>().ok().map(|record| {
             let of = |kind| record.arrays.iter().any(|a| a.nal_unit_type == kind && has_unit(&a.nalus));
-            ParameterSetKinds { vps: of(hevc::VPS), sps: of(hevc::SPS), pps: of(hevc::PPS) }
+            let (vps, sps, pps) = (of(hevc::VPS), of(hevc::SPS), of(hevc::PPS));
+            ParameterSetKinds { vps, sps, pps, ..ParameterSetKinds::default() }
+        }),
+        _ => configuration.decode::<Av1c>().ok().map(|record| ParameterSetKinds {
+            sequence_header: av1::has_sequence_header(&record.config_obus),
+            ..ParameterSetKinds::default()
         }),
     };
     present.map_or_else(ParameterSetKinds::default, |present| required.without(present))
+}
+
+/// Returns the identifiers of the parameter sets in the codec configuration of a sample entry. A configuration that can't
+/// be read may have any.
+#[must_use]
+pub(super) fn set_ids(entry: &Mp4Box<'_>) -> SetIds {
+    let mut ids = SetIds::default();
+    for child in entry.children_after(VISUAL_FIELDS).map_while(Result::ok) {
+        let units = match &child.kind {
+            b"avcC" => child.decode::<Avcc>().ok().map(|record| {
+                let sets = [record.sequence_parameter_sets, record.picture_parameter_sets].concat();
+                (VideoSyntax::H264, sets)
+            }),
+            b"hvcC" => child.decode::<Hvcc>().ok().map(|record| {
+                let sets = record.arrays.into_iter().flat_map(|array| array.nalus);
+                (VideoSyntax::Hevc, sets.collect())
+            }),
+            _ => continue,
+        };
+        let Some((syntax, units)) = units else { return SetIds::unknown() };
+        units.iter().for_each(|unit: &Vec<u8>| ids.add(syntax, unit));
+    }
+    ids
 }
 
 fn has_unit(units: &[Vec<u8>]) -> bool {
@@ -301,7 +331,10 @@ mod tests {
         assert_eq!(missing("hevc", &hevc(&[32, 33, 34])), "");
         assert_eq!(missing("hevc", &hevc(&[33, 34])), "VPS");
         assert_eq!(missing("hevc", &hevc(&[])), "VPS, SPS and PPS");
-        assert_eq!(missing("av1", &[]), "");
+        let av1 = |units: &[u8]| child(b"av1C", &[&[0x81, 0, 0x0c, 0][..], units].concat());
+        assert_eq!(missing("av1", &av1(&[0x0a, 1, 0])), "");
+        assert_eq!([missing("av1", &av1(&[])), missing("av1", &[])], ["sequence header"; 2]);
+        assert_eq!(missing("vp9", &[]), "");
     }
 
     #[test]

@@ -292,6 +292,7 @@ mod tests {
 
     use super::*;
     use crate::codec::parameters::ParameterSetKinds;
+    use crate::codec::set_ids::SetIds;
     use std::num::NonZeroU32;
 
     fn init(media: Media) -> InitTrack {
@@ -309,6 +310,7 @@ mod tests {
             parameters: None,
             nal_length_size: None,
             missing_parameter_sets: ParameterSetKinds::default(),
+            set_ids: SetIds::unknown(),
             sets_in_samples: false,
         }
     }
