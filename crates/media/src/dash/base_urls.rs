@@ -25,6 +25,15 @@ impl BaseUrls {
         Self { first, others: Vec::new() }
     }
 
+    /// Makes the base URL of an MPD that was received from `received`. Players resolve its relative URLs against its first
+    /// Location (DASH-IF IOP 4.3 3.2.15); some resolve them against `received`, which is the alternative if it is another
+    /// folder.
+    pub(super) fn of_document(received: &Url, locations: &[Url]) -> Self {
+        let Some(location) = locations.first() else { return Self::one(received.clone()) };
+        let is_elsewhere = received.join(".").ok() != location.join(".").ok();
+        Self { first: location.clone(), others: is_elsewhere.then(|| received.clone()).into_iter().collect() }
+    }
+
     /// Parses the BaseURL elements of `node`, and resolves them against the base URLs of the element around it.
     pub(super) fn of(node: Node<'_, '_>, outer: &Self, log: &mut DefectLog<'_>) -> Self {
         let mut written = Vec::new();
@@ -91,6 +100,21 @@ mod tests {
         assert_eq!(urls(&[&[]]).others, []);
         assert_eq!(urls(&[&["http://a/", "http://a/"]]).others, [], "the same one twice");
         assert_eq!(urls(&[&["a/", "b/", "c/", "d/", "e/"]]).others.len(), MAX_ALTERNATIVES);
+    }
+
+    #[test]
+    fn relative_urls_of_an_mpd_begin_at_its_location() {
+        let at = |location: &str| {
+            let received = Url::parse("http://origin/start/live.mpd?s=1").unwrap();
+            BaseUrls::of_document(&received, &[received.join(location).unwrap()])
+        };
+        let other = at("../session-7/live.mpd");
+        assert_eq!(other.first.join("v/1.m4s").unwrap().as_str(), "http://origin/session-7/v/1.m4s");
+        let segment = other.first.join("v/1.m4s").unwrap();
+        assert_eq!(texts(&other.alternatives(&segment)), ["http://origin/start/v/1.m4s"]);
+        assert_eq!(at("live.mpd?s=2").others, [], "the same folder is no alternative");
+        let received = Url::parse("http://origin/start/live.mpd").unwrap();
+        assert_eq!(BaseUrls::of_document(&received, &[]), BaseUrls::one(received));
     }
 
     #[test]

@@ -88,7 +88,7 @@ fn periods(root: Node<'_, '_>, base: &Url, mpd: &Mpd, log: &mut DefectLog<'_>) -
         log.wrong(root, PERIOD, format_args!("the MPD has no Period"));
     }
     let mpd_url = base;
-    let base = BaseUrls::of(root, &BaseUrls::one(base.clone()), log);
+    let base = BaseUrls::of(root, &BaseUrls::of_document(base, &mpd.locations), log);
     let times = times(root, mpd, log);
     let surplus = count.saturating_sub(MAX_PERIODS);
     if surplus > 0 {
