@@ -4,9 +4,10 @@ use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
+use crate::history::{Observation, RenditionHistory};
 use packager_media::dash::{Mpd, Representation, current_period, playable_representations};
 use packager_media::stream::{Timeline, labels};
-use packager_media::units::Seconds;
+use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
     id: "dash_mpd_stale",
@@ -14,11 +15,11 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: Some("MpdStale"),
-    help: "fails when a SegmentTimeline of a live MPD has had no new segment for `major_after` times its longest \
-           segment (or minimumUpdatePeriod, if that is longer); critical after `critical_after`. On a first probe \
-           the age is taken from publishTime or Last-Modified. dash_live_edge_unavailable judges segments of a \
-           fixed pace",
-    reference: "ISO/IEC 23009-1 5.4.1, 5.3.1.2",
+    help: "fails when the list of segments in a live MPD (SegmentTimeline, SegmentList, or numbers up to @endNumber) has had \
+           no new segment for `major_after` times its longest segment (or minimumUpdatePeriod, if that is longer); \
+           critical after `critical_after`. On a first probe the age is taken from publishTime or Last-Modified. \
+           dash_live_edge_unavailable judges segments that only the clock counts",
+    reference: "ISO/IEC 23009-1 5.4.1, 5.3.1.2, 5.3.9",
     needs_history: false,
 };
 
@@ -34,7 +35,7 @@ params! {
     date_allowance: f64 = 120.0,
 }
 
-const NO_TIMELINE: &str = "no SegmentTimeline with a history was read";
+const NO_LIST: &str = "no list of segments with a history was read";
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let Some(dash) = context.output.dash() else { return CheckVerdict::NotRun(select::NO_MANIFEST) };
@@ -44,24 +45,36 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let Params { major_after, critical_after, date_allowance, .. } = *params;
     let limits = AgeLimits { major_after, critical_after, date_allowance };
     let period = current_period(&dash.mpd, dash.clock_offset().after(context.now));
-    let listed: Vec<_> =
-        period.into_iter().flat_map(playable_representations).filter(|(_, r)| lists_its_end(r)).collect();
-    select::judge_renditions(context, NO_TIMELINE, |facts, past| {
+    let listed: Vec<_> = period
+        .into_iter()
+        .flat_map(playable_representations)
+        .filter(|(_, r)| r.addressing.listed_end().is_some())
+        .collect();
+    select::judge_renditions(context, NO_LIST, |facts, past| {
         let id = facts.rendition.id.as_deref();
         let same = |r: &Representation| Some(labels::slug(&r.id).as_str()) == id;
         listed.iter().find(|(set, r)| set.media == facts.rendition.media && same(r))?;
         let timeline = facts.timeline.as_deref().filter(|t| !t.ended)?;
         let unit = age_unit(&dash.mpd, timeline)?;
+        if renewed(past).is_some_and(|at| Seconds::between(at, context.now).0 <= unit.length.0 * major_after) {
+            return Some(Vec::new());
+        }
         let made = published_at(&dash.mpd, facts);
         let found = live_edge_age::judge(context, (facts, past, timeline), &unit, &made, &limits)?;
         Some(found.into_iter().map(|v| with_publication(v, context)).collect())
     })
 }
 
-/// Whether the SegmentTimeline of a Representation says where it ends. One with an open S (r=-1) ends by the clock.
-fn lists_its_end(representation: &Representation) -> bool {
-    let runs = representation.addressing.segments.runs().unwrap_or_default();
-    runs.last().is_some_and(|run| run.count.is_some())
+/// Returns when another segment was last seen at the end of the list under the same time. Packagers that number a
+/// SegmentList onwards (@startNumber) give its newest segment the same time in each MPD. `None`: it wasn't seen.
+fn renewed(past: &RenditionHistory) -> Option<Timestamp> {
+    let newest = |o: &Observation| o.segments.last().map(|s| (s.number, s.uri_identity));
+    let pairs = past.observations.iter().zip(past.observations.iter().skip(1));
+    let replaced = pairs.filter(|(a, b)| match (newest(a), newest(b)) {
+        (Some((number, uri)), Some((same, other))) => number == same && uri != other,
+        _ => false,
+    });
+    replaced.last().map(|(_, b)| b.first_seen)
 }
 
 /// Returns the unit in which the age of the live edge is counted: the longest segment, or minimumUpdatePeriod if this
@@ -158,9 +171,46 @@ mod tests {
         assert_holds(published(5000.0, LISTED));
     }
 
+    /// Makes the text of a live MPD whose segments of 2 s are in a SegmentList of `count`, the newest of which has just
+    /// ended if there are 500.
+    fn in_list(count: usize) -> String {
+        let urls: String = (0..count).map(|n| format!("<SegmentURL media=\"{n}.m4s\"/>")).collect();
+        let template =
+            "<SegmentTemplate timescale=\"1000\" duration=\"2000\" media=\"$RepresentationID$/$Number$.m4s\"/>";
+        paced().replace(template, &format!("<SegmentList timescale=\"1000\" duration=\"2000\">{urls}</SegmentList>"))
+    }
+
+    #[test]
+    fn a_segment_list_and_a_last_number_end_the_list_too() {
+        let numbered = |last| paced().replace(" duration=", &format!(" endNumber=\"{last}\" duration="));
+        for mpd in [in_list(498), numbered(498)] {
+            assert_holds(run(&still(&mpd, 3.0)));
+            assert_eq!(violations(run(&still(&mpd, 6.01)))[0].severity, Some(Severity::Critical));
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_numbered_onwards_under_the_same_times_is_not_stale() {
+        let mut scene = still(&in_list(498), 60.0);
+        let name = scene.rendition().rendition.name.clone();
+        let past = scene.history.renditions.get_mut(&name).unwrap();
+        let at = |second, uri| {
+            let mut seen = observation(second, 10, 15);
+            let mut segments: Vec<_> = seen.segments.iter().map(|s| **s).collect();
+            segments.last_mut().unwrap().uri_identity = uri;
+            seen.segments = segments.into_iter().map(std::sync::Arc::new).collect();
+            std::sync::Arc::new(seen)
+        };
+        past.observations = vec![at(-50, 1), at(-2, 2)];
+        assert_holds(run(&scene));
+        let past = scene.history.renditions.get_mut(&name).unwrap();
+        past.observations = vec![at(-50, 1), at(-4, 2)];
+        assert_eq!(violations(run(&scene)).len(), 1);
+    }
+
     #[test]
     fn what_comes_by_the_clock_is_not_judged() {
-        assert_not_run(run(&still(&paced(), 100.0)), NO_TIMELINE);
-        assert_not_run(run(&still(&timed("<S t=\"0\" d=\"2000\" r=\"-1\"/>"), 100.0)), NO_TIMELINE);
+        assert_not_run(run(&still(&paced(), 100.0)), NO_LIST);
+        assert_not_run(run(&still(&timed("<S t=\"0\" d=\"2000\" r=\"-1\"/>"), 100.0)), NO_LIST);
     }
 }

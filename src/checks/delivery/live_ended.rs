@@ -11,7 +11,7 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Delivery,
     scope: CheckScope::Any,
     alert: None,
-    help: "fails when a LIVE channel's playlist carries EXT-X-ENDLIST or the playlist type VOD, or its MPD is static: players stop at its end",
+    help: "fails when a LIVE channel's playlist carries EXT-X-ENDLIST or the playlist type VOD, or its MPD is static or past its end: players stop there",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.4, 4.4.3.5, 6.2.2; ISO/IEC 23009-1 5.3.1.2",
     needs_history: false,
 };
@@ -32,8 +32,8 @@ fn judge(protocol: Protocol, facts: &RenditionFacts, timeline: &Timeline) -> Vec
     let vod = timeline.playlist_type.as_deref() == Some("VOD");
     let message = match (timeline.ended, vod) {
         (true, _) if of_mpd => {
-            "the MPD of a LIVE channel is static, or its availabilityEndTime has passed: players stop at its end; see whether the \
-             encoder was stopped"
+            "the MPD of a LIVE channel is static, or its end has passed (availabilityEndTime, or mediaPresentationDuration without \
+             minimumUpdatePeriod): players stop at its end; see whether the encoder was stopped"
         }
         (true, _) => {
             "EXT-X-ENDLIST on a LIVE channel: players stop at the end of the window; see whether the encoder was stopped"

@@ -216,6 +216,26 @@ pub struct SegmentAddressing {
     pub segments: SegmentScheme,
 }
 
+impl SegmentAddressing {
+    /// Returns where the list of segments ends after the start of the Period, and the duration of the last segment in it.
+    /// `None` if the MPD has no explicit list: the clock says how far the segments go, or a file has an index.
+    #[must_use]
+    pub fn listed_end(&self) -> Option<(Seconds, Seconds)> {
+        let SegmentScheme::Listed(listing) = &self.segments else { return None };
+        let (end, last) = match &listing.timing {
+            SegmentTiming::Runs(runs) => runs.last().and_then(|run| Some((run.end()?, run.duration)))?,
+            SegmentTiming::Fixed(duration) => {
+                let listed = duration.checked_mul(listing.listed_count()?)?;
+                (self.presentation_time_offset.checked_add(listed)?, *duration)
+            }
+            SegmentTiming::Indexed(_) => return None,
+        };
+        let seconds = |ticks: i128| Seconds(ticks as f64 / f64::from(self.timescale.get()));
+        let after_start = i128::from(end) - i128::from(self.presentation_time_offset);
+        Some((seconds(after_start), seconds(i128::from(last))))
+    }
+}
+
 /// Kind of description that the MPD gives of a Representation's segments.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SegmentScheme {
@@ -251,6 +271,18 @@ pub struct SegmentListing {
     pub end_number: Option<u64>,
     pub timing: SegmentTiming,
     pub urls: SegmentUrls,
+}
+
+impl SegmentListing {
+    /// Returns the number of segments that have a SegmentURL, or a number up to @endNumber; `None` if a template gives them
+    /// all.
+    fn listed_count(&self) -> Option<u64> {
+        let numbered = self.end_number.map(|end| end.saturating_add(1).saturating_sub(self.start_number));
+        match &self.urls {
+            SegmentUrls::List(urls) => Some(numbered.map_or(urls.len() as u64, |count| count.min(urls.len() as u64))),
+            SegmentUrls::Template(_) => numbered,
+        }
+    }
 }
 
 /// Where the durations of the segments come from: `@duration`, a SegmentTimeline, or a segment index (`sidx`).

@@ -5,6 +5,7 @@ use super::defect_log::DefectLog;
 use super::descriptors;
 use super::model::{Mpd, Period, PlaybackRate, ServiceLatency};
 use super::period;
+use super::snapshot::playable_representations;
 use super::values::{attribute, child, children, decimal, duration, instant, number, string, words};
 use super::{event_order, unique_ids, updates};
 use crate::redact::Quoted;
@@ -41,6 +42,7 @@ pub(super) fn read(root: Node<'_, '_>, base: &Url, log: &mut DefectLog<'_>) -> M
     };
     required(root, &mpd, log);
     mpd.periods = periods(root, base, &mpd, log);
+    reopen_last_period(root, &mut mpd, log);
     event_order::check_event_order(root, log);
     unique_ids::check_unique_ids(root, &mpd.periods, log);
     mpd
@@ -97,6 +99,27 @@ fn periods(root: Node<'_, '_>, base: &Url, mpd: &Mpd, log: &mut DefectLog<'_>) -
     let mut reader = period::Reader::new(root, mpd_url, log);
     let all = children(root, "Period").zip(times).skip(surplus);
     all.map(|(node, time)| reader.period(node, &base, time)).collect()
+}
+
+/// Logs a mediaPresentationDuration that ends before the segments that the MPD lists, and removes the end that the last
+/// Period has from it: the MPD is still updated, so that the segments are right and the duration is wrong.
+fn reopen_last_period(root: Node<'_, '_>, mpd: &mut Mpd, log: &mut DefectLog<'_>) {
+    let Some(total) = mpd.duration.filter(|_| mpd.dynamic && mpd.minimum_update_period.is_some()) else { return };
+    let Some(period) = mpd.periods.last_mut() else { return };
+    let own = children(root, "Period").last().and_then(|node| attribute(node, "duration"));
+    let Some((start, lasts)) = period.start.zip(period.duration).filter(|_| own.is_none()) else { return };
+    let ends = playable_representations(period).filter_map(|(_, r)| r.addressing.listed_end());
+    let Some((end, last)) = ends.reduce(|a, b| if b.0 > a.0 { b } else { a }) else { return };
+    if end - last < lasts {
+        return;
+    }
+    let until = (start + end).0;
+    log.wrong(root, MPD, format_args!(
+        "MPD@mediaPresentationDuration ends the presentation after {:.1} s, but segments are listed until {until:.1} s: players \
+         stop there or don't start",
+        total.0
+    ));
+    period.duration = None;
 }
 
 /// Returns start and duration of every Period, from its own attributes or those of its neighbours (ISO/IEC 23009-1

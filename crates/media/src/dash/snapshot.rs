@@ -158,8 +158,7 @@ impl RenditionSnapshot {
             segment.after = before.replace(segment.number);
             segment.discontinuity &= segment.after.is_some();
         }
-        let ended =
-            pieces.first().is_none_or(|p| !p.mpd.dynamic || p.mpd.availability_end.is_some_and(|end| end <= now));
+        let ended = pieces.first().is_none_or(|p| p.mpd.has_ended(now));
         let media_sequence = segments.first().map_or(0, |s| s.number);
         Self {
             rendition,

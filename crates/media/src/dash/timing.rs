@@ -20,6 +20,18 @@ pub fn is_period_in_window(mpd: &Mpd, period: &Period, now: Timestamp) -> bool {
     start <= elapsed && !gone
 }
 
+impl Mpd {
+    /// Returns whether the presentation has ended at `now`: the MPD is static, its availabilityEndTime has passed, or its
+    /// mediaPresentationDuration has, and no minimumUpdatePeriod says that it may still be extended (ISO/IEC 23009-1
+    /// 5.3.1.2).
+    #[must_use]
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        let total = self.duration.filter(|_| self.minimum_update_period.is_none());
+        let last = total.zip(self.availability_start).map(|(total, start)| total.after(start));
+        !self.dynamic || self.availability_end.is_some_and(|end| end <= now) || last.is_some_and(|end| end <= now)
+    }
+}
+
 /// Returns how much earlier a segment is complete than at the end of its media time (availabilityTimeOffset). Zero if
 /// the segment is available before it is complete (availabilityTimeComplete is false).
 #[must_use]

@@ -126,6 +126,32 @@ publishTime="2026-01-01T00:00:00Z" timeShiftBufferDepth="PT4S"><BaseURL>/a/</Bas
 }
 
 #[test]
+fn a_duration_of_the_presentation_that_its_list_has_passed_is_a_defect_and_ends_nothing() {
+    let list = format!(
+        r#"<SegmentList duration="2">{}</SegmentList>"#,
+        (0..5).map(|n| format!(r#"<SegmentURL media="{n}.ts"/>"#)).collect::<String>()
+    );
+    let judged = |attributes: &str, inside: &str| {
+        let (mpd, defects) = read(&live_with(attributes, inside));
+        (mpd.periods[0].duration, defects.into_iter().map(|d| d.message).collect::<Vec<_>>().join("\n"))
+    };
+    let (duration, message) = judged(r#"mediaPresentationDuration="PT0.2S" minimumUpdatePeriod="PT2S""#, &list);
+    assert_eq!(duration, None);
+    assert_eq!(
+        message,
+        "MPD@mediaPresentationDuration ends the presentation after 0.2 s, but segments are listed until 10.0 s: players stop \
+         there or don't start"
+    );
+    let within = |attributes: &str| judged(attributes, &list);
+    let held = (Some(crate::units::Seconds(8.5)), String::new());
+    assert_eq!(within(r#"mediaPresentationDuration="PT8.5S" minimumUpdatePeriod="PT2S""#), held, "the last one is cut");
+    let (duration, message) = within(r#"mediaPresentationDuration="PT2S""#);
+    assert_eq!((duration, message.as_str()), (Some(crate::units::Seconds(2.0)), ""), "an event that is over");
+    let open = r#"<SegmentTemplate media="$Number$" duration="2"/>"#;
+    assert_eq!(judged(r#"mediaPresentationDuration="PT2S" minimumUpdatePeriod="PT2S""#, open).1, "");
+}
+
+#[test]
 fn a_remote_element_is_named_and_left_alone() {
     let text = live(r#"<SegmentTemplate media="$Number$" duration="2"/>"#)
         .replace("<Period ", r#"<Period xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href="http://ads/p.xml" "#);

@@ -60,6 +60,20 @@ fn a_segment_is_complete_early_only_when_it_does_not_grow_by_then() {
 }
 
 #[test]
+fn a_presentation_ends_by_its_duration_unless_it_is_updated() {
+    let ended = |attributes: &str, now: &str| {
+        let template = r#"<SegmentTemplate media="$Number$" duration="2"/>"#;
+        read(&live_with(attributes, template)).0.has_ended(at(&format!("2026-01-01T00:{now}Z")))
+    };
+    let total = r#"mediaPresentationDuration="PT1M""#;
+    assert_eq!([ended(total, "00:59"), ended(total, "01:00")], [false, true]);
+    let updated = format!(r#"{total} minimumUpdatePeriod="PT2S""#);
+    assert_eq!([ended(&updated, "01:00"), ended("", "59:00")], [false, false]);
+    let until = r#"availabilityEndTime="2026-01-01T00:01:00Z" minimumUpdatePeriod="PT2S""#;
+    assert_eq!([ended(until, "00:59"), ended(until, "01:00")], [false, true]);
+}
+
+#[test]
 fn media_time_counts_from_the_start_of_the_period() {
     let template = r#"<SegmentTemplate timescale="10" media="$Time$" duration="20" presentationTimeOffset="50"/>"#;
     let (mpd, _) = read(&live(template).replace("PT0S", "PT100S"));
