@@ -15,6 +15,10 @@ use std::num::NonZeroU32;
 use url::Url;
 
 const REPRESENTATION: &str = "ISO/IEC 23009-1 5.3.5.2";
+/// Clause of the attributes that a Representation may inherit from its AdaptationSet.
+const COMMON: &str = "ISO/IEC 23009-1 5.3.7.2";
+/// ISO/IEC 23009-1 5.3.7.2 leaves @codecs optional; DVB-DASH asks for it, and players in browsers choose by it.
+const CODECS: &str = "ETSI TS 103 285 4.4, 6.1.1";
 /// Schemes of trick play and of thumbnails for seeking (DASH-IF IOP 4.3, 3.2.9 and 6.2.6).
 const TRICK: &[&str] = &[
     "http://dashif.org/guidelines/trickmode",
@@ -193,23 +197,24 @@ impl<'n, 't> Reader<'n, 't> {
         let written = |name: &str| attribute(node, name).or(attribute(set, name));
         // A malformed bandwidth is reported where it is read.
         if attribute(node, "bandwidth").is_none() {
-            self.attribute(node, "bandwidth", None);
+            self.attribute(node, "bandwidth", None, REPRESENTATION);
         }
         let mime = written("mimeType");
         if mime.is_none_or(str::is_empty) {
-            self.attribute(node, "mimeType", mime);
+            self.attribute(node, "mimeType", mime, COMMON);
         }
         let codecs = written("codecs");
         if codecs.is_none_or(str::is_empty) && !names_its_codec(mime.unwrap_or_default()) {
-            self.attribute(node, "codecs", codecs);
+            self.attribute(node, "codecs", codecs, CODECS);
         }
     }
 
-    /// Logs an attribute of a Representation that is missing or empty; `written` is its text.
-    fn attribute(&mut self, node: Node<'_, '_>, name: &str, written: Option<&str>) {
+    /// Logs an attribute of a Representation that is missing or empty; `written` is its text, and `reference` the clause that
+    /// asks for it.
+    fn attribute(&mut self, node: Node<'_, '_>, name: &str, written: Option<&str>, reference: &'static str) {
         let id = Quoted(attribute(node, "id").unwrap_or_default());
         let what = if written.is_some() { "empty" } else { "missing" };
-        self.log.attribute(node, REPRESENTATION, format_args!("Representation {id}: @{name} is {what}"));
+        self.log.attribute(node, reference, format_args!("Representation {id}: @{name} is {what}"));
     }
 
     /// Logs a remote element, whose content is not fetched.
