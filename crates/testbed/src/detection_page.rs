@@ -208,7 +208,8 @@ fn restarts(packagers: &[PackagerResult]) -> String {
     let mut text = String::from(
         "\n### Stopped and started again\n\nAfter the minute the packager is stopped like a crash, and started again when that has become critical. \
          Times are from the last write of a manifest to the end of the probe that reported the fault. A live edge is stale after 1.5 segment durations and critical after 3, counted from the probe that saw it first: with segments and \
-         probes every 2 s a finding is on time up to 4 s later.\n\n\
+         probes every 2 s a finding is on time up to 4 s later. Where the clock alone counts the segments ($Number$ with a duration), nothing is missing before the next segment is due: \
+         ffmpeg and dashsink declare a start that makes their segments some seconds early, so that players still find what they ask for that long after the stop.\n\n\
          | Stream | First finding | Critical | Started again | On time |\n|---|---|---|---|---|\n",
     );
     for row in packagers {

@@ -4,7 +4,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
-use packager_media::stream::Media;
+use packager_media::stream::{Media, Segment};
 use packager_media::units::{MediaTime, Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
@@ -14,8 +14,9 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when audio and video start more than `max` seconds apart, in one segment or in the segments of an audio \
-           and a video playlist for the same time",
-    reference: "draft-pantos-hls-rfc8216bis-22 3; ISO/IEC 13818-1 2.7.5; HLS authoring specification 7",
+           and a video playlist for the same time. Where an MPD times segments by a fixed @duration, which is approximate, \
+           the distance has to be the same in five pairs of segments",
+    reference: "draft-pantos-hls-rfc8216bis-22 3; ISO/IEC 13818-1 2.7.5; ISO/IEC 23009-1 5.3.9.2; HLS authoring specification 7",
     needs_history: false,
 };
 
@@ -69,11 +70,34 @@ fn judge_separate_audio(
     let sounds = starts(facts, past, Media::Audio)?;
     let off = |sound: &TrackStart<'_>| pictures.iter().rev().find_map(|picture| sound.after(picture, &restarts));
     let offsets: Vec<_> = sounds.iter().rev().filter_map(|s| Some((s.segment, off(s)?))).collect();
-    let far = offsets.iter().filter(|(_, off)| off.abs() > params.max);
+    let steady = is_steady(&offsets);
+    let far = offsets.iter().filter(|(_, off)| off.seconds.abs() > params.max + if steady { 0.0 } else { off.slack });
     let found = far.map(|(s, off)| {
-        violation(s, *off).in_rendition(&facts.rendition.name).with("reference_rendition", name.as_str())
+        violation(s, off.seconds).in_rendition(&facts.rendition.name).with("reference_rendition", name.as_str())
     });
     (!offsets.is_empty()).then(|| select::cap_violations(found.collect()))
+}
+
+/// Distance between the starts of an audio and a video segment for the same time.
+struct StartOffset {
+    /// Seconds by which audio starts later than video; negative if it starts earlier.
+    seconds: f64,
+    /// Seconds by which the two starts may differ although audio and video are in sync: half of each segment that the MPD
+    /// times by a fixed `@duration`, which is approximate (ISO/IEC 23009-1 5.3.9.2). 0 for exact times.
+    slack: f64,
+}
+
+/// Number of pairs of segments that show whether their offset is steady.
+const STEADY_PAIRS: usize = 5;
+/// Largest difference in seconds between offsets that are equal: the longest audio frame (HE-AAC at 48 kHz) and rounding.
+const STEADY: f64 = 0.05;
+
+/// Whether all pairs of segments have the same offset. Audio segments that are a little shorter than the MPD says drift
+/// away from the video segments with their number, and are in sync nevertheless.
+fn is_steady(offsets: &[(&SegmentFacts, StartOffset)]) -> bool {
+    let values = || offsets.iter().map(|(_, off)| off.seconds);
+    let spread = values().fold(f64::MIN, f64::max) - values().fold(f64::MAX, f64::min);
+    offsets.len() >= STEADY_PAIRS && spread <= STEADY
 }
 
 /// First presentation time of a segment that has a single track.
@@ -94,12 +118,12 @@ fn starts<'a>(facts: &RenditionFacts, past: &'a RenditionHistory, media: Media) 
 }
 
 impl TrackStart<'_> {
-    /// Returns the seconds by which this audio segment starts after the segment `video`. If both have a date, the
+    /// Returns the time by which this audio segment starts after the segment `video`. If both have a date, the
     /// difference of their dates is subtracted. `None`: the segments aren't for the same time.
     ///
     /// Without dates only the number identifies the time, and the numbers of playlists may be independent (RFC 8216bis
     /// 6.3.2). So a distance of half a segment or more may mean another segment then.
-    fn after(&self, video: &Self, restarts: &[Timestamp]) -> Option<f64> {
+    fn after(&self, video: &Self, restarts: &[Timestamp]) -> Option<StartOffset> {
         let (a, b) = (&self.segment.segment, &video.segment.segment);
         let (at, video_at) = (self.segment.inspected_at, video.segment.inspected_at);
         let runs = restarts.iter().any(|began| (at < *began) != (video_at < *began));
@@ -108,13 +132,16 @@ impl TrackStart<'_> {
         }
         let near = 0.5 * a.duration.0.min(b.duration.0);
         let off = self.at.since(video.at)?.0;
-        match (a.program_date_time, b.program_date_time) {
+        let seconds = match (a.program_date_time, b.program_date_time) {
             (Some(a), Some(b)) => {
                 let later = Seconds::between(b, a).0;
                 (later.abs() < near).then_some(off - later)
             }
             _ => (a.number == b.number && off.abs() < near).then_some(off),
-        }
+        };
+        let approximate = |s: &Segment| s.media_start.is_some_and(|start| start.nominal);
+        let slack = [a, b].into_iter().filter(|s| approximate(s)).map(|s| 0.5 * s.duration.0).sum();
+        seconds.map(|seconds| StartOffset { seconds, slack })
     }
 }
 
@@ -134,6 +161,7 @@ fn violation(segment: &SegmentFacts, offset: f64) -> Violation {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use packager_media::stream::MediaStart;
 
     fn segment(video: f64, audio: f64) -> SegmentFacts {
         let mut segment = ts_segment(5, 0.0, 2.0);
@@ -219,5 +247,38 @@ mod tests {
         let mut other = scene_with_offset((10.0, None), (10.9, None));
         other.output.renditions[1].rendition.group = Some("other".to_owned());
         assert_not_run(check(&other.context(), &Params::default()), NONE);
+    }
+
+    /// Runs the check on segments of 2 s that an MPD times by `@duration`. Audio starts `first` seconds after video in the
+    /// first pair, and `drift` seconds later in each of the following ones.
+    fn run_nominal(pairs: u64, first: f64, drift: f64) -> CheckVerdict {
+        let mut scene = scene_with_offset((0.0, Some(0.0)), (0.0, Some(0.0)));
+        for past in scene.history.renditions.values_mut() {
+            let model = past.segments[0].clone();
+            let media = model.inspection.as_ref().unwrap().tracks[0].media;
+            past.segments = (0..pairs)
+                .map(|n| {
+                    let late = if media == Some(Media::Audio) { first + drift * n as f64 } else { 0.0 };
+                    let mut segment = ts_segment(n, 2.0 * n as f64 + late, 2.0);
+                    segment.segment.program_date_time = Some(time(2.0 * n as f64));
+                    to_fragmented(&mut segment);
+                    let at = segment.inspection.as_ref().unwrap().tracks[0].presentation_start.unwrap();
+                    segment.segment.media_start = Some(MediaStart { at, nominal: true });
+                    segment.inspection.as_mut().unwrap().tracks.retain(|t| t.media == media);
+                    std::sync::Arc::new(segment)
+                })
+                .collect();
+        }
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn audio_that_drifts_from_its_numbers_is_in_sync_and_a_steady_offset_is_not() {
+        assert_holds(run_nominal(31, 0.3, 0.016));
+        assert_holds(run_nominal(4, 1.0, 0.0));
+        let found = violations(run_nominal(5, 1.0, 0.0));
+        assert!(!found.is_empty() && found.iter().all(|v| v.message.contains("1.000 s after")), "{found:?}");
+        assert_holds(run_nominal(5, 0.5, 0.0));
+        assert_eq!(violations(run_nominal(1, 2.6, 0.0)).len(), 1, "more than half of each segment");
     }
 }
