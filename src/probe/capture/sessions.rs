@@ -11,9 +11,9 @@ use crate::facts::{Fetched, SessionFacts};
 use crate::history::AlreadyInspected;
 use crate::probe::sessions::{SessionAddresses, SessionStep};
 use futures_util::stream::{self, StreamExt};
-use packager_media::dash::{self, Mpd, playable_representations};
+use packager_media::dash::{self, Mpd, Period, playable_representations};
 use packager_media::defect::Defect;
-use packager_media::stream::{Presentation, Rendition, Timeline};
+use packager_media::stream::{Media, Presentation, Rendition, Resolution, Timeline};
 use packager_media::units::Timestamp;
 use tokio::time::Instant;
 use url::Url;
@@ -297,14 +297,26 @@ fn is_frozen(followed: &Presentation, newest: &SessionAddresses, session: u64, k
 }
 
 /// Returns whether a playback session can continue with its MPD `session` although new viewers get the MPD `newest`.
-/// The session's MPD must be live. If both MPDs are in the same Period, both must have the same Representations.
-/// Otherwise the ladder was changed, and new viewers get another one.
+/// The session's MPD must be live. If both MPDs are in the same Period, both must have the same Representations, by their
+/// ids or, where a packager writes other ids into each MPD, by what they declare. Otherwise the ladder was changed, and new
+/// viewers get another one.
 fn goes_on(session: &Mpd, newest: &Mpd) -> bool {
     let (Some(ours), Some(theirs)) = (session.periods.last(), newest.periods.last()) else { return session.dynamic };
-    let ladder = |period| {
-        let mut ids: Vec<_> = playable_representations(period).map(|(set, r)| (set.media, r.id.as_str())).collect();
-        ids.sort_unstable();
-        ids
-    };
-    session.dynamic && (ours.id.is_none() || ours.id != theirs.id || ladder(ours) == ladder(theirs))
+    let same_ladder = || ids(ours) == ids(theirs) || declarations(ours) == declarations(theirs);
+    session.dynamic && (ours.id.is_none() || ours.id != theirs.id || same_ladder())
+}
+
+fn ids(period: &Period) -> Vec<(Media, &str)> {
+    let mut ids: Vec<_> = playable_representations(period).map(|(set, r)| (set.media, r.id.as_str())).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// Returns what the Representations of a Period declare, without bit rates, which may be measured.
+fn declarations(period: &Period) -> Vec<(Media, Option<Resolution>, Option<&str>, &[String])> {
+    let all = playable_representations(period);
+    let mut all: Vec<_> =
+        all.map(|(set, r)| (set.media, r.resolution, set.language.as_deref(), r.codecs.as_slice())).collect();
+    all.sort_unstable();
+    all
 }
