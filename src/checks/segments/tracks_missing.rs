@@ -14,7 +14,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when the audio or video that CODECS or the rendition's TYPE announces is missing in a segment, or \
-           has no samples there",
+           has no samples there; major between two discontinuities, when segments before or after them have all, as of an ad \
+           without sound",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.6.1, 4.4.6.2",
     needs_history: false,
 };
@@ -44,9 +45,16 @@ fn judge(
     }
     let mut segments = select::inspected_segments(facts, past)?;
     segments.retain(|s| s.segment.duration.0 >= params.min_duration);
-    let mut readable = segments.iter().rev().filter_map(|s| Some((*s, readable(s)?))).peekable();
-    readable.peek()?;
-    Some(readable.filter_map(|(s, i)| violation(s, i, &announced)).collect())
+    let readable: Vec<_> = segments.iter().rev().filter_map(|s| Some((*s, readable(s)?))).collect();
+    readable.first()?;
+    let judged: Vec<_> = readable.into_iter().map(|(s, i)| (s, violation(s, i, &announced))).collect();
+    let sequence = |s: &SegmentFacts| s.segment.discontinuity_sequence;
+    let complete: Vec<u64> = judged.iter().filter(|(_, v)| v.is_none()).map(|(s, _)| sequence(s)).collect();
+    let rated = |(s, violation): (&SegmentFacts, Option<Violation>)| {
+        let is_insert = complete.iter().any(|other| *other != sequence(s)) && !complete.contains(&sequence(s));
+        violation.map(|v| if is_insert { v.severity(Severity::Major) } else { v })
+    };
+    Some(judged.into_iter().filter_map(rated).collect())
 }
 
 /// Returns the media types that the rendition's own segments must contain. Audio that has playlists of its own isn't in
@@ -154,6 +162,28 @@ mod tests {
         assert_holds(run_with(video_only, audio_rendition));
         let muxed = |scene: &mut Scene| scene.rendition().rendition.group = Some("aac".to_owned());
         assert_eq!(violations(run_with(video_only, muxed)).len(), 1, "the group's members have no URI");
+    }
+
+    #[test]
+    fn an_insert_without_sound_between_discontinuities_is_major() {
+        let severities = |silent: &[u64], sequences: [u64; 4]| {
+            let mut scene = Scene::live();
+            scene.remember((0..4).map(|n| {
+                let mut segment = ts_segment(n, 2.0 * n as f64, 2.0);
+                segment.segment.discontinuity_sequence = sequences[n as usize];
+                if silent.contains(&n) {
+                    video_only(segment.inspection.as_mut().unwrap());
+                }
+                segment
+            }));
+            let found = violations(check(&scene.context(), &Params::default()));
+            found.iter().map(|v| v.severity).collect::<Vec<_>>()
+        };
+        let major = Some(Severity::Major);
+        assert_eq!(severities(&[2, 3], [0, 0, 1, 1]), [major, major]);
+        assert_eq!(severities(&[1, 2], [0, 0, 1, 2]), [major, None], "segment 0 of the same run has sound");
+        assert_eq!(severities(&[2, 3], [0; 4]), [None, None], "the sound went away without a discontinuity");
+        assert_eq!(severities(&[0, 1, 2, 3], [0, 0, 1, 1]), [None; 4]);
     }
 
     #[test]
