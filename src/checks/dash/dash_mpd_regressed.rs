@@ -2,10 +2,11 @@ use crate::checks::support::mpd_step::{self, MpdChange, MpdRegression, MpdStep, 
 use crate::checks::support::representations::STATIC_MPD;
 use crate::checks::support::select::{FIRST_OBSERVATION, NO_MANIFEST, cap_violations};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
+use crate::facts::{OutputFacts, RenditionFacts};
 use crate::finding::Severity;
 use crate::history::MpdState;
 use packager_media::redact::Quoted;
-use packager_media::units::Timestamp;
+use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
     id: "dash_mpd_regressed",
@@ -14,13 +15,17 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Dash,
     alert: Some("OriginsOutOfStep"),
     help: "fails when an update of a live MPD changes availabilityStartTime while the timeline goes on, lists an \
-           older newest segment, or moves, removes or replaces a Period that had begun; minor when only publishTime is older; \
+           older newest segment, or moves, removes or replaces a Period that had begun; major when the timeline goes back by a single segment, as \
+           between two edges of a CDN; minor when only publishTime is older; \
            packager_restarted reports a packager restart, and dash_period_id_wrong another id of a Period",
     reference: "ISO/IEC 23009-1 5.4.1, 5.3.1.2",
     needs_history: true,
 };
 
 params! {}
+
+/// Seconds by which the duration of a segment and the step between two MPDs may differ because of rounding.
+const ROUNDING: f64 = 0.1;
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     match context.output.dash() {
@@ -29,10 +34,18 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         Some(_) => {}
     }
     let Some(updates) = mpd_step::recent_steps(context) else { return CheckVerdict::NotRun(FIRST_OBSERVATION) };
-    CheckVerdict::Ran(cap_violations(updates.iter().rev().filter_map(violation).collect()))
+    let segment = newest_duration(context.output);
+    CheckVerdict::Ran(cap_violations(updates.iter().rev().filter_map(|update| violation(update, segment)).collect()))
 }
 
-fn violation(update: &MpdStep<'_>) -> Option<Violation> {
+/// Returns the duration of the longest newest segment of the output's renditions; zero if none lists a segment.
+fn newest_duration(output: &OutputFacts) -> Seconds {
+    let newest = |r: &RenditionFacts| r.timeline.as_deref()?.segments.last().map(|s| s.duration.0);
+    Seconds(output.renditions.iter().filter_map(newest).fold(0.0, f64::max))
+}
+
+/// Returns the violation of an update that went back. `segment` is the duration of a segment.
+fn violation(update: &MpdStep<'_>, segment: Seconds) -> Option<Violation> {
     let MpdChange::Regressed(back) = update.change else { return None };
     let (a, b) = (update.earlier, update.later);
     let text = |at: Option<Timestamp>| at.map_or_else(|| "none".to_owned(), |at| at.to_string());
@@ -63,7 +76,15 @@ fn violation(update: &MpdStep<'_>) -> Option<Violation> {
         .with("before_published", text(a.publish_time))
         .with("after_published", text(b.publish_time))
         .with("seen_at", b.first_seen.to_string());
-    Some(if matches!(back, MpdRegression::Published(_)) { violation.severity(Severity::Minor) } else { violation })
+    let severity = match back {
+        MpdRegression::Published(_) => Some(Severity::Minor),
+        // Players have all that the older MPD lists.
+        MpdRegression::Edge(by) if by.0 <= segment.0 + ROUNDING && mpd_step::regressed_period(a, b).is_none() => {
+            Some(Severity::Major)
+        }
+        _ => None,
+    };
+    Some(Violation { severity: severity.or(violation.severity), ..violation })
 }
 
 fn period_message(a: &MpdState, b: &MpdState, change: PeriodRegression) -> String {
@@ -100,7 +121,6 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
     use crate::history::PeriodStart;
-    use packager_media::units::Seconds;
 
     fn run(states: impl IntoIterator<Item = MpdState>) -> CheckVerdict {
         let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
@@ -122,6 +142,12 @@ mod tests {
         assert!(messages(run([mpd(-20, 980.0), moved])).contains("(+15.000 s)"));
         let older = MpdState { publish_time: Some(time(-25.0)), ..mpd(-10, 990.0) };
         assert_eq!(violations(run([mpd(-20, 980.0), older]))[0].severity, Some(Severity::Minor));
+    }
+
+    #[test]
+    fn a_step_back_by_one_segment_is_major() {
+        let severity = |edge| violations(run([mpd(-20, 980.0), mpd(-10, edge)]))[0].severity;
+        assert_eq!([severity(978.0), severity(977.0)], [Some(Severity::Major), None]);
     }
 
     #[test]
