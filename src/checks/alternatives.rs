@@ -20,6 +20,11 @@ impl RawOutcome {
         self.severity.or(violation.severity).unwrap_or(self.meta.severity) == Severity::Critical
     }
 
+    /// Iterates over the violations of severity critical.
+    pub(super) fn critical_violations(&self) -> impl Iterator<Item = &Violation> {
+        self.violations().iter().filter(|v| self.is_critical(v))
+    }
+
     fn violations(&self) -> &[Violation] {
         match &self.verdict {
             CheckVerdict::Ran(violations) => violations,
@@ -35,9 +40,7 @@ const MAX_NAMED: usize = 8;
 /// critical violation, and adds the names of such renditions to its evidence. If the template sets the check's
 /// severity, it is not changed.
 pub(super) fn rate(context: &CheckContext<'_>, outcomes: &mut [RawOutcome]) {
-    let critical = |o: &RawOutcome| {
-        o.violations().iter().filter(|v| o.is_critical(v)).filter_map(|v| v.rendition.clone()).collect::<Vec<_>>()
-    };
+    let critical = |o: &RawOutcome| o.critical_violations().filter_map(|v| v.rendition.clone()).collect::<Vec<_>>();
     let dead: BTreeSet<String> = outcomes.iter().flat_map(critical).collect();
     if dead.is_empty() {
         return;

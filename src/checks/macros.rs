@@ -66,6 +66,7 @@ macro_rules! check_list {
                 let verdict = $group::$id::check(context, &settings.$id);
                 raw.push(alternatives::RawOutcome { meta: &$group::$id::META, severity: settings.$id.severity, verdict });
             } )*
+            passed_segments::rate(context, &mut raw);
             alternatives::rate(context, &mut raw);
             let outcome = |o: alternatives::RawOutcome| {
                 let outcome = verdict::outcome(o.meta, o.severity, o.verdict, &context.output.name);

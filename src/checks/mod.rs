@@ -14,6 +14,7 @@ mod meta;
 mod missing;
 pub mod outputs;
 pub mod over_time;
+mod passed_segments;
 pub mod segments;
 pub(crate) mod support;
 #[cfg(test)]

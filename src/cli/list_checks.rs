@@ -53,7 +53,7 @@ fn markdown(listed: &[CheckDescription]) -> String {
 const INTRODUCTION: &str = "# Checks
 
 Made by `packager_exporter list-checks --format markdown`. Severities and parameters are defaults; a template may change
-them. A critical violation makes `probe_success` 0; in one rendition it is major as long as another of its kind plays. A check marked ² compares with an earlier probe: it does not run on
+them. A critical violation makes `probe_success` 0; in one rendition it is major as long as another of its kind plays, and in single segments once players have passed them. A check marked ² compares with an earlier probe: it does not run on
 the first. The last column has the indicators of ETSI TR 101 290 5.2 that a check covers, as far as segments show them.
 ";
 
