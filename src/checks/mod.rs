@@ -126,6 +126,7 @@ check_list! {
     over_time::origin_switched,
     over_time::ad_break_stuck,
     outputs::output_skew,
+    outputs::edges_out_of_step,
     outputs::output_ladders_differ,
 }
 
@@ -256,6 +257,7 @@ mod tests {
                         | "dolby_vision_mismatch"
                         | "audio_channels_mismatch"
                         | "output_skew"
+                        | "edges_out_of_step"
                         | "output_ladders_differ"
                 )
         };

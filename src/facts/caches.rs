@@ -1,6 +1,7 @@
 //! What HTTP caches say of an answer: how the one nearest to the exporter got it, and how old it is.
 
 use super::{Exchange, ManifestFacts, OutputFacts};
+use packager_media::redact;
 use packager_media::units::Seconds;
 use serde::Serialize;
 
@@ -39,6 +40,24 @@ impl Exchange {
         let by_age = || self.age().filter(|age| age.0 > 0.0).map(|_| CacheStatus::Hit);
         let named = || NAMING_HEADERS.iter().any(|name| self.header(name).is_some()).then_some(CacheStatus::Unknown);
         by_standard.or_else(by_cdn).or_else(by_age).or_else(named)
+    }
+
+    /// Name of the cache nearest to the client, of at most 64 characters: the last member of Cache-Status (RFC 9211 2), else
+    /// what X-Served-By, X-Amz-Cf-Pop, X-Cache or Via say of it. `None`: no header names one.
+    #[must_use]
+    pub fn cache_name(&self) -> Option<String> {
+        let by_standard = || {
+            let list = self.headers.iter().rev().find(|(name, _)| name == "cache-status")?.1.as_str();
+            let name = list.rsplit(',').next()?.split(';').next()?.trim();
+            // A comma within a quoted text cuts the list there.
+            Some(name.trim_matches('"')).filter(|name| !name.contains('"'))
+        };
+        let last = |name: &str| Some(self.header(name)?.rsplit(',').next()?.trim());
+        let by_x_cache = || last("x-cache")?.split_once(" from ").map(|(_, name)| name.trim());
+        let by_via = || last("via")?.split_whitespace().nth(1);
+        let named = by_standard().or_else(|| last("x-served-by")).or_else(|| last("x-amz-cf-pop"));
+        let name = named.or_else(by_x_cache).or_else(by_via).filter(|name| !name.is_empty())?;
+        Some(redact::sanitize_line(name, 63))
     }
 
     /// Age header: the time since the answer was made or confirmed at the origin (RFC 9111 5.1). `None`: no cache says it.
@@ -146,6 +165,18 @@ mod tests {
         assert_eq!(of("Edge"), Unknown);
         let two = [("cache-status", "Origin; fwd=miss"), ("cache-status", "Edge; hit")];
         assert_eq!(exchange(&two).cache_status(), Some(Hit));
+    }
+
+    #[test]
+    fn the_nearest_cache_has_a_name() {
+        let name = |header: &str, value: &str| exchange(&[(header, value)]).cache_name();
+        assert_eq!(name("cache-status", "OriginCache; hit, \"Edge 7\"; fwd=uri-miss").as_deref(), Some("Edge 7"));
+        assert_eq!(name("x-served-by", "cache-han1, cache-sin7").as_deref(), Some("cache-sin7"));
+        assert_eq!(name("x-amz-cf-pop", "SGN50-P1").as_deref(), Some("SGN50-P1"));
+        assert_eq!(name("x-cache", "TCP_HIT from a23-1-2-3").as_deref(), Some("a23-1-2-3"));
+        assert_eq!(name("via", "1.1 origin, 1.1 varnish").as_deref(), Some("varnish"));
+        assert_eq!(name("x-cache", "HIT"), None);
+        assert_eq!(name("x-served-by", &"x".repeat(99)).map(|name| name.chars().count()), Some(64));
     }
 
     #[test]

@@ -1013,6 +1013,8 @@ static FAULTS: &[Fault] = &[
         &["dash_mpd_stale"], &["dash_live_edge_unavailable", "segment_rewritten"]) },
     Fault { path: "cookie.m3u8", ..fault("cookie_elsewhere", Effect::CookieElsewhere, "TV1", "The cookie without which playlists are refused is for another path, so that no player sends it.",
         &["rendition_unavailable"], &[]) },
+    Fault { second_output: "live/TV1/master.m3u8", ..fault("edges_out_of_step", Effect::LiveEdgeBehind(10), "TV1",
+        "Two edges list the same segments, and the first is 10 s behind the second.", &["edges_out_of_step"], &[]) },
     Fault { second_output: "live/CM1/time.mpd", ..fault("output_skew", Effect::LiveEdgeBehind(35), "CM1",
         "The HLS output is half a minute behind the DASH output.", &["output_skew"], &[]) },
     Fault { path: NUMBER, second_output: "live/CM1/master.m3u8", ..fault("output_ladders_differ", Effect::MpdRungMissing, "CM1",
