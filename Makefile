@@ -68,6 +68,8 @@ bench: ## Measure speed and memory, and write docs/performance.md.
 	mkdir -p docs
 	$(CARGO) build --locked --release --package packager_exporter --package packager_testbed --package xtask --bins
 	$(CARGO) run --locked -q --release --package xtask -- bench > docs/performance.md.new
+	scripts/ui.sh build
+	node ui/scripts/figures.mjs >> docs/performance.md.new
 	mv docs/performance.md.new docs/performance.md
 	$(CARGO) bench --locked --workspace --features packager_exporter/testing
 

@@ -1,12 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { axeProblems, CHROMIUM } from './browser';
 import { CHANNELS, Stack } from './stack';
-
-const CHROMIUM = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((path) => existsSync(path));
-// The page's policy allows no foreign script; the debugger may run one.
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 const stack = new Stack();
 let browser: Browser;
@@ -97,7 +92,7 @@ test('a channel tells which rendition is gone, why, and what to do', async () =>
   const rendition = page.getByRole('row').filter({ hasText: '720p' });
   expect(await rendition.textContent()).toContain('NO');
   const runbook = await page.getByText('What to do').first().getAttribute('href');
-  expect(runbook).toBe(stack.url('runbooks/ChannelDegraded'));
+  expect(runbook).toBe(stack.url('runbooks/RenditionDown'));
   await page.getByText('Probe now').click();
   await expect.poll(() => page.locator('.facts').first().textContent()).toContain('0 s');
 });
@@ -154,23 +149,11 @@ test.each(['dark', 'light'] as const)('axe finds nothing on any screen in the %s
       .getByText(path === 'alerts' ? 'DATABASE_URL' : 'RUNG_GONE')
       .first()
       .waitFor();
-    await page.evaluate(axe);
-    const found = await page.evaluate(async () => {
-      const { violations } = await (
-        window as unknown as { axe: { run: () => Promise<{ violations: Violation[] }> } }
-      ).axe.run();
-      return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' ')}`);
-    });
-    expect(found, path).toEqual([]);
+    expect(await axeProblems(page), path).toEqual([]);
     await page.context().close();
     pages.splice(0);
   }
 });
-
-interface Violation {
-  id: string;
-  nodes: { html: string }[];
-}
 
 test('no script failed, and the policy refused nothing that the page needs', () => {
   expect(problems).toEqual([]);

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Alertmanager, ended, freePort, Postgres, until } from './services';
 
 const root = join(import.meta.dirname, '../..');
 const programs = join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'debug');
@@ -22,12 +23,24 @@ export class Stack {
   private origin: ChildProcess | undefined;
   private exporter: ChildProcess | undefined;
   private address = '127.0.0.1:0';
+  /** Address of the live origin. */
+  originUrl = '';
+  private readonly postgres: Postgres | undefined;
+  readonly alertmanager: Alertmanager | undefined;
+
+  /** With `services` the exporter has PostgreSQL and Alertmanager. */
+  constructor({ services = false } = {}) {
+    if (!services) return;
+    this.postgres = new Postgres();
+    this.alertmanager = new Alertmanager();
+  }
 
   async start(): Promise<void> {
     this.origin = spawn(join(programs, 'live_origin'), ['--listen', '127.0.0.1:0'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const origin = await said(this.origin.stdout, /listening on (http:\S+)/);
+    this.originUrl = origin;
     const channels = Object.entries(CHANNELS).map(([code, path]) => ({
       channel_code: code,
       channel_name: `Kênh ${code}`,
@@ -39,7 +52,28 @@ export class Stack {
     writeFileSync(join(this.folder, 'channels.yml'), JSON.stringify({ channels }));
     writeFileSync(join(this.folder, 'templates.yml'), '{}');
     writeFileSync(join(this.folder, 'exporter.yml'), '{}');
+    this.address = `127.0.0.1:${await freePort()}`;
+    await this.postgres?.start();
+    await this.alertmanager?.start(this.url('api/v1/alerts/webhook'));
     await this.startExporter();
+    if (this.postgres) for (const channel of channels) await this.write('POST', 'channels', channel);
+  }
+
+  /** Writes with the API. */
+  async write(method: string, path: string, content: object): Promise<void> {
+    const answer = await fetch(this.url(`api/v1/${path}`), {
+      method,
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(content),
+    });
+    if (!answer.ok) throw new Error(await answer.text());
+  }
+
+  /** Reads with the API. */
+  async read<T>(path: string): Promise<T> {
+    const answer = await fetch(this.url(`api/v1/${path}`));
+    if (!answer.ok) throw new Error(await answer.text());
+    return answer.json();
   }
 
   /** Starts the exporter, at the address that it had before. */
@@ -52,8 +86,10 @@ export class Stack {
       this.address,
     ];
     const prefix = [`--web.route-prefix=${PREFIX}`, `--web.external-url=http://127.0.0.1${PREFIX}`];
-    const { DATABASE_URL: _, ...env } = process.env;
-    this.exporter = spawn(join(programs, 'packager_exporter'), [...arguments_, ...prefix], {
+    const { DATABASE_URL: _, ...given } = process.env;
+    const env = this.postgres ? { ...given, DATABASE_URL: this.postgres.url } : given;
+    const silences = this.alertmanager ? [`--alertmanager.url=${this.alertmanager.url}`] : [];
+    this.exporter = spawn(join(programs, 'packager_exporter'), [...arguments_, ...prefix, ...silences], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env,
     });
@@ -75,8 +111,19 @@ export class Stack {
     if (!answer.ok) throw new Error(await answer.text());
   }
 
+  /** Probes a channel as soon as the exporter has read it from the database. */
+  async probeWhenKnown(code: string): Promise<void> {
+    await until(`${code} is known`, () =>
+      this.probe(code).then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+
   async stop(): Promise<void> {
-    await Promise.all([ended(this.exporter), ended(this.origin)]);
+    await Promise.all([ended(this.exporter), ended(this.origin), this.alertmanager?.stop()]);
+    await this.postgres?.stop();
     rmSync(this.folder, { recursive: true });
   }
 }
@@ -92,11 +139,4 @@ function said(stream: NodeJS.ReadableStream | null, pattern: RegExp): Promise<st
     });
     stream?.on('close', () => reject(new Error(`the program ended: ${text}`)));
   });
-}
-
-async function ended(child: ChildProcess | undefined): Promise<void> {
-  if (!child || child.exitCode !== null || child.signalCode !== null) return;
-  const exit = new Promise((resolve) => child.once('exit', resolve));
-  child.kill();
-  await exit;
 }

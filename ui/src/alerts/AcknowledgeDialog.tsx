@@ -2,8 +2,7 @@ import { Button, Modal, NativeSelect, Textarea, TextInput } from '@mantine/core'
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useAcknowledge } from '../api/queries';
-
-const NAME = 'packager_exporter.name';
+import { rememberedName, rememberName } from '../people/name';
 
 interface Props {
   ids: number[];
@@ -11,22 +10,25 @@ interface Props {
   /** Whether an acknowledgement sets a silence in Alertmanager. */
   silences: boolean;
   onClose: () => void;
+  /** Called with the ids of the alerts that were acknowledged. */
+  onDone: (ids: number[]) => void;
 }
 
 /** Asks who acknowledges the alerts, for how long, and why. */
-export function AcknowledgeDialog({ ids, isOpen, silences, onClose }: Props) {
+export function AcknowledgeDialog({ ids, isOpen, silences, onClose, onDone }: Props) {
   const { t } = useTranslation();
   const acknowledge = useAcknowledge();
-  const [by, setBy] = useState(() => localStorage.getItem(NAME) ?? '');
+  const [by, setBy] = useState(rememberedName);
   const [duration, setDuration] = useState('1h');
   const [comment, setComment] = useState('');
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    localStorage.setItem(NAME, by);
+    rememberName(by);
     const request = { ids, by: by.trim() || null, comment: comment.trim() || null, duration };
     acknowledge.mutate(request, {
-      onSuccess: (refusals) => {
-        if (refusals.length > 0) return;
+      onSuccess: ({ alerts, refused }) => {
+        onDone(alerts.map((alert) => alert.id));
+        if (refused.length > 0) return;
         setComment('');
         onClose();
       },
@@ -36,7 +38,7 @@ export function AcknowledgeDialog({ ids, isOpen, silences, onClose }: Props) {
     acknowledge.reset();
     onClose();
   };
-  const refusals = acknowledge.data ?? [];
+  const refused = acknowledge.data?.refused ?? [];
   return (
     <Modal
       opened={isOpen}
@@ -71,9 +73,10 @@ export function AcknowledgeDialog({ ids, isOpen, silences, onClose }: Props) {
           onChange={(event) => setComment(event.currentTarget.value)}
         />
         <p>{silences ? t('ack.silence') : t('ack.noSilence')}</p>
-        {refusals.length > 0 && (
-          <p role="alert">{t('ack.refused', { count: refusals.length, why: refusals[0]?.why ?? '' })}</p>
+        {refused.length > 0 && (
+          <p role="alert">{t('ack.refused', { count: refused.length, why: refused[0]?.detail ?? '' })}</p>
         )}
+        {acknowledge.error && <p role="alert">{acknowledge.error.message}</p>}
         <p className="actions">
           <Button type="submit" loading={acknowledge.isPending} disabled={ids.length === 0}>
             {t('ack.send')}

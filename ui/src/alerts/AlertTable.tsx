@@ -2,8 +2,10 @@ import { Checkbox } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import { exporterUrl } from '../api/client';
+import { useUnacknowledge } from '../api/queries';
 import type { Alert } from '../api/types';
 import { runbookOf } from '../channel/runbook';
+import { rememberedName } from '../people/name';
 import { Mark } from '../severity/Mark';
 import { isSeverity } from '../severity/severity';
 import { Ago, useDuration } from '../time/Ago';
@@ -104,6 +106,28 @@ function Acknowledged({ alert }: { alert: Alert }) {
       {t('alerts.by', { by: alert.acknowledged_by ?? '–', time })}
       {alert.silence_id && ` · ${t('alerts.silenced')}`}
       {alert.comment && <div className="comment">{alert.comment}</div>}
+      <TakeBack alert={alert} />
     </>
+  );
+}
+
+/** Takes the acknowledgement of one alert back. */
+function TakeBack({ alert }: { alert: Alert }) {
+  const { t } = useTranslation();
+  const undo = useUnacknowledge();
+  const refused = undo.data?.refused[0];
+  return (
+    <div>
+      <button
+        type="button"
+        className="link"
+        disabled={undo.isPending}
+        aria-label={t('undo.one', { name: alert.alertname, channel: alert.channel ?? '–' })}
+        onClick={() => undo.mutate({ ids: [alert.id], by: rememberedName().trim() || null })}
+      >
+        {t('undo.undo')}
+      </button>
+      {(undo.error || refused) && <span role="alert"> {undo.error?.message ?? refused?.detail}</span>}
+    </div>
   );
 }

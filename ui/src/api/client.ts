@@ -48,7 +48,8 @@ export async function body<T>(answer: Promise<Answer<T>>): Promise<T> {
   return data;
 }
 
-function detail(error: unknown, response: Response): string {
+/** The text of a problem document, or the status of an answer without one. */
+export function detail(error: unknown, response: Response): string {
   if (typeof error === 'object' && error !== null && 'detail' in error && typeof error.detail === 'string') {
     return error.detail;
   }

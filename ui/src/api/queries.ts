@@ -1,15 +1,28 @@
 import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useLive } from '../live/LiveProvider';
-import { api, body, exporterUrl } from './client';
-import { getToken } from './session';
-import type { Alert, ChannelStatuses, Report, Summary } from './types';
+import { api, body } from './client';
+import type {
+  Alert,
+  ChannelHistory,
+  ChannelStatuses,
+  Check,
+  Maintenance,
+  Metric,
+  Report,
+  Series,
+  Summary,
+} from './types';
 
 export const keys = {
   statuses: ['statuses'] as const,
   summary: ['summary'] as const,
   alerts: ['alerts'] as const,
   health: ['health'] as const,
+  checks: ['checks'] as const,
+  maintenances: ['maintenances'] as const,
   report: (code: string) => ['report', code] as const,
+  series: (code: string, metric: Metric, range: number) => ['series', code, metric, range] as const,
+  history: (code: string) => ['history', code] as const,
 };
 
 /** Largest number of pages of active alerts that the page reads, a thousand alerts each. */
@@ -84,6 +97,94 @@ export function useReport(code: string, probedAt: string | undefined) {
   });
 }
 
+/** What each check means, by its id. It changes with the exporter's version alone. */
+export function useChecks() {
+  return useQuery({
+    queryKey: keys.checks,
+    staleTime: Number.POSITIVE_INFINITY,
+    queryFn: async ({ signal }): Promise<Map<string, Check>> => {
+      const answer = await body(api.GET('/api/v1/checks', { signal }));
+      return new Map(answer.checks.map((check) => [check.id, check]));
+    },
+  });
+}
+
+/** How a query reads a measured value of a channel over the last `range` seconds. */
+export function seriesQuery(code: string, metric: Metric, range: number) {
+  return {
+    queryKey: keys.series(code, metric, range),
+    queryFn: ({ signal }: { signal: AbortSignal }): Promise<Series> => {
+      const params = { path: { key: code }, query: { metric, range } };
+      return body(api.GET('/api/v1/channels/{key}/series', { params, signal }));
+    },
+    refetchInterval: SLOW_POLL,
+    // A chart keeps its lines while a longer range is read.
+    placeholderData: (before: Series | undefined) => before,
+  };
+}
+
+export function useSeries(code: string, metric: Metric, range: number) {
+  return useQuery(seriesQuery(code, metric, range));
+}
+
+/** States and alerts of a channel in the last 24 hours. Nothing is asked without a database. */
+export function useHistory(code: string) {
+  const summary = useSummary();
+  return useQuery({
+    queryKey: keys.history(code),
+    enabled: summary.data?.has_database === true,
+    refetchInterval: 60_000,
+    queryFn: ({ signal }): Promise<ChannelHistory> =>
+      body(api.GET('/api/v1/channels/{key}/history', { params: { path: { key: code } }, signal })),
+  });
+}
+
+/** Maintenances of all channels and packagers. Nothing is asked without Alertmanager. */
+export function useMaintenances() {
+  const summary = useSummary();
+  return useQuery({
+    queryKey: keys.maintenances,
+    enabled: summary.data?.has_alertmanager === true,
+    refetchInterval: 30_000,
+    queryFn: async ({ signal }): Promise<Maintenance[]> => {
+      const answer = await body(api.GET('/api/v1/maintenance', { signal }));
+      return answer.maintenances;
+    },
+  });
+}
+
+export interface MaintenanceWish {
+  codes: string[];
+  by: string | null;
+  comment: string | null;
+  duration: string;
+  scope: 'channel' | 'packager';
+}
+
+export function useBeginMaintenance() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async ({ codes, by, comment, duration, scope }: MaintenanceWish): Promise<void> => {
+      for (const key of codes) {
+        const params = { path: { key } };
+        const request = { by, comment, for: duration, scope };
+        await body(api.POST('/api/v1/channels/{key}/maintenance', { params, body: request }));
+      }
+    },
+    onSettled: () => client.invalidateQueries({ queryKey: keys.maintenances }),
+  });
+}
+
+/** Ends the maintenance of a channel and that of its packager. */
+export function useEndMaintenance() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (code: string) =>
+      body(api.DELETE('/api/v1/channels/{key}/maintenance', { params: { path: { key: code } } })),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.maintenances }),
+  });
+}
+
 export interface Acknowledgement {
   ids: number[];
   by: string | null;
@@ -91,40 +192,40 @@ export interface Acknowledgement {
   duration: string;
 }
 
-export interface Refusal {
-  id: number;
-  why: string;
-}
+/** Largest number of alerts that one request may name. */
+const MAX_ALERTS = 500;
 
-/** Acknowledges alerts one after the other. Answers which were refused, and why. */
+/** Acknowledges alerts. Answers which were changed, and which were refused and why. */
 export function useAcknowledge() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: async ({ ids, by, comment, duration }: Acknowledgement): Promise<Refusal[]> => {
-      const refusals: Refusal[] = [];
-      for (const id of ids) {
-        const request = { by, comment, for: duration };
-        const sent = api.POST('/api/v1/alerts/{id}/acknowledge', { params: { path: { id } }, body: request });
-        await body(sent).catch((why: unknown) =>
-          refusals.push({ id, why: String(why instanceof Error ? why.message : why) }),
-        );
-      }
-      return refusals;
+    mutationFn: ({ ids, by, comment, duration }: Acknowledgement) => {
+      const request = { ids: ids.slice(0, MAX_ALERTS), by, comment, for: duration };
+      return body(api.POST('/api/v1/alerts/acknowledge', { body: request }));
     },
     onSettled: () => client.invalidateQueries({ queryKey: keys.alerts }),
   });
 }
 
-/** Probes a channel now, as Prometheus does. */
+/** Takes acknowledgements back. Answers which were changed, and which were refused and why. */
+export function useUnacknowledge() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ ids, by }: Pick<Acknowledgement, 'ids' | 'by'>) =>
+      body(
+        api.POST('/api/v1/alerts/unacknowledge', {
+          body: { ids: ids.slice(0, MAX_ALERTS), by, comment: null, for: null },
+        }),
+      ),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.alerts }),
+  });
+}
+
+/** Probes a channel now. */
 export function useProbe(code: string) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: async () => {
-      const token = getToken();
-      const headers = token ? { Authorization: `Bearer ${token}` } : undefined;
-      const answer = await fetch(`${exporterUrl}/probe?target=${encodeURIComponent(code)}`, headers ? { headers } : {});
-      if (!answer.ok) throw new Error(await answer.text());
-    },
+    mutationFn: () => body(api.POST('/api/v1/channels/{key}/probe', { params: { path: { key: code } } })),
     onSettled: () => refresh(client),
   });
 }

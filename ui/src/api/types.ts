@@ -7,6 +7,13 @@ export type ChannelStatuses = Schemas['ChannelStatuses'];
 export type Summary = Schemas['ChannelSummary'];
 export type Health = Schemas['Health'];
 export type Alert = Schemas['Alert'];
+export type Check = Schemas['Check'];
+export type Series = Schemas['Series'];
+export type Metric = Series['metric'];
+export type Maintenance = Schemas['Maintenance'];
+export type Channel = Schemas['Channel'];
+export type Imported = Schemas['Imported'];
+export type ChannelHistory = Schemas['ChannelHistory'];
 
 /** A finding of the report: why a check failed. */
 export interface Finding {

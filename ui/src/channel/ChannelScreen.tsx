@@ -1,18 +1,23 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Link } from 'wouter';
+import { Link, useLocation } from 'wouter';
 import { AlertTable } from '../alerts/AlertTable';
 import { exporterUrl } from '../api/client';
-import { useAlerts, useProbe, useReport, useStatuses } from '../api/queries';
+import { useAlerts, useProbe, useReport, useStatuses, useSummary } from '../api/queries';
 import type { ChannelStatus } from '../api/types';
 import { Failed, Rungs, Video } from '../channels/cells';
 import { isCurrent } from '../channels/filters';
 import { ErrorBox } from '../frame/ErrorBox';
+import { MaintenanceDialog } from '../maintenance/MaintenanceDialog';
+import { MaintenanceLine } from '../maintenance/MaintenanceLine';
+import { useThumbnail } from '../mosaic/useThumbnail';
 import { StateMark } from '../severity/Mark';
 import { Ago, useDuration } from '../time/Ago';
 import { useNow } from '../time/clock';
 import { age } from '../time/duration';
+import { Charts } from './Charts';
+import { CopyCurl } from './CopyCurl';
 import { Findings } from './Findings';
 import { faultOf } from './fault';
 import { Outputs } from './Outputs';
@@ -49,6 +54,7 @@ function Known({ status, channels }: { status: ChannelStatus; channels: ChannelS
   return (
     <>
       <Head status={status} />
+      <MaintenanceLine status={status} />
       <FaultLine status={status} channels={channels} />
       {!status.last_probe && <p className="empty">{t('channel.notProbed')}</p>}
       {status.exporter !== null && <p className="empty">{t('channel.elsewhere', { exporter: status.exporter })}</p>}
@@ -61,6 +67,7 @@ function Known({ status, channels }: { status: ChannelStatus; channels: ChannelS
           <Outputs outputs={report.data.outputs} />
         </>
       )}
+      <Charts code={status.code} />
       {alerts.data && (
         <>
           <h3>{t('channel.alerts')}</h3>
@@ -74,12 +81,17 @@ function Known({ status, channels }: { status: ChannelStatus; channels: ChannelS
 function Head({ status }: { status: ChannelStatus }) {
   const { t } = useTranslation();
   const probe = useProbe(status.code);
+  const summary = useSummary().data;
+  const [isMaintenanceOpen, setMaintenanceOpen] = useState(false);
+  const path = `/channels/${encodeURIComponent(status.code)}`;
+  const picture = useThumbnail(status.code);
   const log = `${exporterUrl}/probe?target=${encodeURIComponent(status.code)}&debug=true`;
   return (
     <div className="channel-head">
       <h2>
         {status.code} <small>{status.name}</small>
       </h2>
+      {picture && <img className="channel-picture" src={picture} alt={t('mosaic.picture', { code: status.code })} />}
       <p className="channel-state">
         <StateMark status={status} /> <Since status={status} />
       </p>
@@ -106,9 +118,46 @@ function Head({ status }: { status: ChannelStatus }) {
           {t('channel.log')}
         </Button>
         <CopyCurl code={status.code} />
+        <Button
+          size="xs"
+          variant="default"
+          disabled={summary?.has_alertmanager !== true}
+          title={summary?.has_alertmanager ? undefined : t('maintenance.none')}
+          onClick={() => setMaintenanceOpen(true)}
+        >
+          {t('maintenance.open')}
+        </Button>
+        <LinkButton href={`${path}/edit`} isDisabled={!summary?.has_database} why={t('edit.noDatabase')}>
+          {t('edit.open')}
+        </LinkButton>
+        <LinkButton href={`${path}/report`}>{t('report.open')}</LinkButton>
       </p>
+      <MaintenanceDialog status={status} isOpen={isMaintenanceOpen} onClose={() => setMaintenanceOpen(false)} />
       {probe.error && <ErrorBox error={probe.error} onRetry={() => probe.mutate()} />}
     </div>
+  );
+}
+
+interface LinkButtonProps {
+  href: string;
+  isDisabled?: boolean;
+  /** Why the link leads nowhere now. */
+  why?: string;
+  children: string;
+}
+
+function LinkButton({ href, isDisabled = false, why, children }: LinkButtonProps) {
+  const [, navigate] = useLocation();
+  return (
+    <Button
+      size="xs"
+      variant="default"
+      disabled={isDisabled}
+      title={isDisabled ? why : undefined}
+      onClick={() => navigate(href)}
+    >
+      {children}
+    </Button>
   );
 }
 
@@ -146,21 +195,5 @@ function FaultLine({ status, channels }: { status: ChannelStatus; channels: Chan
       <strong>{t('channel.fault')}: </strong>
       {t(`channel.fault.${kind}`, { check, packager, count, total })}
     </p>
-  );
-}
-
-function CopyCurl({ code }: { code: string }) {
-  const { t } = useTranslation();
-  const [isCopied, setCopied] = useState(false);
-  const text = `curl -G '${exporterUrl}/probe' --data-urlencode 'target=${code}'`;
-  const copy = () => {
-    // Only pages over HTTPS or on localhost may use the clipboard.
-    if (navigator.clipboard) void navigator.clipboard.writeText(text).then(() => setCopied(true));
-    else prompt(t('channel.copyCurl'), text);
-  };
-  return (
-    <Button size="xs" variant="default" onClick={copy}>
-      {isCopied ? t('channel.copied') : t('channel.copyCurl')}
-    </Button>
   );
 }

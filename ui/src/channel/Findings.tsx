@@ -1,13 +1,15 @@
 import { useTranslation } from 'react-i18next';
 import { exporterUrl } from '../api/client';
-import type { Finding, Report } from '../api/types';
+import { useChecks } from '../api/queries';
+import type { Check, Finding, Report } from '../api/types';
 import { Mark } from '../severity/Mark';
 import { isSeverity, severityRank } from '../severity/severity';
-import { runbookOfSeverity } from './runbook';
+import { runbookOfCheck } from './runbook';
 
 /** Every finding of the last probe, the worst first, with its evidence and what to do. */
-export function Findings({ report }: { report: Report }) {
+export function Findings({ report, isOpen = false }: { report: Report; isOpen?: boolean }) {
   const { t } = useTranslation();
+  const checks = useChecks().data;
   const findings = [...report.findings].sort((a, b) => severityRank(b.severity) - severityRank(a.severity));
   const notRun = report.checks.filter((outcome) => outcome.result === 'not_run');
   return (
@@ -17,7 +19,7 @@ export function Findings({ report }: { report: Report }) {
         {findings.map((finding, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: findings have no identity, and two may be equal
           <li key={index}>
-            <OneFinding finding={finding} />
+            <OneFinding finding={finding} check={checks?.get(finding.check)} isOpen={isOpen} />
           </li>
         ))}
       </ul>
@@ -37,15 +39,25 @@ export function Findings({ report }: { report: Report }) {
   );
 }
 
-function OneFinding({ finding }: { finding: Finding }) {
+interface FindingProps {
+  finding: Finding;
+  /** What the check means; `undefined` until it was read. */
+  check: Check | undefined;
+  /** Whether the evidence is shown at once. */
+  isOpen: boolean;
+}
+
+function OneFinding({ finding, check, isOpen }: FindingProps) {
   const { t } = useTranslation();
   const place = [finding.output, finding.rendition].filter(Boolean).join(' · ');
-  const runbook = runbookOfSeverity(finding.severity, exporterUrl);
+  // The check's own alert, else the one that reports this severity.
+  const runbook = runbookOfCheck(finding, check, exporterUrl);
   const evidence = Object.entries(finding.evidence);
   return (
     <>
       <p>
-        {isSeverity(finding.severity) && <Mark level={finding.severity} />} <code>{finding.check}</code> · {place}
+        {isSeverity(finding.severity) && <Mark level={finding.severity} />}{' '}
+        <code title={check?.help}>{finding.check}</code> · {place}
       </p>
       <p>{finding.message}</p>
       <p className="finding-foot">
@@ -59,7 +71,7 @@ function OneFinding({ finding }: { finding: Finding }) {
         </span>
       </p>
       {evidence.length > 0 && (
-        <details>
+        <details open={isOpen}>
           <summary>{t('channel.evidence')}</summary>
           <dl className="facts">
             {evidence.map(([name, value]) => (

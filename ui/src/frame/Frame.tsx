@@ -7,6 +7,7 @@ import { setToken, useToken } from '../api/session';
 import { useFreshness } from '../live/LiveProvider';
 import { Cards } from '../overview/Cards';
 import { MissingLine } from '../overview/MissingLine';
+import { NotifyButton } from '../sound/NotifyButton';
 import { SoundButton } from '../sound/SoundButton';
 import { LANGUAGES, type Language, language, setLanguage } from '../words';
 import { FreshnessMark, LostBanner } from './FreshnessMark';
@@ -62,6 +63,8 @@ export function Frame({ children }: { children: ReactNode }) {
         <nav>
           <NavLink to="/channels">{t('nav.channels')}</NavLink>
           <NavLink to="/alerts">{t('nav.alerts')}</NavLink>
+          <NavLink to="/metrics">{t('nav.metrics')}</NavLink>
+          <NavLink to="/mosaic">{t('nav.mosaic')}</NavLink>
           <NavLink to="/wall">{t('nav.wall')}</NavLink>
           <a className="nav-link" href={`${exporterUrl}/`}>
             {t('nav.exporter')}
@@ -70,6 +73,7 @@ export function Frame({ children }: { children: ReactNode }) {
         <div className="tools">
           <FreshnessMark />
           <SoundButton />
+          <NotifyButton />
           <ThemeButton />
           <LanguageSelect />
           {token && (

@@ -10,7 +10,7 @@ export function KeysHelp({ isOpen, onClose }: { isOpen: boolean; onClose: () => 
     ['k', t('keys.up')],
     ['Enter', t('keys.open')],
     ['a', t('keys.acknowledge')],
-    ['g c, g a, g w', t('keys.go')],
+    ['g c, g a, g m, g o, g w', t('keys.go')],
     ['?', t('keys.help')],
     ['Esc', t('keys.close')],
   ];

@@ -6,7 +6,7 @@ export const SEARCH_ID = 'search';
 /** Time in milliseconds within which the second key of `g c` must come. */
 const SECOND_KEY = 1000;
 
-const PLACES: Record<string, string> = { c: '/channels', a: '/alerts', w: '/wall' };
+const PLACES: Record<string, string> = { c: '/channels', a: '/alerts', m: '/metrics', o: '/mosaic', w: '/wall' };
 
 export type Action = { kind: 'go'; to: string } | { kind: 'search' | 'help' | 'rows' | 'acknowledge' } | null;
 

@@ -1,11 +1,11 @@
 import { Button } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useSummary } from '../api/queries';
 import { useLive } from '../live/LiveProvider';
 import { patternFor, play } from './sound';
+import { useUnattended } from './useUnattended';
 
-/** Time in milliseconds after which a critical fault sounds again. */
+/** Time in milliseconds after which a critical fault on which nobody works sounds again. */
 const REPEAT = 60_000;
 
 /** Switches the sound on and off. It is off after each load: a browser plays nothing before a click. */
@@ -13,8 +13,7 @@ export function SoundButton() {
   const { t } = useTranslation();
   const { onState } = useLive();
   const [isOn, setOn] = useState(false);
-  const summary = useSummary().data;
-  const isCritical = summary !== undefined && summary.states.down + summary.severities.critical > 0;
+  const isCritical = useUnattended().length > 0;
   useEffect(() => {
     if (!isOn) return;
     return onState((changes, before) => {

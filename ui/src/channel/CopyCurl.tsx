@@ -1,0 +1,21 @@
+import { Button } from '@mantine/core';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { exporterUrl } from '../api/client';
+
+/** Copies a command that probes the channel. */
+export function CopyCurl({ code }: { code: string }) {
+  const { t } = useTranslation();
+  const [isCopied, setCopied] = useState(false);
+  const text = `curl -G '${exporterUrl}/probe' --data-urlencode 'target=${code}'`;
+  const copy = () => {
+    // Only pages over HTTPS or on localhost may use the clipboard.
+    if (navigator.clipboard) void navigator.clipboard.writeText(text).then(() => setCopied(true));
+    else prompt(t('channel.copyCurl'), text);
+  };
+  return (
+    <Button size="xs" variant="default" onClick={copy}>
+      {isCopied ? t('channel.copied') : t('channel.copyCurl')}
+    </Button>
+  );
+}

@@ -1,0 +1,107 @@
+import { useElementSize, useMergedRef } from '@mantine/hooks';
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { useMemo, useRef } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link } from 'wouter';
+import { useStatuses } from '../api/queries';
+import type { ChannelStatus } from '../api/types';
+import { FilterBar } from '../channels/FilterBar';
+import { isCurrent, passes, readFilters } from '../channels/filters';
+import { ErrorBox } from '../frame/ErrorBox';
+import { useQueryString } from '../frame/useQueryString';
+import { StateMark } from '../severity/Mark';
+import { COLORS, levelOf, worstFirst } from '../severity/severity';
+import { Ago } from '../time/Ago';
+import { GAP, mosaicLayout } from './layout';
+import { useThumbnail } from './useThumbnail';
+
+/** Pictures of the channels that pass the filters, the worst first. Only the tiles on the screen ask for pictures. */
+export function MosaicScreen() {
+  const { t } = useTranslation();
+  const statuses = useStatuses();
+  const [query] = useQueryString();
+  const filters = useMemo(() => readFilters(query), [query]);
+  const channels = useMemo(
+    () =>
+      (statuses.data?.channels ?? [])
+        .filter((status) => status.state !== 'disabled' && passes(filters, status))
+        .sort(worstFirst),
+    [statuses.data, filters],
+  );
+  if (!statuses.data) {
+    return statuses.error ? <ErrorBox error={statuses.error} onRetry={() => void statuses.refetch()} /> : null;
+  }
+  return (
+    <section aria-label={t('nav.mosaic')} className="fill">
+      <FilterBar channels={statuses.data.channels} filters={filters} />
+      <p className="shown" aria-live="polite">
+        {t('channels.shown', { shown: channels.length, total: statuses.data.channels.length })}
+      </p>
+      {channels.length === 0 ? <p className="empty">{t('channels.noMatch')}</p> : <Tiles channels={channels} />}
+    </section>
+  );
+}
+
+function Tiles({ channels }: { channels: ChannelStatus[] }) {
+  const { t } = useTranslation();
+  const scroller = useRef<HTMLDivElement>(null);
+  const { ref, width } = useElementSize();
+  const merged = useMergedRef(ref, scroller);
+  const { columns, width: tile, rowHeight } = mosaicLayout(width);
+  const virtualizer = useVirtualizer({
+    count: Math.ceil(channels.length / columns),
+    getScrollElement: () => scroller.current,
+    estimateSize: () => rowHeight,
+    overscan: 1,
+    // Another width has other heights.
+    getItemKey: (index) => `${rowHeight} ${index}`,
+  });
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by the keyboard
+    <section ref={merged} className="mosaic" aria-label={t('mosaic.pictures')} tabIndex={0}>
+      <div style={{ height: virtualizer.getTotalSize(), position: 'relative' }}>
+        {virtualizer.getVirtualItems().map((item) => (
+          <div
+            key={item.key}
+            className="mosaic-row"
+            style={{ transform: `translateY(${item.start}px)`, gap: GAP, height: rowHeight - GAP }}
+          >
+            {channels.slice(item.index * columns, (item.index + 1) * columns).map((status) => (
+              <Tile key={status.code} status={status} width={tile} />
+            ))}
+          </div>
+        ))}
+      </div>
+    </section>
+  );
+}
+
+function Tile({ status, width }: { status: ChannelStatus; width: number }) {
+  const { t } = useTranslation();
+  const picture = useThumbnail(status.code);
+  const level = levelOf(status);
+  const worst = isCurrent(status) ? status.failed[0] : undefined;
+  const color = COLORS[level];
+  return (
+    <Link
+      href={`/channels/${encodeURIComponent(status.code)}`}
+      className="tile"
+      data-level={level}
+      title={status.name}
+      style={{ width, borderColor: color === 'transparent' ? undefined : color }}
+    >
+      <span className="tile-picture">
+        {picture ? <img src={picture} alt={t('mosaic.picture', { code: status.code })} /> : t('mosaic.noPicture')}
+        {worst && (
+          <span className="tile-fault">
+            {worst.check} <Ago at={worst.since} />
+          </span>
+        )}
+      </span>
+      <span className="tile-text">
+        <strong>{status.code}</strong>
+        <StateMark status={status} />
+      </span>
+    </Link>
+  );
+}

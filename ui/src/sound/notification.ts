@@ -1,0 +1,24 @@
+import type { ChannelStatus } from '../api/types';
+import { levelOf, rank, worstFirst } from '../severity/severity';
+
+/** Number of channels that a notification names. */
+const NAMED = 3;
+
+/** Channels that a burst of changes made worse, as bad as a sound announces, the worst first. */
+export function worsenedChannels(changes: ChannelStatus[], before: Map<string, ChannelStatus>): ChannelStatus[] {
+  // The last change of a channel counts.
+  const last = new Map(changes.map((change) => [change.code, change]));
+  return [...last.values()]
+    .filter((change) => {
+      const known = before.get(change.code);
+      const level = levelOf(change);
+      return rank(level) >= rank('minor') && rank(level) > (known ? rank(levelOf(known)) : 0);
+    })
+    .sort(worstFirst);
+}
+
+/** The codes that a notification names, and the number of the others. */
+export function namesOf(channels: ChannelStatus[]): { names: string; more: number } {
+  const names = channels.slice(0, NAMED).map((status) => status.code);
+  return { names: names.join(', '), more: Math.max(0, channels.length - NAMED) };
+}

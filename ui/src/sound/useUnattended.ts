@@ -1,0 +1,16 @@
+import { useMemo } from 'react';
+import { useAlerts, useMaintenances, useStatuses } from '../api/queries';
+import type { ChannelStatus } from '../api/types';
+import { serverNow } from '../time/clock';
+import { unattendedCritical } from './unattended';
+
+/** Channels that are critical or down and on which nobody works, as known now. */
+export function useUnattended(): ChannelStatus[] {
+  const statuses = useStatuses().data;
+  const alerts = useAlerts().data;
+  const maintenances = useMaintenances().data;
+  return useMemo(
+    () => unattendedCritical(statuses?.channels ?? [], { alerts, maintenances, now: serverNow() }),
+    [statuses, alerts, maintenances],
+  );
+}
