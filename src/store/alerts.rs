@@ -29,6 +29,9 @@ pub(super) static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
 /// Anything else is a repeated or late notification: an alert that Alertmanager has resolved stays resolved, no matter
 /// which notification comes last. The exception is `$2`: if it is true, Alertmanager has these alerts now, and an alert
 /// that it resolved more than 30 s ago is reopened.
+///
+/// The start of an alert counts in whole milliseconds: Alertmanager's webhook has nanoseconds, and its API drops them. With both
+/// an alert would be two.
 const WRITE: &str = "
 INSERT INTO alerts AS a (fingerprint, alertname, channel_id, severity, status, summary, description, labels, annotations,
                          starts_at, ends_at, resolved_at, resolved_by)
@@ -36,8 +39,9 @@ SELECT DISTINCT ON (fingerprint, r.\"startsAt\") fingerprint, coalesce(labels->>
        r.status, annotations->>'summary', annotations->>'description', labels, annotations, r.\"startsAt\",
        CASE r.status WHEN 'resolved' THEN r.\"endsAt\" END, CASE r.status WHEN 'resolved' THEN now() END,
        CASE r.status WHEN 'resolved' THEN 'alertmanager' END
-FROM jsonb_to_recordset($1) AS r(fingerprint text, status text, labels jsonb, annotations jsonb,
-                                 \"startsAt\" timestamptz, \"endsAt\" timestamptz)
+FROM (SELECT fingerprint, status, labels, annotations, date_trunc('milliseconds', \"startsAt\") AS \"startsAt\", \"endsAt\"
+      FROM jsonb_to_recordset($1) AS r(fingerprint text, status text, labels jsonb, annotations jsonb,
+                                       \"startsAt\" timestamptz, \"endsAt\" timestamptz)) r
 LEFT JOIN channels c ON c.channel_code = labels->>'channel'
 ORDER BY fingerprint, r.\"startsAt\", r.status DESC
 ON CONFLICT (fingerprint, starts_at) DO UPDATE
@@ -59,7 +63,7 @@ RETURNING a.status, a.silence_id, xmax = 0";
 const SUPERSEDE: &str = "
 UPDATE alerts a SET status = 'resolved', ends_at = n.starts_at, resolved_at = now(), resolved_by = 'alertmanager',
                     updated_at = now()
-FROM (SELECT fingerprint, max(\"startsAt\") AS starts_at
+FROM (SELECT fingerprint, max(date_trunc('milliseconds', \"startsAt\")) AS starts_at
       FROM jsonb_to_recordset($1) AS r(fingerprint text, \"startsAt\" timestamptz) GROUP BY fingerprint) n
 WHERE a.fingerprint = n.fingerprint AND a.starts_at < n.starts_at AND a.status <> 'resolved'
 RETURNING a.silence_id";
@@ -67,7 +71,7 @@ RETURNING a.silence_id";
 /// SQL statement that writes what inhibits or silences the alerts in `$1`.
 const SUPPRESS: &str = "
 UPDATE alerts a SET inhibited_by = r.inhibited_by, silenced_by = r.silenced_by, updated_at = now()
-FROM (SELECT fingerprint, \"startsAt\" AS starts_at,
+FROM (SELECT fingerprint, date_trunc('milliseconds', \"startsAt\") AS starts_at,
              array(SELECT jsonb_array_elements_text(\"inhibitedBy\")) AS inhibited_by,
              array(SELECT jsonb_array_elements_text(\"silencedBy\")) AS silenced_by
       FROM jsonb_to_recordset($1) AS r(fingerprint text, \"startsAt\" timestamptz, \"inhibitedBy\" jsonb, \"silencedBy\" jsonb)) r

@@ -264,3 +264,20 @@ async fn a_channel_is_probed_before_it_is_saved() {
     let series = stack.get("/channels/CH_NEW/series?metric=bitrate").await.1;
     assert!(series["lines"].as_array().is_some_and(|lines| !lines.is_empty()), "{series}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_that_comes_by_webhook_and_by_api_is_one_alert() {
+    let address = free_address();
+    let url = format!("http://{address}");
+    let stack = Stack::start(&["--alertmanager.url", &url]).await;
+    let _alertmanager = alertmanager(&address, &stack.exporter.address);
+    // The webhook has the nanoseconds, and the API the milliseconds alone.
+    let alert = |summary: &str| json!({"labels": labels(), "annotations": {"summary": summary}, "startsAt": EVENING});
+    stack.until("Alertmanager answers", async || post_alert(&stack, &url, alert("1")).await).await;
+    let alerts = async || stack.get("/alerts?channel=CH_1").await.1["alerts"].clone();
+    stack.until("the webhook delivered it", async || alerts().await[0]["status"] == "firing").await;
+    assert!(post_alert(&stack, &url, alert("2")).await);
+    stack.until("its text follows the API", async || alerts().await[0]["summary"] == "2").await;
+    let alerts = alerts().await;
+    assert_eq!(alerts.as_array().unwrap().len(), 1, "{alerts}");
+}
