@@ -60,13 +60,13 @@ pub struct Thresholds {
     pub max_download_time: f64,
     /// Lowest allowed mean opinion score (MOS). No check uses it yet.
     pub min_mos: Option<f64>,
-    /// Target loudness in LUFS. No check uses it yet.
+    /// Target loudness in LUFS. `None`: loudness is not judged.
     pub loudness_target: Option<f64>,
-    /// Allowed distance of the loudness from `loudness_target`, in LU. No check uses it yet.
+    /// Allowed distance of the loudness from `loudness_target`, in LU. `None`: 2 LU.
     pub loudness_tolerance: Option<f64>,
-    /// Highest allowed degree of macroblocking. No check uses it yet.
+    /// Highest allowed degree of macroblocking, 0 to 1. `None`: macroblocking is not judged.
     pub macroblocking_threshold: Option<f64>,
-    /// Longest time in milliseconds for which the picture may be frozen. No check uses it yet.
+    /// Time in milliseconds from which a frozen picture is reported. `None`: 1,000 ms.
     pub freeze_threshold_ms: Option<f64>,
 }
 

@@ -8,6 +8,7 @@ mod i_frames;
 mod low_latency;
 mod packager;
 pub(crate) mod quiet;
+mod signal;
 mod systems;
 
 pub use caches::CacheStatus;
@@ -15,7 +16,9 @@ pub use dash::{ClockFacts, DashFacts, LocationFacts, PatchFacts, PatchableMpd};
 pub use growing::{ChunkArrival, GrowingSegmentFacts};
 pub use i_frames::IFrameFacts;
 pub use low_latency::{BlockingReloadFacts, DeltaUpdateFacts, LowLatencyFacts, PartFacts, PreloadHintFacts};
+pub use signal::{DecodedFacts, SignalFacts};
 
+use bytes::Bytes;
 use packager_media::container::Inspection;
 use packager_media::crypt::{AesKey, DecryptError};
 use packager_media::dash::BaseUrls;
@@ -86,6 +89,8 @@ pub struct OutputFacts {
     pub renditions: Vec<RenditionFacts>,
     /// I-frame playlists (HLS); empty if the template doesn't have them probed.
     pub i_frames: Vec<IFrameFacts>,
+    /// Whether picture and sound were decoded.
+    pub signal: SignalFacts,
 }
 
 /// The playback session of an output: the URLs that one answer of its manifest named, in use over several probes.
@@ -190,6 +195,8 @@ pub struct RenditionFacts {
     /// Whether all segments that the template's setting `segments` includes were inspected, in this probe or in an
     /// earlier one.
     pub covered: bool,
+    /// What decoding showed of the rendition's newest segments; `None` if none were decoded in this probe.
+    pub decoded: Option<Arc<DecodedFacts>>,
 }
 
 impl RenditionFacts {
@@ -211,6 +218,7 @@ impl RenditionFacts {
             growing: None,
             skipped: 0,
             covered: true,
+            decoded: None,
         }
     }
 }
@@ -239,6 +247,8 @@ pub struct InitFacts {
     /// Hash of the initialization segment's content, by which two contents are compared. `None` if the resource is
     /// incomplete, has no movie box, or is encrypted as a whole, so that the same content may have other bytes.
     pub digest: Option<u64>,
+    /// Clear bytes of the initialization segment, for the decoder; `None` if nothing is decoded with it.
+    pub kept: Option<Bytes>,
 }
 
 /// The answer of a key server or, for DRM key formats, of the licence server.

@@ -4,13 +4,18 @@
 #![allow(clippy::unwrap_used, reason = "for tests: never in a release")]
 
 use crate::facts::{
-    Exchange, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SegmentFacts, SessionFacts,
-    Timings,
+    DecodedFacts, Exchange, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SegmentFacts,
+    SessionFacts, SignalFacts, Timings,
 };
+use bytes::Bytes;
 use packager_media::container::{Container, Inspection, Track};
 use packager_media::stream::{Media, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
+use packager_signal::Decoded;
+use packager_signal::picture::{Complexity, Pictures, Signature, Thumbnail};
+use packager_signal::sound::{Channel, Position, Sound};
 use std::sync::Arc;
+use std::time::Duration;
 use url::Url;
 
 /// Returns the time `second` seconds after the time that tests call 0 (before it if negative).
@@ -126,5 +131,64 @@ pub fn output(name: &str, url: &Url, renditions: Vec<RenditionFacts>) -> OutputF
         defects: Vec::new(),
         renditions,
         i_frames: Vec::new(),
+        signal: SignalFacts::default(),
+    }
+}
+
+/// Makes the result of a decode of `duration` seconds: moving pictures, and sound of two channels with this loudness.
+pub fn decoded(duration: f64, lufs: f32) -> Decoded {
+    let picture = Signature::of(&[128; 64 * 36], 64);
+    let channel = |position| Channel { position, dead: Vec::new(), level: Some(-30.0) };
+    Decoded {
+        pictures: Some(Pictures {
+            count: 50,
+            width: 640,
+            height: 360,
+            picture_duration: duration / 50.0,
+            duration,
+            interlaced: false,
+            key_frames_only: false,
+            frozen: Vec::new(),
+            black: Vec::new(),
+            single_color: Vec::new(),
+            first: picture.clone(),
+            last: picture,
+            visible_blocks: vec![0.0; 10],
+            concealed: None,
+            decode_errors: 0,
+            complexity: Complexity {
+                spatial: 40.0,
+                spatial_mean: 30.0,
+                temporal: Some(10.0),
+                temporal_mean: Some(5.0),
+            },
+        }),
+        sounds: vec![Sound {
+            sample_rate: 48_000,
+            duration,
+            channels: vec![channel(Position::Left), channel(Position::Right)],
+            silent: Vec::new(),
+            clipped: 0.0,
+            momentary_max: Some(-20.0),
+            short_term_max: Some(-22.5),
+            true_peak: Some(-3.0),
+            blocks: vec![lufs; 17],
+        }],
+        thumbnail: Some(Thumbnail { jpeg: Bytes::from_static(b"\xff\xd8 a picture"), width: 320, height: 180 }),
+        cpu: Duration::from_millis(100),
+        messages: String::new(),
+        cut: false,
+    }
+}
+
+/// Makes the facts about the decode of one segment, whose number is `number`.
+pub fn decoded_facts(number: u64, decoded_at: Timestamp, signal: Decoded) -> DecodedFacts {
+    DecodedFacts {
+        first: number,
+        last: number,
+        after: number.checked_sub(1),
+        longest_segment: Seconds(2.0),
+        decoded_at,
+        signal: Arc::new(signal),
     }
 }

@@ -132,6 +132,10 @@ pub struct Template {
     /// Whether the query string of a URL is a part of a segment's identity. `false` (the default) suits URLs with
     /// tokens that change with every request.
     pub query_identifies: bool,
+    /// Whether picture and sound are decoded, and how often.
+    pub signal: SignalMode,
+    /// Longest time between two decodes of a channel's picture and sound in the mode `rotation`.
+    pub signal_interval: Seconds,
     /// Settings of the requests to every channel that is probed with this template, below the channel's own.
     #[serde(skip_serializing_if = "RequestSettings::is_empty")]
     pub request: RequestSettings,
@@ -168,6 +172,23 @@ impl Default for Coverage {
         Self { mode: CoverageMode::Every, count: 6, oldest: true }
     }
 }
+
+/// How often the picture and sound of a channel are decoded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignalMode {
+    /// Nothing is decoded. The checks that need decoded pictures or sound don't run.
+    Off,
+    /// Each channel is decoded once within `signal_interval`, at once when its coded sound is silent, and in every probe
+    /// while the last decode shows a fault.
+    #[default]
+    Rotation,
+    /// The newest inspected segments are decoded in every probe.
+    Full,
+}
+
+/// Default of `signal_interval`, in seconds.
+pub(crate) const SIGNAL_INTERVAL: f64 = 300.0;
 
 impl Channel {
     /// Returns the host of the channel's first output; empty when the URL of the output has no host.

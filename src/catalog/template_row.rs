@@ -32,7 +32,7 @@ pub struct TemplateRow {
     #[serde(serialize_with = "json_number")]
     #[schema(required, minimum = 0, maximum = 1)]
     pub macroblocking_threshold: Option<f64>,
-    /// Longest time for which the picture may be frozen, in milliseconds.
+    /// Time in milliseconds from which a frozen picture is reported.
     #[serde(serialize_with = "json_number")]
     #[schema(required, minimum = 0, maximum = 600000)]
     pub freeze_threshold_ms: Option<f64>,

@@ -1,7 +1,7 @@
 //! Reads templates.yml: thresholds, ladder and checks of each template, merged over the template that it extends.
 
 use super::request_keys::{self, RequestKeys, SecretFiles, SecretSource};
-use super::{Coverage, CoverageMode, RequestSettings, Template};
+use super::{Coverage, CoverageMode, RequestSettings, SIGNAL_INTERVAL, SignalMode, Template};
 use crate::checks::CheckSettings;
 use crate::document::{self, Fault, Key, Node, TimeLength, Value, suggestion};
 use crate::expectations::{ExpectedLadder, Thresholds};
@@ -36,6 +36,8 @@ struct TemplateKeys {
     ladder: ExpectedLadder,
     hold: TimeLength,
     query_identifies: bool,
+    signal: SignalMode,
+    signal_interval: TimeLength,
     request: RequestKeys,
     checks: CheckSettings,
 }
@@ -58,6 +60,8 @@ impl Default for TemplateKeys {
             ladder: ExpectedLadder::default(),
             hold: TimeLength(60.0),
             query_identifies: false,
+            signal: SignalMode::default(),
+            signal_interval: TimeLength(SIGNAL_INTERVAL),
             request: RequestKeys::default(),
             checks: CheckSettings::default(),
         }
@@ -109,7 +113,7 @@ pub(super) fn template_faults(name: &str, keys: &Node, others: &Node, source: Se
 
 /// Returns whether the database has a column for the key `key` of a template.
 pub(super) fn is_column(key: &str) -> bool {
-    !matches!(key, "timeout" | "hold") && RANGES.iter().any(|(name, ..)| *name == key)
+    !matches!(key, "timeout" | "hold" | "signal_interval") && RANGES.iter().any(|(name, ..)| *name == key)
 }
 
 fn built_in_template(thresholds: &[(&'static str, f64)]) -> Node {
@@ -179,14 +183,17 @@ fn parse_template(name: &str, node: &Node, secrets: &mut SecretFiles<'_>) -> Res
         ladder: written.ladder,
         hold: Seconds(written.hold.0),
         query_identifies: written.query_identifies,
+        signal: written.signal,
+        signal_interval: Seconds(written.signal_interval.0),
         request,
         checks: written.checks,
     })
 }
 
-const RANGES: [(&str, RangeInclusive<f64>, &str); 10] = [
+const RANGES: [(&str, RangeInclusive<f64>, &str); 11] = [
     ("timeout", 0.5..=600.0, "seconds"),
     ("hold", 0.0..=86_400.0, "seconds"),
+    ("signal_interval", 10.0..=86_400.0, "seconds"),
     ("segment_duration_target", 0.1..=120.0, "seconds"),
     ("segment_duration_tolerance", 0.0..=1.0, "a ratio: 0.1 is 10 %"),
     ("max_download_time", 0.01..=600.0, "seconds"),
@@ -208,6 +215,7 @@ fn range_faults(written: &TemplateKeys, node: &Node) -> Vec<Fault> {
     let values = [
         ("timeout", Some(written.timeout.0)),
         ("hold", Some(written.hold.0)),
+        ("signal_interval", Some(written.signal_interval.0)),
         ("segment_duration_target", written.segment_duration_target.map(|l| l.0)),
         ("segment_duration_tolerance", Some(written.segment_duration_tolerance)),
         ("max_download_time", Some(written.max_download_time.0)),

@@ -2,6 +2,7 @@
 
 use super::logging::{Format, Level};
 use crate::config::ConfigPaths;
+use crate::probe::SignalSettings;
 use crate::web::api::Role;
 use crate::web::listen::ListenAddress;
 use clap::builder::RangedU64ValueParser;
@@ -12,6 +13,8 @@ use url::Url;
 
 /// Largest number of probes that `--history.limit` allows. Each kept probe holds up to 64 KiB of text.
 const MAX_HISTORY: u64 = 10_000;
+/// Largest number of decodes that `--signal.max-decodes` allows. Each may take 800 MB of memory.
+const MAX_DECODES: u64 = 1024;
 
 /// Probes live HLS and DASH channels for Prometheus.
 ///
@@ -93,6 +96,16 @@ pub(super) struct Log {
 }
 
 #[derive(Debug, Clone, Args)]
+pub(super) struct Signal {
+    /// ffmpeg, which decodes picture and sound [default: ffmpeg of the PATH]
+    #[arg(long = "signal.ffmpeg", value_name = "PATH")]
+    pub ffmpeg: Option<PathBuf>,
+    /// Largest number of decodes at the same time [default: one less than there are processors, at least 1]
+    #[arg(long = "signal.max-decodes", value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_DECODES))]
+    pub max_decodes: Option<usize>,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(super) struct Serve {
     #[command(flatten)]
     pub config: Config,
@@ -141,6 +154,8 @@ pub(super) struct Serve {
     /// Number of probes kept for the page at /, and as many failed ones in addition
     #[arg(long = "history.limit", value_name = "N", default_value_t = 100, value_parser = RangedU64ValueParser::<usize>::new().range(..=MAX_HISTORY))]
     pub history_limit: usize,
+    #[command(flatten)]
+    pub signal: Signal,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -169,6 +184,8 @@ pub(super) struct Probe {
     /// Format of the report: text, JSON, or the metrics that a scrape gets
     #[arg(long, value_enum, default_value = "text")]
     pub format: ReportFormat,
+    #[command(flatten)]
+    pub signal: Signal,
     #[command(flatten)]
     pub config: Config,
 }
@@ -306,6 +323,14 @@ fn external_url(text: &str) -> Result<Url, String> {
     }
     prefix(url.path())?;
     Ok(url)
+}
+
+impl Signal {
+    /// Returns the settings of decoding. `at_once`: the first probe of a channel decodes it.
+    pub(super) fn settings(&self, at_once: bool) -> SignalSettings {
+        let (ffmpeg, max_decodes) = (self.ffmpeg.clone(), self.max_decodes);
+        SignalSettings { ffmpeg, max_decodes, at_once, launcher: None }
+    }
 }
 
 /// Base URLs of the links in alerts, without a slash at the end.

@@ -6,7 +6,7 @@ use crate::config::{Config, ConfigHandle, ConfigPaths};
 use crate::influx::InfluxQueue;
 use crate::inspector::{self, SyncEvent};
 use crate::metrics::{ProbeResult, SelfMetrics};
-use crate::probe::{Clock, ProbeAnswer, ProbeError, ProbeRequest, Prober};
+use crate::probe::{Clock, ProbeAnswer, ProbeError, ProbeRequest, Prober, SignalSettings};
 use crate::report::Report;
 use crate::store::{Health, Store};
 use crate::web::Backend;
@@ -30,13 +30,14 @@ pub(super) fn backend(
     source: ConfigPaths,
     store: Option<Store>,
     links: &Links,
+    signal: SignalSettings,
 ) -> Result<(Arc<dyn Backend>, Sinks), String> {
     let variables = source.variables.clone();
     let live = Arc::new(ConfigHandle::start(source, Timestamp::now()).map_err(|errors| errors.to_string())?);
     for warning in &live.current().warnings {
         tracing::warn!("{warning}");
     }
-    let prober = Prober::new(live.clone(), Clock::System).map_err(|e| e.to_string())?;
+    let prober = Prober::with_decoder(live.clone(), Clock::System, Some(signal)).map_err(|e| e.to_string())?;
     let own = SelfMetrics::new().map_err(|e| e.to_string())?;
     own.links(&links.exporter, &links.grafana);
     if let Some(store) = store.clone() {
@@ -180,5 +181,6 @@ fn own_metrics(live: &ConfigHandle, prober: &Prober, own: &SelfMetrics, store: O
     }
     own.reload_held(last.is_held);
     own.history_outputs(prober.remembered_outputs());
+    own.decodes(&prober.decode_totals());
     own.encode().into_bytes()
 }

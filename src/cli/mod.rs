@@ -14,6 +14,7 @@ mod serve;
 mod sync;
 
 use crate::metrics;
+use crate::probe::LAUNCHER;
 use crate::web::security::Security;
 use args::{Cli, Command, Config, SyncCommand};
 use clap::Parser;
@@ -39,6 +40,13 @@ impl From<Exit> for ExitCode {
 
 /// Runs the command line `arguments`, whose first element is the program's name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // Before anything else: the process has one thread now, and becomes ffmpeg.
+    if arguments.get(1).is_some_and(|subcommand| subcommand == LAUNCHER) {
+        let error = packager_signal::confine::exec(arguments.into_iter().skip(2));
+        out::error(&format!("packager_exporter: {error}\n"));
+        return Exit::Usage.into();
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => return usage(&error).into(),

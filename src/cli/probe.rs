@@ -57,7 +57,8 @@ async fn probes(args: &Probe, seen: &mut ProbeResults) -> Result<(), String> {
         loaded.snapshot = catalog_of_database(&store, &source.variables, &args.target).await?;
     }
     let live = Arc::new(ConfigHandle::fixed(allow_any_host(loaded, &args.target), Timestamp::now()));
-    let prober = Prober::new(live, Clock::System).map_err(|e| e.to_string())?;
+    let prober =
+        Prober::with_decoder(live, Clock::System, Some(args.signal.settings(true))).map_err(|e| e.to_string())?;
     let ask =
         ProbeRequest { target: args.target.clone(), template: args.template.clone(), output: args.output.clone() };
     let began = Instant::now();

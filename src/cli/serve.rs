@@ -33,7 +33,8 @@ pub(super) fn run(args: &Serve) -> Result<Exit, String> {
     let ended = runtime.block_on(async {
         let signals = Signals::new()?;
         let store = database::optional_store(&args.config.source())?;
-        let (backend, sinks) = backend::backend(args.config.source(), store.clone(), &args.links())?;
+        let (backend, sinks) =
+            backend::backend(args.config.source(), store.clone(), &args.links(), args.signal.settings(false))?;
         let api = Api {
             loopback: false,
             zabbix: Some(sinks.zabbix.clone()),

@@ -87,7 +87,7 @@ impl ObservedTimes for AdHistory {
 
 impl ObservedTimes for RenditionHistory {
     fn shift(&mut self, by: Seconds) {
-        let Self { observations, segments, keys, edge_since, ads, inits, key_use } = self;
+        let Self { observations, segments, keys, edge_since, ads, inits, key_use, signal } = self;
         observations.shift(by);
         segments.iter_mut().for_each(|segment| Arc::make_mut(segment).inspected_at.shift(by));
         keys.iter_mut().for_each(|key| Arc::make_mut(key).asked_at.shift(by));
@@ -95,5 +95,6 @@ impl ObservedTimes for RenditionHistory {
         ads.shift(by);
         inits.shift(by);
         key_use.shift(by);
+        signal.shift(by);
     }
 }

@@ -6,6 +6,8 @@ use super::inputs::{self, InputState};
 use super::ladder::{self, LadderState};
 use super::mpds::{self, MpdState};
 use super::patchable;
+use super::signal_turn;
+use super::signal_turn::{SignalTurn, SignalTurns};
 use super::uri_names::{UriNames, uri_identity};
 use super::{KeyUsage, Observation, OutputHistory, RenditionHistory};
 use crate::facts::{KeyFacts, OutputFacts, PatchableMpd, RenditionFacts, SegmentFacts};
@@ -68,6 +70,7 @@ struct Memory {
     mpd_arrived: Timestamp,
     /// The newest MPD whose patches may be requested, and the one before it.
     patchable: Vec<Arc<PatchableMpd>>,
+    signal_turns: SignalTurns,
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +98,8 @@ const FROZEN: Seconds = Seconds(60.0);
 /// Target duration that is assumed for an MPD, which has none: that of common packagers.
 const DEFAULT_TARGET: Seconds = Seconds(6.0);
 const MAX_OBSERVATIONS: usize = 64;
+/// Time after a decode within which digital silence isn't looked into again.
+const DECODED_RECENTLY: Seconds = Seconds(60.0);
 const MAX_SEGMENTS: usize = 32;
 const MAX_KEYS: usize = 32;
 
@@ -161,6 +166,32 @@ impl History {
         }
     }
 
+    /// Returns whether a probe that begins at `now` has to decode the output's picture and sound, and why. Without a fault the
+    /// output is decoded once in each `interval`, for the first time `delay` after its first probe. `None`: the output has no turn.
+    pub(crate) fn signal_turn(
+        &self,
+        key: &OutputKey,
+        now: Timestamp,
+        retention: Retention,
+        interval: Seconds,
+        delay: Seconds,
+    ) -> Option<SignalTurn> {
+        let mut outputs = self.lock();
+        let Some(memory) = outputs.get_mut(&(key.clone(), retention.query_identifies)) else {
+            return (delay.0 <= 0.0).then_some(SignalTurn::Due);
+        };
+        let pasts = || memory.renditions.values().map(|rendition| &rendition.past);
+        let turn = if pasts().any(|past| past.signal.is_unsettled()) {
+            Some(SignalTurn::Unsettled)
+        } else if pasts().any(|past| signal_turn::is_silent(&past.segments)) && !memory.was_decoded(now) {
+            Some(SignalTurn::Silent)
+        } else {
+            None
+        };
+        let is_due = memory.signal_turns.is_due(now, interval, delay);
+        turn.or(is_due.then_some(SignalTurn::Due))
+    }
+
     /// Adds what this probe captured of an output, and returns the output's history for the checks. States older than
     /// the template's `hold` are forgotten. If the output's URL changed (except in its query), everything earlier is
     /// forgotten.
@@ -178,6 +209,9 @@ impl History {
         let kept = Retention { hold, ..retention };
         ladder::record(&mut memory.ladders, facts, now, kept);
         inputs::record(&mut memory.inputs, facts, now, hold);
+        if facts.signal.attempted {
+            memory.signal_turns.end(now);
+        }
         if memory.enter_session(facts, now, retention.query_identifies) {
             mpds::record(&mut memory.mpds, &mut memory.mpd_arrived, facts, now, hold);
             patchable::record(&mut memory.patchable, facts);
@@ -219,6 +253,12 @@ fn evict(outputs: &mut Outputs, leave: usize) {
 }
 
 impl Memory {
+    /// Whether media were decoded so recently that digital silence, which may last for days, is no reason to decode again.
+    fn was_decoded(&self, now: Timestamp) -> bool {
+        let decoded = self.renditions.values().filter_map(|rendition| rendition.past.signal.decoded_at());
+        decoded.max().is_some_and(|at| Seconds::between(at, now) < DECODED_RECENTLY)
+    }
+
     fn begin(&mut self, url: &Url, now: Timestamp, retention: Retention) {
         let mut url = url.clone();
         if !retention.query_identifies {
@@ -294,7 +334,9 @@ impl ObservedTimes for Memory {
             mpds,
             mpd_arrived,
             patchable: _,
+            signal_turns,
         } = self;
+        signal_turns.shift(by);
         labels.shift(by);
         session_since.shift(by);
         touched.shift(by);
@@ -327,6 +369,7 @@ impl RenditionMemory {
             }
         }
         self.past.ads.observe_segments(&facts.segments);
+        self.take_decoded(facts);
         for segment in &facts.segments {
             let segments = &mut self.past.segments;
             segments.retain(|known| !same_segment(known, &segment.segment, retention.query_identifies));
@@ -340,6 +383,18 @@ impl RenditionMemory {
         let identity = |uri: &Url| self.uris.resource_identity(uri, retention.query_identifies);
         inits::record(&mut self.past.inits, facts, now, retention.hold, identity);
         self.trim(now, retention);
+    }
+
+    /// Adds what decoding showed. A packager that began its numbers again begins with a new state.
+    fn take_decoded(&mut self, facts: &RenditionFacts) {
+        let newest = self.past.observations.last().and_then(|o| o.last_number());
+        let signal = &mut self.past.signal;
+        if signal.is_behind(newest) {
+            Arc::make_mut(signal).begin_again();
+        }
+        if let Some(decoded) = &facts.decoded {
+            Arc::make_mut(signal).take(decoded);
+        }
     }
 
     /// Adds an observation of the rendition's playlist, and returns whether it was used. Probes of the same output can
@@ -382,7 +437,9 @@ impl RenditionMemory {
         let stood_still = self.stood_still(Timestamp::MIN).0 > self.target_duration().0 * STUCK;
         let edge_since = self.past.edge_since.filter(|_| stood_still);
         let keys = std::mem::take(&mut self.past.keys);
-        self.past = RenditionHistory { edge_since, keys, ..RenditionHistory::default() };
+        let mut signal = std::mem::take(&mut self.past.signal);
+        Arc::make_mut(&mut signal).begin_again();
+        self.past = RenditionHistory { edge_since, keys, signal, ..RenditionHistory::default() };
         (self.arrived, self.uris) = (Timestamp::default(), UriNames::default());
     }
 

@@ -16,6 +16,9 @@ mod memory;
 mod mpds;
 mod observation;
 mod patchable;
+mod signal;
+mod signal_turn;
+mod spans;
 mod uri_names;
 
 pub(crate) use ads::AdHistory;
@@ -26,6 +29,9 @@ pub(crate) use ladder::LadderState;
 pub(crate) use memory::{AlreadyInspected, History, OutputKey, Retention};
 pub(crate) use mpds::{MpdState, MpdWindow, PeriodStart};
 pub(crate) use observation::{ListedSegment, Observation};
+pub(crate) use signal::{PictureHistory, SignalHistory, SoundHistory, Thumbnail};
+pub(crate) use signal_turn::SignalTurn;
+pub(crate) use spans::{FaultSpan, FaultSpans};
 #[cfg(test)]
 pub(crate) use {
     ads::{InspectedSpan, OpenAdBreak},
@@ -72,4 +78,6 @@ pub struct RenditionHistory {
     pub inits: Vec<InitState>,
     /// The current key, and since when it is in use; `None` while segments are clear.
     pub key_use: Option<KeyUsage>,
+    /// State of picture and sound by the media that were decoded.
+    pub signal: Arc<SignalHistory>,
 }

@@ -1,5 +1,5 @@
-//! Converts a probe's report to InfluxDB line protocol: the measurements `probe`, `segment_metric`, `abr_ladder` and
-//! `playlist_validation`, each with the tag `channel`.
+//! Converts a probe's report to InfluxDB line protocol: the measurements `probe`, `segment_metric`, `signal_metric`,
+//! `abr_ladder` and `playlist_validation`, each with the tag `channel`.
 
 use super::LineBatch;
 use crate::checks::{CheckOutcome, CheckResult};
@@ -30,6 +30,10 @@ pub(crate) fn report_lines(report: &Report) -> LineBatch {
         for rendition in &facts.renditions {
             for (i, segment) in (0..).zip(&rendition.segments) {
                 writer.segment(output.name, &rendition.rendition.name, segment, i);
+            }
+            let is_own = |view: &&RenditionView<'_>| view.name == rendition.rendition.name;
+            if let (Some(_), Some(view)) = (&rendition.decoded, output.renditions.iter().find(is_own)) {
+                writer.signal(output.name, view);
             }
         }
     }
@@ -106,6 +110,28 @@ impl LineWriter<'_> {
         });
     }
 
+    /// Adds the line `signal_metric` of a rendition that this probe decoded.
+    fn signal(&mut self, output: &str, rendition: &RenditionView<'_>) {
+        let signal = &rendition.signal;
+        let Some(decoded) = signal.signal_seconds_inspected else { return };
+        let fields: [SignalField; 10] = [
+            ("loudness", signal.signal_loudness_lufs),
+            ("loudness_short_term", signal.signal_loudness_short_term_lufs),
+            ("true_peak", signal.signal_true_peak_dbtp),
+            ("clipped", signal.signal_clipped_ratio),
+            ("freeze_seconds", signal.signal_freeze_seconds),
+            ("black_seconds", signal.signal_black_seconds),
+            ("single_color_seconds", signal.signal_single_color_seconds),
+            ("silence_seconds", signal.signal_silence_seconds),
+            ("channel_silence_seconds", signal.signal_channel_silence_seconds),
+            ("macroblocking", signal.signal_macroblocking_ratio),
+        ];
+        self.line("signal_metric", &[("output", output), ("rendition", rendition.name)], 0, |line| {
+            let line = line.field("seconds_inspected", decoded);
+            fields.into_iter().fold(line, |line, (name, value)| optional(line, name, value))
+        });
+    }
+
     fn segment(&mut self, output: &str, rendition: &str, facts: &SegmentFacts, nth: i64) {
         let answer = facts.fetched.result.as_ref().ok();
         let status = answer.map_or("none".to_owned(), |a| a.status.to_string());
@@ -118,6 +144,9 @@ impl LineWriter<'_> {
         });
     }
 }
+
+/// A measured value of a decode with the name of its field.
+type SignalField = (&'static str, Option<f64>);
 
 /// Adds a field to a line if it has a finite value, since line protocol can't express NaN and infinity.
 fn optional<T: FieldValue + Finite>(line: LineWithField, name: &str, value: Option<T>) -> LineWithField {

@@ -9,6 +9,7 @@ mod reference;
 mod rendition;
 mod segment;
 mod series;
+mod signal;
 #[cfg(test)]
 mod tests;
 
@@ -45,9 +46,16 @@ const RENDITION: &[&str] = &["output", "rendition"];
 /// Returns every gauge in the order of the exposition. If a stream has too many series, those of the last gauges are
 /// dropped first.
 fn gauges() -> impl Iterator<Item = &'static Gauge> {
-    [probe::GAUGES, checks::GAUGES, output::GAUGES, rendition::GAUGES, playlist::GAUGES, segment::GAUGES]
-        .into_iter()
-        .flatten()
+    let files = [
+        probe::GAUGES,
+        checks::GAUGES,
+        output::GAUGES,
+        rendition::GAUGES,
+        playlist::GAUGES,
+        segment::GAUGES,
+        signal::GAUGES,
+    ];
+    files.into_iter().flatten()
 }
 
 const SERIES_DROPPED: Gauge = gauge(

@@ -118,12 +118,4 @@ pub(crate) const GAUGES: &[Gauge] = &[
          which it is farthest from 0. It is positive if audio starts later. Absent unless a segment contains both.",
         |v, s| s.outputs(v, |o| o.summary.av_offset_seconds),
     ),
-    gauge(
-        "packager_signal_silence_seconds",
-        RENDITION,
-        "Seconds of digital silence in all channels of the AAC sound, up to the end of the newest inspected segment: at \
-         most the length of the listed segments that were inspected. 0 if the sound isn't silent. With several audio \
-         tracks it is that of the longest silence. Absent without AAC sound.",
-        |v, s| s.renditions(v, |r| r.signal.signal_silence_seconds),
-    ),
 ];

@@ -1,9 +1,12 @@
 //! Metrics of the exporter itself on `/metrics`. They live as long as the process, unlike the gauges of a probe.
 
+mod decodes;
 mod sinks;
 mod syncs;
 mod thresholds;
 
+use crate::probe::DecodeTotals;
+use decodes::DecodeMetrics;
 use packager_media::units::{Seconds, Timestamp};
 use prometheus::proto::MetricFamily;
 use prometheus::{Error, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
@@ -64,6 +67,7 @@ pub struct SelfMetrics {
     reload_succeeded_at: Gauge,
     reload_held: IntGauge,
     history_outputs: IntGauge,
+    decodes: DecodeMetrics,
     sinks: SinkMetrics,
     syncs: SyncMetrics,
     thresholds: TemplateThresholds,
@@ -133,6 +137,7 @@ impl SelfMetrics {
                 "packager_exporter_history_outputs",
                 "Number of outputs in the history.",
             )?,
+            decodes: DecodeMetrics::new(&registry)?,
             sinks: SinkMetrics::new(&registry)?,
             syncs: SyncMetrics::new(&registry)?,
             thresholds: TemplateThresholds::default(),
@@ -255,6 +260,7 @@ impl SelfMetrics {
         self.zabbix_reached(false);
         self.synced("", 0, [0; 3], false, Timestamp::UNIX_EPOCH);
         self.sync_wrote("", 0, 0, 0);
+        self.decodes(&DecodeTotals::default());
         self.gather()
     }
 }

@@ -9,8 +9,10 @@ mod lookup;
 mod output_requests;
 mod admission;
 mod sessions;
+mod signal;
 
 pub use clock::Clock;
+pub use signal::{DecodeTotals, LAUNCHER, SignalSettings};
 
 use crate::catalog::{Channel, Template};
 use crate::checks::{self, CheckContext, CheckOutcome, CheckResult};
@@ -18,11 +20,11 @@ use crate::config::{self, Config, ConfigHandle};
 use crate::facts::{Capture, OutputFacts, RenditionFacts, SegmentFacts};
 use crate::fetch::{Client, ClientError};
 use crate::finding::Severity;
-use crate::history::{History, OutputHistory, RenditionHistory};
+use crate::history::{History, OutputHistory, RenditionHistory, SignalHistory};
 use crate::report::Report;
 use admission::Admission;
 use budget::TimeBudget;
-use capture::Capturer;
+use capture::{Capturer, KeptMedia};
 use channel_cookies::ChannelCookies;
 use clock::ClockSteps;
 use lookup::{ProbeSubject, lookup};
@@ -32,6 +34,7 @@ use packager_media::stream::Timeline;
 use packager_media::units::{Seconds, Timestamp};
 use sessions::Sessions;
 use shared_captures::SharedCaptures;
+use signal::SignalDecoding;
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -86,14 +89,28 @@ struct Shared {
     clock_steps: ClockSteps,
     captures: Arc<SharedCaptures>,
     admission: Admission,
+    signal: SignalDecoding,
 }
 
 impl Prober {
-    /// Makes a prober with an empty history.
+    /// Makes a prober with an empty history, which decodes nothing.
     ///
     /// # Errors
     /// A fetch setting makes an HTTP client impossible; the error names the setting.
     pub fn new(live: Arc<ConfigHandle>, clock: Clock) -> Result<Self, ClientError> {
+        Self::with_decoder(live, clock, None)
+    }
+
+    /// Makes a prober with an empty history. It decodes picture and sound as templates say and `signal` bounds it; `None`: it
+    /// decodes nothing.
+    ///
+    /// # Errors
+    /// A fetch setting makes an HTTP client impossible; the error names the setting.
+    pub fn with_decoder(
+        live: Arc<ConfigHandle>,
+        clock: Clock,
+        signal: Option<SignalSettings>,
+    ) -> Result<Self, ClientError> {
         let exporter = live.current().exporter.clone();
         let client = Client::new(&exporter.fetch)?;
         let shared = Shared {
@@ -106,6 +123,7 @@ impl Prober {
             clock_steps: ClockSteps::default(),
             captures: Arc::default(),
             admission: Admission::new(exporter.probe.max_in_flight),
+            signal: SignalDecoding::new(signal),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -156,6 +174,12 @@ impl Prober {
         Ok(Arc::new(self.shared.line(&loaded, ProbeSubject { channel, template }, budget).await))
     }
 
+    /// Returns the numbers of decodes since the start.
+    #[must_use]
+    pub fn decode_totals(&self) -> DecodeTotals {
+        self.shared.signal.totals()
+    }
+
     /// Returns the number of outputs in the history.
     #[must_use]
     pub fn remembered_outputs(&self) -> usize {
@@ -181,7 +205,9 @@ impl Shared {
         let client = self.client(&loaded.exporter.fetch);
         let channel = with_each_address(channel, &template, &client, budget.manifest()).await;
         let requests = OutputRequests::of_channel(&channel, &template, &client, &self.cookies, max_outputs);
-        let capturer = |requests| Capturer {
+        self.signal.prepare(&template, budget.admission()).await;
+        let turn = |output| self.signal.turn(&self.history, &capture::history_key(&channel, output), &template, now);
+        let capturer = |(requests, turn)| Capturer {
             requests,
             bounds: &loaded.exporter.fetch,
             max_segments: loaded.exporter.probe.max_segments,
@@ -192,9 +218,14 @@ impl Shared {
             channel: &channel,
             template: &template,
             budget,
+            turn,
+            kept: KeptMedia::default(),
         };
-        let capturers: Vec<Capturer<'_>> = requests.into_iter().map(capturer).collect();
+        let turns = channel.outputs.iter().map(turn);
+        let capturers: Vec<Capturer<'_>> = requests.into_iter().zip(turns).map(capturer).collect();
+        capturers.iter().filter(|c| c.turn.is_some()).for_each(|c| c.requests.downloads.keep_bytes());
         let mut capture = capture::capture(&channel, &capturers, now).await;
+        self.signal.decode(&mut capture, &capturers, budget.segments()).await;
         let captured = Instant::now();
         let pasts = match self.follow_clock() == steps {
             true => self.remember(&capture, &channel, &template, now),
@@ -213,6 +244,7 @@ impl Shared {
             container: containers(&capture, &pasts),
             ad_break: ad_breaks(&capture, &pasts),
             inspected: inspected_segments(&capture, &pasts),
+            signal: signals(&capture, &pasts),
             channel,
             template,
             capture,
@@ -334,6 +366,20 @@ fn inspected_segments(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String
         }
     }
     inspected
+}
+
+/// Returns the state of picture and sound of each rendition that was decoded, with the names of output and rendition.
+fn signals(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String, String, Arc<SignalHistory>)> {
+    let mut signals = Vec::new();
+    for (output, past) in capture.outputs.iter().zip(pasts) {
+        for name in output.renditions.iter().map(|facts| &facts.rendition.name) {
+            let signal = past.renditions.get(name).map(|rendition| &rendition.signal);
+            if let Some(signal) = signal.filter(|signal| !signal.is_empty()) {
+                signals.push((output.name.clone(), name.clone(), Arc::clone(signal)));
+            }
+        }
+    }
+    signals
 }
 
 /// Returns the container of the newest segment that this or an earlier probe inspected, with the output's name. If the

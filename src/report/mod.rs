@@ -4,6 +4,7 @@ use crate::catalog::{Channel, Template};
 use crate::checks::{CheckOutcome, CheckResult};
 use crate::facts::{Capture, OutputFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
+use crate::history::{SignalHistory, Thumbnail};
 use packager_media::container::Container;
 use packager_media::units::{Seconds, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
@@ -17,6 +18,7 @@ mod output;
 mod playlist;
 mod rendition;
 mod segment;
+mod signal;
 mod summary;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -29,7 +31,8 @@ pub use log::log;
 pub use output::{MediaCounts, OutputInfoView, OutputView, PhasesView};
 pub use playlist::PlaylistView;
 pub use rendition::{BandwidthView, RenditionInfoView, RenditionView};
-pub use segment::{ContinuityView, DurationView, SegmentView, SignalView};
+pub use segment::{ContinuityView, DurationView, SegmentView};
+pub use signal::SignalView;
 pub use text::{TextDetail, text};
 pub use view::{ChannelInfoView, FindingView, ReportView, StagesView};
 
@@ -64,6 +67,9 @@ pub struct Report {
     /// derived from the history, so that every scraper gets the same values of them. A rendition whose playlist couldn't be read
     /// is absent.
     pub inspected: Vec<(String, String, Vec<Arc<SegmentFacts>>)>,
+    /// The state of picture and sound by what this and earlier probes decoded, by output and rendition name. It is derived from
+    /// the history. A rendition that was never decoded is absent.
+    pub signal: Vec<(String, String, Arc<SignalHistory>)>,
 }
 
 impl Report {
@@ -80,6 +86,19 @@ impl Report {
         let mut inspected = self.inspected.iter();
         let found = inspected.find(|(o, rendition, _)| *o == output.name && *rendition == facts.rendition.name);
         found.map_or(&facts.segments, |(_, _, segments)| segments)
+    }
+
+    /// The state of picture and sound of a rendition; `None` if it was never decoded, or too long ago.
+    fn signal(&self, output: &OutputFacts, rendition: &str) -> Option<&SignalHistory> {
+        let mut known = self.signal.iter();
+        let (_, _, signal) = known.find(|(o, name, _)| *o == output.name && name == rendition)?;
+        signal::valid(output, signal, self.started_at)
+    }
+
+    /// The newest thumbnail of the channel; `None` if none was made.
+    pub(crate) fn thumbnail(&self) -> Option<&Thumbnail> {
+        let thumbnails = self.signal.iter().filter_map(|(_, _, signal)| signal.thumbnail.as_ref());
+        thumbnails.max_by_key(|thumbnail| thumbnail.made_at)
     }
 
     /// Outcomes of the checks that failed, in the order of the checks, one for each output.

@@ -128,7 +128,8 @@ fn renditions<'a>(report: &'a Report, facts: &'a OutputFacts) -> Vec<RenditionVi
     let ages: HashMap<&str, Seconds> = ages.map(|(_, rendition, age)| (rendition.as_str(), *age)).collect();
     let view = |r: &'a RenditionFacts| {
         let age = ages.get(r.rendition.name.as_str()).copied();
-        RenditionView::new(r, report.inspected(facts, r), age, report.started_at)
+        let signal = report.signal(facts, &r.rendition.name);
+        RenditionView::new(r, report.inspected(facts, r), age, signal, report.started_at)
     };
     facts.renditions.iter().map(view).collect()
 }

@@ -5,6 +5,7 @@ use super::measured::unmeasured;
 use super::segment::{TrackView, tracks};
 use super::{ContinuityView, PlaylistView, SegmentView, SignalView};
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
+use crate::history::SignalHistory;
 use packager_media::drm::DrmSystem;
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{BitsPerSecond, Seconds, Timestamp};
@@ -77,11 +78,12 @@ measured! {
 impl<'a> RenditionView<'a> {
     /// Makes the report's part about a rendition at the time `now`. `inspected` are the listed segments that this or an
     /// earlier probe inspected, oldest first. `age` is the time since the live edge last advanced; `None` if it isn't
-    /// known.
-    pub fn new(
+    /// known. `signal` is the state of its decoded media; `None` if none count.
+    pub(super) fn new(
         facts: &'a RenditionFacts,
         inspected: &'a [Arc<SegmentFacts>],
         age: Option<Seconds>,
+        signal: Option<&SignalHistory>,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -93,7 +95,7 @@ impl<'a> RenditionView<'a> {
             playlist: PlaylistView::new(facts, age, now),
             segment: inspected.last().map(|s| SegmentView::new(s)).unwrap_or_default(),
             continuity: ContinuityView::new(inspected),
-            signal: SignalView::new(inspected),
+            signal: SignalView::new(inspected, signal, now),
             tracks: inspected.last().map(|s| tracks(s)).unwrap_or_default(),
             drm: &facts.offered_systems() | &facts.systems_in_media(),
             live_edge: facts.timeline.as_deref().and_then(Timeline::live_edge),

@@ -3,7 +3,7 @@
 
 use super::derive::{self, finite, inspections};
 use super::measured::unmeasured;
-use crate::facts::{SegmentFacts, derived, quiet};
+use crate::facts::{SegmentFacts, derived};
 use packager_media::codec::parameters::CodecParameters;
 use packager_media::container::{SampleEncryption, TsFacts};
 use packager_media::stream::Media;
@@ -48,13 +48,6 @@ measured! {
         keyframe_interval_max_seconds: f64,
         timestamp_gap_seconds: f64,
         av_offset_seconds: f64,
-    }
-}
-
-measured! {
-    /// Duration of the silence that the coded sound shows without being decoded. It ends with the newest inspected segment.
-    SignalView {
-        signal_silence_seconds: f64,
     }
 }
 
@@ -124,15 +117,6 @@ impl ContinuityView {
             timestamp_gap_seconds: derive::timestamp_gap(segments),
             av_offset_seconds: newest.and_then(derived::av_offset).and_then(finite),
         }
-    }
-}
-
-impl SignalView {
-    /// The values of a rendition's inspected segments, which are given oldest first.
-    pub fn new(segments: &[Arc<SegmentFacts>]) -> Self {
-        let segments: Vec<&SegmentFacts> = segments.iter().map(AsRef::as_ref).collect();
-        let silence = quiet::silence(&segments).iter().map(|track| track.now().0).reduce(f64::max);
-        Self { signal_silence_seconds: silence }
     }
 }
 

@@ -3,7 +3,7 @@
 // Only tests and benches run it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use crate::catalog::{Channel, Coverage, CoverageMode, Output, RequestSettings, Template};
+use crate::catalog::{Channel, Coverage, CoverageMode, Output, RequestSettings, SignalMode, Template};
 use crate::checks::delivery::manifest_unavailable;
 use crate::checks::{CHECKS, CheckMeta, CheckOutcome, CheckResult, CheckSettings, MissingInput};
 use crate::expectations::{ExpectedLadder, ExpectedRung, Thresholds};
@@ -12,6 +12,7 @@ use crate::facts::{
     OutputFacts, RenditionFacts, SegmentFacts, StageDurations, Timings,
 };
 use crate::finding::{Finding, Severity};
+use crate::history::SignalHistory;
 use crate::report::Report;
 use crate::testing::{self, url};
 use packager_media::container::{Container, Inspection, Track, TsFacts};
@@ -36,12 +37,24 @@ pub fn clean() -> Report {
         .map(|r| ("hls".into(), r.rendition.name.clone(), Seconds(1.5)))
         .collect();
     report.ad_break = vec![("hls".into(), false)];
+    report.capture.outputs[0].signal.valid_for = Seconds(660.0);
+    report.signal = vec![("hls".into(), "720p".into(), Arc::new(decoded()))];
     report.outcomes = vec![
         outcome("manifest_unavailable", Severity::Critical, "hls", CheckResult::Ok),
         outcome("segment_duration_off_target", Severity::Major, "hls", CheckResult::Ok),
         not_run("hls_media_sequence_regressed", "hls", "first observation"),
     ];
     report
+}
+
+/// The state of a rendition that was decoded once a minute for ten minutes.
+fn decoded() -> SignalHistory {
+    let mut signal = SignalHistory::default();
+    for minute in 0..=10 {
+        let decoded = testing::decoded(2.0, -23.0);
+        signal.take(&testing::decoded_facts(minute, at(60.0 * (minute as f64 - 10.0)), decoded));
+    }
+    signal
 }
 
 /// Makes the report of a channel with faults: a lost rung, HTML in place of a playlist, a rung for which there was no
@@ -150,6 +163,7 @@ pub fn report(outputs: Vec<OutputFacts>) -> Report {
         container,
         ad_break: Vec::new(),
         inspected: Vec::new(),
+        signal: Vec::new(),
     }
 }
 
@@ -163,6 +177,8 @@ fn template(ladder: ExpectedLadder) -> Template {
         ladder,
         hold: Seconds(300.0),
         query_identifies: false,
+        signal: SignalMode::Rotation,
+        signal_interval: Seconds(300.0),
         request: RequestSettings::default(),
         checks: CheckSettings::default(),
     }

@@ -4,8 +4,9 @@
 use crate::origin::{self, Origin};
 use crate::pace;
 use packager_exporter::config::{ConfigHandle, ConfigPaths};
-use packager_exporter::probe::{Clock, ProbeAnswer, ProbeError, ProbeRequest, Prober};
+use packager_exporter::probe::{Clock, LAUNCHER, ProbeAnswer, ProbeError, ProbeRequest, Prober, SignalSettings};
 use packager_exporter::report::Report;
+use packager_signal::Launcher;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -53,6 +54,7 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 pub const TEMPLATES: &str = "
 T2:
   timeout: 4s
+  signal: off
   segment_duration_target: 2.0
   segments: {mode: every, count: 10, oldest: true}
   hold: 60s
@@ -147,7 +149,7 @@ impl Harness {
         let authority = origin.authority.as_deref();
         let passed = Arc::new(AtomicI64::new(0));
         let stepped = Clock::Stepped { wall: clock.clone(), passed: passed.clone() };
-        let (prober, files) = prober_trusting(authority, &catalogue, templates, exporter, stepped);
+        let (prober, files) = prober_trusting(authority, &catalogue, templates, exporter, stepped, None);
         Self { origin, prober, origin_clock, clock, passed, _files: files }
     }
 
@@ -180,7 +182,15 @@ impl Harness {
 
 /// Makes a prober with the text of these configuration files, which are written to the returned folder.
 pub fn prober(catalogue: &str, templates: &str, exporter: &str, clock: Clock) -> (Prober, TempDir) {
-    prober_trusting(None, catalogue, templates, exporter, clock)
+    prober_trusting(None, catalogue, templates, exporter, clock, None)
+}
+
+/// Makes a prober like [`prober`], which decodes picture and sound as the templates say. `program` is the exporter, which
+/// confines itself and becomes ffmpeg.
+pub fn decoding_prober(catalogue: &str, templates: &str, clock: Clock, program: &str) -> (Prober, TempDir) {
+    let launcher = Launcher { program: program.into(), arguments: vec![LAUNCHER.into()] };
+    let signal = SignalSettings { at_once: true, launcher: Some(launcher), ..SignalSettings::default() };
+    prober_trusting(None, catalogue, templates, "", clock, Some(signal))
 }
 
 /// Makes a prober whose configuration folder also has the certificate `ca.pem`, for channels that name it.
@@ -190,6 +200,7 @@ fn prober_trusting(
     templates: &str,
     exporter: &str,
     clock: Clock,
+    signal: Option<SignalSettings>,
 ) -> (Prober, TempDir) {
     let files = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| std::fs::write(files.path().join(name), text).expect("a file");
@@ -199,5 +210,5 @@ fn prober_trusting(
     write("exporter.yml", exporter);
     let source = ConfigPaths { file: Some(files.path().join("exporter.yml")), ..ConfigPaths::default() };
     let live = ConfigHandle::start(source, clock.now()).expect("a sound configuration");
-    (Prober::new(Arc::new(live), clock).expect("a client"), files)
+    (Prober::with_decoder(Arc::new(live), clock, signal).expect("a client"), files)
 }

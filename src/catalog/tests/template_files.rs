@@ -28,6 +28,23 @@ TOP: {extends: MIDDLE, min_mos: null, segments: {count: 3}}
 }
 
 #[test]
+fn decoding_is_rotated_unless_a_template_says_otherwise() {
+    let text = "A: {}\nB: {signal: off}\nC: {extends: B, signal: full, signal_interval: 1m}\n";
+    let snapshot = templates(text).unwrap();
+    let read = |name: &str| {
+        let template = snapshot.template(name).unwrap();
+        (template.signal, template.signal_interval.0)
+    };
+    assert_eq!(read("A"), (SignalMode::Rotation, 300.0));
+    assert_eq!(read("B"), (SignalMode::Off, 300.0));
+    assert_eq!(read("C"), (SignalMode::Full, 60.0));
+    let error = templates("A: {signal: always, signal_interval: 1}\n").unwrap_err();
+    assert!(error.contains("known: off, rotation, full") || error.contains("Known: off, rotation, full"), "{error}");
+    let error = templates("A: {signal_interval: 1}\n").unwrap_err();
+    assert_eq!(error, ":1:22: A.signal_interval: is 1; allowed is 10 to 86400 (seconds)");
+}
+
+#[test]
 fn a_circle_and_a_missing_base_are_refused() {
     let error = templates("A: {extends: B}\nB: {extends: A}\nC: {extends: A}\n").unwrap_err();
     assert!(error.contains(":2:14: B.extends: `A` extends itself: A → B → A"), "{error}");

@@ -203,6 +203,7 @@ mod tests {
             inspection: None,
             decryption: None,
             digest: None,
+            kept: None,
         };
         scene.rendition().inits = vec![Arc::new(init)];
         let found = violations(run(&scene));

@@ -118,6 +118,7 @@ mod tests {
                 inspection: None,
                 decryption: None,
                 digest: None,
+                kept: None,
             };
             scene.rendition().inits = vec![Arc::new(init)];
             assert_eq!(violations(run(&scene)).len(), count);

@@ -172,6 +172,7 @@ mod tests {
             inspection: Some(inspection),
             decryption: None,
             digest: None,
+            kept: None,
         })
     }
 

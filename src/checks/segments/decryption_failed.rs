@@ -110,7 +110,7 @@ mod tests {
         let map = Map { uri: url("init.mp4"), byte_range: None, key: Some(key(None)) };
         let decryption = Some(Decryption::Failed(DecryptError::WrongKey));
         let fetched = answered("init.mp4", "video/mp4");
-        let init = InitFacts { map, fetched, inspection: None, decryption, digest: None };
+        let init = InitFacts { map, fetched, inspection: None, decryption, digest: None, kept: None };
         let mut scene = Scene::live();
         scene.rendition().inits = vec![Arc::new(init)];
         let found = messages(check(&scene.context(), &Params::default()));

@@ -151,6 +151,7 @@ mod tests {
             inspection,
             decryption: None,
             digest: None,
+            kept: None,
         };
         change(&mut init);
         let mut scene = Scene::live();
@@ -207,6 +208,7 @@ mod tests {
             inspection: fragment(1).inspection,
             decryption: None,
             digest: Some(digest),
+            kept: None,
         };
         let earlier = InitState::of(init(1), time(-100.0), time(since - 2.0), 0);
         let mut later = InitState::of(init(2), time(since), time(0.0), 0);
@@ -282,6 +284,7 @@ mod tests {
             inspection: None,
             decryption: None,
             digest: None,
+            kept: None,
         };
         scene.rendition().inits = vec![Arc::new(missing)];
         assert_not_run(check(&scene.context(), &Params::default()), NONE);

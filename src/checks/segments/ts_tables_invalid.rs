@@ -145,8 +145,14 @@ mod tests {
         scene.remember([segment.clone()]);
         assert_eq!(violations(check(&scene.context(), &Params::default())).len(), 1);
         let fetched = answered("tables.ts", "video/mp2t");
-        scene.rendition().inits =
-            vec![Arc::new(InitFacts { map, fetched, inspection: segment.inspection, decryption: None, digest: None })];
+        scene.rendition().inits = vec![Arc::new(InitFacts {
+            map,
+            fetched,
+            inspection: segment.inspection,
+            decryption: None,
+            digest: None,
+            kept: None,
+        })];
         assert_holds(check(&scene.context(), &Params::default()));
     }
 

@@ -2,10 +2,12 @@
 
 use super::media::ReadInit;
 use crate::facts::{Decryption, Fetched};
+use bytes::Bytes;
 use packager_media::container::Inspection;
 use packager_media::stream::{ByteRange, Key, Map, Segment};
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use url::Url;
@@ -17,6 +19,8 @@ pub(super) struct DownloadedBody {
     pub(crate) fetched: Fetched,
     pub(crate) inspection: Option<Inspection>,
     pub(crate) decryption: Option<Decryption>,
+    /// Clear bytes of the segment, if an output decodes it.
+    pub(crate) kept: Option<Bytes>,
 }
 
 /// Cell for the result of one download. `None` in it means that the probe's time ended first.
@@ -30,6 +34,8 @@ pub(crate) struct Downloads {
     /// Answers of the URLs that turned out not to have a resource, if the MPD gives alternative URLs for it. The key is
     /// the resource's first URL.
     failed: Mutex<HashMap<Url, Vec<Fetched>>>,
+    /// Whether any of the outputs decodes segments, so that the bytes of these are kept.
+    keeps_bytes: AtomicBool,
 }
 
 /// Properties that a segment must have in two playlists or MPDs to be downloaded only once: they name the same bytes,
@@ -45,6 +51,15 @@ struct DownloadKey {
 }
 
 impl Downloads {
+    /// Keeps the bytes of segments that are decoded. To be called before the first download.
+    pub(crate) fn keep_bytes(&self) {
+        self.keeps_bytes.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn keeps_bytes(&self) -> bool {
+        self.keeps_bytes.load(Ordering::Relaxed)
+    }
+
     pub(super) fn segment(&self, segment: &Segment) -> DownloadCell<Arc<DownloadedBody>> {
         let key = segment.key.as_ref().filter(|key| key.encrypts_wholly());
         let whole = DownloadKey {

@@ -28,6 +28,9 @@ use url::Url;
 pub(super) type ReadInit = (Arc<InitFacts>, Option<InitSegment>);
 pub(super) type ReadInits = Vec<ReadInit>;
 
+/// Largest initialization segment in bytes that is given to the decoder.
+const MAX_KEPT_INIT: usize = 64 << 10;
+
 /// Segments of one rendition that were fetched and inspected.
 struct InspectedMedia {
     inits: ReadInits,
@@ -145,7 +148,7 @@ impl Capturer<'_> {
             None => None,
         };
         let began = Instant::now();
-        let mut reader = BodyReader::new(None, lock);
+        let mut reader = BodyReader::new(None, lock).keeping(self.requests.downloads.keeps_bytes());
         let mut digest = DefaultHasher::new();
         let request =
             FetchRequest { range: map.byte_range, max_bytes: self.bounds.max_manifest_bytes, ..self.request(url) };
@@ -158,11 +161,12 @@ impl Capturer<'_> {
             return None;
         }
         let complete = fetched.ok().is_some();
-        let ReadBody { inspection, init, decryption } = reader.finish(complete);
+        let ReadBody { inspection, init, decryption, kept } = reader.finish(complete);
         let (inspection, init) = (inspection.filter(|_| complete), init.filter(|_| complete));
         // Packagers truncate the file before they write it anew, so an incomplete one has no digest.
         let digest = (init.is_some() && map.key.is_none()).then(|| digest.finish());
-        Some((Arc::new(InitFacts { map: map.clone(), fetched, inspection, decryption, digest }), init))
+        let kept = kept.filter(|bytes| init.is_some() && bytes.len() <= MAX_KEPT_INIT);
+        Some((Arc::new(InitFacts { map: map.clone(), fetched, inspection, decryption, digest, kept }), init))
     }
 
     async fn inspect_segment(
@@ -175,9 +179,14 @@ impl Capturer<'_> {
     ) -> SegmentAttempt {
         let place = self.requests.downloads.segment(segment);
         let others = alternatives(facts, &segment.uri);
-        let download = async || self.download_anywhere(segment, &others, init, known).await.map(Arc::new);
+        let identity = &facts.rendition.identity;
+        let keep = self.requests.downloads.keeps_bytes() && self.kept.wants(identity);
+        let download = async || self.download_anywhere(segment, &others, init, known, keep).await.map(Arc::new);
         let Some(body) = place.get_or_init(download).await else { return SegmentAttempt::OutOfTime };
-        let DownloadedBody { fetched, inspection, decryption } = (**body).clone();
+        let DownloadedBody { fetched, inspection, decryption, kept } = (**body).clone();
+        if let Some(bytes) = kept.filter(|_| keep && fetched.ok().is_some()) {
+            self.kept.keep(identity, segment.number, &bytes);
+        }
         let newest = timeline.last_number() == Some(segment.number);
         if !newest && is_gone(&fetched) {
             match self.still_listed(facts, segment).await {
@@ -205,14 +214,15 @@ impl Capturer<'_> {
         others: &[Url],
         init: Option<&InitSegment>,
         known: &AlreadyInspected,
+        keep: bool,
     ) -> Option<DownloadedBody> {
-        let first = self.download_segment(segment, &segment.uri, init, known).await?;
+        let first = self.download_segment(segment, &segment.uri, init, known, keep).await?;
         if others.is_empty() || !is_absent(&first.fetched) {
             return Some(first);
         }
         self.requests.downloads.add_failed(&segment.uri, first.fetched.clone());
         for url in others {
-            let Some(other) = self.download_segment(segment, url, init, known).await else { break };
+            let Some(other) = self.download_segment(segment, url, init, known, keep).await else { break };
             if !is_absent(&other.fetched) {
                 return Some(other);
             }
@@ -241,6 +251,7 @@ impl Capturer<'_> {
         url: &Url,
         init: Option<&InitSegment>,
         known: &AlreadyInspected,
+        keep: bool,
     ) -> Option<DownloadedBody> {
         let lock = match segment.key.as_ref().filter(|k| k.encrypts_wholly()) {
             Some(key) => Some(self.access(key, Some(segment.number), known).await),
@@ -250,16 +261,16 @@ impl Capturer<'_> {
         if began >= deadline || matches!(lock, Some(Access::OutOfTime)) {
             return None;
         }
-        let mut reader = BodyReader::new(init, lock);
+        let mut reader = BodyReader::new(init, lock).keeping(keep);
         let request = FetchRequest { range: segment.byte_range, ..self.request(url) };
         let fetched = self.requests.client.get(request, deadline, |piece| reader.push(piece)).await;
         if cut_by_budget(&fetched, began, self.min_download_time(segment)) {
             return None;
         }
-        let ReadBody { inspection, decryption, .. } = reader.finish(fetched.ok().is_some());
+        let ReadBody { inspection, decryption, kept, .. } = reader.finish(fetched.ok().is_some());
         let answered = matches!(&fetched.result, Ok(e) if e.is_success()) && !fetched.has_wrong_range();
         let (inspection, decryption) = (inspection.filter(|_| answered), decryption.filter(|_| answered));
-        Some(DownloadedBody { fetched, inspection, decryption })
+        Some(DownloadedBody { fetched, inspection, decryption, kept })
     }
 
     /// Fetches one byte of the oldest segment in the window, which must still be available (RFC 8216bis 6.2.2), from its

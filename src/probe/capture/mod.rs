@@ -4,6 +4,7 @@
 mod dash;
 mod growing;
 mod i_frames;
+mod kept_media;
 mod keys;
 mod low_latency;
 mod media;
@@ -14,6 +15,7 @@ mod sessions;
 mod updates;
 
 pub(crate) use downloads::Downloads;
+pub(crate) use kept_media::{DecodedRenditions, KeptMedia, KeptSegment};
 pub(crate) use keys::KeyCache;
 
 use super::budget::TimeBudget;
@@ -23,10 +25,11 @@ use super::sessions::Sessions;
 use crate::catalog::{Channel, Coverage, Output, Template};
 use crate::config;
 use crate::facts::{
-    Capture, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SessionFacts, StageDurations,
+    Capture, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SessionFacts, SignalFacts,
+    StageDurations,
 };
 use crate::fetch::FetchRequest;
-use crate::history::{AlreadyInspected, History, OutputKey, Retention};
+use crate::history::{AlreadyInspected, History, OutputKey, Retention, SignalTurn};
 use futures_util::stream::{self, StreamExt};
 use growing::GrowingSegments;
 use packager_media::hls::{self, Playlist};
@@ -57,6 +60,10 @@ pub(crate) struct Capturer<'a> {
     pub(crate) channel: &'a Channel,
     pub(crate) template: &'a Template,
     pub(crate) budget: TimeBudget,
+    /// Why the output's picture and sound are decoded in this probe; `None`: they aren't.
+    pub(crate) turn: Option<SignalTurn>,
+    /// Segments that are decoded after the capture.
+    pub(crate) kept: KeptMedia,
 }
 
 /// Number of renditions of one output that are captured at the same time.
@@ -93,6 +100,7 @@ impl Capturer<'_> {
             defects: Vec::new(),
             renditions: Vec::new(),
             i_frames: Vec::new(),
+            signal: SignalFacts::default(),
         };
         let playlists_done = self.capture_manifest(output, &mut facts, &body, asked_at).await.unwrap_or(manifest_done);
         let stages = StageDurations {
@@ -164,6 +172,12 @@ impl Capturer<'_> {
         i_frames: &mut [&mut Rendition],
         now: Timestamp,
     ) -> AlreadyInspected {
+        if self.requests.downloads.keeps_bytes() {
+            let direct = RenditionIdentity::place(DIRECT);
+            let listed = DecodedRenditions::of(renditions.iter().map(|r| &**r));
+            let is_direct = renditions.is_empty();
+            self.kept.choose(if is_direct { DecodedRenditions { video: Some(direct), audio: None } } else { listed });
+        }
         let key = OutputKey { channel: self.channel.code.clone(), output: facts.name.clone() };
         let retention = retention(self.template);
         self.history.recognize(&key, &facts.url, renditions, i_frames, now, retention);
@@ -337,12 +351,15 @@ fn longest_stages(stages: &[StageDurations]) -> StageDurations {
     })
 }
 
+/// Name of the rendition of an output whose manifest is a media playlist.
+const DIRECT: &str = "media";
+
 /// Makes the rendition of an output whose manifest is a media playlist.
 fn direct_rendition(url: &Url) -> Rendition {
     Rendition {
-        name: "media".to_owned(),
+        name: DIRECT.to_owned(),
         uri: Some(url.clone()),
-        ..Rendition::new(Media::Video, RenditionIdentity::place("media"))
+        ..Rendition::new(Media::Video, RenditionIdentity::place(DIRECT))
     }
 }
 

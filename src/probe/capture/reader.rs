@@ -1,7 +1,9 @@
 //! Reader that passes a body to the inspector as it arrives, and decrypts it first if it is encrypted as a whole.
 
+use super::kept_media::MAX_SEGMENT_BYTES;
 use super::keys::Access;
 use crate::facts::Decryption;
+use bytes::Bytes;
 use packager_media::container::{self, Container, InitSegment, Inspection, Plaintext, SegmentInspector};
 use packager_media::crypt::{DecryptError, Decryptor};
 
@@ -11,6 +13,8 @@ pub(super) struct BodyReader {
     state: ReaderState,
     /// First decrypted bytes, by which a wrong key is distinguished from a wrong initialization vector.
     opening: Vec<u8>,
+    /// Clear bytes of the body for the decoder; `None` if they aren't wanted or are too many.
+    kept: Option<Vec<u8>>,
 }
 
 /// Length of a transport stream packet in bytes.
@@ -34,6 +38,8 @@ pub(super) struct ReadBody {
     pub(crate) inspection: Option<Inspection>,
     pub(crate) init: Option<InitSegment>,
     pub(crate) decryption: Option<Decryption>,
+    /// Clear bytes of the body; `None` if they weren't wanted, are too many, or are no media.
+    pub(crate) kept: Option<Bytes>,
 }
 
 impl BodyReader {
@@ -45,15 +51,24 @@ impl BodyReader {
             Some(Access::Key(decryptor)) => ReaderState::Undecided(Vec::new(), Some(decryptor)),
             Some(Access::NoKey | Access::OutOfTime) => ReaderState::Undecided(Vec::new(), None),
         };
-        Self { inspector: SegmentInspector::new(init), state, opening: Vec::new() }
+        Self { inspector: SegmentInspector::new(init), state, opening: Vec::new(), kept: None }
+    }
+
+    /// Keeps the clear bytes of the body if `wanted`.
+    pub(super) fn keeping(self, wanted: bool) -> Self {
+        Self { kept: wanted.then(Vec::new), ..self }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        let Self { inspector, state, opening } = self;
+        let Self { inspector, state, opening, kept } = self;
         match state {
-            ReaderState::Unencrypted | ReaderState::FoundClear(_) => inspector.push(bytes),
+            ReaderState::Unencrypted | ReaderState::FoundClear(_) => {
+                keep(kept, bytes);
+                inspector.push(bytes);
+            }
             ReaderState::Decrypting(decryptor) => decryptor.push(bytes, &mut |clear| {
                 keep_opening(opening, clear);
+                keep(kept, clear);
                 inspector.push(clear);
             }),
             ReaderState::Undecryptable => {}
@@ -86,7 +101,7 @@ impl BodyReader {
     /// encryption isn't judged.
     pub(super) fn finish(mut self, complete: bool) -> ReadBody {
         self.decide();
-        let Self { mut inspector, state, mut opening } = self;
+        let Self { mut inspector, state, mut opening, mut kept } = self;
         let decryption = match state {
             ReaderState::Unencrypted | ReaderState::Undecided(..) => None,
             ReaderState::FoundClear(Plaintext::Media) => Some(Decryption::Clear),
@@ -95,14 +110,29 @@ impl BodyReader {
             ReaderState::Decrypting(decryptor) => {
                 let rest = &mut |clear: &[u8]| {
                     keep_opening(&mut opening, clear);
+                    keep(&mut kept, clear);
                     inspector.push(clear);
                 };
                 let end = decryptor.finish(rest).err();
-                return judge_decrypted(inspector.finish(), end, &opening, complete);
+                let read = judge_decrypted(inspector.finish(), end, &opening, complete);
+                let kept = kept.filter(|_| read.inspection.is_some());
+                return ReadBody { kept: kept.map(Bytes::from), ..read };
             }
         };
         let (inspection, init) = inspector.finish();
-        ReadBody { inspection: Some(inspection).filter(|_| decryption != Some(Decryption::Locked)), init, decryption }
+        let inspection = Some(inspection).filter(|_| decryption != Some(Decryption::Locked));
+        let kept = kept.filter(|_| inspection.is_some()).map(Bytes::from);
+        ReadBody { inspection, init, decryption, kept }
+    }
+}
+
+/// Appends clear bytes to the kept ones, and gives up a body that is too large to be decoded.
+fn keep(kept: &mut Option<Vec<u8>>, clear: &[u8]) {
+    if let Some(bytes) = kept.take_if(|bytes| bytes.len() + clear.len() > MAX_SEGMENT_BYTES) {
+        drop(bytes);
+    }
+    if let Some(bytes) = kept {
+        bytes.extend_from_slice(clear);
     }
 }
 
@@ -132,7 +162,7 @@ fn judge_decrypted(
     // A wrong padding leaves the media before it intact.
     let sound = matches!(decryption, Some(Decryption::Done | Decryption::Failed(DecryptError::Padding)));
     let kept = inside && (sound || !complete);
-    ReadBody { inspection: Some(inspection).filter(|_| kept), init: init.filter(|_| kept), decryption }
+    ReadBody { inspection: Some(inspection).filter(|_| kept), init: init.filter(|_| kept), decryption, kept: None }
 }
 
 /// Returns whether decrypted content is media or text, and not noise.
@@ -217,6 +247,21 @@ mod tests {
         }
         let page = b"<!DOCTYPE html><html><head><title>Sign in</title></head></html>";
         assert_eq!(read(Some(open(KEY, 5)), page, true), (Some(Container::Unknown), Some(Decryption::Text)));
+    }
+
+    #[test]
+    fn what_is_kept_for_the_decoder_is_clear() {
+        let kept = |lock, body: &[u8], wanted| {
+            let mut reader = BodyReader::new(None, lock).keeping(wanted);
+            body.chunks(100).for_each(|piece| reader.push(piece));
+            reader.finish(true).kept
+        };
+        let clear = packets();
+        assert_eq!(kept(None, &clear, true).as_deref(), Some(&*clear));
+        assert_eq!(kept(Some(open(KEY, 5)), &encrypted(&clear), true).as_deref(), Some(&*clear));
+        assert_eq!(kept(Some(open([8; 16], 5)), &encrypted(&clear), true), None, "noise");
+        assert_eq!(kept(None, &clear, false), None);
+        assert_eq!(kept(None, &clear.repeat(MAX_SEGMENT_BYTES / clear.len() + 1), true), None, "too much");
     }
 
     #[test]

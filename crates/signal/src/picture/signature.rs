@@ -14,7 +14,8 @@ pub struct Signature(Arc<[u8]>);
 
 impl Signature {
     /// Makes the signature of a picture whose luma is `luma` with `width` pixels a row.
-    pub(crate) fn of(luma: &[u8], width: usize) -> Self {
+    #[must_use]
+    pub fn of(luma: &[u8], width: usize) -> Self {
         let height = luma.len().checked_div(width).unwrap_or(0);
         let mut cells = Vec::with_capacity(COLUMNS * ROWS);
         for row in 0..ROWS {

@@ -30,7 +30,8 @@ fn a_ladder_is_news_when_its_kinds_change_and_stays_for_hold() {
 
 fn initialized(digest: u64, first: u64, when: i64) -> OutputFacts {
     let map = Map { uri: Url::parse("http://packager/live/init.mp4?token=1").unwrap(), byte_range: None, key: None };
-    let init = InitFacts { map, fetched: fetched(), inspection: None, decryption: None, digest: Some(digest) };
+    let init =
+        InitFacts { map, fetched: fetched(), inspection: None, decryption: None, digest: Some(digest), kept: None };
     let mut facts = facts(timeline(first, 5, ""), when, vec![]);
     facts.renditions[0].inits = vec![Arc::new(init)];
     facts

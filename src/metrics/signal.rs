@@ -1,0 +1,107 @@
+//! Gauges of picture and sound, for `/probe`.
+
+use super::{Gauge, RENDITION, gauge};
+
+/// Gauges of the decoded media of each rendition. Which renditions are decoded, and how often, docs/signal.md says.
+pub(crate) const GAUGES: &[Gauge] = &[
+    gauge(
+        "packager_signal_seconds_inspected",
+        RENDITION,
+        "Seconds of media that were decoded within the last 30 minutes. Picture and sound are decoded in samples, \
+         as the template's `signal` says. Absent if nothing was decoded, or too long ago.",
+        |v, s| s.renditions(v, |r| r.signal.signal_seconds_inspected),
+    ),
+    gauge(
+        "packager_signal_freeze_seconds",
+        RENDITION,
+        "Seconds for which the picture hasn't changed, up to the end of the newest decoded media; 0 if it moves \
+         there. In samples it is a lower bound. Absent without decoded pictures.",
+        |v, s| s.renditions(v, |r| r.signal.signal_freeze_seconds),
+    ),
+    gauge(
+        "packager_signal_black_seconds",
+        RENDITION,
+        "Seconds for which the picture has been black, up to the end of the newest decoded media; 0 if it isn't \
+         there. In samples it is a lower bound. Absent without decoded pictures.",
+        |v, s| s.renditions(v, |r| r.signal.signal_black_seconds),
+    ),
+    gauge(
+        "packager_signal_single_color_seconds",
+        RENDITION,
+        "Seconds for which the picture has had one colour other than black, or has been colour bars, up to the \
+         end of the newest decoded media; 0 if it isn't so there. In samples it is a lower bound. Absent without \
+         decoded pictures.",
+        |v, s| s.renditions(v, |r| r.signal.signal_single_color_seconds),
+    ),
+    gauge(
+        "packager_signal_silence_seconds",
+        RENDITION,
+        "Seconds of silence in all channels of the sound: digital silence in AAC frames up to the end of the \
+         newest inspected segment, or decoded sound below -60 dBFS, whichever is longer. 0 if the sound isn't \
+         silent. With several audio tracks it is that of the longest silence. Absent without AAC sound and \
+         without decoded sound.",
+        |v, s| s.renditions(v, |r| r.signal.signal_silence_seconds),
+    ),
+    gauge(
+        "packager_signal_channel_silence_seconds",
+        RENDITION,
+        "Seconds of decoded media for which a front channel (left, right or centre) has been silent beside \
+         channels with sound, up to the end of the newest decoded media. It is that of the longest silence. \
+         Absent without decoded sound of several channels.",
+        |v, s| s.renditions(v, |r| r.signal.signal_channel_silence_seconds),
+    ),
+    gauge(
+        "packager_signal_loudness_lufs",
+        RENDITION,
+        "Programme loudness of the first audio stream in LUFS (ITU-R BS.1770-4), pooled from all decodes of the \
+         last 30 minutes. Absent before the decodes cover 10 minutes.",
+        |v, s| s.renditions(v, |r| r.signal.signal_loudness_lufs),
+    ),
+    gauge(
+        "packager_signal_loudness_short_term_lufs",
+        RENDITION,
+        "Loudest 3 s of the first audio stream in the newest decode, in LUFS (EBU Tech 3341). Absent without 3 s \
+         of decoded sound.",
+        |v, s| s.renditions(v, |r| r.signal.signal_loudness_short_term_lufs),
+    ),
+    gauge(
+        "packager_signal_true_peak_dbtp",
+        RENDITION,
+        "Highest true peak of the sound in the newest decode, in dBTP (ITU-R BS.1770-4). Absent without decoded \
+         sound, and for digital silence.",
+        |v, s| s.renditions(v, |r| r.signal.signal_true_peak_dbtp),
+    ),
+    gauge(
+        "packager_signal_clipped_ratio",
+        RENDITION,
+        "Share of the samples in the newest decode that are clipped: 0 to 1. Absent without decoded sound.",
+        |v, s| s.renditions(v, |r| r.signal.signal_clipped_ratio),
+    ),
+    gauge(
+        "packager_signal_macroblocking_ratio",
+        RENDITION,
+        "Degree of visible block edges in the newest decode: 0 to 1. docs/signal.md says how it is measured. \
+         Absent without decoded pictures.",
+        |v, s| s.renditions(v, |r| r.signal.signal_macroblocking_ratio),
+    ),
+    gauge(
+        "packager_signal_spatial_information",
+        RENDITION,
+        "Spatial information of the pictures in the newest decode (ITU-T P.910), in units of 8-bit luma. Absent \
+         without decoded pictures.",
+        |v, s| s.renditions(v, |r| r.signal.signal_spatial_information),
+    ),
+    gauge(
+        "packager_signal_temporal_information",
+        RENDITION,
+        "Temporal information of the pictures in the newest decode (ITU-T P.910), in units of 8-bit luma. Absent \
+         without two decoded pictures.",
+        |v, s| s.renditions(v, |r| r.signal.signal_temporal_information),
+    ),
+    gauge(
+        "packager_signal_thumbnail_age_seconds",
+        RENDITION,
+        "Age in seconds of the rendition's thumbnail. Absent without a thumbnail.",
+        |v, s| s.renditions(v, |r| r.signal.signal_thumbnail_age_seconds),
+    ),
+];

@@ -1,0 +1,197 @@
+//! The media that one decode is given: consecutive segments of a rendition, up to the newest one.
+
+use super::{ENCRYPTED, NO_SEGMENT, UNKNOWN};
+use crate::facts::{DecodedFacts, Decryption, RenditionFacts, SegmentFacts};
+use crate::probe::capture::KeptSegment;
+use bytes::Bytes;
+use packager_media::container::{Container, Inspection};
+use packager_media::stream::{Media, RenditionIdentity};
+use packager_media::units::{Seconds, Timestamp};
+use packager_signal::{Coded, Decoded};
+use std::sync::Arc;
+
+/// Consecutive segments of one rendition, as the decoder takes them.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) identity: RenditionIdentity,
+    pub(super) coded: Coded,
+    pub(super) has_picture: bool,
+    pub(super) has_sound: bool,
+    first: u64,
+    last: u64,
+    after: Option<u64>,
+    longest_segment: Seconds,
+}
+
+impl Piece {
+    /// The facts about a piece that was decoded at `decoded_at`.
+    pub(super) fn facts(&self, decoded_at: Timestamp, signal: Decoded) -> DecodedFacts {
+        DecodedFacts {
+            first: self.first,
+            last: self.last,
+            after: self.after,
+            longest_segment: self.longest_segment,
+            decoded_at,
+            signal: Arc::new(signal),
+        }
+    }
+}
+
+/// Returns the newest segments of a rendition that this probe inspected and whose bytes are `kept`, as far as they follow each
+/// other. Their media last `most` at most, unless the newest segment alone is longer.
+///
+/// # Errors
+/// The reason why there is nothing that can be decoded.
+pub(super) fn newest_piece(facts: &RenditionFacts, kept: &[KeptSegment], most: Seconds) -> Result<Piece, &'static str> {
+    let identity = &facts.rendition.identity;
+    let bytes_of = |segment: &SegmentFacts| {
+        kept.iter().find(|k| k.rendition == *identity && k.number == segment.segment.number).map(|k| k.bytes.clone())
+    };
+    let newest = facts.segments.last().ok_or(NO_SEGMENT)?;
+    let inspection = newest.inspection.as_ref();
+    if inspection.is_some_and(|i| i.encrypted) || newest.decryption == Some(Decryption::Locked) {
+        return Err(ENCRYPTED);
+    }
+    let inspection = inspection.ok_or(NO_SEGMENT)?;
+    let mut run: Vec<(&SegmentFacts, Bytes)> = Vec::new();
+    let mut duration = 0.0;
+    for segment in facts.segments.iter().rev().map(AsRef::as_ref) {
+        let (Some(bytes), longer) = (bytes_of(segment), duration + segment.segment.duration.0.max(0.0)) else { break };
+        let joins = run.last().is_none_or(|(next, _)| plays_before(segment, next));
+        if !joins || (!run.is_empty() && longer > most.0) {
+            break;
+        }
+        duration = longer;
+        run.push((segment, bytes));
+    }
+    run.reverse();
+    let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else { return Err(NO_SEGMENT) };
+    let map = last.segment.map.as_ref();
+    let initialization = match map {
+        Some(map) => {
+            let init = facts.inits.iter().find(|init| init.map == *map).and_then(|init| init.kept.clone());
+            Some(init.ok_or(NO_SEGMENT)?)
+        }
+        None => None,
+    };
+    let has = |media| inspection.tracks.iter().any(|track| track.media == Some(media));
+    Ok(Piece {
+        identity: identity.clone(),
+        has_picture: has(Media::Video),
+        has_sound: has(Media::Audio),
+        first: first.segment.number,
+        last: last.segment.number,
+        after: first.segment.after,
+        longest_segment: Seconds(run.iter().map(|(s, _)| s.segment.duration.0).fold(0.0, f64::max)),
+        coded: Coded {
+            container: container(inspection).ok_or(UNKNOWN)?,
+            initialization: initialization.filter(|_| inspection.container == Container::Cmaf),
+            segments: run.into_iter().map(|(_, bytes)| bytes).collect(),
+            duration,
+            pixels: pixels(facts, inspection),
+        },
+    })
+}
+
+/// Whether `next` plays directly after `segment`, and a decoder can go on from the one to the other.
+fn plays_before(segment: &SegmentFacts, next: &SegmentFacts) -> bool {
+    let (from, to) = (&segment.segment, &next.segment);
+    let announced = to.discontinuity || from.discontinuity_sequence != to.discontinuity_sequence;
+    to.follows(from.number) && from.map == to.map && !announced
+}
+
+/// Number of pixels of a picture, as its headers or the manifest have it; `None` if neither does.
+fn pixels(facts: &RenditionFacts, inspection: &Inspection) -> Option<u32> {
+    let coded = inspection.tracks.iter().find_map(|track| track.parameters.as_ref()?.video.as_ref()?.resolution);
+    let resolution = coded.or(facts.rendition.resolution)?;
+    resolution.width.checked_mul(resolution.height)
+}
+
+fn container(inspection: &Inspection) -> Option<packager_signal::Container> {
+    use packager_signal::Container as Decodable;
+    let codec = || inspection.tracks.iter().find(|t| t.media == Some(Media::Audio)).map(|t| t.codec.as_str());
+    match inspection.container {
+        Container::MpegTs => Some(Decodable::MpegTs),
+        Container::Cmaf => Some(Decodable::Mp4),
+        Container::PackedAudio => match codec()? {
+            "aac" => Some(Decodable::Adts),
+            "ac-3" => Some(Decodable::Ac3),
+            "ec-3" => Some(Decodable::Eac3),
+            "mp3" | "mp2" => Some(Decodable::MpegAudio),
+            _ => None,
+        },
+        Container::WebVtt | Container::Unknown => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use packager_media::stream::Rendition;
+
+    fn rendition(numbers: &[u64]) -> (RenditionFacts, Vec<KeptSegment>) {
+        let identity = RenditionIdentity::place("360p");
+        let mut facts = RenditionFacts::unrequested(Rendition::new(Media::Video, identity.clone()));
+        facts.segments = numbers.iter().map(|n| Arc::new(segment(*n))).collect();
+        let bytes = Bytes::from_static(b"x");
+        let kept =
+            numbers.iter().map(|n| KeptSegment { rendition: identity.clone(), number: *n, bytes: bytes.clone() });
+        let kept = kept.collect();
+        (facts, kept)
+    }
+
+    fn segment(number: u64) -> SegmentFacts {
+        let listed = testing::segment(number, testing::url(&format!("http://packager/{number}.ts")));
+        let mut facts = testing::segment_facts(listed, Timestamp::UNIX_EPOCH);
+        let mut inspection = testing::inspection(Container::MpegTs, 1);
+        inspection.tracks = vec![testing::track(256, Media::Video), testing::track(257, Media::Audio)];
+        facts.inspection = Some(inspection);
+        facts
+    }
+
+    fn numbers(piece: Result<Piece, &'static str>) -> (u64, u64, Option<u64>) {
+        let piece = piece.unwrap();
+        assert_eq!(piece.coded.segments.len() as u64, piece.last - piece.first + 1);
+        (piece.first, piece.last, piece.after)
+    }
+
+    #[test]
+    fn a_piece_is_the_newest_run_of_segments() {
+        let (facts, kept) = rendition(&[5, 6, 8, 9]);
+        assert_eq!(numbers(newest_piece(&facts, &kept, Seconds(60.0))), (8, 9, Some(7)));
+        assert_eq!(numbers(newest_piece(&facts, &kept, Seconds(3.0))), (9, 9, Some(8)), "no longer than asked for");
+        assert_eq!(numbers(newest_piece(&facts, &kept, Seconds(1.0))), (9, 9, Some(8)), "but one segment at least");
+    }
+
+    #[test]
+    fn a_decoder_does_not_go_over_a_discontinuity() {
+        let (mut facts, kept) = rendition(&[5, 6, 7]);
+        Arc::make_mut(&mut facts.segments[2]).segment.discontinuity = true;
+        assert_eq!(numbers(newest_piece(&facts, &kept, Seconds(60.0))), (7, 7, Some(6)));
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_has_a_reason() {
+        let reason =
+            |facts: &RenditionFacts, kept: &[KeptSegment]| newest_piece(facts, kept, Seconds(60.0)).unwrap_err();
+        let (mut facts, kept) = rendition(&[5]);
+        assert_eq!(reason(&facts, &[]), NO_SEGMENT);
+        let newest = Arc::make_mut(&mut facts.segments[0]);
+        newest.inspection.as_mut().unwrap().container = Container::WebVtt;
+        assert_eq!(reason(&facts, &kept), UNKNOWN);
+        Arc::make_mut(&mut facts.segments[0]).inspection.as_mut().unwrap().encrypted = true;
+        assert_eq!(reason(&facts, &kept), ENCRYPTED);
+        facts.segments.clear();
+        assert_eq!(reason(&facts, &kept), NO_SEGMENT);
+    }
+
+    #[test]
+    fn packed_audio_is_named_by_its_codec() {
+        let mut inspection = testing::inspection(Container::PackedAudio, 1);
+        inspection.tracks = vec![testing::track(0, Media::Audio)];
+        assert_eq!(container(&inspection), Some(packager_signal::Container::Adts));
+        inspection.tracks[0].codec = "opus".to_owned();
+        assert_eq!(container(&inspection), None);
+    }
+}

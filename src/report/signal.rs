@@ -1,0 +1,71 @@
+//! What the report says about a rendition's picture and sound.
+
+use super::derive::finite;
+use crate::facts::{OutputFacts, SegmentFacts, quiet};
+use crate::history::{FaultSpans, SignalHistory};
+use packager_media::units::{Seconds, Timestamp};
+use std::sync::Arc;
+
+measured! {
+    /// Picture and sound of a rendition, up to the end of the newest decoded media. Digital silence is also read from the newest
+    /// inspected segment, without decoding.
+    SignalView {
+        signal_seconds_inspected: f64,
+        signal_freeze_seconds: f64,
+        signal_black_seconds: f64,
+        signal_single_color_seconds: f64,
+        signal_silence_seconds: f64,
+        signal_channel_silence_seconds: f64,
+        signal_loudness_lufs: f64,
+        signal_loudness_short_term_lufs: f64,
+        signal_true_peak_dbtp: f64,
+        signal_clipped_ratio: f64,
+        signal_macroblocking_ratio: f64,
+        signal_spatial_information: f64,
+        signal_temporal_information: f64,
+        signal_thumbnail_age_seconds: f64,
+    }
+}
+
+/// Programme time that the decodes have to cover before their loudness is reported, and how much of it has to be decoded.
+const LOUDNESS_COVERED: (Seconds, Seconds) = (Seconds(600.0), Seconds(15.0));
+
+impl SignalView {
+    /// The values of a rendition. `segments` are its inspected segments, oldest first; `decoded` is the state of its decoded media,
+    /// `None` if nothing was decoded, or too long ago.
+    pub fn new(segments: &[Arc<SegmentFacts>], decoded: Option<&SignalHistory>, now: Timestamp) -> Self {
+        let segments: Vec<&SegmentFacts> = segments.iter().map(AsRef::as_ref).collect();
+        let coded_silence = quiet::silence(&segments).iter().map(|track| track.now().0).reduce(f64::max);
+        let Some(decoded) = decoded else { return Self { signal_silence_seconds: coded_silence, ..Self::default() } };
+        let picture = decoded.picture.as_ref();
+        let lasting = |spans: &FaultSpans| spans.is_judged().then(|| spans.now().0);
+        let sounds = || decoded.sounds.iter();
+        let silence = sounds().filter_map(|sound| lasting(&sound.silent)).chain(coded_silence).reduce(f64::max);
+        let front = sounds().filter(|sound| sound.channels.len() > 1).flat_map(|sound| &sound.channels);
+        let front = front.filter(|channel| channel.position.is_main());
+        let (covered, heard) = LOUDNESS_COVERED;
+        let age = |made_at| Seconds::between(made_at, now).0.max(0.0);
+        Self {
+            signal_seconds_inspected: finite(decoded.seconds_decoded(now)),
+            signal_freeze_seconds: picture.and_then(|p| lasting(&p.frozen)),
+            signal_black_seconds: picture.and_then(|p| lasting(&p.black)),
+            signal_single_color_seconds: picture.and_then(|p| lasting(&p.single_color)),
+            signal_silence_seconds: silence,
+            signal_channel_silence_seconds: front.filter_map(|channel| lasting(&channel.dead)).reduce(f64::max),
+            signal_loudness_lufs: sounds().next().and_then(|s| s.loudness.integrated(now, covered, heard)),
+            signal_loudness_short_term_lufs: sounds().next().and_then(|s| s.short_term_max),
+            signal_true_peak_dbtp: sounds().filter_map(|s| s.true_peak).reduce(f64::max),
+            signal_clipped_ratio: sounds().filter_map(|s| s.clipped).reduce(f64::max),
+            signal_macroblocking_ratio: picture.and_then(|p| p.macroblocking),
+            signal_spatial_information: picture.and_then(|p| p.spatial),
+            signal_temporal_information: picture.and_then(|p| p.temporal),
+            signal_thumbnail_age_seconds: decoded.thumbnail.as_ref().map(|thumbnail| age(thumbnail.made_at)),
+        }
+    }
+}
+
+/// The state of a rendition's decoded media, if it is young enough to count.
+pub(super) fn valid<'a>(output: &OutputFacts, signal: &'a SignalHistory, now: Timestamp) -> Option<&'a SignalHistory> {
+    let age = Seconds::between(signal.decoded_at()?, now);
+    (age <= output.signal.valid_for).then_some(signal)
+}
