@@ -143,9 +143,9 @@ mod tests {
 
     /// Words that name a fault. The id of a check must end with one of them.
     const FAULTS: &str = "\
-        broken changed collapsed differ differs disagree discontinuity ended error exceeded excess expiring \
-        failed gap high incomplete invalid jump late low misaligned mismatch missing overlap off_target out_of_step \
-        out_of_sync regressed restarted rewritten short silent skew slow sparse stale stuck switched unavailable \
+        black broken changed clipped collapsed differ differs disagree discontinuity ended error exceeded excess expiring \
+        failed frozen gap high incomplete invalid jump late low misaligned mismatch missing overlap off_target out_of_step \
+        out_of_sync regressed restarted rewritten short silent single_color skew slow sparse stale stuck switched unavailable \
         uncompressed undeclared uneven wrong";
 
     #[test]

@@ -116,7 +116,14 @@ check_list! {
     segments::audio_channels_mismatch,
     segments::stream_parameters_changed,
     segments::renditions_misaligned,
+    segments::picture_frozen,
+    segments::picture_black,
+    segments::picture_single_color,
+    segments::macroblocking_high,
     segments::sound_silent,
+    segments::sound_channel_silent,
+    segments::sound_clipped,
+    segments::loudness_off_target,
     segments::ad_marker_invalid,
     segments::ad_markers_mismatch,
     segments::hls_ad_breaks_overlap,
@@ -192,6 +199,9 @@ mod tests {
         for (n, segment) in scene.timeline().segments.iter_mut().enumerate() {
             segment.program_date_time = Some(time(-13.0 + 2.0 * n as f64));
         }
+        scene.thresholds.loudness_target = Some(-23.0);
+        scene.thresholds.macroblocking_threshold = Some(0.15);
+        scene.decode_at((0..=10).rev().map(|minute| (-60.0 * f64::from(minute), Decode::moving())));
         scene.remember((10..16).map(|n| clocked(ts_segment(n, 2.0 * n as f64, 2.0))));
         let map = packager_media::stream::Map { uri: url("init.ts"), byte_range: None, key: None };
         let inspection = ts_segment(1, 0.0, 2.0).inspection;
@@ -201,6 +211,7 @@ mod tests {
             inspection,
             decryption: None,
             digest: None,
+            kept: None,
         };
         scene.rendition().inits = vec![std::sync::Arc::new(init)];
         scene.rendition().rendition.bandwidth = Some(BitsPerSecond(4000));

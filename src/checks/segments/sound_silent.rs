@@ -1,3 +1,4 @@
+use crate::checks::support::decoded::{self, HoldTimes};
 use crate::checks::support::select::{self, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::quiet::{self, QuietSpan};
@@ -13,9 +14,9 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SignalLost"),
-    help: "fails when all channels of AAC sound are digital silence for longer than `warning_after` (a warning), major after \
-           `major_after`, critical after `critical_after`, until there has been sound for `recovery`. Silence is read from the coded \
-           frames, without decoding: noise, however low, is sound",
+    help: "fails when all channels of the sound are silent for longer than `warning_after` (a warning), major after `major_after`, \
+           critical after `critical_after`, until there has been sound for `recovery`. Silence is digital silence in the coded frames \
+           of AAC, which is read without decoding, and decoded sound below -60 dBFS",
     reference: "EBU QC 0078B (Audio Silence); ISO/IEC 14496-3 4.4.2.1",
     needs_history: false,
 };
@@ -32,8 +33,38 @@ params! {
 }
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    select::judge_renditions(context, "no AAC sound was inspected", |facts, past| judge(facts, past, params))
+    let coded =
+        select::judge_renditions(context, "no AAC sound was inspected", |facts, past| judge(facts, past, params));
+    match (coded, judge_decoded(context, params)) {
+        // Digital silence is silent when it is decoded, too.
+        (CheckVerdict::Ran(found), decoded @ CheckVerdict::Ran(_)) if found.is_empty() => decoded,
+        (CheckVerdict::NotRun(_), decoded @ CheckVerdict::Ran(_)) => decoded,
+        (coded, _) => coded,
+    }
 }
+
+fn judge_decoded(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    let times = HoldTimes { warning: params.warning_after, major: params.major_after, critical: params.critical_after };
+    let verdict = decoded::judge_sounds(context, "no sound was decoded", |sound| {
+        let span = sound.silent.longest(Seconds(params.recovery));
+        Some(span.and_then(|span| Some(decoded::violation(DECODED, span, times.severity(span.duration)?))))
+    });
+    let signals = context.renditions().filter_map(|(_, past)| decoded::signal(context, past));
+    let streams: usize = signals.map(|signal| signal.sounds.len()).sum();
+    match verdict {
+        // Players have another stream, such as another language.
+        CheckVerdict::Ran(found) if found.len() < streams => {
+            let milder = |violation: Violation| Violation {
+                severity: violation.severity.map(|severity| severity.min(Severity::Major)),
+                ..violation
+            };
+            CheckVerdict::Ran(found.into_iter().map(milder).collect())
+        }
+        verdict => verdict,
+    }
+}
+
+const DECODED: &str = "the decoded sound was below -60 dBFS in all channels";
 
 fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Option<Vec<Violation>> {
     let segments = select::inspected_segments(facts, past)?;
@@ -152,6 +183,22 @@ mod tests {
         }));
         let found = violations(check(&scene.context(), &Params::default()));
         assert_eq!(found.iter().map(|v| v.severity).collect::<Vec<_>>(), [Some(Severity::Major)]);
+    }
+
+    #[test]
+    fn decoded_silence_counts_where_the_coded_frames_show_none() {
+        let mut scene = scene(&[false, false]);
+        scene.decode((0..5).map(|_| Decode { silent: vec![(0.0, 2.0)], ..Decode::moving() }));
+        let found = violations(check(&scene.context(), &Params::default()));
+        assert_eq!(found[0].severity, Some(Severity::Major));
+        assert!(
+            found[0].message.starts_with("the decoded sound was below -60 dBFS in all channels for at least 10.0 s")
+        );
+        let mut coded = super::tests::scene(&[false, true, true, true]);
+        coded.decode((0..5).map(|_| Decode { silent: vec![(0.0, 2.0)], ..Decode::moving() }));
+        let found = violations(check(&coded.context(), &Params::default()));
+        assert_eq!(found.len(), 1, "one silence is one violation");
+        assert!(found[0].message.starts_with("the sound was digital silence for 6.0 s"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 pub(crate) mod ad_breaks;
 pub(crate) mod bitstream;
+pub(in crate::checks) mod decoded;
 pub(crate) mod dolby_vision;
 pub(crate) mod live_edge_age;
 pub(crate) mod mpd_step;
