@@ -20,6 +20,7 @@ mod probes;
 mod request;
 mod status;
 mod templates;
+mod thumbnail;
 mod token_file;
 mod tokens;
 mod webhook;
@@ -89,6 +90,7 @@ pub(super) fn routes() -> (Router<Arc<ServerState>>, Document) {
         .routes(routes!(maintenance::list, maintenance::begin, maintenance::end))
         .routes(routes!(maintenance::list_all))
         .routes(routes!(checks::list))
+        .routes(routes!(thumbnail::thumbnail))
         .routes(routes!(templates::list, templates::create))
         .routes(routes!(templates::one, templates::replace, templates::delete))
         .routes(routes!(probes::list, probes::create))

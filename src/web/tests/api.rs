@@ -172,6 +172,33 @@ async fn the_last_report_of_all_outputs_is_kept() {
 }
 
 #[tokio::test]
+async fn a_thumbnail_comes_with_its_age_and_again_only_when_it_is_another() {
+    let server = server().await;
+    let path = "/api/v1/channels/CH_01/thumbnail";
+    let (status, missing) = server.api("/channels/CH_01/thumbnail").await;
+    assert_eq!(
+        (status, &missing["detail"]),
+        (404, &json!("`CH_01` was not probed since the start; ask /probe?target= first"))
+    );
+    server.get("/probe?target=CH_01").await;
+    let (status, missing) = server.api("/channels/CH_01/thumbnail").await;
+    assert_eq!((status, &missing["detail"]), (404, &json!("`CH_01` has no thumbnail yet: no output was probed")));
+    let made_at = Seconds(-90.0).after(Timestamp::now());
+    let mut signal = crate::history::SignalHistory::default();
+    signal.take(&crate::testing::decoded_facts(1, made_at, crate::testing::decoded(2.0, -23.0)));
+    let signal = vec![("hls".to_owned(), "360p".to_owned(), Arc::new(signal))];
+    let report = Arc::new(Report { signal, ..report("CH_01", "TPL_HD", Duration::ZERO) });
+    server.state.keep(&report, &[("CH_01".to_owned(), Arc::new(channel("CH_01")))].into());
+    let response = client().get(server.url(path)).send().await.unwrap();
+    let headers = response.headers().clone();
+    let age: u64 = headers["age"].to_str().unwrap().parse().unwrap();
+    assert!((90..120).contains(&age) && headers["content-type"] == "image/jpeg", "{headers:?}");
+    assert_eq!(response.bytes().await.unwrap(), crate::testing::decoded(2.0, -23.0).thumbnail.unwrap().jpeg);
+    let again = client().get(server.url(path)).header("if-none-match", &headers["etag"]).send().await.unwrap();
+    assert_eq!((again.status().as_u16(), again.bytes().await.unwrap().len()), (304, 0));
+}
+
+#[tokio::test]
 async fn alerts_are_filtered_by_their_three_states_only() {
     let server = server().await;
     assert_eq!(server.api("/alerts?status=open").await.0, 400);

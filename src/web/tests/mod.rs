@@ -15,7 +15,7 @@ use super::api::Api;
 use super::security::Security;
 use super::server::{Bounds, serve};
 use super::{Backend, Part, ServerState, Settings, app};
-use crate::catalog::{CatalogSnapshot, Channel, Coverage, CoverageMode, RequestSettings, Template};
+use crate::catalog::{CatalogSnapshot, Channel, Coverage, CoverageMode, RequestSettings, SignalMode, Template};
 use crate::checks::CheckSettings;
 use crate::config::Config;
 use crate::expectations::{ExpectedLadder, Thresholds};
@@ -169,6 +169,7 @@ fn report(code: &str, template: &str, timeout: Duration) -> Report {
         container: Vec::new(),
         ad_break: Vec::new(),
         inspected: Vec::new(),
+        signal: Vec::new(),
     }
 }
 
@@ -201,6 +202,8 @@ fn template(name: &str) -> Template {
         ladder: ExpectedLadder::default(),
         hold: Seconds(300.0),
         query_identifies: false,
+        signal: SignalMode::Rotation,
+        signal_interval: Seconds(300.0),
         request: RequestSettings::default(),
         checks: CheckSettings::default(),
     }
