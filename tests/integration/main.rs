@@ -35,6 +35,7 @@ mod routes;
 mod rules;
 mod schema;
 mod sessions;
+mod signal;
 mod silences;
 mod tokens;
 mod zabbix;
