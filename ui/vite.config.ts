@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 
 // `make demo` starts an exporter there; `npm run dev` shows the page with its data.
 const exporter = process.env.EXPORTER_URL ?? 'http://127.0.0.1:10115';
+// The exporter compares the page's own address with the one that is asked, before it lets a browser write.
+const proxied = { target: exporter, changeOrigin: false };
 
 export default defineConfig({
   // Addresses are relative to <base href>, which the exporter writes.
@@ -17,6 +19,6 @@ export default defineConfig({
     // scripts/weight.mjs bounds what a browser loads.
     chunkSizeWarningLimit: 1000,
   },
-  server: { proxy: { '/api': exporter, '/probe': exporter, '/runbooks': exporter } },
+  server: { proxy: { '/api': proxied, '/probe': proxied, '/runbooks': proxied } },
   test: { environment: 'node', include: ['src/**/*.test.ts', 'src/**/*.test.tsx'] },
 });

@@ -127,6 +127,9 @@ pub(super) struct Serve {
     /// URL under which browsers reach the exporter, for example through a reverse proxy
     #[arg(long = "web.external-url", value_name = "URL", value_parser = external_url)]
     pub external_url: Option<Url>,
+    /// Require a token or user for /probe, /metrics and service discovery, too, if there are tokens or users
+    #[arg(long = "web.scrape-auth")]
+    pub scrape_auth: bool,
     /// URL of Grafana with the shipped dashboards, for the links in alerts
     #[arg(long = "grafana.url", value_name = "URL", value_parser = external_url)]
     pub grafana_url: Option<Url>,
@@ -254,8 +257,11 @@ pub(super) enum TokenCommand {
         /// Role: read, operate (read, and work on alerts) or admin (everything)
         #[arg(long, value_enum, default_value = "read")]
         role: Role,
+        /// Time from now after which the token is refused (90d, 1year) [default: never]
+        #[arg(long, value_name = "DURATION", value_parser = period)]
+        expires: Option<Duration>,
     },
-    /// List the names and roles of all tokens
+    /// List the names, roles and expiry of all tokens
     List {
         #[command(flatten)]
         file: TokensFile,

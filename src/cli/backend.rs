@@ -108,6 +108,10 @@ impl Backend for Exporter {
     fn reload(&self) -> Result<(), String> {
         self.live.reload(Timestamp::now()).map_err(|errors| errors.to_string())
     }
+
+    fn auth_failed(&self, reason: &'static str) {
+        self.own.auth_failed(reason);
+    }
 }
 
 fn record_zabbix(own: &SelfMetrics, news: zabbix::DeliveryEvent) {

@@ -4,13 +4,15 @@ use super::args::{Export, Import, Migrate, TokenCommand};
 use super::{Exit, out};
 use crate::config::ConfigPaths;
 use crate::store::Store;
-use crate::web::api::{Role, Token, Tokens, csv_of, hash, rows_of};
+use crate::web::api::{Role, Token, Tokens, csv_of, hash, is_name, rows_of};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use packager_media::units::Timestamp;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::future::Future;
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 /// Largest import file in bytes. A file with 50,000 channels has 10 MB.
 const MAX_FILE: u64 = 32 << 20;
@@ -102,7 +104,7 @@ pub(super) fn export(_: &Export) -> Result<Exit, String> {
 
 pub(super) fn token(command: &TokenCommand) -> Result<Exit, String> {
     let text = match command {
-        TokenCommand::Create { file, name, role } => create(&file.path, name, *role)?,
+        TokenCommand::Create { file, name, role, expires } => create(&file.path, name, *role, *expires)?,
         TokenCommand::List { file } => listed(&load(&file.path)?),
         TokenCommand::Revoke { file, name } => revoke(&file.path, name)?,
     };
@@ -113,15 +115,22 @@ fn load(file: &Path) -> Result<Tokens, String> {
     Tokens::load(file).map_err(|errors| errors.to_string())
 }
 
-fn create(file: &Path, name: &str, role: Role) -> Result<String, String> {
+fn create(file: &Path, name: &str, role: Role, expires: Option<Duration>) -> Result<String, String> {
     let mut tokens = if file.exists() { load(file)? } else { Tokens::default() };
     if tokens.0.iter().any(|token| token.name == name) {
         return Err(format!("{} has a token `{name}` already; revoke it first", file.display()));
     }
+    if !is_name(name) {
+        return Err("the name must have 1 to 128 characters and no control characters".to_owned());
+    }
+    let expires = match expires {
+        Some(after) => Some(Timestamp::now().checked_add(after).map_err(|_| "--expires is too far away".to_owned())?),
+        None => None,
+    };
     let mut bytes = [0; 32];
     SystemRandom::new().fill(&mut bytes).map_err(|_| "this machine gives no random bytes".to_owned())?;
     let token = BASE64_URL_SAFE_NO_PAD.encode(bytes);
-    tokens.0.push(Token { name: name.to_owned(), role, sha256: hash(&token) });
+    tokens.0.push(Token { name: name.to_owned(), role, sha256: hash(&token), expires });
     write(file, &tokens)?;
     Ok(format!(
         "{token}\nIt is shown this once; {} keeps its hash. A running exporter lets it in within seconds.\n",
@@ -130,7 +139,11 @@ fn create(file: &Path, name: &str, role: Role) -> Result<String, String> {
 }
 
 fn listed(tokens: &Tokens) -> String {
-    tokens.0.iter().map(|t| format!("{}  {}\n", t.name, format!("{:?}", t.role).to_lowercase())).collect()
+    let line = |token: &Token| {
+        let expires = token.expires.map(|at| format!("  expires {at}")).unwrap_or_default();
+        format!("{}  {}{expires}\n", token.name, token.role)
+    };
+    tokens.0.iter().map(line).collect()
 }
 
 fn revoke(file: &Path, name: &str) -> Result<String, String> {

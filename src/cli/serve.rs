@@ -9,7 +9,7 @@ use crate::web::api::{Api, TokenFile};
 use crate::web::listen::ListenAddress;
 use crate::web::security::Security;
 use crate::web::server::{Bounds, serve};
-use crate::web::{Backend, Part, ServerState, Settings, app};
+use crate::web::{Backend, Part, ServerState, SessionKey, Settings, app};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +22,9 @@ use tokio::time::Instant;
 const ALERTS_EVERY: Duration = Duration::from_secs(5);
 /// Interval at which the file of --api.tokens-file is checked for changes.
 const TOKENS_EVERY: Duration = Duration::from_secs(1);
+
+/// Time between two tries to read the key of sessions from the database.
+const SESSION_KEY_EVERY: Duration = Duration::from_millis(500);
 
 /// Serves until SIGTERM or SIGINT. A second signal ends the process at once.
 ///
@@ -37,6 +40,7 @@ pub(super) fn run(args: &Serve) -> Result<Exit, String> {
             backend::backend(args.config.source(), store.clone(), &args.links(), args.signal.settings(false))?;
         let api = Api {
             loopback: false,
+            probing_loopback: false,
             zabbix: Some(sinks.zabbix.clone()),
             tokens: args.tokens.as_deref().map(TokenFile::load).transpose().map_err(|e| e.to_string())?.map(Arc::new),
             alertmanager: args.alertmanager.as_ref().map(Alertmanager::new).transpose()?,
@@ -73,10 +77,12 @@ async fn serve_until(
     let own = listen(&args.api_listen, tls).await?;
     let beyond = beyond_loopback(if own.is_empty() { &listeners } else { &own });
     api.loopback = beyond.is_none();
-    if let (Some(address), Some(_), None) = (beyond, &api.store, &api.tokens) {
+    api.probing_loopback = beyond_loopback(&listeners).is_none();
+    let has_logins = api.tokens.is_some() || !security.current().await.users().is_empty();
+    if let (Some(address), Some(_), false) = (beyond, &api.store, has_logins) {
         return Err(format!(
             "with DATABASE_URL anybody who reaches {address} could write channels: make tokens (`packager_exporter token create`) \
-             and set --api.tokens-file, or set --api.listen-address=127.0.0.1:5000"
+             and set --api.tokens-file, set users in --web.config.file, or set --api.listen-address=127.0.0.1:5000"
         ));
     }
     let store = api.store.clone();
@@ -84,6 +90,7 @@ async fn serve_until(
     let state = ServerState::new(backend, settings(args), api);
     if let Some(store) = store {
         tokio::spawn(Arc::clone(&state).exchange_states(store.clone(), exporter));
+        tokio::spawn(share_session_key(Arc::clone(&security), store.clone()));
         let (asking, sending) = (Arc::clone(&state), Arc::clone(&state));
         tokio::spawn(store.alert_changes(move || asking.has_listeners(), move |event| sending.send_alert(event)));
     }
@@ -115,9 +122,35 @@ async fn serve_until(
     Ok(())
 }
 
+/// Replaces the random key of sessions with that of the database as soon as it can be read, so that sessions outlive
+/// a restart.
+async fn share_session_key(security: Arc<Security>, store: Store) {
+    let Ok(candidate) = SessionKey::random() else { return };
+    loop {
+        // The schema is made before the catalogue is read.
+        if store.was_read() {
+            match store.session_key(candidate.bytes()).await.map(SessionKey::stored) {
+                Ok(Some(key)) => return security.sessions().set_key(&key),
+                Ok(None) => {
+                    return tracing::error!("the table session_key has no usable key; sessions end at a restart");
+                }
+                Err(error) => tracing::debug!(%error, "the key of sessions waits for the database"),
+            }
+        }
+        tokio::time::sleep(SESSION_KEY_EVERY).await;
+    }
+}
+
 fn settings(args: &Serve) -> Settings {
     let (route_prefix, link_prefix) = args.prefixes();
-    Settings { route_prefix, link_prefix, timeout_offset: args.timeout_offset, history_limit: args.history_limit }
+    Settings {
+        route_prefix,
+        link_prefix,
+        timeout_offset: args.timeout_offset,
+        external_url: args.external_url.clone(),
+        scrape_auth: args.scrape_auth,
+        history_limit: args.history_limit,
+    }
 }
 
 /// Returns the first listening address that other machines can reach. `None`: all addresses are loopback addresses.
@@ -228,6 +261,8 @@ mod tests {
             let _ = self.reloads.send(());
             Err("still bad".to_owned())
         }
+
+        fn auth_failed(&self, _: &'static str) {}
     }
 
     #[tokio::test]

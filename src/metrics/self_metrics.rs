@@ -56,6 +56,7 @@ const DURATION_BUCKETS: [f64; 11] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 7.5, 1
 pub struct SelfMetrics {
     registry: Registry,
     probes: IntCounterVec,
+    auth_failures: IntCounterVec,
     in_flight: IntGauge,
     duration: Histogram,
     fetched_bytes: IntCounter,
@@ -85,6 +86,7 @@ impl SelfMetrics {
         process(&registry)?;
         let own = Self {
             probes: probes(&registry)?,
+            auth_failures: auth_failures(&registry)?,
             in_flight: int_gauge(
                 &registry,
                 "packager_exporter_probes_in_flight",
@@ -171,6 +173,11 @@ impl SelfMetrics {
         if result.ran() {
             self.duration.observe(duration.0);
         }
+    }
+
+    /// Counts a failed login by its reason.
+    pub fn auth_failed(&self, reason: &str) {
+        self.auth_failures.with_label_values(&[reason]).inc();
     }
 
     /// Counts a probe whose answer came from the capture of another probe that was running.
@@ -306,6 +313,21 @@ fn probes(registry: &Registry) -> Result<IntCounterVec, Error> {
     }
     registry.register(Box::new(probes.clone()))?;
     Ok(probes)
+}
+
+/// Reasons of failed logins, the values of the label `reason`.
+const AUTH_FAILURES: [&str; 4] = ["unknown_token", "expired_token", "wrong_password", "untrusted_proxy"];
+
+/// Makes the counter of failed logins. The series of every reason exists from the start.
+fn auth_failures(registry: &Registry) -> Result<IntCounterVec, Error> {
+    let help = "Number of requests whose credentials were refused by reason: unknown_token, expired_token, \
+         wrong_password and untrusted_proxy (a header with a user from an address that may not send it).";
+    let failures = IntCounterVec::new(Opts::new("packager_exporter_auth_failures_total", help), &["reason"])?;
+    for reason in AUTH_FAILURES {
+        failures.with_label_values(&[reason]);
+    }
+    registry.register(Box::new(failures.clone()))?;
+    Ok(failures)
 }
 
 fn duration(registry: &Registry) -> Result<Histogram, Error> {

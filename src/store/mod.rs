@@ -12,6 +12,7 @@ mod follow;
 mod probes;
 mod seed;
 mod states;
+mod session_key;
 mod statuses;
 mod sync;
 mod table;

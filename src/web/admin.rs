@@ -1,5 +1,6 @@
 //! Endpoints for the configuration, the metrics, the health and the reload of the exporter itself.
 
+use super::access::{Allowed, Read, Reload, Scrape};
 use super::api::openapi::answers;
 use super::{ServerState, respond};
 use axum::extract;
@@ -13,14 +14,14 @@ type Shared = extract::State<Arc<ServerState>>;
 /// Reads the configuration in force, with secrets masked.
 #[utoipa::path(get, path = "/config", tag = "probing", operation_id = "config",
     responses((status = 200, description = "YAML", body = String, content_type = "text/plain"), answers::PlainTextErrors))]
-pub(super) async fn config(extract::State(state): Shared) -> Response {
+pub(super) async fn config(_: Allowed<Read>, extract::State(state): Shared) -> Response {
     respond::text(StatusCode::OK, state.backend.config().to_yaml())
 }
 
 /// Reads the metrics of the exporter itself.
 #[utoipa::path(get, path = "/metrics", tag = "probing", operation_id = "metrics",
     responses((status = 200, description = "Text exposition 0.0.4", body = String, content_type = "text/plain"), answers::PlainTextErrors))]
-pub(super) async fn metrics(extract::State(state): Shared, headers: HeaderMap) -> Response {
+pub(super) async fn metrics(_: Allowed<Scrape>, extract::State(state): Shared, headers: HeaderMap) -> Response {
     respond::exposition(&headers, state.backend.self_metrics()).await
 }
 
@@ -48,7 +49,7 @@ pub(super) async fn ready(extract::State(state): Shared) -> Response {
 #[utoipa::path(post, path = "/-/reload", tag = "probing", operation_id = "reload",
     responses((status = 200, description = "The new configuration is in force", body = String, content_type = "text/plain"),
         (status = 500, description = "What is wrong in the new configuration; the old one stays in force", body = String, content_type = "text/plain"), answers::PlainTextErrors))]
-pub(super) async fn reload(extract::State(state): Shared) -> Response {
+pub(super) async fn reload(_: Allowed<Reload>, extract::State(state): Shared) -> Response {
     match state.reload().await {
         Ok(()) => respond::text(StatusCode::OK, "Reloaded"),
         Err(why) => {
@@ -62,6 +63,6 @@ pub(super) async fn reload(extract::State(state): Shared) -> Response {
 #[utoipa::path(put, path = "/-/reload", tag = "probing", operation_id = "reload_by_put",
     responses((status = 200, description = "The new configuration is in force", body = String, content_type = "text/plain"),
         (status = 500, description = "What is wrong in the new configuration; the old one stays in force", body = String, content_type = "text/plain"), answers::PlainTextErrors))]
-pub(super) async fn reload_by_put(state: Shared) -> Response {
-    reload(state).await
+pub(super) async fn reload_by_put(allowed: Allowed<Reload>, state: Shared) -> Response {
+    reload(allowed, state).await
 }

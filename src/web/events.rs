@@ -2,22 +2,24 @@
 //! never waits: a client that is too slow loses its oldest events and learns how many.
 
 use super::ServerState;
+use super::access::network;
+use super::server::peer;
 use super::status::ChannelStatus;
 use crate::report::Report;
 use crate::store::{AlertEvent, AlertRow};
 use serde::Serialize;
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{Receiver, Sender};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Number of events that are kept for slow listeners: about ten seconds of 5,000 channels at Prometheus' usual
 /// interval.
 const KEPT: usize = 4096;
 /// Largest number of clients of the event stream at the same time. Each takes one of the server's connections, and
-/// probes need connections too.
-pub(crate) const MAX_LISTENERS: usize = 64;
+/// probes need connections too. One address may have half of them.
+pub(crate) const MAX_LISTENERS: usize = 256;
 
 /// Name of the event that reports the result of a probe.
 pub(crate) const PROBE: &str = "probe";
@@ -71,23 +73,33 @@ pub(crate) enum Received {
     Lost(Option<u64>),
 }
 
+/// Address of each client of the event stream, once for each of its streams. `None` is a client without an address.
+type Clients = Arc<Mutex<Vec<Option<IpAddr>>>>;
+
 #[derive(Debug)]
 pub(crate) struct Events {
     sender: Sender<Message>,
-    permits: Arc<Semaphore>,
+    clients: Clients,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        Self { sender: Sender::new(KEPT), permits: Arc::new(Semaphore::new(MAX_LISTENERS)) }
+        Self { sender: Sender::new(KEPT), clients: Clients::default() }
     }
 }
 
 impl Events {
-    /// Adds a listener to events. `None`: there are [`MAX_LISTENERS`] already.
-    pub(crate) fn listen(&self) -> Option<Listener> {
-        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
-        Some(Listener { messages: self.sender.subscribe(), _permit: permit })
+    /// Adds a listener to events. `None`: there are [`MAX_LISTENERS`] already, or half as many of this address.
+    pub(crate) fn listen(&self, client: Option<IpAddr>) -> Option<Listener> {
+        let client = client.map(network);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = clients.iter().filter(|known| **known == client).count();
+        if clients.len() >= MAX_LISTENERS || own >= MAX_LISTENERS / 2 {
+            return None;
+        }
+        clients.push(client);
+        let seat = Seat { clients: Arc::clone(&self.clients), client };
+        Some(Listener { messages: self.sender.subscribe(), _seat: seat })
     }
 
     fn has_listeners(&self) -> bool {
@@ -115,7 +127,23 @@ impl Events {
 #[derive(Debug)]
 pub(crate) struct Listener {
     messages: Receiver<Message>,
-    _permit: OwnedSemaphorePermit,
+    _seat: Seat,
+}
+
+/// One of the places of the event stream, which is free again when the value is dropped.
+#[derive(Debug)]
+struct Seat {
+    clients: Clients,
+    client: Option<IpAddr>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = clients.iter().position(|known| *known == self.client) {
+            clients.swap_remove(index);
+        }
+    }
 }
 
 impl Listener {
@@ -131,9 +159,10 @@ impl Listener {
 }
 
 impl ServerState {
-    /// Adds a listener to events. `None`: the server is stopping or has [`MAX_LISTENERS`] already.
+    /// Adds a listener to events. `None`: the server is stopping, or it has too many listeners, of all clients or of
+    /// this one.
     pub(super) fn listen(&self) -> Option<Listener> {
-        let listener = self.events.listen();
+        let listener = self.events.listen(peer());
         // Checked after the listener is there: a stop in between ends the listener or is seen here.
         listener.filter(|_| !self.stopping.load(Ordering::SeqCst))
     }
@@ -198,7 +227,7 @@ mod tests {
     #[tokio::test]
     async fn a_slow_listener_loses_the_oldest_and_is_told_how_many() {
         let events = Events::default();
-        let mut listener = events.listen().unwrap();
+        let mut listener = events.listen(None).unwrap();
         let kept = u64::try_from(KEPT).unwrap();
         (0..kept + 3).for_each(|i| events.send_event("probe", None, &i));
         assert_eq!(listener.next().await, Some(Received::Lost(Some(3))));
@@ -213,11 +242,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_place_is_free_again_when_its_listener_has_gone() {
+    async fn an_address_has_half_of_the_places_and_a_place_is_free_when_its_listener_has_gone() {
         let events = Events::default();
-        let mut all: Vec<Listener> = std::iter::from_fn(|| events.listen()).collect();
-        assert_eq!(all.len(), MAX_LISTENERS);
+        let [a, b, c] = [1, 2, 3].map(|last| Some(IpAddr::from([10, 0, 0, last])));
+        let mut all: Vec<Listener> = std::iter::from_fn(|| events.listen(a)).collect();
+        assert_eq!(all.len(), MAX_LISTENERS / 2);
+        let _others: Vec<Listener> = std::iter::from_fn(|| events.listen(b)).collect();
+        assert!(events.listen(c).is_none(), "both have half");
         all.pop();
-        assert!(events.listen().is_some());
+        assert!(events.listen(b).is_none());
+        assert!(events.listen(c).is_some_and(|_| events.listen(a).is_none()));
+        assert!(events.listen(a).is_some());
     }
 }

@@ -1,8 +1,10 @@
 //! HTTP server: routes, parameters and responses. A [`Backend`] runs the probes. [`server`] and [`security`] contain
 //! listeners, TLS, users and bounds.
 
+mod access;
 mod admin;
 pub(crate) mod api;
+mod channel_table;
 mod events;
 mod guard;
 mod kept_reports;
@@ -22,6 +24,8 @@ mod states;
 mod tests;
 mod ui;
 
+pub(crate) use access::SessionKey;
+
 use crate::catalog::{CatalogSnapshot, Channel};
 use crate::config::Config;
 use crate::probe::{ProbeError, ProbeRequest};
@@ -36,6 +40,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use url::Url;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -65,6 +70,9 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// # Errors
     /// Returns what is wrong in the new configuration; the old configuration stays in force.
     fn reload(&self) -> Result<(), String>;
+
+    /// Counts a failed login by its reason.
+    fn auth_failed(&self, reason: &'static str);
 }
 
 /// Settings of the HTTP server's routes and pages.
@@ -77,6 +85,10 @@ pub(crate) struct Settings {
     pub link_prefix: String,
     /// Time that is subtracted from the scrape timeout, so that the answer arrives before Prometheus gives up.
     pub timeout_offset: Duration,
+    /// URL under which browsers reach the exporter. `None`: --web.external-url is not set.
+    pub external_url: Option<Url>,
+    /// Whether `/probe`, `/metrics` and service discovery need a token or user if there are any.
+    pub scrape_auth: bool,
     /// Number of probes that the page keeps. As many failed ones are kept in addition.
     pub history_limit: usize,
 }
@@ -87,6 +99,8 @@ impl Default for Settings {
             route_prefix: String::new(),
             link_prefix: String::new(),
             timeout_offset: Duration::from_millis(500),
+            external_url: None,
+            scrape_auth: false,
             history_limit: 100,
         }
     }
@@ -107,6 +121,7 @@ pub(crate) struct ServerState {
     series_answers: Mutex<series::SeriesAnswers>,
     state_changes: states::StateChanges,
     events: events::Events,
+    failures: access::AuthFailures,
     stopping: AtomicBool,
     reloading: tokio::sync::Mutex<()>,
 }
@@ -127,6 +142,7 @@ impl ServerState {
             series_answers: Mutex::default(),
             state_changes: states::StateChanges::default(),
             events: events::Events::default(),
+            failures: access::AuthFailures::default(),
             stopping: AtomicBool::new(false),
             reloading: tokio::sync::Mutex::default(),
         })
@@ -245,7 +261,7 @@ pub(crate) enum Part {
     Api,
 }
 
-/// Makes the router of a part of the routes. `security` checks the users and adds the headers.
+/// Makes the router of a part of the routes. `security` has the users and the headers.
 pub(crate) fn app(state: &Arc<ServerState>, security: &Arc<security::Security>, part: Part) -> Router {
     let prefix = state.settings.route_prefix.clone();
     let (routes, document) = documented_routes(part);
@@ -255,8 +271,10 @@ pub(crate) fn app(state: &Arc<ServerState>, security: &Arc<security::Security>, 
     let routes = routes
         .layer(Extension(page::Links { has_ui }))
         .layer(Extension(Arc::new(document)))
+        .layer(Extension(Arc::clone(security)))
         .with_state(Arc::clone(state));
-    let guard = guard::Guard { security: Arc::clone(security), tokens: state.api.tokens.clone() };
+    let is_loopback = if part == Part::Probing { state.api.probing_loopback } else { state.api.loopback };
+    let guard = guard::Guard { state: Arc::clone(state), security: Arc::clone(security), is_loopback };
     let app = if prefix.is_empty() {
         routes
     } else {

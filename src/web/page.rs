@@ -1,11 +1,15 @@
-//! Page at `/`: recent probes, and a form to probe a channel by hand. Every text in it is escaped.
+//! Page at `/`: the state of every channel, recent probes, and a form to probe a channel by hand. Every text in it is
+//! escaped.
 
+use super::access::{Allowed, Read};
 use super::api::openapi::answers;
+use super::channel_table::{self, Filter, whole_second};
 use super::recent::RecentProbe;
 use super::{ServerState, respond};
+use crate::report::ChannelCondition;
 use axum::response::Response;
 use axum::{Extension, extract};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -13,7 +17,7 @@ use std::sync::Arc;
 const MAX_CODES: usize = 2000;
 pub(super) const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ccc}\
-td{overflow-wrap:anywhere}.bad{color:#b00020;font-weight:600}.good{color:#17692b}form>*{margin-right:.6rem}";
+td{overflow-wrap:anywhere}.bad{color:#b00020;font-weight:600}.poor{color:#8a4b00;font-weight:600}.good{color:#17692b}.dim{color:#5c5c5c}form>*{margin-right:.6rem}";
 
 /// Links that the page at `/` shows.
 #[derive(Debug, Clone, Copy)]
@@ -22,28 +26,42 @@ pub(super) struct Links {
     pub(super) has_ui: bool,
 }
 
-/// Shows recent probes, and a form to probe a channel by hand.
+/// Shows the state of every channel, recent probes, and a form to probe a channel by hand.
 #[utoipa::path(get, path = "/", tag = "probing", operation_id = "page",
-    responses((status = 200, description = "The page", body = String, content_type = "text/html"), answers::PlainTextErrors))]
+    params(("state" = Option<String>, Query, description = "Shows channels of this state only", pattern = "^(|down|degraded|unknown|up|disabled)$"),
+        ("q" = Option<String>, Query, description = "Part of the code or name of the shown channels"),
+        ("tier" = Option<u32>, Query, description = "Tier of the shown channels"),
+        ("packager" = Option<String>, Query, description = "Host of the first output of the shown channels")),
+    responses((status = 200, description = "The page", body = String, content_type = "text/html"),
+        (status = 400, description = "A parameter can't be read", body = String, content_type = "text/plain"), answers::PlainTextErrors))]
 pub(super) async fn page(
+    _: Allowed<Read>,
     extract::State(state): extract::State<Arc<ServerState>>,
     Extension(links): Extension<Links>,
+    extract::RawQuery(raw): extract::RawQuery,
+    headers: HeaderMap,
 ) -> Response {
+    let filter = match Filter::read(raw.as_deref().unwrap_or_default()) {
+        Ok(filter) => filter,
+        Err(why) => return respond::text(StatusCode::BAD_REQUEST, why),
+    };
     let entries = state.recent().list();
     let config = state.backend.config();
     let codes = config.snapshot.channels.keys().take(MAX_CODES);
     let base = escape(&state.settings.link_prefix);
     let version = env!("CARGO_PKG_VERSION");
     let ui = if links.has_ui { format!("<a href=\"{base}/ui/\">Web page</a> · ") } else { String::new() };
-    respond::html(format!(
+    let page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>packager_exporter</title>\
 <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body>\n\
 <h1>packager_exporter {version}</h1>\n\
 <p>{ui}<a href=\"{base}/metrics\">Metrics</a> · <a href=\"{base}/config\">Configuration</a> · \
-<a href=\"{base}/runbooks\">Runbooks</a> · <a href=\"{base}/-/healthy\">Healthy</a> · <a href=\"{base}/-/ready\">Ready</a></p>\n{}{}</body></html>\n",
+<a href=\"{base}/runbooks\">Runbooks</a> · <a href=\"{base}/-/healthy\">Healthy</a> · <a href=\"{base}/-/ready\">Ready</a></p>\n{}{}{}</body></html>\n",
+        channel_table::section(&state, &base, &filter, links.has_ui),
         form(&base, codes),
         table(&base, &entries),
-    ))
+    );
+    respond::compressible(&headers, respond::HTML, page.into_bytes()).await
 }
 
 fn form<'a>(base: &str, codes: impl Iterator<Item = &'a String>) -> String {
@@ -76,8 +94,12 @@ fn table(base: &str, entries: &[RecentProbe]) -> String {
 }
 
 fn row(base: &str, entry: &RecentProbe) -> String {
-    let when = jiff::fmt::temporal::DateTimePrinter::new().precision(Some(0)).timestamp_to_string(&entry.started_at);
-    let (class, result) = if entry.success { ("good", "success") } else { ("bad", "failure") };
+    let when = whole_second(&entry.started_at);
+    let (class, result) = match entry.condition {
+        ChannelCondition::Up => ("good", "ok"),
+        ChannelCondition::Degraded => ("poor", "degraded"),
+        ChannelCondition::Down => ("bad", "failed"),
+    };
     let output = entry.output.as_ref().map(|o| format!(" ({})", escape(o))).unwrap_or_default();
     format!(
         "<tr><td>{when}</td><td>{}{output}</td><td>{}</td><td class=\"{class}\">{result}</td><td>{}</td>\
@@ -100,6 +122,7 @@ fn row(base: &str, entry: &RecentProbe) -> String {
         (status = 400, description = "Neither a number as `id` nor a `target`", body = String, content_type = "text/plain"),
         (status = 404, description = "No such probe is kept", body = String, content_type = "text/plain"), answers::PlainTextErrors))]
 pub(super) async fn logs(
+    _: Allowed<Read>,
     extract::State(state): extract::State<Arc<ServerState>>,
     extract::RawQuery(raw): extract::RawQuery,
 ) -> Response {

@@ -1,6 +1,7 @@
 //! `GET /probe`: the status is 400 for a bad request, 503 if the exporter is overloaded, and 200 otherwise, also for a
 //! broken stream.
 
+use super::access::{Allowed, Scrape};
 use super::api::openapi::answers;
 use super::recent::RecentProbe;
 use super::{ServerState, events, params, respond};
@@ -19,6 +20,7 @@ use std::sync::Arc;
     responses((status = 200, description = "Text exposition 0.0.4; with `debug` the log before it", body = String, content_type = "text/plain"),
         (status = 400, description = "A parameter can't be read, or names an unknown channel, template or output", body = String, content_type = "text/plain"), answers::PlainTextErrors))]
 pub(super) async fn probe(
+    _: Allowed<Scrape>,
     extract::State(state): extract::State<Arc<ServerState>>,
     extract::RawQuery(raw): extract::RawQuery,
     headers: HeaderMap,
@@ -76,7 +78,7 @@ fn entry(target: String, output: Option<String>, report: &Report, text: &str) ->
         target: redact::text(&target).into_owned(),
         template: report.template.name.clone(),
         output,
-        success: report.success,
+        condition: report.condition(),
         failed: events::failed_checks(report),
         started_at: report.started_at,
         duration: report.duration,

@@ -1,6 +1,7 @@
-//! Recent probes for the page. Failed probes are kept longer than successful ones, because people look for the failure
-//! before the last hundred good probes.
+//! Recent probes for the page. Probes with a fault are kept longer than others, because people look for the fault before
+//! the last hundred good probes.
 
+use crate::report::ChannelCondition;
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ pub(crate) struct RecentProbe {
     pub(crate) target: String,
     pub(crate) template: String,
     pub(crate) output: Option<String>,
-    pub(crate) success: bool,
+    pub(crate) condition: ChannelCondition,
     /// Ids of the checks that failed in the probe.
     pub(crate) failed: Vec<&'static str>,
     pub(crate) started_at: Timestamp,
@@ -23,18 +24,18 @@ pub(crate) struct RecentProbe {
     pub(crate) text: Arc<str>,
 }
 
-/// The newest `limit` probes, and the newest `limit` failed probes before them.
+/// The newest `limit` probes, and the newest `limit` probes before them in which the channel was degraded or down.
 #[derive(Debug)]
 pub(crate) struct RecentProbes {
     limit: usize,
     next: u64,
     results: VecDeque<RecentProbe>,
-    failures: VecDeque<RecentProbe>,
+    faults: VecDeque<RecentProbe>,
 }
 
 impl RecentProbes {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, next: 1, results: VecDeque::new(), failures: VecDeque::new() }
+        Self { limit, next: 1, results: VecDeque::new(), faults: VecDeque::new() }
     }
 
     /// Returns whether the page keeps any probes.
@@ -50,23 +51,23 @@ impl RecentProbes {
         self.results.push_back(entry);
         if self.results.len() > self.limit
             && let Some(old) = self.results.pop_front()
-            && !old.success
+            && old.condition != ChannelCondition::Up
         {
-            self.failures.push_back(old);
-            if self.failures.len() > self.limit {
-                self.failures.pop_front();
+            self.faults.push_back(old);
+            if self.faults.len() > self.limit {
+                self.faults.pop_front();
             }
         }
     }
 
     /// Returns the recent probes, newest first.
     pub(crate) fn list(&self) -> Vec<RecentProbe> {
-        self.results.iter().rev().chain(self.failures.iter().rev()).cloned().collect()
+        self.results.iter().rev().chain(self.faults.iter().rev()).cloned().collect()
     }
 
     /// Returns the log of the recent probe with the id `id`. `None`: the probe is no longer kept.
     pub(crate) fn text(&self, id: u64) -> Option<Arc<str>> {
-        self.results.iter().chain(&self.failures).find(|e| e.id == id).map(|e| Arc::clone(&e.text))
+        self.results.iter().chain(&self.faults).find(|e| e.id == id).map(|e| Arc::clone(&e.text))
     }
 }
 
@@ -81,8 +82,9 @@ fn bounded(text: &Arc<str>) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ChannelCondition::{Degraded, Down, Up};
 
-    fn entry(success: bool, text: &str) -> RecentProbe {
+    fn entry(condition: ChannelCondition, text: &str) -> RecentProbe {
         let (target, template, output) = ("A".into(), "T".into(), None);
         let (started_at, duration) = (Timestamp::UNIX_EPOCH, Seconds::ZERO);
         RecentProbe {
@@ -90,7 +92,7 @@ mod tests {
             target,
             template,
             output,
-            success,
+            condition,
             failed: Vec::new(),
             started_at,
             duration,
@@ -103,32 +105,32 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_stays_after_the_successes_around_it_have_gone() {
+    fn a_fault_stays_after_the_good_probes_around_it_have_gone() {
         let mut recent = RecentProbes::new(2);
-        for success in [true, false, true, true, true] {
-            recent.push(entry(success, "log"));
+        for condition in [Up, Down, Up, Degraded, Up, Up, Up] {
+            recent.push(entry(condition, "log"));
         }
-        assert_eq!(ids(&recent), [5, 4, 2]);
-        assert!(recent.text(2).is_some() && recent.text(1).is_none());
-        (0..10).for_each(|_| recent.push(entry(false, "log")));
-        assert_eq!(ids(&recent), [15, 14, 13, 12], "failures are bounded too");
+        assert_eq!(ids(&recent), [7, 6, 4, 2]);
+        assert!(recent.text(4).is_some() && recent.text(2).is_some() && recent.text(1).is_none());
+        (0..10).for_each(|_| recent.push(entry(Down, "log")));
+        assert_eq!(ids(&recent), [17, 16, 15, 14], "faults are bounded too");
     }
 
     #[test]
     fn a_limit_of_zero_keeps_nothing() {
         let mut recent = RecentProbes::new(0);
-        recent.push(entry(false, "log"));
+        recent.push(entry(Down, "log"));
         assert!(recent.list().is_empty() && !recent.is_enabled() && RecentProbes::new(1).is_enabled());
     }
 
     #[test]
     fn a_long_text_is_cut_between_characters_and_says_so() {
         let mut recent = RecentProbes::new(1);
-        recent.push(entry(true, &"x".repeat(MAX_TEXT_BYTES)));
+        recent.push(entry(Up, &"x".repeat(MAX_TEXT_BYTES)));
         assert_eq!(recent.text(1).unwrap().len(), MAX_TEXT_BYTES);
-        recent.push(entry(true, &"x".repeat(MAX_TEXT_BYTES + 1)));
+        recent.push(entry(Up, &"x".repeat(MAX_TEXT_BYTES + 1)));
         assert!(recent.text(2).unwrap().starts_with(&format!("{}\n… cut at", "x".repeat(MAX_TEXT_BYTES))));
-        recent.push(entry(true, &"ế".repeat(MAX_TEXT_BYTES)));
+        recent.push(entry(Up, &"ế".repeat(MAX_TEXT_BYTES)));
         let text = recent.text(3).unwrap();
         assert!(text.len() < MAX_TEXT_BYTES + 100 && text.contains("cut at 64 KiB"));
     }

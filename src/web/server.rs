@@ -1,15 +1,22 @@
 //! HTTP server: accepts connections on every listener and serves them within bounds until it is stopped.
 
+mod connections;
 mod stall;
 
+use super::respond;
 use super::security::Security;
 use axum::Router;
 use axum::body::Body;
+use axum::response::Response;
+use connections::{BusyBody, Connections, Place};
+use http::header::{CONNECTION, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use stall::StallGuard;
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
@@ -18,7 +25,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -27,8 +33,12 @@ use tower::ServiceExt;
 /// Bounds of the HTTP server.
 #[derive(Debug, Clone)]
 pub(crate) struct Bounds {
-    /// Largest number of connections at the same time, over all listeners. Further ones wait in the kernel's queue.
+    /// Largest number of connections at the same time, over all listeners. One address may have half of them. A further
+    /// connection takes the place of an idle one.
     pub connections: usize,
+    /// Number of further connections, on which only probes and requests for metrics and health are answered. Further
+    /// ones wait in the kernel's queue.
+    pub reserved: usize,
     /// Longest time until the head of a new connection's first request has arrived, TLS handshake included.
     pub first_request: Duration,
     /// Longest time between two requests of a connection, and for the head of the later request. It is above a minute
@@ -46,6 +56,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             connections: 2048,
+            reserved: 256,
             first_request: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),
             write_stall: Duration::from_secs(30),
@@ -72,11 +83,11 @@ pub(crate) async fn serve(
 ) {
     let drain = bounds.drain;
     let graceful = Arc::new(GracefulShutdown::new());
-    let free = Arc::new(Semaphore::new(bounds.connections));
+    let connections = Connections::new(bounds.connections, bounds.reserved);
     let server = Arc::new(Server { app, security, bounds });
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        accepting.spawn(accept(listener, Arc::clone(&server), Arc::clone(&free), Arc::clone(&graceful)));
+        accepting.spawn(accept(listener, Arc::clone(&server), Arc::clone(&connections), Arc::clone(&graceful)));
     }
     stop.await;
     accepting.shutdown().await;
@@ -93,14 +104,22 @@ struct Server {
     bounds: Bounds,
 }
 
-async fn accept(listener: TcpListener, server: Arc<Server>, free: Arc<Semaphore>, graceful: Arc<GracefulShutdown>) {
+async fn accept(
+    listener: TcpListener,
+    server: Arc<Server>,
+    connections: Arc<Connections>,
+    graceful: Arc<GracefulShutdown>,
+) {
     let mut warned: Option<Instant> = None;
     loop {
-        if free.available_permits() == 0 && warned.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL) {
+        if connections.is_full() && warned.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL) {
             warned = Some(Instant::now());
-            tracing::warn!(connections = server.bounds.connections, "all connections are taken; new ones wait");
+            tracing::warn!(
+                connections = server.bounds.connections,
+                "all connections are taken; idle ones are closed for new ones"
+            );
         }
-        let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
+        connections.room().await;
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -108,12 +127,16 @@ async fn accept(listener: TcpListener, server: Arc<Server>, free: Arc<Semaphore>
                 continue;
             }
         };
+        let peer = peer.ip().to_canonical();
+        let Some(place) = connections.admit(peer) else {
+            tracing::debug!(%peer, "connection refused: its address has too many");
+            continue;
+        };
         let (server, watcher) = (Arc::clone(&server), graceful.watcher());
         tokio::spawn(async move {
-            if let Err(error) = PEER.scope(Some(peer.ip().to_canonical()), server.connection(stream, watcher)).await {
+            if let Err(error) = PEER.scope(Some(peer), server.connection(stream, watcher, Arc::new(place))).await {
                 tracing::debug!(%error, "connection ended");
             }
-            drop(permit);
         });
     }
 }
@@ -139,10 +162,39 @@ pub(crate) fn peer() -> Option<IpAddr> {
     PEER.try_with(|peer| *peer).ok().flatten()
 }
 
+/// Answers a request. The connection is busy until the answer was sent.
+async fn answer(
+    app: Router,
+    request: hyper::Request<Incoming>,
+    place: Arc<Place>,
+) -> Result<Response<BusyBody>, Infallible> {
+    let in_flight = place.begin();
+    let response = if place.is_reserved() && !may_use_reserved(request.uri().path()) {
+        crowded()
+    } else {
+        app.oneshot(request.map(Body::new)).await?
+    };
+    Ok(response.map(|body| BusyBody::new(body, in_flight)))
+}
+
+/// Returns whether a request is answered on a reserved connection: those of Prometheus and of health checks. Every
+/// route may have a prefix.
+fn may_use_reserved(path: &str) -> bool {
+    ["/probe", "/metrics", "/-/healthy", "/-/ready"].iter().any(|reserved| path.ends_with(reserved))
+}
+
+fn crowded() -> Response {
+    let why = "all connections are busy; the rest are for probes and health checks. Try again in a few seconds";
+    let mut response = respond::text(StatusCode::SERVICE_UNAVAILABLE, why);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
 type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Server {
-    async fn connection(&self, stream: TcpStream, watcher: Watcher) -> Result<(), ConnectionError> {
+    async fn connection(&self, stream: TcpStream, watcher: Watcher, place: Arc<Place>) -> Result<(), ConnectionError> {
         let requested = Arc::new(AtomicBool::new(false));
         let first_request_late = async {
             sleep(self.bounds.first_request).await;
@@ -151,7 +203,8 @@ impl Server {
             }
         };
         tokio::select! {
-            ended = self.handshake(stream, watcher, &requested) => ended,
+            ended = self.handshake(stream, watcher, &requested, &place) => ended,
+            () = place.taken() => Err("idle, and another connection needs the place".into()),
             () = first_request_late => Err("no complete request in time".into()),
         }
     }
@@ -161,15 +214,16 @@ impl Server {
         stream: TcpStream,
         watcher: Watcher,
         requested: &Arc<AtomicBool>,
+        place: &Arc<Place>,
     ) -> Result<(), ConnectionError> {
         let _ = stream.set_nodelay(true);
         let stream = StallGuard::new(stream, self.bounds.write_stall);
         let Some(tls) = self.security.current().await.tls() else {
-            return self.exchange(stream, false, watcher, requested).await;
+            return self.exchange(stream, false, watcher, (requested, place)).await;
         };
         let stream = TlsAcceptor::from(tls).accept(stream).await?;
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        self.exchange(stream, http2, watcher, requested).await
+        self.exchange(stream, http2, watcher, (requested, place)).await
     }
 
     async fn exchange<S>(
@@ -177,16 +231,16 @@ impl Server {
         stream: S,
         http2: bool,
         watcher: Watcher,
-        requested: &Arc<AtomicBool>,
+        (requested, place): (&Arc<AtomicBool>, &Arc<Place>),
     ) -> Result<(), ConnectionError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (app, requested, peer) = (self.app.clone(), Arc::clone(requested), peer());
+        let (app, requested, place, peer) = (self.app.clone(), Arc::clone(requested), Arc::clone(place), peer());
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
             requested.store(true, Ordering::Relaxed);
             // HTTP/2 answers each request in a task of its own.
-            PEER.scope(peer, app.clone().oneshot(request.map(Body::new)))
+            PEER.scope(peer, answer(app.clone(), request, Arc::clone(&place)))
         });
         let builder = self.builder();
         let builder = if http2 { builder.http2_only() } else { builder.http1_only() };

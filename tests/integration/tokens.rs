@@ -1,7 +1,8 @@
 //! Tests of changes of `--api.tokens-file` while the exporter runs.
 
-use crate::database::Stack;
-use crate::exporter::{command, exit_and_output};
+use crate::database::{EVENING, Stack, alert};
+use crate::exporter::{Exporter, command, exit_and_output};
+use serde_json::{Value, json};
 use std::path::Path;
 
 fn token(folder: &Path, arguments: &[&str]) -> String {
@@ -45,4 +46,46 @@ async fn a_token_is_valid_from_its_creation_until_it_is_revoked() {
     let third = create("third");
     stack.until("the good file counts again", async || status(&third).await == 200).await;
     assert_eq!(stack.exporter.log().matches(complaint).count(), 2, "each mistake is logged once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_valid_at_every_exporter_of_the_database_and_is_who_acts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("t.yml");
+    let named = file.to_str().unwrap();
+    let noc = token(folder.path(), &["create", "--api.tokens-file", named, "--role", "operate", "noc"]);
+    let noc = noc.lines().next().unwrap();
+    let arguments = ["--api.tokens-file", named];
+    let stack = Stack::start(&arguments).await;
+    let json = |request: reqwest::RequestBuilder, body: &Value| {
+        request.header("content-type", "application/json").body(body.to_string())
+    };
+    let notification = json!({"version": "4", "alerts": [alert("f1", "firing", EVENING)]});
+    let webhook = json(stack.request("POST", "/alerts/webhook").bearer_auth(noc), &notification);
+    assert_eq!(stack.send(webhook).await.0, 200);
+
+    let mut program = command(folder.path());
+    program.env("DATABASE_URL", stack.postgres.url());
+    let second = Exporter::spawn(&mut program, &arguments).await;
+    let is_valid = async |exporter: &Exporter, cookie: &str| {
+        let url = format!("http://{}/api/v1/session", exporter.address);
+        let answer = stack.client.get(&url).header("cookie", cookie).send().await.unwrap();
+        answer.status() == 200 && answer.text().await.unwrap().contains("\"noc\"")
+    };
+    let mut cookie = String::new();
+    // Shortly after the start each has the key of the database, and a session of an earlier key has ended.
+    stack
+        .until("a session is valid at both", async || {
+            let begun = stack.request("POST", "/session").bearer_auth(noc).send().await.unwrap();
+            cookie = begun.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+            is_valid(&second, &cookie).await && is_valid(&stack.exporter, &cookie).await
+        })
+        .await;
+
+    let own = format!("http://{}", stack.exporter.address);
+    let acknowledge = stack.request("POST", "/alerts/1/acknowledge").header("cookie", &cookie).header("origin", own);
+    let (status, alert) = stack.send(json(acknowledge, &json!({"by": "somebody else"}))).await;
+    assert_eq!((status, &alert["acknowledged_by"]), (200, &json!("noc")), "{alert}");
+    token(folder.path(), &["revoke", "--api.tokens-file", named, "noc"]);
+    stack.until("the session ends with its token", async || !is_valid(&second, &cookie).await).await;
 }

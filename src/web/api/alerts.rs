@@ -9,6 +9,7 @@ use super::{Answer, Shared, json};
 use crate::document;
 use crate::store::{AlertFilter, AlertRow, AlertStatus};
 use crate::web::ServerState;
+use crate::web::access::{Caller, is_name};
 use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, Request, State as Extract};
 use http::StatusCode;
@@ -20,7 +21,6 @@ use utoipa::ToSchema;
 const DEFAULT_SILENCE: Duration = Duration::from_secs(3600);
 const MAX_SILENCE: Duration = Duration::from_secs(30 * 86_400);
 const MAX_COMMENT_CHARS: usize = 4096;
-const MAX_NAME_CHARS: usize = 128;
 const STILL_FIRING: &str = "this alert is still firing in Alertmanager, so it was not resolved: it ends by itself when the \
     fault is gone; acknowledge it to silence its notifications";
 /// Value of `resolved_by` for an alert whose end Alertmanager reported. No person may have this name.
@@ -31,7 +31,8 @@ const ALERTMANAGER: &str = "alertmanager";
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({"by": "lan", "comment": "packager-01 restarts", "for": "2h"}))]
 pub(super) struct AckRequest {
-    /// Name of the person who acts. Without the field it is the token's name.
+    /// Name of the person who acts. Without the field it is the token's name. For a caller who is logged in (a session,
+    /// user or proxy) it is always the caller's name.
     #[schema(min_length = 1, max_length = 128)]
     pub(super) by: Option<String>,
     #[schema(max_length = 4096)]
@@ -242,10 +243,11 @@ pub(super) async fn resolve_one(
     Ok(after)
 }
 
-/// Returns the name of the person who acts: `by` of the body, otherwise the name of the caller's token.
-pub(super) fn person(by: Option<String>, caller: &str) -> Result<String, Problem> {
-    let by = by.unwrap_or_else(|| caller.to_owned());
-    let fits = !by.trim().is_empty() && by.chars().count() <= MAX_NAME_CHARS && !by.chars().any(char::is_control);
+/// Returns the name of the person who acts: the caller who is logged in, otherwise `by` of the body, otherwise the name
+/// of the caller's token.
+pub(super) fn person(by: Option<String>, caller: &Caller) -> Result<String, Problem> {
+    let by = by.filter(|_| !caller.is_logged_in()).unwrap_or_else(|| caller.name.clone());
+    let fits = is_name(&by);
     if fits && by != ALERTMANAGER { Ok(by) } else { Err(Problem::bad("`by` must be a name of 1 to 128 characters")) }
 }
 
@@ -258,6 +260,7 @@ pub(super) fn silence_duration(text: Option<&str>) -> Result<Duration, Problem> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::access::Identity;
     use axum::body::Body;
 
     #[test]
@@ -272,13 +275,23 @@ mod tests {
 
     #[test]
     fn a_person_has_a_name_of_1_to_128_characters_that_is_not_alertmanagers() {
-        let person = |by: &str| person(Some(by.to_owned()), "token").is_ok();
+        let caller = |name: &str, identity| Caller {
+            name: name.to_owned(),
+            role: None,
+            identity,
+            failure: None,
+            open_scrapes: true,
+        };
+        let token = caller("token", Identity::Token);
+        let person = |by: &str| person(Some(by.to_owned()), &token).is_ok();
         assert!(person("l") && person(&"ế".repeat(128)));
         for bad in ["", "  ", "a\nb", "alertmanager", &"ế".repeat(129)] {
             assert!(!person(bad), "{bad}");
         }
-        assert_eq!(super::person(None, "token").unwrap(), "token");
-        assert!(super::person(None, "alertmanager").is_err());
+        assert_eq!(super::person(None, &token).unwrap(), "token");
+        assert!(super::person(None, &caller("alertmanager", Identity::Token)).is_err());
+        let by = super::person(Some("minh".to_owned()), &caller("lan", Identity::User));
+        assert_eq!(by.unwrap(), "lan", "who is logged in is nobody else");
     }
 
     async fn read(body: &'static str, content_type: Option<&str>) -> Result<AckRequest, u16> {

@@ -1,5 +1,6 @@
 //! Endpoint for Prometheus HTTP service discovery, with one target for each channel.
 
+use super::authorization::{Authorized, Scrape};
 use super::bodies::{ProblemDocument, Target};
 use super::openapi::answers;
 use super::problem::Problem;
@@ -33,7 +34,7 @@ struct Shards {
     responses((status = 200, description = "The targets", body = Vec<Target>),
         (status = 400, description = "A parameter can't be read", body = ProblemDocument,
             content_type = "application/problem+json"), answers::AccessErrors))]
-pub(super) async fn discovery(Extract(state): Shared, mut parameters: Parameters) -> Answer {
+pub(super) async fn discovery(_: Authorized<Scrape>, Extract(state): Shared, mut parameters: Parameters) -> Answer {
     let shards: u64 = parameters.value("shards", "a number from 1 to 1000")?.unwrap_or(1);
     let shard: Option<u64> = parameters.value("shard", "a number from 0, below `shards`")?;
     let by = parameters.text("by");

@@ -64,7 +64,10 @@ pub(super) async fn events(_: Authorized<Read>, Extract(state): Shared, mut para
         config.snapshot.channel(code).map_err(|e| Problem::new(StatusCode::NOT_FOUND, e.to_string()))?;
     }
     let listener = state.listen().ok_or_else(|| {
-        let why = format!("{MAX_LISTENERS} clients listen already, or the exporter is stopping; try again later");
+        let why = format!(
+            "{MAX_LISTENERS} clients listen already, or half as many of this address, or the exporter is stopping; try \
+             again later"
+        );
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, why)
     })?;
     Ok(answer(state, listener, Selection { channel, changes }, &PACE))
@@ -145,7 +148,7 @@ mod tests {
         let events = Events::default();
         let (heartbeat, longest) = (Duration::from_millis(10), Duration::from_millis(300));
         let pace = Pace { heartbeat, tick: longest, longest };
-        let answer = answer(state, events.listen().unwrap(), Selection::default(), &pace);
+        let answer = answer(state, events.listen(None).unwrap(), Selection::default(), &pace);
         let text = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
         let text = String::from_utf8(text.to_vec()).unwrap();
         let (hello, comments) = text.split_once("\n\n").unwrap();

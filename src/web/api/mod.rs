@@ -18,6 +18,7 @@ pub(super) mod openapi;
 mod problem;
 mod probes;
 mod request;
+mod session;
 mod status;
 mod templates;
 mod thumbnail;
@@ -26,9 +27,10 @@ mod tokens;
 mod webhook;
 mod zabbix;
 
+pub(crate) use super::access::is_name;
 pub(crate) use import::{csv_of, rows_of};
 pub(crate) use token_file::TokenFile;
-pub(crate) use tokens::{Role, Token, Tokens, hash};
+pub(crate) use tokens::{Role, Token, Tokens, bearer, hash};
 
 use super::ServerState;
 use crate::alertmanager::Alertmanager;
@@ -58,6 +60,8 @@ pub(crate) struct Api {
     pub tokens: Option<Arc<TokenFile>>,
     /// Whether the API listens on loopback addresses only.
     pub loopback: bool,
+    /// Whether the addresses for probes can be reached from this machine only.
+    pub probing_loopback: bool,
     /// Alertmanager, in which acknowledged alerts are silenced. `None`: --alertmanager.url is not set.
     pub alertmanager: Option<Alertmanager>,
     /// Prometheus, from which the values of charts come. `None`: --prometheus.url is not set.
@@ -109,6 +113,8 @@ pub(super) fn routes() -> (Router<Arc<ServerState>>, Document) {
         .routes(routes!(alert_actions::resolve_several))
         .routes(routes!(discovery::discovery))
         .routes(routes!(events::events))
+        .routes(routes!(session::read, session::begin, session::end))
+        .routes(routes!(session::tokens))
         .routes(routes!(openapi::openapi))
         .split_for_parts();
     let v1 = v1.fallback(not_found).method_not_allowed_fallback(not_allowed);

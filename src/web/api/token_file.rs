@@ -1,10 +1,12 @@
 //! Tokens of the API, which are read again when their file changes, so that a revoked token is refused without a
 //! restart.
 
-use super::Tokens;
+use super::{Token, Tokens};
 use crate::document::{Document, DocumentErrors, MAX_FILE_BYTES, read_text};
+use packager_media::units::Timestamp;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 /// The file of --api.tokens-file and its tokens. A faulty new file leaves the old tokens in force.
@@ -12,10 +14,12 @@ use std::time::Duration;
 pub(crate) struct TokenFile {
     path: PathBuf,
     current: RwLock<Arc<Tokens>>,
+    /// Time of the last request with each token since the start of the exporter, by the token's name.
+    last_used: Mutex<BTreeMap<String, Timestamp>>,
 }
 
 /// Content of the tokens file at the last read, or the reason why it could not be read.
-type Content = Result<String, String>;
+pub(crate) type Content = Result<String, String>;
 
 impl TokenFile {
     /// Reads the tokens file.
@@ -23,13 +27,32 @@ impl TokenFile {
     /// # Errors
     /// Fails with line and column of every fault, or if the file can't be read.
     pub(crate) fn load(path: &Path) -> Result<Self, DocumentErrors> {
-        Ok(Self { path: path.to_owned(), current: RwLock::new(Arc::new(Tokens::load(path)?)) })
+        let current = RwLock::new(Arc::new(Tokens::load(path)?));
+        Ok(Self { path: path.to_owned(), current, last_used: Mutex::default() })
     }
 
     /// Returns the tokens in force.
     #[must_use]
     pub(crate) fn current(&self) -> Arc<Tokens> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Remembers that a request with the token came at `at`.
+    pub(crate) fn used(&self, token: &Token, at: Timestamp) {
+        let mut last_used = self.last_used.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last_used.get_mut(&token.name) {
+            *last = at;
+        } else {
+            last_used.insert(token.name.clone(), at);
+        }
+    }
+
+    /// Returns all tokens, each with the time of the last request with it since the start of the exporter.
+    pub(crate) fn usage(&self) -> Vec<(Token, Option<Timestamp>)> {
+        let tokens = self.current();
+        let mut last_used = self.last_used.lock().unwrap_or_else(PoisonError::into_inner);
+        last_used.retain(|name, _| tokens.0.iter().any(|token| token.name == *name));
+        tokens.0.iter().map(|token| (token.clone(), last_used.get(&token.name).copied())).collect()
     }
 
     /// Reads the tokens file every `interval` until the future is dropped, and puts changed tokens into force. Each
@@ -49,7 +72,7 @@ impl TokenFile {
         }
     }
 
-    fn read_again(&self, last: &mut Option<Content>) {
+    pub(crate) fn read_again(&self, last: &mut Option<Content>) {
         let now = read_text(&self.path, MAX_FILE_BYTES);
         if last.as_ref() == Some(&now) {
             return;

@@ -3,12 +3,15 @@
 use crate::document::{self, Document, DocumentErrors};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use packager_media::units::Timestamp;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::Path;
+use utoipa::ToSchema;
 
 /// Role of a token. A role has all permissions of the roles before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
     /// Role that may read everything.
@@ -19,6 +22,16 @@ pub(crate) enum Role {
     Admin,
 }
 
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Operate => "operate",
+            Self::Admin => "admin",
+        })
+    }
+}
+
 /// One token of the tokens file. Tokens have 256 random bits, so a plain hash is enough.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +40,37 @@ pub(crate) struct Token {
     pub role: Role,
     /// SHA-256 of the token's text, in hexadecimal digits.
     pub sha256: String,
+    /// Time from which the token is refused. `None`: the token does not expire.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "expiry")]
+    pub expires: Option<Timestamp>,
+}
+
+impl Token {
+    /// Returns whether the token is refused at `now` because of its age.
+    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+}
+
+/// Form of `expires` in the tokens file.
+mod expiry {
+    use packager_media::units::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(at: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+        match at {
+            Some(at) => to.collect_str(at),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+        let text = String::deserialize(from)?;
+        let at = text.parse().map_err(|_| {
+            de::Error::custom(format!("`{}` is not a time such as 2027-01-31T00:00:00Z", text.escape_debug()))
+        })?;
+        Ok(Some(at))
+    }
 }
 
 /// All tokens of the tokens file.
@@ -57,17 +101,11 @@ impl Tokens {
         Ok(Self(file.tokens))
     }
 
-    /// Returns name, role and hash of an API token by the token's text. `None`: the token is unknown.
-    pub(super) fn holder(&self, token: &str) -> Option<&Token> {
+    /// Returns an API token by the token's text, also if it has expired. `None`: the token is unknown.
+    pub(crate) fn holder(&self, token: &str) -> Option<&Token> {
         let hash = hash(token);
         // Hashes are compared, so the time of the comparison reveals nothing about the token.
         self.0.iter().find(|known| known.sha256.eq_ignore_ascii_case(&hash))
-    }
-
-    /// Returns whether a request has a known token of any role.
-    #[must_use]
-    pub(crate) fn knows(&self, headers: &HeaderMap) -> bool {
-        bearer(headers).is_some_and(|token| self.holder(token).is_some())
     }
 }
 
@@ -78,7 +116,7 @@ pub(crate) fn hash(token: &str) -> String {
 }
 
 /// Returns the token in an `Authorization: Bearer` header (RFC 6750, 2.1).
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
@@ -88,7 +126,12 @@ mod tests {
     use super::*;
 
     fn tokens() -> Tokens {
-        let token = |name: &str, role, text| Token { name: name.to_owned(), role, sha256: hash(text).to_uppercase() };
+        let token = |name: &str, role, text| Token {
+            name: name.to_owned(),
+            role,
+            sha256: hash(text).to_uppercase(),
+            expires: None,
+        };
         Tokens(vec![token("reader", Role::Read, "r"), token("admin", Role::Admin, "a")])
     }
 
@@ -108,13 +151,27 @@ mod tests {
     }
 
     #[test]
-    fn only_a_known_bearer_token_is_known() {
-        let knows = |value: &str| tokens().knows(&headers(value));
-        assert!(knows("Bearer a") && knows("bearer  r "));
-        for other in ["Bearer", "Bearer b", "Basic a", "a", "Bearera"] {
-            assert!(!knows(other), "{other}");
+    fn the_token_follows_the_scheme_bearer() {
+        assert_eq!((bearer(&headers("Bearer a")), bearer(&headers("bearer  r "))), (Some("a"), Some("r")));
+        for other in ["Bearer", "Basic a", "a", "Bearera"] {
+            assert_eq!(bearer(&headers(other)), None, "{other}");
         }
-        assert!(!tokens().knows(&HeaderMap::new()));
+        assert_eq!(bearer(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_token_expires_at_its_time_and_a_malformed_time_is_refused_with_its_line() {
+        let read = |expires: &str| {
+            let text = format!("tokens:\n  - {{name: a, role: read, sha256: x, expires: {expires}}}\n");
+            Document::parse("t.yml".to_owned(), text).and_then(|document| Tokens::read(&document))
+        };
+        let tokens = read("2027-01-31T00:00:00Z").unwrap();
+        let expired = |at: &str| tokens.0[0].is_expired(at.parse().unwrap());
+        assert!(!expired("2027-01-30T23:59:59Z") && expired("2027-01-31T00:00:00Z"));
+        let error = read("soon").unwrap_err().to_string();
+        assert!(error.starts_with("t.yml:2") && error.contains("`soon` is not a time"), "{error}");
+        let written = serde_json::to_value(&tokens.0[0]).unwrap();
+        assert_eq!(written["expires"], "2027-01-31T00:00:00Z");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! <https://github.com/prometheus/exporter-toolkit> docs/web-configuration.md.
 
 use crate::document::Document;
+use crate::web::access::ProxyConfig;
+use crate::web::api::Role;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -19,6 +21,16 @@ pub(crate) struct WebConfig {
     pub(crate) http_server_config: HttpConfig,
     pub(crate) basic_auth_users: BTreeMap<String, String>,
     pub(crate) rate_limit: Option<RateLimit>,
+    /// Roles in the API. exporter-toolkit does not have this section.
+    pub(crate) api: ApiConfig,
+}
+
+#[derive(Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ApiConfig {
+    /// Role of each user; a user without an entry has the role `read`.
+    pub(crate) roles: BTreeMap<String, Role>,
+    pub(crate) trusted_proxies: Option<ProxyConfig>,
 }
 
 #[derive(Clone, PartialEq, Default, Deserialize)]

@@ -7,10 +7,13 @@ mod rate;
 mod tls;
 mod users;
 
+use super::access::{SessionKey, Sessions, TrustedProxies};
+use super::api::Role;
 use file::Material;
 use http::header::{CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls::ServerConfig;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -26,7 +29,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action
 /// Reason why a request is refused before it reaches a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Denied {
-    /// The user or password is missing or wrong.
+    /// The user or password is wrong.
     Unauthorized,
     /// The request exceeds the rate limit.
     TooMany,
@@ -38,6 +41,9 @@ pub(crate) enum Denied {
 pub(crate) struct WebSecurity {
     tls: Option<Arc<ServerConfig>>,
     users: users::Users,
+    /// Role of each user who has one other than `read`.
+    roles: BTreeMap<String, Role>,
+    proxies: Option<TrustedProxies>,
     limiter: Option<rate::RateLimiter>,
     /// Headers of every response: the defaults, then those of `http_server_config`. `None` removes a header.
     headers: Vec<(HeaderName, Option<HeaderValue>)>,
@@ -48,10 +54,33 @@ impl WebSecurity {
         let named = |e| format!("{}: {e}", material.path.display());
         let tls = material.has_tls().then(|| tls::server_config(material)).transpose().map_err(named)?;
         let users = users::Users::new(material.config.basic_auth_users.clone()).map_err(named)?;
+        let api = &material.config.api;
+        let proxies = api.trusted_proxies.as_ref().map(TrustedProxies::new).transpose().map_err(named)?;
+        if proxies.is_none()
+            && let Some(user) = api.roles.keys().find(|user| users.known_hash(user).is_none())
+        {
+            return Err(named(format!("api.roles: there is no user `{user}` in basic_auth_users")));
+        }
         let limiter = rate::RateLimiter::new(material.config.rate_limit.as_ref()).map_err(named)?;
         let given = material.config.http_server_config.headers.iter();
         let given = given.map(|(name, value)| header(name, value)).collect::<Result<Vec<_>, _>>().map_err(named)?;
-        Ok(Self { tls, users, limiter, headers: defaults().into_iter().chain(given).collect() })
+        let headers = defaults().into_iter().chain(given).collect();
+        Ok(Self { tls, users, roles: api.roles.clone(), proxies, limiter, headers })
+    }
+
+    /// Returns the users of `basic_auth_users`.
+    pub(crate) fn users(&self) -> &users::Users {
+        &self.users
+    }
+
+    /// Returns the roles of users by name. A user who is missing has the role `read`.
+    pub(crate) fn roles(&self) -> &BTreeMap<String, Role> {
+        &self.roles
+    }
+
+    /// Returns the proxies that may name users in headers. `None`: none may.
+    pub(crate) fn proxies(&self) -> Option<&TrustedProxies> {
+        self.proxies.as_ref()
     }
 
     /// Returns the TLS configuration of the server. `None`: the server speaks plain HTTP.
@@ -120,6 +149,7 @@ pub(crate) struct Security {
     current: RwLock<Arc<WebSecurity>>,
     last_read: tokio::sync::Mutex<LastRead>,
     verifier: users::Verifier,
+    sessions: Sessions,
 }
 
 /// Result of the last read of the web configuration file and the files that it names.
@@ -145,7 +175,8 @@ impl Security {
         let current = RwLock::new(Arc::new(WebSecurity::new(&material)?));
         let last_read = tokio::sync::Mutex::new(LastRead { at: Instant::now(), material, logged_error: None });
         let verifier = users::Verifier::new()?;
-        Ok(Arc::new(Self { path: path.map(Path::to_owned), interval, current, last_read, verifier }))
+        let sessions = Sessions::new(&SessionKey::random()?);
+        Ok(Arc::new(Self { path: path.map(Path::to_owned), interval, current, last_read, verifier, sessions }))
     }
 
     /// Returns the web configuration in force. The files are read again if [`READ_INTERVAL`] has passed.
@@ -159,22 +190,29 @@ impl Security {
         Arc::clone(&self.in_force())
     }
 
+    /// Returns the sessions of the web page.
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
     fn in_force(&self) -> Arc<WebSecurity> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Checks a request against the users and the rate limit of the configuration `now`. `has_token` is true if the
-    /// request has a known token of the API.
+    /// Counts a request against the rate limit of the configuration `now`.
+    ///
+    /// # Errors
+    /// Fails if the request exceeds the rate limit.
+    pub(crate) fn limit(now: &WebSecurity) -> Result<(), Denied> {
+        if now.limiter.as_ref().is_some_and(|l| !l.take(Instant::now())) { Err(Denied::TooMany) } else { Ok(()) }
+    }
+
+    /// Checks user and password of a request against the configuration `now`, and returns the user's name. `Ok(None)`:
+    /// the request has no user, or there are no users.
     ///
     /// # Errors
     /// Returns the reason why the request is refused.
-    pub(crate) async fn admit(&self, now: &WebSecurity, headers: &HeaderMap, has_token: bool) -> Result<(), Denied> {
-        if now.limiter.as_ref().is_some_and(|l| !l.take(Instant::now())) {
-            return Err(Denied::TooMany);
-        }
-        if has_token {
-            return Ok(());
-        }
+    pub(crate) async fn user(&self, now: &WebSecurity, headers: &HeaderMap) -> Result<Option<String>, Denied> {
         self.verifier.check(&now.users, headers).await
     }
 

@@ -52,6 +52,16 @@ impl Users {
         Ok(Self { hashes, decoy: decoy.1 })
     }
 
+    /// Returns whether there are no users, so that nobody has to log in.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
+    }
+
+    /// Returns the bcrypt hash of a user's password. `None`: there is no such user.
+    pub(crate) fn known_hash(&self, user: &str) -> Option<&str> {
+        self.hashes.get(user).map(String::as_str)
+    }
+
     /// Returns the bcrypt hash with which a password is compared, and whether the user exists.
     fn hash(&self, user: &str) -> (&str, bool) {
         self.hashes.get(user).map_or((self.decoy.as_str(), false), |hash| (hash.as_str(), true))
@@ -76,20 +86,22 @@ impl Verifier {
         Ok(Self { key, known: Mutex::default(), checks: Semaphore::new(MAX_CHECKS) })
     }
 
-    pub(crate) async fn check(&self, users: &Users, headers: &HeaderMap) -> Result<(), Denied> {
-        if users.hashes.is_empty() {
-            return Ok(());
-        }
-        let (user, password) = credentials(headers).ok_or(Denied::Unauthorized)?;
+    /// Checks user and password of a request, and returns the user's name. `Ok(None)`: the request has no user, or there
+    /// are no users.
+    ///
+    /// # Errors
+    /// Fails if the user or password is wrong, or if too many passwords are being checked.
+    pub(crate) async fn check(&self, users: &Users, headers: &HeaderMap) -> Result<Option<String>, Denied> {
+        let Some((user, password)) = credentials(headers).filter(|_| !users.is_empty()) else { return Ok(None) };
         let (hash, exists) = users.hash(&user);
         let tag = self.tag(&user, hash, &password);
         if exists && self.known().contains(&tag) {
-            return Ok(());
+            return Ok(Some(user));
         }
         let permit = tokio::time::timeout(CHECK_WAIT, self.checks.acquire()).await;
         let _permit = permit.map_err(|_| Denied::Busy)?.map_err(|_| Denied::Busy)?;
         if exists && self.known().contains(&tag) {
-            return Ok(());
+            return Ok(Some(user));
         }
         let hash = hash.to_owned();
         let checked = tokio::task::spawn_blocking(move || bcrypt::verify(password, &hash)).await;
@@ -97,7 +109,7 @@ impl Verifier {
             return Err(Denied::Unauthorized);
         }
         self.remember(tag);
-        Ok(())
+        Ok(Some(user))
     }
 
     /// Returns a keyed hash of user, bcrypt hash and password. A changed bcrypt hash gives another value, so that the
@@ -150,10 +162,10 @@ mod tests {
         let hashes = [("p".to_owned(), bcrypt::hash("right", 4).unwrap())].into_iter().collect();
         let users = Users::new(hashes).unwrap();
         let verifier = Verifier::new().unwrap();
-        assert_eq!(verifier.check(&users, &headers("p", "right")).await, Ok(()));
+        assert_eq!(verifier.check(&users, &headers("p", "right")).await, Ok(Some("p".to_owned())));
         assert_eq!(verifier.check(&users, &headers("p", "wrong")).await, Err(Denied::Unauthorized));
         verifier.checks.close();
-        assert_eq!(verifier.check(&users, &headers("p", "right")).await, Ok(()));
+        assert_eq!(verifier.check(&users, &headers("p", "right")).await, Ok(Some("p".to_owned())));
         for (user, password) in [("p", "wrong"), ("q", "right")] {
             assert_eq!(verifier.check(&users, &headers(user, password)).await, Err(Denied::Busy));
         }

@@ -72,13 +72,66 @@ async fn a_head_too_large_or_with_too_many_fields_is_431() {
 #[tokio::test]
 async fn a_client_that_reads_nothing_gives_its_place_to_the_next() {
     let endless = Fake { self_metrics: "x".repeat(64 << 20), ..backend(answers) };
-    let bounds = Bounds { connections: 1, write_stall: Duration::from_millis(50), ..Bounds::default() };
+    let bounds = Bounds { connections: 1, reserved: 0, write_stall: Duration::from_millis(50), ..Bounds::default() };
     let server = start(endless, bounds).await;
     let mut stuck = TcpStream::connect(server.address).await.unwrap();
     stuck.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     stuck.readable().await.unwrap();
     let (status, _) = tokio::time::timeout(Duration::from_secs(10), server.get("/-/healthy")).await.expect("served");
     assert_eq!(status, 200);
+}
+
+/// Opens connections from 127.0.0.2.
+async fn connect_from_another(server: &Running) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    socket.connect(server.address).await.unwrap()
+}
+
+#[tokio::test]
+async fn two_thousand_idle_connections_of_one_address_shut_nobody_out() {
+    let server = start(backend(answers), Bounds::default()).await;
+    let mut idle = Vec::new();
+    for _ in 0..Bounds::default().connections {
+        let mut stream = connect_from_another(&server).await;
+        stream.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        stream.readable().await.unwrap();
+        idle.push(stream);
+    }
+    let probe = async || tokio::time::timeout(Duration::from_secs(5), server.get("/probe?target=A")).await.unwrap();
+    for _ in 0..3 {
+        assert!(probe().await.1.contains("\nprobe_success 1\n"));
+    }
+    let mut one_more = connect_from_another(&server).await;
+    one_more.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert!(rest(&mut one_more).await.contains("Healthy"), "its oldest idle connection made room");
+    assert!(rest(&mut idle[0]).await.contains("Healthy"), "and was closed");
+}
+
+#[tokio::test]
+async fn while_every_connection_is_busy_probes_and_health_have_places_of_their_own() {
+    let (backend, begun, go) = gated();
+    let server = start(backend, Bounds { connections: 2, reserved: 2, ..Bounds::default() }).await;
+    let mut busy = [TcpStream::connect(server.address).await.unwrap(), connect_from_another(&server).await];
+    for stream in &mut busy {
+        stream.write_all(GET).await.unwrap();
+        begun.notified().await;
+    }
+    // Both addresses have half of the places.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.3:0".parse().unwrap()).unwrap();
+    let mut third = socket.connect(server.address).await.unwrap();
+    third.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert!(rest(&mut third).await.starts_with("HTTP/1.1 503"));
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.3:0".parse().unwrap()).unwrap();
+    let mut healthy = socket.connect(server.address).await.unwrap();
+    healthy.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert!(rest(&mut healthy).await.contains("Healthy"));
+    for stream in &mut busy {
+        go.notify_one();
+        assert!(rest(stream).await.contains("\nprobe_success 1\n"));
+    }
 }
 
 #[tokio::test]

@@ -118,7 +118,7 @@ async fn a_listener_of_changes_hears_a_summary_and_each_change_of_a_state_but_no
 async fn listeners_are_bounded_and_a_slip_of_the_keyboard_is_no_silence() {
     let app = app_of(&state()).await;
     let mut streams = Vec::new();
-    for _ in 0..MAX_LISTENERS {
+    for _ in 0..MAX_LISTENERS / 2 {
         streams.push(listen(&app, "/api/v1/events").await);
     }
     let full = get(&app, "/api/v1/events").await;

@@ -5,6 +5,7 @@ mod api;
 mod authorization;
 mod bounds;
 mod events;
+mod login;
 mod routes;
 mod series;
 mod status;
@@ -26,7 +27,7 @@ use futures_util::future::BoxFuture;
 use packager_media::units::{Seconds, Timestamp};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -42,9 +43,17 @@ struct Running {
 
 impl Running {
     async fn start(backend: Fake, settings: Settings, security: Arc<Security>, bounds: Bounds) -> Self {
+        Self::serving(ServerState::new(Arc::new(backend), settings, Api::default()), security, bounds).await
+    }
+
+    async fn with_api(backend: Fake, api: Api) -> Self {
+        let state = ServerState::new(Arc::new(backend), Settings::default(), api);
+        Self::serving(state, Security::load(None).unwrap(), Bounds::default()).await
+    }
+
+    async fn serving(state: Arc<ServerState>, security: Arc<Security>, bounds: Bounds) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = ServerState::new(Arc::new(backend), settings, Api::default());
         let (stop, stopped) = oneshot::channel::<()>();
         let app = app(&state, &security, Part::All);
         let ended = tokio::spawn(serve(vec![listener], app, security, bounds, async move {
@@ -95,6 +104,8 @@ struct Fake {
     config: Arc<Config>,
     self_metrics: String,
     reload: Result<(), String>,
+    /// Reasons of the failed logins that were counted.
+    auth_failures: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl Backend for Fake {
@@ -118,6 +129,10 @@ impl Backend for Fake {
     fn reload(&self) -> Result<(), String> {
         self.reload.clone()
     }
+
+    fn auth_failed(&self, reason: &'static str) {
+        self.auth_failures.lock().unwrap().push(reason);
+    }
 }
 
 /// Makes a backend whose probe returns `answer` without waiting, and whose catalogue is empty.
@@ -127,6 +142,7 @@ fn backend(answer: fn(&ProbeRequest, Duration) -> Result<Report, ProbeError>) ->
         config: Arc::default(),
         self_metrics: "packager_exporter_up 1\n".to_owned(),
         reload: Ok(()),
+        auth_failures: Arc::default(),
     }
 }
 

@@ -1,4 +1,7 @@
 use super::*;
+use crate::checks::hls::hls_playlist_stale;
+use crate::checks::{CheckOutcome, CheckResult};
+use crate::finding::{Finding, Severity};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 
 #[tokio::test]
@@ -70,7 +73,7 @@ async fn the_page_lists_probes_with_their_logs_and_escapes_everything() {
     let page = response.text().await.unwrap();
     assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("<b>"), "{page}");
     assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"), "{page}");
-    assert!(page.contains("1970-01-01T00:00:00Z") && page.contains("class=\"bad\">failure"), "{page}");
+    assert!(page.contains("1970-01-01T00:00:00Z") && page.contains("class=\"bad\">failed"), "{page}");
     assert!(page.find("id=2").unwrap() < page.find("id=1").unwrap(), "newest first: {page}");
     let (status, log) = server.get("/logs?id=2").await;
     assert_eq!(status, 200);
@@ -80,6 +83,74 @@ async fn the_page_lists_probes_with_their_logs_and_escapes_everything() {
     for bad in ["/logs", "/logs?id=x", "/logs?target=a&target=b"] {
         assert_eq!(server.get(bad).await.0, 400, "{bad}");
     }
+}
+
+#[tokio::test]
+async fn the_page_has_a_row_for_each_channel_and_no_green_over_a_major_finding() {
+    let channels =
+        ["CH_OK", "CH_POOR", "CH_DOWN", "CH_NEW"].map(|code| (code.to_owned(), Arc::new(channel(code)))).into();
+    let config = config_of(CatalogSnapshot { channels, ..CatalogSnapshot::default() });
+    let answer = |ask: &ProbeRequest, timeout: Duration| {
+        let severity = match ask.target.as_str() {
+            "CH_POOR" => Some(Severity::Major),
+            "CH_DOWN" => Some(Severity::Critical),
+            _ => None,
+        };
+        let finding = |severity| Finding {
+            check: hls_playlist_stale::META.id,
+            severity,
+            output: "hls".to_owned(),
+            rendition: None,
+            message: "no new segment for 9 s <b>".to_owned(),
+            evidence: serde_json::Map::new(),
+            reference: "",
+        };
+        let outcomes = severity.map(|severity| CheckOutcome {
+            check: &hls_playlist_stale::META,
+            severity,
+            output: "hls".to_owned(),
+            result: CheckResult::Failed,
+            findings: vec![finding(severity)],
+            reason: None,
+            missing: None,
+        });
+        let success = severity < Some(Severity::Critical);
+        let started_at = Timestamp::now();
+        Ok(Report {
+            outcomes: outcomes.into_iter().collect(),
+            success,
+            started_at,
+            ..report(&ask.target, "TPL_HD", timeout)
+        })
+    };
+    let server = Running::plain(Fake { config, ..backend(answer) }).await;
+    for code in ["CH_OK", "CH_POOR", "CH_DOWN"] {
+        server.get(&format!("/probe?target={code}")).await;
+    }
+    let (_, page) = server.get("/").await;
+    let cell = |code: &str| {
+        let row = page.split("<tr>").find(|row| row.contains(&format!("ui/channels/{code}\""))).unwrap();
+        row.split("</td>").nth(1).unwrap().trim_start_matches("<td class=").to_owned()
+    };
+    assert_eq!(
+        ["CH_OK", "CH_POOR", "CH_DOWN", "CH_NEW"].map(cell),
+        ["\"good\">ok", "\"poor\">degraded", "\"bad\">failed", "\"dim\">not probed"]
+    );
+    let first = |code: &str| page.find(&format!("ui/channels/{code}\"")).unwrap();
+    assert!(
+        first("CH_DOWN") < first("CH_POOR") && first("CH_POOR") < first("CH_NEW") && first("CH_NEW") < first("CH_OK")
+    );
+    assert!(
+        page.contains("critical hls_playlist_stale: no new segment for 9 s &lt;b&gt;") && !page.contains("<b>"),
+        "{page}"
+    );
+    let recent = page.split("Recent probes").nth(1).unwrap();
+    let words = ["class=\"bad\">failed", "class=\"poor\">degraded", "class=\"good\">ok"];
+    assert!(words.iter().all(|word| recent.matches(word).count() == 1), "{recent}");
+    let (_, filtered) = server.get("/?state=degraded&q=poor").await;
+    assert!(filtered.contains("ui/channels/CH_POOR") && !filtered.contains("ui/channels/CH_DOWN"), "{filtered}");
+    assert!(filtered.contains("value=\"degraded\" selected") && filtered.contains("1 failed"), "the counts are of all");
+    assert_eq!(server.get("/?state=green").await.0, 400);
 }
 
 #[tokio::test]

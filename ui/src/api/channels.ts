@@ -1,5 +1,4 @@
 import { ApiError, api, body, detail, exporterUrl } from './client';
-import { getToken } from './session';
 import type { Channel, Imported, Report } from './types';
 
 /** A channel of the database, and the version that a write must name. */
@@ -39,12 +38,8 @@ async function failure(answer: Response): Promise<Error> {
 }
 
 async function send(method: string, path: string, content: string, headers: Record<string, string>): Promise<Response> {
-  const token = getToken();
-  const answer = await fetch(`${exporterUrl}/api/v1${path}`, {
-    method,
-    body: content,
-    headers: { ...headers, ...(token && { Authorization: `Bearer ${token}` }) },
-  }).catch((why: unknown) => {
+  const request = fetch(`${exporterUrl}/api/v1${path}`, { method, body: content, headers });
+  const answer = await request.catch((why: unknown) => {
     throw new ApiError(0, why instanceof Error ? why.message : String(why));
   });
   if (!answer.ok) throw await failure(answer);

@@ -1,20 +1,17 @@
 import createClient, { type Middleware } from 'openapi-fetch';
 import { setServerDate } from '../time/clock';
 import type { paths } from './schema';
-import { getToken, refuseToken } from './session';
+import { acceptSession, refuseSession } from './session';
 
 /** Address of the exporter without a slash at its end: the page lies in `ui/` below it. */
 export const exporterUrl = new URL('..', document.baseURI).href.replace(/\/$/, '');
 
 const session: Middleware = {
-  onRequest({ request }) {
-    const token = getToken();
-    if (token) request.headers.set('Authorization', `Bearer ${token}`);
-    return request;
-  },
   onResponse({ response }) {
     setServerDate(response.headers.get('date'));
-    if (response.status === 401) refuseToken();
+    if (response.status === 401) refuseSession();
+    // Everybody may read the health.
+    else if (response.ok && !response.url.endsWith('/health')) acceptSession();
     return response;
   },
 };

@@ -1,6 +1,7 @@
 import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useLive } from '../live/LiveProvider';
 import { api, body } from './client';
+import { refuseSession } from './session';
 import type {
   Alert,
   ChannelHistory,
@@ -20,6 +21,7 @@ export const keys = {
   health: ['health'] as const,
   checks: ['checks'] as const,
   maintenances: ['maintenances'] as const,
+  caller: ['caller'] as const,
   report: (code: string) => ['report', code] as const,
   series: (code: string, metric: Metric, range: number) => ['series', code, metric, range] as const,
   history: (code: string) => ['history', code] as const,
@@ -226,6 +228,35 @@ export function useProbe(code: string) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: () => body(api.POST('/api/v1/channels/{key}/probe', { params: { path: { key: code } } })),
+    onSettled: () => refresh(client),
+  });
+}
+
+/** Who the exporter takes this browser for. */
+export function useCaller() {
+  return useQuery({
+    queryKey: keys.caller,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/session', { signal })),
+    refetchInterval: 60_000,
+  });
+}
+
+/** Begins a session with a token. The page forgets the token; the browser keeps a cookie that scripts can't read. */
+export function useLogIn() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (token: string) => body(api.POST('/api/v1/session', { headers: { Authorization: `Bearer ${token}` } })),
+    onSuccess: () => refresh(client),
+  });
+}
+
+export function useLogOut() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async () => {
+      await api.DELETE('/api/v1/session');
+      refuseSession();
+    },
     onSettled: () => refresh(client),
   });
 }

@@ -1,34 +1,27 @@
 import { useSyncExternalStore } from 'react';
 
-// The token ends with the browser's tab: a shared screen must not keep it.
-const KEY = 'packager_exporter.token';
+// The session itself is a cookie that scripts can't read: the page only knows whether it is let in.
 const listeners = new Set<() => void>();
-let token: string | null = sessionStorage.getItem(KEY);
-let refused = false;
+let isRefused = false;
+let logins = 0;
 
 function changed(): void {
   for (const listener of listeners) listener();
 }
 
-/** Token of the API that a person gave; `null` without one. */
-export function getToken(): string | null {
-  return token;
-}
-
-export function setToken(text: string | null): void {
-  token = text;
-  refused = false;
-  if (text) sessionStorage.setItem(KEY, text);
-  else sessionStorage.removeItem(KEY);
+/** Remembers that the exporter answered 401: somebody has to log in. */
+export function refuseSession(): void {
+  if (isRefused) return;
+  isRefused = true;
   changed();
 }
 
-/** Remembers that the exporter answered 401. */
-export function refuseToken(): void {
-  if (!refused) {
-    refused = true;
-    changed();
-  }
+/** Remembers that the exporter answered a request that needs a login, perhaps because another tab logged in. */
+export function acceptSession(): void {
+  if (!isRefused) return;
+  isRefused = false;
+  logins += 1;
+  changed();
 }
 
 function subscribe(listener: () => void): () => void {
@@ -36,11 +29,12 @@ function subscribe(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-/** True when the exporter wants a token, or another one. */
-export function useTokenNeeded(): boolean {
-  return useSyncExternalStore(subscribe, () => refused);
+/** True while the exporter answers 401. */
+export function useLoginNeeded(): boolean {
+  return useSyncExternalStore(subscribe, () => isRefused);
 }
 
-export function useToken(): string | null {
-  return useSyncExternalStore(subscribe, getToken);
+/** Number of logins that this page saw. What was refused before is asked again when it changes. */
+export function useLogins(): number {
+  return useSyncExternalStore(subscribe, () => logins);
 }

@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useRoute } from 'wouter';
 import { exporterUrl } from '../api/client';
-import { setToken, useToken } from '../api/session';
+import { useCaller, useLogOut } from '../api/queries';
 import { useFreshness } from '../live/LiveProvider';
 import { Cards } from '../overview/Cards';
 import { MissingLine } from '../overview/MissingLine';
@@ -49,7 +49,8 @@ function LanguageSelect() {
 /** What stands around every screen but the wall. Its content turns grey while the exporter does not answer. */
 export function Frame({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
-  const token = useToken();
+  const caller = useCaller();
+  const logOut = useLogOut();
   const { freshness } = useFreshness();
   return (
     <>
@@ -76,9 +77,9 @@ export function Frame({ children }: { children: ReactNode }) {
           <NotifyButton />
           <ThemeButton />
           <LanguageSelect />
-          {token && (
-            <Button size="xs" variant="default" onClick={() => setToken(null)}>
-              {t('token.forget')}
+          {caller.data?.identity === 'session' && (
+            <Button size="xs" variant="default" onClick={() => logOut.mutate()}>
+              {t('token.forget', { name: caller.data.name })}
             </Button>
           )}
         </div>

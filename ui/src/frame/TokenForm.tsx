@@ -1,23 +1,22 @@
 import { Button, PasswordInput } from '@mantine/core';
-import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { refresh } from '../api/queries';
-import { setToken, useTokenNeeded } from '../api/session';
+import { useLogIn } from '../api/queries';
+import { useLoginNeeded } from '../api/session';
 
-/** Asks for a token while the exporter refuses to answer without one. */
+/** Logs in with a token while the exporter refuses to answer without a login. */
 export function TokenForm() {
   const { t } = useTranslation();
-  const client = useQueryClient();
-  const isNeeded = useTokenNeeded();
+  const logIn = useLogIn();
+  const isNeeded = useLoginNeeded();
   const [text, setText] = useState('');
   if (!isNeeded) return null;
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (text.trim() === '') return;
-    setToken(text.trim());
+    const token = text.trim();
+    if (token === '' || logIn.isPending) return;
     setText('');
-    void refresh(client);
+    logIn.mutate(token);
   };
   return (
     <form className="box token" onSubmit={submit}>
@@ -27,9 +26,10 @@ export function TokenForm() {
         label={t('token.label')}
         value={text}
         onChange={(e) => setText(e.currentTarget.value)}
+        error={logIn.error ? t('token.refused', { reason: logIn.error.message }) : undefined}
         autoComplete="off"
       />
-      <Button type="submit" mt="sm">
+      <Button type="submit" mt="sm" loading={logIn.isPending}>
         {t('token.save')}
       </Button>
     </form>

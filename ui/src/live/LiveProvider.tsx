@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from 'react';
 import { exporterUrl } from '../api/client';
 import { keys } from '../api/queries';
-import { refuseToken, useToken } from '../api/session';
+import { refuseSession, useLogins } from '../api/session';
 import type { ChannelStatus, ChannelStatuses, Summary } from '../api/types';
 import { useNow } from '../time/clock';
 import { applyStates } from './apply';
@@ -29,7 +29,7 @@ const LiveContext = createContext<Live>({ mode: 'polling', heardAt: () => 0, onS
 /** Keeps the data of the page current by the stream of changes. */
 export function LiveProvider({ children }: { children: ReactNode }) {
   const client = useQueryClient();
-  const token = useToken();
+  const logins = useLogins();
   const [mode, setMode] = useState<Live['mode']>('polling');
   const heard = useRef(0);
   const listeners = useRef(new Set<StateListener>());
@@ -46,7 +46,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     const onMessage = (message: LiveMessage) => {
       if (message.kind === 'closed') {
         setMode('polling');
-        if (message.status === 401) refuseToken();
+        if (message.status === 401) refuseSession();
         return;
       }
       heard.current = Date.now();
@@ -80,12 +80,12 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       const before = new Map(statuses.channels.map((known) => [known.code, known]));
       for (const listener of listeners.current) listener(changes, before);
     };
-    const stop = connect({ url: `${exporterUrl}/api/v1/events?changes=true`, token }, onMessage);
+    const stop = connect({ url: `${exporterUrl}/api/v1/events?changes=true`, logins }, onMessage);
     return () => {
       clearTimeout(timer);
       stop();
     };
-  }, [client, token]);
+  }, [client, logins]);
 
   const [live] = useState(() => ({
     heardAt: () => heard.current,

@@ -6,7 +6,7 @@ function stream(text: string): Response {
 }
 
 /** Follows answers one after the other and stops after the last. */
-async function heard(answers: (() => Promise<Response>)[], token: string | null = null) {
+async function heard(answers: (() => Promise<Response>)[]) {
   const stop = new AbortController();
   const messages: LiveMessage[] = [];
   const waits: number[] = [];
@@ -14,7 +14,6 @@ async function heard(answers: (() => Promise<Response>)[], token: string | null 
   const left = [...answers];
   await follow({
     url: 'http://exporter/events',
-    token,
     signal: stop.signal,
     onMessage: (message) => messages.push(message),
     fetch: (_, init) => {
@@ -50,11 +49,4 @@ test('events arrive with their data, and a connection that worked sets the wait 
   expect(messages.filter((m) => m.kind === 'event')).toEqual([{ kind: 'event', name: 'tick', data: '{}' }]);
   expect(messages.filter((m) => m.kind === 'open')).toHaveLength(1);
   expect(waits[2]).toBeLessThanOrEqual(1250);
-});
-
-test('the token goes into the header that only fetch can send', async () => {
-  const { requests } = await heard([async () => stream('')], 'secret');
-  expect(requests[0]?.headers).toMatchObject({ Authorization: 'Bearer secret' });
-  const without = await heard([async () => stream('')]);
-  expect(without.requests[0]?.headers).not.toHaveProperty('Authorization');
 });

@@ -9,7 +9,6 @@ export type LiveMessage =
 
 export interface FollowOptions {
   url: string;
-  token: string | null;
   signal: AbortSignal;
   onMessage: (message: LiveMessage) => void;
   fetch?: typeof fetch;
@@ -24,7 +23,7 @@ const LONGEST_WAIT = 10_000;
 
 /**
  * Follows the stream of changes until the signal aborts, and connects again after each end. It is read with `fetch`:
- * `EventSource` never asks again after an answer of 503, and can't send a token.
+ * `EventSource` never asks again after an answer of 503.
  */
 export async function follow(options: FollowOptions): Promise<void> {
   const { signal, onMessage, wait = sleep } = options;
@@ -48,14 +47,13 @@ export async function follow(options: FollowOptions): Promise<void> {
 
 /** Reads one connection to its end; answers its status. */
 async function read(options: FollowOptions, onOpen: () => void): Promise<number> {
-  const { url, token, signal, onMessage, fetch: get = fetch } = options;
+  const { url, signal, onMessage, fetch: get = fetch } = options;
   const silence = new AbortController();
   const stop = () => silence.abort();
   signal.addEventListener('abort', stop);
   let timer = setTimeout(stop, SILENCE);
   try {
-    const headers: Record<string, string> = { Accept: 'text/event-stream' };
-    if (token) headers.Authorization = `Bearer ${token}`;
+    const headers = { Accept: 'text/event-stream' };
     const response = await get(url, { headers, signal: silence.signal, cache: 'no-store' });
     if (!response.ok || !response.body) return response.status;
     onOpen();

@@ -4,12 +4,13 @@ import { follow, type LiveMessage } from './follow';
 /** First message of a page to the worker. */
 export interface Join {
   url: string;
-  token: string | null;
+  /** Number of the page's logins: a new login asks at once, and not after the pause of a refused one. */
+  logins: number;
 }
 
 /**
  * One stream for all tabs of a browser: over HTTP/1.1 a browser opens six connections to a host, so that with a
- * stream in each of six tabs a seventh page would not load. Tabs with another token have a stream of their own.
+ * stream in each of six tabs a seventh page would not load.
  */
 interface Shared {
   ports: Set<MessagePort>;

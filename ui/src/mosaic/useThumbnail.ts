@@ -1,6 +1,5 @@
 import { useEffect, useState } from 'react';
 import { exporterUrl } from '../api/client';
-import { getToken } from '../api/session';
 
 /** Time in milliseconds between two requests for the picture of a channel. */
 const REFRESH = 15_000;
@@ -22,11 +21,8 @@ export function useThumbnail(code: string): string | null {
     const read = async () => {
       let pause = REFRESH;
       try {
-        const token = getToken();
-        const answer = await fetch(`${exporterUrl}/api/v1/channels/${encodeURIComponent(code)}/thumbnail`, {
-          signal: stop.signal,
-          headers: token ? { Authorization: `Bearer ${token}` } : {},
-        });
+        const path = `/api/v1/channels/${encodeURIComponent(code)}/thumbnail`;
+        const answer = await fetch(`${exporterUrl}${path}`, { signal: stop.signal });
         if (answer.ok) {
           const picture = await answer.blob();
           if (stop.signal.aborted) return;

@@ -23,19 +23,24 @@ pub(crate) struct DeleteErrors;
 pub(crate) struct ConflictErrors;
 /// Error responses of an endpoint that takes `If-Match`.
 pub(crate) struct PreconditionErrors;
+/// Error responses of an endpoint that begins a session.
+pub(crate) struct SessionErrors;
+/// Error response of an endpoint that refuses every parameter.
+pub(crate) struct BadRequest;
 /// Error responses of an endpoint that sends requests to Alertmanager.
 pub(crate) struct SilenceErrors;
 
 impl IntoResponses for AccessErrors {
     fn responses() -> Responses {
-        problems(&[401, 429, 503])
+        problems(&[401, 403, 429, 503])
     }
 }
 
 impl IntoResponses for PlainTextErrors {
     fn responses() -> Responses {
         [
-            (401, "A user of --web.config.file is needed"),
+            (401, "A user of --web.config.file or a token is needed"),
+            (403, "The role is too low, or the request is of another site or names another host"),
             (429, meaning(429)),
             (503, "Too many requests at once, or not ready; try again"),
         ]
@@ -46,7 +51,7 @@ impl IntoResponses for PlainTextErrors {
 
 impl IntoResponses for ReadErrors {
     fn responses() -> Responses {
-        problems(&[400, 401, 429, 500, 503])
+        problems(&[400, 401, 403, 429, 500, 503])
     }
 }
 
@@ -77,6 +82,18 @@ impl IntoResponses for ConflictErrors {
 impl IntoResponses for PreconditionErrors {
     fn responses() -> Responses {
         problems(&[412])
+    }
+}
+
+impl IntoResponses for SessionErrors {
+    fn responses() -> Responses {
+        problems(&[409, 415])
+    }
+}
+
+impl IntoResponses for BadRequest {
+    fn responses() -> Responses {
+        problems(&[400])
     }
 }
 
@@ -117,7 +134,9 @@ fn meaning(status: u16) -> &'static str {
     match status {
         400 => "A parameter, the JSON or the encoding of the request can't be read",
         401 => "A user of --web.config.file or a token is needed",
-        403 => "The token does not have the role, or there are no tokens and the API is not on loopback",
+        403 => {
+            "The role is too low, or there are no tokens and the API is not on loopback, or the request is of another site or names another host"
+        }
         404 => "There is no such entry",
         408 => "The body did not arrive in time",
         409 => "The name is taken, the entry is in use or has ended, or the alert still fires",

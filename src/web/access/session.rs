@@ -1,0 +1,280 @@
+//! Sessions of the web page: a signed cookie in place of a token that a page would have to keep. A session ends after
+//! twelve hours without a request, at the logout, and with the token or user with which it began.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use cookie::{Cookie, SameSite};
+use http::header::COOKIE as COOKIE_HEADER;
+use http::{HeaderMap, HeaderValue};
+use packager_media::units::Timestamp;
+use ring::digest::{SHA256, digest};
+use ring::hmac;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError, RwLock};
+
+/// Name of the cookie.
+const COOKIE: &str = "packager_exporter_session";
+/// Time in seconds without a request after which a session ends: a shift.
+const LIFETIME: i64 = 12 * 3600;
+/// Age in seconds from which a cookie is replaced by a new one with the answer to a request.
+const RENEW_AFTER: i64 = 600;
+/// Largest number of logouts that are remembered.
+const MAX_ENDED: usize = 4096;
+/// Longest cookie that is read, in bytes.
+const MAX_COOKIE_BYTES: usize = 2048;
+/// Number of bytes of the session's random id.
+const ID_BYTES: usize = 16;
+
+/// Kind of the credentials with which a session began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Token,
+    User,
+}
+
+/// One session, as its cookie says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Session {
+    id: String,
+    origin: Origin,
+    /// Name of the token or user.
+    pub(crate) name: String,
+    /// Hash of the token's or password's hash. It differs when the token or password was replaced.
+    credential: String,
+    /// Time of the cookie, in seconds since 1970.
+    issued: i64,
+}
+
+impl Session {
+    /// Returns the time at which the session ends without further requests.
+    pub(crate) fn ends_at(&self) -> Timestamp {
+        Timestamp::from_second(self.issued.saturating_add(LIFETIME)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Returns whether the session began with a user of the web configuration, and not with a token.
+    pub(crate) fn is_of_user(&self) -> bool {
+        self.origin == Origin::User
+    }
+
+    /// Returns whether the session began with these credentials. `hash` is the hash of the token or password.
+    pub(crate) fn began_with(&self, hash: &str) -> bool {
+        self.credential == fingerprint(hash)
+    }
+
+    /// Returns whether the cookie is old enough to be replaced.
+    pub(crate) fn needs_renewal(&self, now: Timestamp) -> bool {
+        now.as_second().saturating_sub(self.issued) >= RENEW_AFTER
+    }
+
+    fn text(&self) -> String {
+        let origin = match self.origin {
+            Origin::Token => "token",
+            Origin::User => "user",
+        };
+        // The name stands last, because it may have any character.
+        format!("{}.{}.{}.{origin}.{}", self.id, self.issued, self.credential, self.name)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(5, '.');
+        let (id, issued, credential) = (parts.next()?, parts.next()?, parts.next()?);
+        let origin = match parts.next()? {
+            "token" => Origin::Token,
+            "user" => Origin::User,
+            _ => return None,
+        };
+        let (id, credential, issued) = (id.to_owned(), credential.to_owned(), issued.parse().ok()?);
+        Some(Self { id, origin, name: parts.next()?.to_owned(), credential, issued })
+    }
+}
+
+/// Returns a short hash of the hash of a token or password.
+fn fingerprint(hash: &str) -> String {
+    let digest = digest(&SHA256, format!("session of {}", hash.to_ascii_lowercase()).as_bytes());
+    BASE64.encode(digest.as_ref().get(..12).unwrap_or_default())
+}
+
+/// Key that signs cookies, 32 random bytes.
+#[derive(Clone)]
+pub(crate) struct SessionKey(Vec<u8>);
+
+impl SessionKey {
+    /// Makes a random key.
+    ///
+    /// # Errors
+    /// Fails if the system has no random numbers.
+    pub(crate) fn random() -> Result<Self, String> {
+        random(32).map(Self)
+    }
+
+    /// Takes a key that was stored. `None`: it is too short.
+    pub(crate) fn stored(bytes: Vec<u8>) -> Option<Self> {
+        (bytes.len() >= 32).then_some(Self(bytes))
+    }
+
+    /// Returns the bytes of the key, to store them.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+fn random(bytes: usize) -> Result<Vec<u8>, String> {
+    let mut out = vec![0; bytes];
+    SystemRandom::new().fill(&mut out).map_err(|_| "the system gives no random numbers".to_owned())?;
+    Ok(out)
+}
+
+/// Makes and checks the cookies of sessions.
+pub(crate) struct Sessions {
+    key: RwLock<hmac::Key>,
+    /// Ids of sessions that were ended by a logout, with the second until which their cookies would be valid.
+    ended: Mutex<HashMap<String, i64>>,
+}
+
+impl Sessions {
+    pub(crate) fn new(key: &SessionKey) -> Self {
+        Self { key: RwLock::new(hmac::Key::new(hmac::HMAC_SHA256, key.bytes())), ended: Mutex::default() }
+    }
+
+    /// Replaces the key. Sessions of another key end.
+    pub(crate) fn set_key(&self, key: &SessionKey) {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.bytes());
+        *self.key.write().unwrap_or_else(PoisonError::into_inner) = key;
+    }
+
+    /// Begins a session. `hash` is the hash of the token or password with which it begins.
+    ///
+    /// # Errors
+    /// Fails if the system has no random numbers.
+    pub(crate) fn begin(&self, origin: Origin, name: &str, hash: &str, now: Timestamp) -> Result<Session, String> {
+        let id = BASE64.encode(random(ID_BYTES)?);
+        Ok(Session { id, origin, name: name.to_owned(), credential: fingerprint(hash), issued: now.as_second() })
+    }
+
+    /// Returns the session that goes on with the request at `now`.
+    pub(crate) fn renewed(session: &Session, now: Timestamp) -> Session {
+        Session { issued: now.as_second(), ..session.clone() }
+    }
+
+    /// Returns the value of the cookie of a session.
+    pub(crate) fn cookie_value(&self, session: &Session) -> String {
+        let text = session.text();
+        let key = self.key.read().unwrap_or_else(PoisonError::into_inner);
+        let tag = hmac::sign(&key, text.as_bytes());
+        format!("{}.{}", BASE64.encode(&text), BASE64.encode(tag.as_ref()))
+    }
+
+    /// Reads the session of a request. `None`: the request has no cookie of a session. `Some(None)`: the cookie is not
+    /// valid, or the session has ended.
+    pub(crate) fn of(&self, headers: &HeaderMap, now: Timestamp) -> Option<Option<Session>> {
+        let cookies = headers.get_all(COOKIE_HEADER).iter().filter_map(|value| value.to_str().ok());
+        let mut values = cookies.flat_map(Cookie::split_parse).flatten().filter(|cookie| cookie.name() == COOKIE);
+        let value = values.next()?;
+        Some(self.read(value.value(), now))
+    }
+
+    fn read(&self, value: &str, now: Timestamp) -> Option<Session> {
+        let (text, tag) = Some(value).filter(|value| value.len() <= MAX_COOKIE_BYTES)?.split_once('.')?;
+        let (text, tag) = (BASE64.decode(text).ok()?, BASE64.decode(tag).ok()?);
+        hmac::verify(&self.key.read().unwrap_or_else(PoisonError::into_inner), &text, &tag).ok()?;
+        let session = Session::read(std::str::from_utf8(&text).ok()?)?;
+        let age = now.as_second().saturating_sub(session.issued);
+        let is_ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&session.id);
+        (age < LIFETIME && !is_ended).then_some(session)
+    }
+
+    /// Ends a session: none of its cookies is accepted again.
+    pub(crate) fn end(&self, session: &Session, now: Timestamp) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let second = now.as_second();
+        ended.retain(|_, until| *until > second);
+        if ended.len() >= MAX_ENDED
+            && let Some(first) = ended.iter().min_by_key(|(_, until)| **until).map(|(id, _)| id.clone())
+        {
+            ended.remove(&first);
+        }
+        ended.insert(session.id.clone(), second.saturating_add(LIFETIME));
+    }
+}
+
+/// Makes the value of Set-Cookie. An empty `value` removes the cookie. `path` is the path below which the browser sends
+/// the cookie.
+pub(crate) fn set_cookie(value: &str, path: &str, is_secure: bool) -> Option<HeaderValue> {
+    let path = if path.is_empty() { "/" } else { path };
+    let age = if value.is_empty() { 0 } else { LIFETIME };
+    let cookie = Cookie::build((COOKIE, value))
+        .path(path)
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .secure(is_secure)
+        .max_age(cookie::time::Duration::seconds(age));
+    HeaderValue::from_str(&cookie.build().to_string()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn headers(value: &str) -> HeaderMap {
+        [(COOKIE_HEADER, format!("other=1; {COOKIE}={value}").parse().unwrap())].into_iter().collect()
+    }
+
+    #[test]
+    fn a_session_comes_back_whole_and_lasts_twelve_hours_from_its_last_request() {
+        let sessions = Sessions::new(&SessionKey::random().unwrap());
+        let session = sessions.begin(Origin::Token, "ca 1. đêm", "ABC", at(1000)).unwrap();
+        let value = sessions.cookie_value(&session);
+        assert_eq!(sessions.of(&headers(&value), at(1000 + LIFETIME - 1)), Some(Some(session.clone())));
+        assert_eq!(sessions.of(&headers(&value), at(1000 + LIFETIME)), Some(None));
+        assert!(!session.needs_renewal(at(1599)) && session.needs_renewal(at(1600)));
+        let renewed = sessions.cookie_value(&Sessions::renewed(&session, at(40_000)));
+        assert!(sessions.of(&headers(&renewed), at(40_000 + LIFETIME - 1)).unwrap().is_some());
+        assert_eq!(session.ends_at(), at(1000 + LIFETIME));
+        assert_eq!(sessions.of(&HeaderMap::new(), at(1000)), None);
+    }
+
+    #[test]
+    fn a_changed_cookie_another_key_and_another_credential_are_not_believed() {
+        let sessions = Sessions::new(&SessionKey::random().unwrap());
+        let session = sessions.begin(Origin::User, "lan", "hash", at(1000)).unwrap();
+        let value = sessions.cookie_value(&session);
+        let (text, tag) = value.split_once('.').unwrap();
+        let forged = BASE64.encode(String::from_utf8(BASE64.decode(text).unwrap()).unwrap().replace("lan", "minh"));
+        for bad in [format!("{forged}.{tag}"), text.to_owned(), format!("{text}."), "x".repeat(5000), String::new()] {
+            assert_eq!(sessions.of(&headers(&bad), at(1000)), Some(None), "{bad}");
+        }
+        assert!(session.began_with("hash") && session.began_with("HASH") && !session.began_with("other"));
+        sessions.set_key(&SessionKey::random().unwrap());
+        assert_eq!(sessions.of(&headers(&value), at(1000)), Some(None));
+    }
+
+    #[test]
+    fn a_logout_ends_every_cookie_of_its_session_and_no_other() {
+        let sessions = Sessions::new(&SessionKey::random().unwrap());
+        let [a, b] = [(); 2].map(|()| sessions.begin(Origin::Token, "noc", "h", at(0)).unwrap());
+        let renewed = Sessions::renewed(&a, at(700));
+        sessions.end(&a, at(800));
+        let lives =
+            |session: &Session| sessions.of(&headers(&sessions.cookie_value(session)), at(801)).unwrap().is_some();
+        assert_eq!((lives(&a), lives(&renewed), lives(&b)), (false, false, true));
+    }
+
+    #[test]
+    fn the_cookie_is_for_this_site_and_not_for_scripts() {
+        let text =
+            |value: &str, path: &str, secure| set_cookie(value, path, secure).unwrap().to_str().unwrap().to_owned();
+        assert_eq!(
+            text("a.b", "", true),
+            "packager_exporter_session=a.b; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=43200"
+        );
+        assert_eq!(
+            text("", "/px", false),
+            "packager_exporter_session=; HttpOnly; SameSite=Strict; Path=/px; Max-Age=0"
+        );
+    }
+}
