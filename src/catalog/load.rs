@@ -1,6 +1,6 @@
 //! Builds one catalogue from the files and the environment variables, or lists every fault.
 
-use super::{CatalogSnapshot, Environment, SecretSource, channels, templates};
+use super::{CatalogSnapshot, Environment, SecretPlaces, SecretSource, channels, templates};
 use crate::document::{Document, DocumentErrors, Fault, Node, Value, suggestion};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,10 +21,12 @@ pub(crate) struct LoadedCatalog {
 }
 
 /// Loads the catalogue from both files and the environment `variables`. Channels of the file take precedence over
-/// `CHANNELS`; thresholds of the environment apply to the built-in template alone.
+/// `CHANNELS`; thresholds of the environment apply to the built-in template alone. `secrets` has the environment variables that channels and
+/// templates may name.
 pub(crate) fn load(
     files: &CatalogFiles,
     variables: &BTreeMap<String, String>,
+    secrets: &SecretPlaces,
 ) -> Result<LoadedCatalog, DocumentErrors> {
     let (environment, mut problems) = Environment::read(variables);
     let mut warnings = Vec::new();
@@ -35,7 +37,7 @@ pub(crate) fn load(
             let (found, faults) = templates::read_templates(
                 &document.root,
                 &environment.thresholds,
-                SecretSource::File(folder_of(files.templates.as_deref())),
+                SecretSource::File(folder_of(files.templates.as_deref()), secrets),
             );
             snapshot.templates = found;
             problems.extend(document.errors(faults).0);
@@ -47,7 +49,7 @@ pub(crate) fn load(
     let folder = folder_of(file);
     let (found, wrong) = match open(file) {
         Ok(document) => {
-            let (found, mut faults) = channels::read_channels(&document, SecretSource::File(folder));
+            let (found, mut faults) = channels::read_channels(&document, SecretSource::File(folder, secrets));
             if let Some(known) = known {
                 faults.extend(found.iter().filter_map(|f| missing_template(f, known)));
             }

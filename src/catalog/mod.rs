@@ -9,6 +9,7 @@ mod lookup;
 mod request_keys;
 mod request_settings;
 mod rows;
+mod secret_places;
 mod secret_references;
 mod show;
 mod table_row;
@@ -28,6 +29,7 @@ pub(crate) use request_settings::{
     Auth, ClientIdentity, ConnectTo, ConnectionSettings, IpProtocol, ProxySettings, RequestSettings,
 };
 pub(crate) use rows::{channel_columns, channel_of, given_columns, load_rows, template_columns, with_hidden_restored};
+pub(crate) use secret_places::SecretPlaces;
 pub(crate) use secret_references::restore_hidden;
 pub(crate) use table_row::{JsonObject, TableRow, field_names, write_schema};
 pub(crate) use template_row::{TemplateRow, TemplateWritten};
@@ -205,6 +207,7 @@ impl Channel {
         let connection = &mut settings.connection;
         let is_redirected = connection.connect_to.is_some() || connection.server_name.is_some();
         connection.own_host = output.url.host_str().filter(|_| is_redirected).map(str::to_owned);
+        connection.own_port = output.url.port_or_known_default().filter(|_| is_redirected);
         settings
     }
 

@@ -1,9 +1,11 @@
 //! The section `request` of a channel, an output or a template: what is sent to its servers, and by which way connections
 //! reach them. Secrets are in files.
 
+use super::secret_references::HIDDEN;
 use super::url_signing::{UrlSigningKeys, url_signing};
 use super::{
-    Auth, ClientIdentity, ConnectTo, ConnectionSettings, IpProtocol, ProxySettings, RequestSettings, UrlSigning,
+    Auth, ClientIdentity, ConnectTo, ConnectionSettings, IpProtocol, ProxySettings, RequestSettings, SecretPlaces,
+    UrlSigning,
 };
 use crate::address_class::{AddressClass, classify};
 use crate::document::{Fault, Node, read_text};
@@ -15,6 +17,10 @@ use std::path::{Component, Path, PathBuf};
 use url::{Host, Url};
 
 const MAX_SECRET_BYTES: u64 = 64 << 10;
+/// Fault of a reference in the database. It doesn't repeat the path, because everybody may read `/health`.
+const NO_SECRET: &str = "there is no file of this name below the folder `catalog.secrets`";
+/// Fault of a value that stands for another one in everything that clients read.
+const PLACEHOLDER: &str = "stands for a value that is not shown, and there is none here: write the value";
 const MAX_NO_PROXY: usize = 64;
 /// Headers that a row of the database may have with their value: none of them is a credential.
 const OPEN_HEADERS: [&str; 8] = [
@@ -33,10 +39,12 @@ const OPEN_HEADERS: [&str; 8] = [
 pub(super) struct RequestKeys {
     headers: BTreeMap<String, Option<String>>,
     header_files: BTreeMap<String, Option<PathBuf>>,
+    header_env: BTreeMap<String, Option<String>>,
     user_agent: Option<String>,
     basic_auth: Option<BasicAuth>,
     bearer_token: Option<String>,
     bearer_token_file: Option<PathBuf>,
+    bearer_token_env: Option<String>,
     ca_file: Option<PathBuf>,
     cert_file: Option<PathBuf>,
     key_file: Option<PathBuf>,
@@ -57,15 +65,16 @@ struct BasicAuth {
     username: String,
     password: Option<String>,
     password_file: Option<PathBuf>,
+    password_env: Option<String>,
 }
 
 /// Where the secrets of a catalogue may be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SecretSource<'a> {
-    /// In the catalogue's file itself, or in files whose paths are relative to this folder.
-    File(&'a Path),
-    /// In files below this folder alone: the catalogue is in a database. `None`: nowhere, since no folder is set.
-    Database(Option<&'a Path>),
+    /// In the catalogue's file itself, in files whose paths are relative to this folder, or in environment variables.
+    File(&'a Path, &'a SecretPlaces),
+    /// In files below the folder of these places, or in environment variables: the catalogue is in a database.
+    Database(&'a SecretPlaces),
 }
 
 /// Secret files of one load. Each is read once, however many channels name it.
@@ -82,16 +91,28 @@ impl<'a> SecretFiles<'a> {
     /// Text of the secret file `path`, without the line end that editors add.
     pub(super) fn get(&mut self, path: &Path) -> Result<String, String> {
         let path = self.locate(path)?;
-        self.read.entry(path).or_insert_with_key(|path| read_secret(path)).clone()
+        let read = self.read.entry(path.clone()).or_insert_with_key(|path| read_secret(path)).clone();
+        read.map_err(|why| if self.is_database() { why } else { format!("{} {why}", path.display()) })
     }
 
     /// The existing file that `path` names.
     fn locate(&self, path: &Path) -> Result<PathBuf, String> {
         let found = match self.source {
-            SecretSource::File(folder) => folder.join(path),
-            SecretSource::Database(folder) => within(folder, path)?,
+            SecretSource::File(folder, _) => folder.join(path),
+            SecretSource::Database(places) => within(places.folder.as_deref(), path)?,
         };
-        if found.is_file() { Ok(found) } else { Err(format!("there is no file {}", found.display())) }
+        match self.source {
+            _ if found.is_file() => Ok(found),
+            SecretSource::File(..) => Err(format!("there is no file {}", found.display())),
+            SecretSource::Database(_) => Err(NO_SECRET.to_owned()),
+        }
+    }
+
+    /// Value of the environment variable `name`.
+    fn variable(&self, name: &str) -> Result<String, String> {
+        match self.source {
+            SecretSource::File(_, places) | SecretSource::Database(places) => places.variable(name),
+        }
     }
 
     fn is_database(&self) -> bool {
@@ -107,18 +128,18 @@ fn within(folder: Option<&Path>, path: &Path) -> Result<PathBuf, String> {
         return Err("must be a path below the folder `catalog.secrets`, such as packager-01/password".to_owned());
     }
     let file = folder.join(path);
-    let real = |path: &Path| path.canonicalize().map_err(|_| format!("there is no file {}", file.display()));
+    let real = |path: &Path| path.canonicalize().map_err(|_| NO_SECRET.to_owned());
     if real(&file)?.starts_with(real(folder)?) {
         Ok(file)
     } else {
-        Err(format!("{} leads out of the folder `catalog.secrets`", path.display()))
+        Err("leads out of the folder `catalog.secrets`".to_owned())
     }
 }
 
 fn read_secret(path: &Path) -> Result<String, String> {
-    let text = read_text(path, MAX_SECRET_BYTES).map_err(|why| format!("{} {why}", path.display()))?;
+    let text = read_text(path, MAX_SECRET_BYTES)?;
     match text.trim_end_matches(['\r', '\n']) {
-        "" => Err(format!("{} is empty", path.display())),
+        "" => Err("is empty".to_owned()),
         text => Ok(text.to_owned()),
     }
 }
@@ -139,6 +160,7 @@ pub(super) fn request_settings(
             connect_to: reader.connect_to(written),
             server_name: reader.server_name(written),
             own_host: None,
+            own_port: None,
             ca_file: reader.file("ca_file", written.ca_file.as_deref()),
             identity: reader.identity(written),
             insecure_skip_verify: written.insecure_skip_verify,
@@ -181,6 +203,14 @@ impl Reader<'_, '_> {
                 false => self.secrets.get(file).and_then(|value| check_header(name, &value).map(|()| value)),
             };
             headers.extend(self.header("header_files", name, value));
+        }
+        for (name, variable) in written.header_env.iter().filter_map(|(name, named)| Some((name, named.as_ref()?))) {
+            let twice = headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+            let value = match twice {
+                true => Err("is given in `headers` or `header_files` too; keep one of them".to_owned()),
+                false => self.secrets.variable(variable).and_then(|value| check_header(name, &value).map(|()| value)),
+            };
+            headers.extend(self.header("header_env", name, value));
         }
         headers
     }
@@ -299,21 +329,43 @@ fn proxy_url(text: &str) -> Result<Url, String> {
 }
 
 fn check_no_proxy(hosts: &[String]) -> Result<Vec<String>, String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '/' | '*' | '[' | ']');
-    let good = |host: &String| (1..=253).contains(&host.len()) && host.chars().all(fits);
-    match hosts.iter().find(|host| !good(host)) {
+    match hosts.iter().find(|host| !is_no_proxy_entry(host)) {
         _ if hosts.len() > MAX_NO_PROXY => {
             Err(format!("has {} hosts; at most {MAX_NO_PROXY} are allowed", hosts.len()))
         }
         Some(host) => {
             let shown = packager_media::redact::escape(host, 64);
-            Err(format!("`{shown}` is no host: write example.net, 10.0.0.5, 10.0.0.0/8 or *"))
+            Err(format!(
+                "`{shown}` has no effect: write example.net (with all names below it), 10.0.0.5, 10.0.0.0/8 or *"
+            ))
         }
         None => Ok(hosts.to_vec()),
     }
 }
 
+/// Whether an entry of `no_proxy` can be that of a URL's host: a name without port and wildcard, an address without
+/// brackets, a network, or `*`.
+fn is_no_proxy_entry(entry: &str) -> bool {
+    if entry == "*" || entry.parse::<IpAddr>().is_ok() || entry.parse::<ipnet::IpNet>().is_ok() {
+        return true;
+    }
+    let name = entry.strip_prefix('.').unwrap_or(entry);
+    let is_label =
+        |label: &str| !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    // A name that ends in a number is an address in a URL.
+    let ends_in_number = name.rsplit('.').next().is_some_and(|label| label.chars().all(|c| c.is_ascii_digit()));
+    name.len() <= 253 && name.split('.').all(is_label) && !ends_in_number
+}
+
+/// Whether a value is what stands in place of a secret in everything that clients read.
+fn is_placeholder(value: &str) -> bool {
+    matches!(value, HIDDEN | "<secret>")
+}
+
 fn check_header(name: &str, value: &str) -> Result<(), String> {
+    if is_placeholder(value) {
+        return Err(format!("`{value}` {PLACEHOLDER}"));
+    }
     HeaderName::from_bytes(name.as_bytes()).map_err(|_| "is not a header's name".to_owned())?;
     HeaderValue::from_str(value).map_err(|_| "a header's value is printable text of one line".to_owned())?;
     let ours = ["host", "range", "accept-encoding", "connection", "content-length", "transfer-encoding"];
@@ -328,6 +380,7 @@ fn auth(written: &RequestKeys, node: &Node, secrets: &mut SecretFiles<'_>) -> Re
         ("basic_auth", written.basic_auth.is_some()),
         ("bearer_token", written.bearer_token.is_some()),
         ("bearer_token_file", written.bearer_token_file.is_some()),
+        ("bearer_token_env", written.bearer_token_env.is_some()),
     ];
     let mut set = ways.iter().filter(|(_, set)| *set).map(|(key, _)| *key);
     let first = set.next();
@@ -342,13 +395,14 @@ fn auth(written: &RequestKeys, node: &Node, secrets: &mut SecretFiles<'_>) -> Re
         let why = "would stand readable in the database; name a file with it in `bearer_token_file`";
         return Err(Fault::value(node.index_of("bearer_token"), why));
     }
-    let token = match (&written.bearer_token, &written.bearer_token_file) {
-        (Some(token), _) => token.clone(),
-        (None, Some(path)) => secrets.get(path).map_err(|why| Fault::value(node.index_of("bearer_token_file"), why))?,
-        (None, None) => return Ok(None),
+    let (at, token) = match (&written.bearer_token, &written.bearer_token_file, &written.bearer_token_env) {
+        (Some(token), ..) => ("bearer_token", Ok(token.clone())),
+        (None, Some(path), _) => ("bearer_token_file", secrets.get(path)),
+        (None, None, Some(variable)) => ("bearer_token_env", secrets.variable(variable)),
+        (None, None, None) => return Ok(None),
     };
+    let token = token.map_err(|why| Fault::value(node.index_of(at), why))?;
     if token.is_empty() || HeaderValue::from_str(&token).is_err() {
-        let at = if written.bearer_token.is_some() { "bearer_token" } else { "bearer_token_file" };
         return Err(Fault::value(node.index_of(at), "a token is printable text of one line"));
     }
     Ok(Some(Auth::Bearer { token }))
@@ -356,20 +410,30 @@ fn auth(written: &RequestKeys, node: &Node, secrets: &mut SecretFiles<'_>) -> Re
 
 fn basic_auth(basic: &BasicAuth, node: &Node, secrets: &mut SecretFiles<'_>) -> Result<Auth, Fault> {
     let username = basic.username.clone();
+    if is_placeholder(&username) {
+        return Err(Fault::value(node.index_of("username"), format!("`{username}` {PLACEHOLDER}")));
+    }
     if username.is_empty() || username.contains(':') {
         return Err(Fault::value(node.index_of("username"), "needs a `username` without a colon"));
     }
+    let given = [basic.password.is_some(), basic.password_file.is_some(), basic.password_env.is_some()];
+    if given.into_iter().filter(|given| *given).count() > 1 {
+        let at = if basic.password_env.is_some() { "password_env" } else { "password_file" };
+        let why = "is given beside another password; keep one of `password`, `password_file` and `password_env`";
+        return Err(Fault::value(node.index_of(at), why));
+    }
+    if let Some(variable) = &basic.password_env {
+        let password = secrets.variable(variable).map_err(|why| Fault::value(node.index_of("password_env"), why))?;
+        return Ok(Auth::Basic { username, password });
+    }
     let password = match (&basic.password, &basic.password_file) {
-        (Some(_), Some(_)) => {
-            return Err(Fault::value(node.index_of("password_file"), "`password` is set too; keep one of them"));
-        }
-        (Some(_), None) if secrets.is_database() => {
+        (Some(_), _) if secrets.is_database() => {
             let why = "would stand readable in the database; name a file with it in `password_file`";
             return Err(Fault::value(node.index_of("password"), why));
         }
-        (Some(password), None) => password.clone(),
+        (Some(password), _) => password.clone(),
         (None, Some(path)) => secrets.get(path).map_err(|why| Fault::value(node.index_of("password_file"), why))?,
-        (None, None) => return Err(Fault::value(node.at, "needs `password` or `password_file`")),
+        (None, None) => return Err(Fault::value(node.at, "needs `password`, `password_file` or `password_env`")),
     };
     Ok(Auth::Basic { username, password })
 }

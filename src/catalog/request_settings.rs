@@ -35,8 +35,11 @@ pub struct ConnectionSettings {
     /// Host of the output's URL: `connect_to` and `server_name` hold for it alone. `None`: they hold for no host.
     #[serde(skip)]
     pub own_host: Option<String>,
+    /// Port of the output's URL: the port of `connect_to` replaces it and no other. `None`: it replaces every port.
+    #[serde(skip)]
+    pub own_port: Option<u16>,
     /// File of certificates (PEM) that are trusted beside the system's.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "show::optional_path")]
     pub ca_file: Option<PathBuf>,
     /// The client's certificate and its key, for the channel's own servers.
     #[serde(flatten)]
@@ -65,7 +68,9 @@ pub enum Auth {
 /// Files of a client's certificate and of its key, both PEM.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct ClientIdentity {
+    #[serde(serialize_with = "show::path")]
     pub cert_file: PathBuf,
+    #[serde(serialize_with = "show::path")]
     pub key_file: PathBuf,
 }
 
@@ -186,6 +191,7 @@ impl ConnectionSettings {
             connect_to: self.connect_to.clone().or_else(|| base.connect_to.clone()),
             server_name: self.server_name.clone().or_else(|| base.server_name.clone()),
             own_host: self.own_host.clone().or_else(|| base.own_host.clone()),
+            own_port: self.own_port.or(base.own_port),
             ca_file: self.ca_file.clone().or_else(|| base.ca_file.clone()),
             identity: self.identity.clone().or_else(|| base.identity.clone()),
             insecure_skip_verify: self.insecure_skip_verify.or(base.insecure_skip_verify),
@@ -212,17 +218,23 @@ impl ConnectionSettings {
         if own.connect_to.is_none() && own.server_name.is_none() {
             own.own_host = None;
         }
+        if own.connect_to.as_ref().is_none_or(|other| other.port.is_none()) {
+            own.own_port = None;
+        }
         own
     }
 
-    /// Host and port to which a connection for `url` is opened. `connect_to` replaces the host of the output's URL; its port
-    /// replaces the URL's. An IPv6 address is in brackets.
+    /// Host and port to which a connection for `url` is opened. `connect_to` replaces the host of the output's URL, and its
+    /// port the port of the output's URL: a URL of the same host with another port keeps that. An IPv6 address is in brackets.
     #[must_use]
     pub fn target(&self, url: &Url) -> (String, u16) {
         let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
         let is_own = self.own_host.as_deref() == Some(host);
         match self.connect_to.as_ref().filter(|_| is_own) {
-            Some(other) => (other.host.to_string(), other.port.unwrap_or(port)),
+            Some(other) => {
+                let replacing = other.port.filter(|_| self.own_port.is_none_or(|own| own == port));
+                (other.host.to_string(), replacing.unwrap_or(port))
+            }
             None => (host.to_owned(), port),
         }
     }

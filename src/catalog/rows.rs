@@ -1,12 +1,13 @@
 //! Reads the catalogue from database rows, and checks single rows before they are written. Rows and files are read by
 //! the same code, so that both refuse the same values.
 
-use super::{CatalogSnapshot, ChannelRow, Environment, SecretSource, TableRow as _, channels, load, templates};
+use super::{
+    CatalogSnapshot, ChannelRow, Environment, SecretPlaces, SecretSource, TableRow as _, channels, load, templates,
+};
 use super::{TemplateRow, secret_references};
 use crate::document::{Document, DocumentErrors, Fault, Key, Node, Value, suggestion};
 use serde_json::Map;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Keys of channels.yml that a channel in the database can't have, each with the text that says what to write instead.
@@ -15,7 +16,7 @@ const COLUMN_NAMES: [(&str, &str); 2] = [("template", "write `template_id`"), ("
 const TEMPLATE_IGNORED: [&str; 6] = ["id", "probe_name", "template_name", "version", "created_at", "updated_at"];
 
 /// Builds a catalogue from database rows: templates as `{name: keys}` and channels as `[channel]`, both JSON. A faulty
-/// row is left out and listed in the errors; the others are part of the catalogue. The rows' secret files are below the folder `secrets`.
+/// row is left out and listed in the errors; the others are part of the catalogue. `secrets` is where the secrets may be that the rows name.
 ///
 /// # Errors
 /// Fails if a text is not JSON.
@@ -23,7 +24,7 @@ pub(crate) fn load_rows(
     templates: String,
     channels: String,
     variables: &BTreeMap<String, String>,
-    secrets: Option<&Path>,
+    secrets: &SecretPlaces,
 ) -> Result<(CatalogSnapshot, DocumentErrors), DocumentErrors> {
     let (environment, mut problems) = Environment::read(variables);
     let document = Document::parse_json("database, templates".to_owned(), templates)?;
@@ -43,14 +44,14 @@ pub(crate) fn load_rows(
     Ok((snapshot, DocumentErrors(problems)))
 }
 
-/// Returns the columns that the JSON of a channel sets, checked by the same rules as channels.yml. Its secret files are below the
-/// folder `secrets`.
+/// Returns the columns that the JSON of a channel sets, checked by the same rules as channels.yml. `secrets` is where the
+/// secrets may be that it names.
 ///
 /// # Errors
 /// Lists every unknown key and every bad value.
 pub(crate) fn channel_columns(
     document: &Document,
-    secrets: Option<&Path>,
+    secrets: &SecretPlaces,
 ) -> Result<Map<String, serde_json::Value>, DocumentErrors> {
     let root = &document.root;
     let mut faults = not_a_mapping(root, "expected a channel's keys");
@@ -86,7 +87,7 @@ pub(crate) fn channel_columns(
 pub(crate) fn channel_of(
     mut columns: Map<String, serde_json::Value>,
     template: Option<String>,
-    secrets: Option<&Path>,
+    secrets: &SecretPlaces,
 ) -> Result<super::Channel, DocumentErrors> {
     let is_ignored = |name: &str| matches!(name, "template_id" | "probe_id");
     let is_unset = |value: &serde_json::Value| value.is_null() || value.as_object().is_some_and(Map::is_empty);
@@ -126,7 +127,7 @@ pub(crate) fn given_columns(document: &Document) -> Result<Map<String, serde_jso
 pub(crate) fn template_columns(
     document: &Document,
     others: &Document,
-    secrets: Option<&Path>,
+    secrets: &SecretPlaces,
 ) -> Result<Map<String, serde_json::Value>, DocumentErrors> {
     let root = &document.root;
     let mut faults = not_a_mapping(root, "expected a template's keys");
@@ -222,7 +223,7 @@ mod tests {
     }
 
     fn channel(text: &str) -> Result<Map<String, serde_json::Value>, String> {
-        channel_columns(&document(text), None).map_err(|e| e.to_string())
+        channel_columns(&document(text), &SecretPlaces::default()).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -278,7 +279,9 @@ mod tests {
     #[test]
     fn a_template_is_checked_with_what_it_extends() {
         let others = document(r#"{"BASE": {"hold": "30s"}}"#);
-        let of = |text: &str| template_columns(&document(text), &others, None).map_err(|e| e.to_string());
+        let of = |text: &str| {
+            template_columns(&document(text), &others, &SecretPlaces::default()).map_err(|e| e.to_string())
+        };
         let good = of(r#"{"template_name": "T", "min_mos": 3.5, "settings": {"extends": "BASE", "timeout": "5s"}}"#);
         assert_eq!(good.unwrap()["settings"]["timeout"], "5s");
         let error = of(r#"{"template_name": "T", "min_mos": 9, "hodl": 1, "settings": {"timeout": "x"}}"#).unwrap_err();
@@ -301,7 +304,8 @@ mod tests {
             {"channel_code": "A", "input_url": "http://a/m.m3u8", "template": "T", "tier": 1},
             {"channel_code": "B", "input_url": "http://a/m.m3u8", "template": "BAD"},
             {"channel_code": "C", "input_url": "nowhere", "template": "T"}]}"#;
-        let (snapshot, errors) = load_rows(templates.into(), channels.into(), &BTreeMap::new(), None).unwrap();
+        let (snapshot, errors) =
+            load_rows(templates.into(), channels.into(), &BTreeMap::new(), &SecretPlaces::default()).unwrap();
         assert_eq!(snapshot.channels.keys().collect::<Vec<_>>(), ["A"]);
         assert_eq!(snapshot.templates.keys().collect::<Vec<_>>(), ["T", "default"]);
         let errors = errors.to_string();

@@ -8,19 +8,21 @@ use serde_json::{Map, Value};
 pub(crate) const HIDDEN: &str = "<hidden>";
 
 /// Keys of settings of requests whose values are never shown.
-const SECRET_KEYS: [&str; 9] = [
+const SECRET_KEYS: [&str; 11] = [
     "bearer_token",
+    "bearer_token_env",
     "bearer_token_file",
     "ca_file",
     "cert_file",
     "key_file",
     "password",
+    "password_env",
     "password_file",
     "salt_file",
     "username",
 ];
 /// Keys of settings of requests of whose mappings no value is shown.
-const SECRET_SECTIONS: [&str; 2] = ["header_files", "headers"];
+const SECRET_SECTIONS: [&str; 3] = ["header_env", "header_files", "headers"];
 
 /// Serializes a column with its references hidden.
 ///
@@ -55,7 +57,7 @@ fn hide(key: &str, value: &Value, all: bool) -> Value {
 }
 
 /// Puts the stored references back where a written column has [`HIDDEN`] in their place. Where nothing is stored the text
-/// stays, and is then refused as every path that leads nowhere.
+/// stays, and is then refused.
 pub(crate) fn restore_hidden(written: &mut Value, stored: Option<&Value>) {
     match written {
         Value::Object(object) => {

@@ -1,13 +1,24 @@
 //! Channels and templates as YAML and as gauges, with secrets masked.
 
+use super::secret_references::HIDDEN;
 use super::{CatalogSnapshot, Template};
 use crate::checks::CHECKS;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use url::Url;
 
 const MASK: &str = "<secret>";
+
+/// Serializes the path of a secret file: where secrets are is nobody's business who reads `/config` or a report.
+pub(super) fn path<S: Serializer>(_: &Path, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(HIDDEN)
+}
+
+pub(super) fn optional_path<S: Serializer>(path: &Option<PathBuf>, s: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|_| HIDDEN).serialize(s)
+}
 
 pub(super) fn headers<S: Serializer>(headers: &[(String, String)], s: S) -> Result<S::Ok, S::Error> {
     let mut map = s.serialize_map(Some(headers.len()))?;

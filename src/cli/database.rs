@@ -2,6 +2,7 @@
 
 use super::args::{Export, Import, Migrate, TokenCommand};
 use super::{Exit, out};
+use crate::catalog::SecretPlaces;
 use crate::config::ConfigPaths;
 use crate::store::Store;
 use crate::web::api::{Role, Token, Tokens, csv_of, hash, is_name, rows_of};
@@ -30,8 +31,11 @@ pub(super) fn optional_store(source: &ConfigPaths) -> Result<Option<Store>, Stri
     let url = std::env::var("DATABASE_URL").ok().filter(|url| !url.trim().is_empty());
     let store = url.map(|url| Store::new(url.trim())).transpose()?;
     // A faulty configuration is reported by the command itself, if it needs one.
-    let secrets = || crate::config::load(source).ok().and_then(|config| config.exporter.catalog.secrets);
-    Ok(store.map(|store| store.with_secrets(secrets())))
+    let secrets = || {
+        let catalog = crate::config::load(source).ok()?.exporter.catalog;
+        Some(SecretPlaces::new(catalog.secrets, catalog.secret_variables.as_deref(), &source.variables))
+    };
+    Ok(store.map(|store| store.with_secrets(secrets().unwrap_or_default())))
 }
 
 /// The configuration of the usual place, for commands that have no flag for another.

@@ -168,7 +168,7 @@ mod tests {
         let file = folder.path().join("templates.yml");
         std::fs::write(&file, yaml).unwrap();
         let files = crate::catalog::CatalogFiles { channels: None, templates: Some(file) };
-        let loaded = crate::catalog::load(&files, &BTreeMap::new()).unwrap();
+        let loaded = crate::catalog::load(&files, &BTreeMap::new(), &crate::catalog::SecretPlaces::default()).unwrap();
         assert_eq!(
             loaded.snapshot.template("TPL_LIVE_HD").unwrap().disabled_checks().len(),
             2,

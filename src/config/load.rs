@@ -1,7 +1,7 @@
 //! Loads exporter.yml together with the catalogue's files that it names. A fault in one file refuses all of them.
 
 use super::{ExporterSettings, UrlTargets, inspector};
-use crate::catalog::{self, CatalogFiles, CatalogSnapshot, Channel, Template, UnknownName};
+use crate::catalog::{self, CatalogFiles, CatalogSnapshot, Channel, SecretPlaces, Template, UnknownName};
 use crate::document::{self, Document, DocumentErrors, Fault, suggestion};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -63,7 +63,11 @@ pub(super) fn load_with_paths(source: &ConfigPaths, mut look: impl FnMut(&Path))
     };
     let used = [file.map(Path::to_owned), files.templates.clone(), files.channels.clone()];
     let used = used.into_iter().flatten().collect();
-    let catalog::LoadedCatalog { snapshot, warnings } = catalog::load(&files, &source.variables)?;
+    let catalog::LoadedCatalog { snapshot, warnings } = {
+        let prefix = exporter.catalog.secret_variables.as_deref();
+        let secrets = SecretPlaces::new(exporter.catalog.secrets.clone(), prefix, &source.variables);
+        catalog::load(&files, &source.variables, &secrets)?
+    };
     let fault = missing_template(&document, &exporter.probe.url_targets, &snapshot);
     document.errors(fault.into_iter().collect()).or(Config { exporter, snapshot, warnings, files: used })
 }

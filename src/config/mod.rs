@@ -80,6 +80,9 @@ pub struct CatalogSettings {
     pub templates: Option<PathBuf>,
     /// Folder of the secret files that channels and templates of a database may name. `None`: they may name none.
     pub secrets: Option<PathBuf>,
+    /// Beginning of the names of the environment variables that channels and templates may name, at least 3 characters.
+    /// `None`: they may name none.
+    pub secret_variables: Option<String>,
     /// Largest share of the enabled channels that a changed file may take away without an explicit reload, from 0 to 1.
     pub max_removed: f64,
 }
@@ -133,7 +136,7 @@ impl Default for UrlTargets {
 
 impl Default for CatalogSettings {
     fn default() -> Self {
-        Self { channels: None, templates: None, secrets: None, max_removed: 0.2 }
+        Self { channels: None, templates: None, secrets: None, secret_variables: None, max_removed: 0.2 }
     }
 }
 
@@ -189,6 +192,10 @@ impl ExporterSettings {
             let message = format!("is {removed}; it must be a share from 0 to 1");
             faults.push(fault_at(root, &["catalog", "max_removed"], message));
         }
+        if self.catalog.secret_variables.as_ref().is_some_and(|prefix| !is_variable_prefix(prefix)) {
+            let message = "must be the beginning of names, at least 3 letters, digits or `_`, such as PACKAGER_SECRET_";
+            faults.push(fault_at(root, &["catalog", "secret_variables"], message.to_owned()));
+        }
         let timeout = self.fetch.connect_timeout;
         if !(0.05..=60.0).contains(&timeout) {
             let message = format!("is {timeout}; allowed is 0.05 to 60 seconds");
@@ -227,6 +234,11 @@ fn is_host_pattern(pattern: &str) -> bool {
         && !name.starts_with('.')
         && !name.contains(['*', '/', '@', '?', '#'])
         && url::Host::parse(name).is_ok()
+}
+
+/// Returns whether a text is the beginning of environment variables' names that leaves most variables out.
+fn is_variable_prefix(prefix: &str) -> bool {
+    prefix.len() >= 3 && prefix.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// Makes a fault at the deepest node of `path` that the configuration file has.

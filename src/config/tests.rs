@@ -1,4 +1,5 @@
 use super::*;
+use crate::catalog::Auth;
 use crate::document::DocumentErrors;
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::BTreeMap;
@@ -380,4 +381,32 @@ fn an_emptied_database_is_held_back_until_somebody_asks_for_it() {
     live.replace_catalog(catalogue(1), at(8)).unwrap();
     live.replace_catalog(catalogue(0), at(9)).unwrap();
     assert_eq!(count(), 0, "the only channel was disabled by itself");
+}
+
+#[test]
+fn a_secret_in_an_environment_variable_is_named_by_the_prefix_only() {
+    let read = |request: &str, prefix: &str| {
+        let folder = Folder::new(&format!("catalog: {{secret_variables: {prefix}}}\n"));
+        folder.write("channels.yml", &format!("channels:\n  A:\n    input_url: http://p/a\n    request: {request}\n"));
+        let variables = [("NOC_SECRET_P".to_owned(), "hunter2".to_owned()), ("HOME".to_owned(), "/root".to_owned())];
+        load(&ConfigPaths { variables: variables.into(), ..folder.source() })
+    };
+    let basic = "{basic_auth: {username: u, password_env: NOC_SECRET_P}, header_env: {X-Key: NOC_SECRET_P}}";
+    let loaded = read(basic, "NOC_SECRET_").unwrap();
+    let request = &loaded.snapshot.channels["A"].request;
+    let password = Auth::Basic { username: "u".to_owned(), password: "hunter2".to_owned() };
+    assert_eq!((&request.auth, request.headers[0].1.as_str()), (&Some(password), "hunter2"));
+    assert!(!loaded.to_yaml().contains("hunter2"));
+    assert!(
+        read("{bearer_token_env: NOC_SECRET_P}", "NOC_SECRET_").unwrap().snapshot.channels["A"].request.auth.is_some()
+    );
+    for (request, prefix, why) in [
+        ("{bearer_token_env: HOME}", "NOC_SECRET_", "catalog.secret_variables"),
+        ("{bearer_token_env: NOC_SECRET_P}", "OTHER_", "catalog.secret_variables"),
+        ("{basic_auth: {username: u, password: p, password_env: NOC_SECRET_P}}", "NOC_", "keep one of"),
+        ("{}", "''", "at least 3"),
+    ] {
+        let error = read(request, prefix).unwrap_err().to_string();
+        assert!(error.contains(why) && !error.contains("/root"), "{error}");
+    }
 }

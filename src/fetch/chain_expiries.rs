@@ -6,7 +6,7 @@ use rustls::RootCertStore;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -60,7 +60,8 @@ impl ChainExpiries {
 /// The trusted certificates, and when each expires, which the TLS library doesn't keep.
 #[derive(Debug, Clone)]
 pub(super) struct Roots {
-    pub(crate) store: RootCertStore,
+    /// All clients that trust the same certificates share the store.
+    pub(crate) store: Arc<RootCertStore>,
     /// Expiry time of each trusted certificate, by its public key.
     expiries: HashMap<Vec<u8>, Timestamp>,
 }
@@ -68,7 +69,7 @@ pub(super) struct Roots {
 impl Default for Roots {
     /// Makes a set without trusted certificates.
     fn default() -> Self {
-        Self { store: RootCertStore::empty(), expiries: HashMap::new() }
+        Self { store: Arc::new(RootCertStore::empty()), expiries: HashMap::new() }
     }
 }
 
@@ -81,7 +82,7 @@ impl Roots {
         let expiry = webpki::anchor_from_trusted_cert(&der)
             .ok()
             .and_then(|anchor| Some((anchor.subject_public_key_info.as_ref().to_vec(), not_after(&der)?)));
-        self.store.add(der)?;
+        Arc::make_mut(&mut self.store).add(der)?;
         self.expiries.extend(expiry);
         Ok(())
     }

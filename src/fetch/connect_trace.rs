@@ -24,6 +24,10 @@ pub(super) struct PhaseMarks {
     pub(crate) addresses: Vec<IpAddr>,
     /// Port to which the connection is opened. `None`: the URL's.
     pub(crate) port: Option<u16>,
+    /// The proxy through which the connection leads, as messages name it. `None`: it leads to the server itself.
+    pub(crate) proxy: Option<String>,
+    /// Whether the connection to the proxy was established.
+    pub(crate) reached_proxy: bool,
     pub(crate) connecting: Option<Instant>,
     pub(crate) resolving: Option<Instant>,
     pub(crate) resolved: Option<Instant>,
@@ -143,7 +147,7 @@ mod tests {
         let start = Instant::now();
         let [connecting, resolving, resolved, hello, connected] =
             at.map(|at| at.map(|ms| start + Duration::from_millis(ms)));
-        PhaseMarks { addresses: Vec::new(), port: None, connecting, resolving, resolved, hello, connected }
+        PhaseMarks { connecting, resolving, resolved, hello, connected, ..PhaseMarks::default() }
     }
 
     #[test]

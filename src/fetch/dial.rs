@@ -17,7 +17,7 @@ use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use std::future::Future;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -110,6 +110,17 @@ impl ProxyRoute {
         self.tunnel_authorization().filter(|_| self.route(&uri) == Route::Forward)
     }
 
+    /// The proxy as messages name it.
+    fn name(&self) -> String {
+        format!("the proxy {}", self.uri.authority().map_or("", |authority| authority.as_str()))
+    }
+
+    /// The name of the proxy if it reads the requests for `url` and sends its own.
+    pub(crate) fn forwarder(&self, url: &Url) -> Option<String> {
+        let uri = url.as_str().parse().ok()?;
+        (self.route(&uri) == Route::Forward).then(|| self.name())
+    }
+
     fn tunnel_authorization(&self) -> Option<HeaderValue> {
         headers::authorization(self.settings.proxy_auth.as_ref()?).ok()
     }
@@ -161,7 +172,9 @@ impl DialerShared {
         let tcp = match &self.proxy {
             Some(proxy) if route != Route::Direct => {
                 let host = target.host().unwrap_or_default();
-                self.tcp.resolver.check_proxied(host).await.map_err(WordedFailure)?;
+                let judged = self.tcp.resolver.check_proxied(host).await.map_err(WordedFailure)?;
+                // A tunnel leads to an address that was judged: the proxy must not look the name up again.
+                let target = if route == Route::Tunnel { at_address(&target, judged)? } else { target };
                 self.dial_proxy(proxy, route, target).await?
             }
             _ => self.tcp.clone().oneshot(target).await?,
@@ -184,9 +197,11 @@ impl DialerShared {
 
     /// Opens a connection to the proxy, and through it to the target.
     async fn dial_proxy(&self, proxy: &ProxyRoute, route: Route, target: Uri) -> Result<TokioIo<TcpStream>, BoxError> {
-        let named = format!("the proxy {}", proxy.uri.authority().map_or("", |authority| authority.as_str()));
+        let named = proxy.name();
+        connect_trace::mark(|marks| marks.proxy = Some(named.clone()));
         let connected = self.tcp.clone().oneshot(proxy.uri.clone()).await;
-        let mut connection = Some(connected.map_err(|error| proxy_failure(&error, &named, &target))?);
+        let mut connection = Some(connected.map_err(|error| unreachable_proxy(&error, &named))?);
+        connect_trace::mark(|marks| marks.reached_proxy = true);
         if route == Route::Forward {
             return connection.ok_or_else(|| io::Error::other("no connection").into());
         }
@@ -210,28 +225,58 @@ impl DialerShared {
                 tunnel.oneshot(target.clone()).await.map_err(BoxError::from)
             }
         };
-        opened.map_err(|error| proxy_failure(&error, &named, &target))
+        opened.map_err(|error| tunnel_failure(&error, &named, &target))
     }
 }
 
-/// A failure of the way through a proxy, in words: what the proxy's connector says names neither proxy nor target.
-fn proxy_failure(error: &BoxError, proxy: &str, target: &Uri) -> BoxError {
+/// `target` with an address in place of its host.
+fn at_address(target: &Uri, address: IpAddr) -> Result<Uri, BoxError> {
+    let to = SocketAddr::new(address, target.port_u16().unwrap_or_default());
+    Ok(format!("{}://{to}/", target.scheme_str().unwrap_or("http")).parse()?)
+}
+
+/// The failure of a connection to the proxy itself.
+fn unreachable_proxy(error: &BoxError, proxy: &str) -> BoxError {
+    use io::ErrorKind::{AddrNotAvailable, ConnectionRefused};
     let error: &(dyn std::error::Error + 'static) = error.as_ref();
     if let Some(WordedFailure(failure)) = super::failure::find_error(error) {
         let message = format!("{proxy}: {}", failure.message);
         return WordedFailure(Failure { message, ..failure.clone() }).into();
     }
+    let message = match super::failure::find_io_error(error).map(io::Error::kind) {
+        Some(ConnectionRefused) => {
+            format!("connection refused by {proxy}: no service listens on this port; check proxy_url")
+        }
+        Some(AddrNotAvailable) => format!(
+            "no connection to {proxy}: this machine doesn't have the address that source_address names, or no free port"
+        ),
+        _ => {
+            let innermost = super::failure::innermost_error(error).to_string();
+            format!("no connection to {proxy}: {}; check proxy_url", redact::sanitize_line(&innermost, 200))
+        }
+    };
+    WordedFailure(Failure::new(FailureKind::Connect, message)).into()
+}
+
+/// The failure of a proxy that was reached and opened no connection to the target. The library's text says whether the
+/// proxy refused or the target can't be reached.
+fn tunnel_failure(error: &BoxError, proxy: &str, target: &Uri) -> BoxError {
+    let error: &(dyn std::error::Error + 'static) = error.as_ref();
     let target = target.authority().map_or("", |authority| authority.as_str());
     let text = error.to_string();
-    let message = if text.contains("authorization required") {
+    let has = |texts: &[&str]| texts.iter().any(|part| text.contains(part));
+    let message = if has(&["authorization required", "credentials not accepted", "user/pass", "authentication"]) {
         format!("{proxy} wants other credentials: set or correct proxy_auth")
-    } else if super::failure::find_io_error(error).is_some_and(|e| e.kind() == io::ErrorKind::ConnectionRefused) {
-        format!("connection refused by {proxy}: no service listens on this port; check proxy_url")
-    } else if text.contains("unsuccessful") {
+    } else if has(&["not allowed", "unsuccessful"]) {
         format!("{proxy} refused to connect to {target}; ask its administrator whether it may")
+    } else if has(&["unexpected end of file", "io error"]) {
+        format!(
+            "{proxy} closed the connection instead of connecting to {target}; check that proxy_url has the right scheme"
+        )
     } else {
-        let innermost = super::failure::innermost_error(error).to_string();
-        format!("no connection to {target} through {proxy}: {}", redact::sanitize_line(&innermost, 200))
+        let why = super::failure::innermost_error(error).to_string();
+        let why = why.trim_start_matches("SOCKS error: ").trim_start_matches("tunnel error: ");
+        format!("{proxy} has no connection to {target}: {}", redact::sanitize_line(why, 200))
     };
     WordedFailure(Failure::new(FailureKind::Connect, message)).into()
 }

@@ -39,7 +39,7 @@ pub(super) fn request_failure(error: &ClientFailure, url: &Url, marks: &PhaseMar
     match marks.phase() {
         RequestPhase::Tcp | RequestPhase::Dns => connect_failure(find_io_error(error), &text, url, marks),
         RequestPhase::Tls => Failure::new(FailureKind::Tls, tls_failure::ended(&host_port(url), &text)),
-        RequestPhase::Answer => answer_failure(error, &text, url),
+        RequestPhase::Answer => answer_failure(error, &text, url, marks),
     }
 }
 
@@ -82,6 +82,9 @@ fn connect_timeout_kind(phase: RequestPhase) -> FailureKind {
 fn timeout_message(url: &Url, marks: &PhaseMarks, began: Instant) -> String {
     let host = url.host_str().unwrap_or_default();
     let time = format_seconds(began.elapsed());
+    if let Some(proxy) = &marks.proxy {
+        return proxy_timeout(url, marks, proxy, &time);
+    }
     match (marks.phase(), marks.connected) {
         (RequestPhase::Dns, _) => {
             format!("the DNS lookup of {host} got no answer within {time}; check the exporter host's name servers")
@@ -99,6 +102,24 @@ fn timeout_message(url: &Url, marks: &PhaseMarks, began: Instant) -> String {
         (RequestPhase::Answer, None) => {
             format!("no answer from {} within {time} on a kept-alive connection", host_port(url))
         }
+    }
+}
+
+/// Names the party that a request through a proxy waited for until its time ended.
+fn proxy_timeout(url: &Url, marks: &PhaseMarks, proxy: &str, time: &str) -> String {
+    let server = host_port(url);
+    match marks.phase() {
+        RequestPhase::Dns => {
+            format!("the DNS lookup of {proxy} got no answer within {time}; check the exporter host's name servers")
+        }
+        RequestPhase::Tcp if !marks.reached_proxy => {
+            format!("no connection to {proxy} within {time}: it is down, or a firewall or route drops the packets")
+        }
+        RequestPhase::Tcp => {
+            format!("{proxy} opened no connection to {server} within {time}: the server or the way to it hangs")
+        }
+        RequestPhase::Tls => format!("the TLS handshake with {server} through {proxy} didn't finish within {time}"),
+        RequestPhase::Answer => format!("no answer from {server} through {proxy} within {time}"),
     }
 }
 
@@ -123,8 +144,9 @@ fn connect_failure(error: Option<&io::Error>, text: &str, url: &Url, marks: &Pha
     Failure::new(FailureKind::Connect, message)
 }
 
-fn answer_failure(error: &ClientFailure, text: &str, url: &Url) -> Failure {
-    let server = host_port(url);
+fn answer_failure(error: &ClientFailure, text: &str, url: &Url, marks: &PhaseMarks) -> Failure {
+    let through = marks.proxy.as_ref().map(|proxy| format!(" through {proxy}")).unwrap_or_default();
+    let server = format!("{}{through}", host_port(url));
     let hyper = find_error::<hyper::Error>(error);
     if hyper.is_some_and(hyper::Error::is_incomplete_message) {
         return Failure::new(
@@ -246,6 +268,20 @@ mod tests {
         );
         let kept = header_timeout(&url(), &PhaseMarks::default(), Instant::now());
         assert_eq!(kept.message, "no answer from packager-01:443 within 0.00 s on a kept-alive connection");
+    }
+
+    #[test]
+    fn a_timeout_behind_a_proxy_names_who_hangs() {
+        let message = |phase, reached_proxy| {
+            let marks = PhaseMarks { proxy: Some("the proxy p:3128".to_owned()), reached_proxy, ..marks(phase) };
+            header_timeout(&url(), &marks, Instant::now()).message
+        };
+        assert!(message(RequestPhase::Dns, false).starts_with("the DNS lookup of the proxy p:3128 got no answer"));
+        assert!(message(RequestPhase::Tcp, false).starts_with("no connection to the proxy p:3128 within"));
+        let opened = "the proxy p:3128 opened no connection to packager-01:443 within 0.00 s";
+        assert!(message(RequestPhase::Tcp, true).starts_with(opened));
+        let answer = "no answer from packager-01:443 through the proxy p:3128 within 0.00 s";
+        assert_eq!(message(RequestPhase::Answer, true), answer);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::fetch::connect_trace::{self, ConnectTrace, PhaseMarks};
 use crate::fetch::headers::RequestHeaders;
 use crate::fetch::http_clients::HttpClient;
 use crate::fetch::{ClientParts, failure};
-use http::Response;
+use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,6 +151,12 @@ async fn send_once(
     let sent = timeout_at(deadline, connect_trace::with_trace(&trail, agent.send(request))).await;
     let marks = trail.marks();
     match sent {
+        Ok(Ok(response)) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            // A server that isn't a proxy has no reason to send it.
+            let Some(proxy) = agent.forwarder(url) else { return Ok(AttemptAnswer { response, marks, began }) };
+            let message = format!("{proxy} wants other credentials: set or correct proxy_auth");
+            Err(Failure::new(FailureKind::Connect, message).into())
+        }
         Ok(Ok(response)) => Ok(AttemptAnswer { response, marks, began }),
         Ok(Err(error)) => {
             let stale = marks.connecting.is_none();

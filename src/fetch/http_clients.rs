@@ -54,6 +54,11 @@ impl HttpClient {
         self.inner.request(request).await
     }
 
+    /// The name of the proxy that reads a request for `url` and answers it. `None`: no proxy does.
+    pub(crate) fn forwarder(&self, url: &Url) -> Option<String> {
+        self.proxy.as_ref()?.forwarder(url)
+    }
+
     /// Credentials for the proxy that forwards a request for `url`. `None`: no proxy sees the request, or it wants none.
     pub(crate) fn proxy_authorization(&self, url: &Url) -> Option<HeaderValue> {
         self.proxy.as_ref()?.authorization(url)

@@ -63,12 +63,12 @@ impl Resolver {
         self.guard.filter_addresses(host, found)
     }
 
-    /// Judges the addresses of a host that a proxy is going to look up. A name that this machine's DNS doesn't know can't be
-    /// judged, and is refused.
-    pub(crate) async fn check_proxied(&self, host: &str) -> Result<(), Failure> {
+    /// Judges the addresses of a host behind a proxy, and returns one to which the proxy may connect. A name that this machine's
+    /// DNS doesn't know can't be judged, and is refused.
+    pub(crate) async fn check_proxied(&self, host: &str) -> Result<IpAddr, Failure> {
         match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-            Ok(ip) => self.check(host, ip),
-            // The proxy may choose any of them, so each has to be allowed.
+            Ok(ip) => self.check(host, ip).map(|()| ip),
+            // A proxy that looks the name up itself may choose any of them, so each has to be allowed.
             Err(_) => self.every_address(host).await.map_err(|failure| Failure {
                 message: format!("{}; the address guard judges hosts behind a proxy, too", failure.message),
                 ..failure
@@ -81,12 +81,16 @@ impl Resolver {
         found.map_err(|e| no_address(host, &e.to_string()))
     }
 
-    async fn every_address(&self, host: &str) -> Result<(), Failure> {
+    /// Judges every address of a name, and returns the first of the wanted kind, IPv4 before IPv6.
+    async fn every_address(&self, host: &str) -> Result<IpAddr, Failure> {
         let found = self.lookup(host).await?;
-        if found.is_empty() {
-            return Err(no_address(host, "DNS has no address of it"));
-        }
-        found.into_iter().try_for_each(|ip| self.check(host, ip))
+        found.iter().try_for_each(|ip| self.check(host, *ip))?;
+        let wanted = found.into_iter().filter(|ip| match self.protocol {
+            IpProtocol::Any => true,
+            IpProtocol::Ip4 => ip.is_ipv4(),
+            IpProtocol::Ip6 => ip.is_ipv6(),
+        });
+        wanted.min_by_key(IpAddr::is_ipv6).ok_or_else(|| no_address(host, "DNS has no address of it that may be used"))
     }
 
     /// Judges an address that no DNS answer gave.

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
 use md5::{Digest as _, Md5};
 use packager_media::units::Timestamp;
+use percent_encoding::percent_decode_str;
 use ring::{digest, hmac, rand, signature};
 use url::Url;
 
@@ -69,7 +70,8 @@ fn make(signing: &UrlSigning, url: &Url, times: Times) -> SignedParts {
             }
         }
         SigningScheme::NginxSecureLink { expression, parameter, expires_parameter } => {
-            let text = fill(expression, url, times, &signing.path_prefix, &String::from_utf8_lossy(key), "");
+            let (path, key) = (nginx_uri(url), String::from_utf8_lossy(key));
+            let text = fill(expression, (url, &path), times, &signing.path_prefix, &key, "");
             let signature = BASE64_URL_SAFE_NO_PAD.encode(Md5::digest(text));
             let expires = (expires_parameter.clone(), times.expires.to_string());
             SignedParts { query: vec![(parameter.clone(), signature), expires], ..SignedParts::default() }
@@ -80,7 +82,8 @@ fn make(signing: &UrlSigning, url: &Url, times: Times) -> SignedParts {
         }
         SigningScheme::Hmac { hash, message, token, parameter, send, encoding } => {
             let filled = |template: &str, signature: &str| {
-                fill(template, url, times, &signing.path_prefix, &String::from_utf8_lossy(key), signature)
+                let key = String::from_utf8_lossy(key);
+                fill(template, (url, url.path()), times, &signing.path_prefix, &key, signature)
             };
             let tag = hmac::sign(&hmac::Key::new(hmac_algorithm(*hash), key), filled(message, "").as_bytes());
             at(*send, parameter, filled(token, &encode(*encoding, tag.as_ref())))
@@ -155,10 +158,20 @@ fn wowza(
     public.into_iter().chain([hash]).collect()
 }
 
-fn fill(template: &str, url: &Url, times: Times, prefix: &str, key: &str, signature: &str) -> String {
+/// The path of a URL as nginx has it in `$uri`, which its tokens are compared with: decoded, with each run of slashes as
+/// one. A path that is not UTF-8 stays as it is written.
+fn nginx_uri(url: &Url) -> String {
+    let mut path = percent_decode_str(url.path()).decode_utf8().map_or_else(|_| url.path().to_owned(), String::from);
+    while path.contains("//") {
+        path = path.replace("//", "/");
+    }
+    path
+}
+
+fn fill(template: &str, (url, path): (&Url, &str), times: Times, prefix: &str, key: &str, signature: &str) -> String {
     // The key comes last, so that nothing in it is taken for a placeholder.
     template
-        .replace("{path}", url.path())
+        .replace("{path}", path)
         .replace("{host}", url.host_str().unwrap_or_default())
         .replace("{prefix}", prefix)
         .replace("{expires}", &times.expires.to_string())
@@ -229,16 +242,22 @@ mod tests {
     /// The example of nginx's documentation of the module.
     #[test]
     fn nginxs_secure_link_is_that_of_its_documentation() {
-        let scheme = SigningScheme::NginxSecureLink {
+        let parts_scheme = || SigningScheme::NginxSecureLink {
             expression: "{expires}{path}127.0.0.1 {key}".to_owned(),
             parameter: "md5".to_owned(),
             expires_parameter: "expires".to_owned(),
         };
         let times = Times { start: 0, expires: 2_147_483_647 };
-        let parts = make(&signing(scheme, b"secret"), &url("http://h/s/link"), times);
+        let parts = make(&signing(parts_scheme(), b"secret"), &url("http://h/s/link"), times);
         let mut signed = url("http://h/s/link?a=b");
         parts.apply(&mut signed);
         assert_eq!(signed.as_str(), "http://h/s/link?a=b&md5=_e4Nc3iduzkWRm01TBBNYw&expires=2147483647");
+        // nginx's $uri of both is /s/link.
+        for written in ["http://h/s/li%6Ek", "http://h//s//link"] {
+            assert_eq!(make(&signing(parts_scheme(), b"secret"), &url(written), times), parts, "{written}");
+        }
+        assert_eq!(nginx_uri(&url("http://h/t%C3%AAn%20k%2525/%FF")), "/t%C3%AAn%20k%2525/%FF", "no UTF-8");
+        assert_eq!(nginx_uri(&url("http://h/t%C3%AAn%20k%2525")), "/tên k%25");
     }
 
     /// The string to hash is that of the example with a client's address in Wowza's documentation.

@@ -32,7 +32,7 @@ pub(super) struct TlsSettings {
 /// Returns the TLS library's error when it can't use the certificates or its own cipher suites.
 pub(super) fn client_config(settings: TlsSettings, chains: Arc<ChainExpiries>) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let store = Arc::new(settings.roots.store.clone());
+    let store = Arc::clone(&settings.roots.store);
     let inner = match WebPkiServerVerifier::builder_with_provider(store, Arc::clone(&provider)).build() {
         Ok(verifier) => Some(verifier),
         Err(VerifierBuilderError::NoRootAnchors) => None,

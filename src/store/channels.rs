@@ -3,13 +3,12 @@
 use super::filtered::Filtered;
 use super::table::{ColumnLists, comma_separated, demand_free, get, text_column};
 use super::{Page, Store, StoreError, Versioned, Writer, lock_writers};
-use crate::catalog::{self, Channel, ChannelRow, JsonObject, TableRow as _};
+use crate::catalog::{self, Channel, ChannelRow, JsonObject, SecretPlaces, TableRow as _};
 use crate::document::{Document, DocumentErrors, Problem};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::LazyLock;
 
 /// SQL lists of the columns of `channels` with the alias `c`. `t` is the alias of the channel's template.
@@ -98,7 +97,7 @@ impl Store {
     /// Fails with every bad field; fails if the code is taken, if the template or probe doesn't exist, or if the
     /// database can't be reached.
     pub async fn create_channel(&self, body: &Document) -> Result<(String, i32), StoreError> {
-        let columns = catalog::channel_columns(body, self.secrets.as_deref()).map_err(StoreError::Invalid)?;
+        let columns = catalog::channel_columns(body, &self.secrets).map_err(StoreError::Invalid)?;
         let ColumnLists { writable, given, .. } = &*LISTS;
         let mut connection = self.connection().await?;
         // A refused statement would use up an id.
@@ -128,7 +127,7 @@ impl Store {
             Ok(_) | Err(StoreError::Missing(_)) => given,
             Err(error) => return Err(error),
         };
-        let columns = checked(&given, "body", self.secrets.as_deref())?;
+        let columns = checked(&given, "body", &self.secrets)?;
         let template = match columns.get("template_id").and_then(Value::as_i64) {
             Some(id) => {
                 let sql = "SELECT template_name FROM templates WHERE id = $1";
@@ -137,7 +136,7 @@ impl Store {
             }
             None => None,
         };
-        catalog::channel_of(columns, template, self.secrets.as_deref()).map_err(StoreError::Invalid)
+        catalog::channel_of(columns, template, &self.secrets).map_err(StoreError::Invalid)
     }
 
     /// Changes the channel with the id or code `key`.
@@ -196,7 +195,7 @@ impl Store {
         };
         whole.extend(restored(columns, &values));
         whole.insert("channel_code".to_owned(), code.clone().into());
-        let whole = checked(&whole, "body", self.secrets.as_deref())?;
+        let whole = checked(&whole, "body", &self.secrets)?;
         let ColumnLists { writable, given, .. } = &*LISTS;
         let sql = format!("UPDATE channels c SET ({writable}) = ({given}) WHERE channel_code = $2");
         sqlx::query(&sql).bind(json!([whole])).bind(&code).execute(&mut *transaction).await?;
@@ -241,7 +240,7 @@ impl Store {
         let before: Vec<(String, Json<ChannelRow>)> =
             sqlx::query_as(&sql).bind(&codes).fetch_all(&mut *transaction).await?;
         let (whole, mut problems) =
-            merged(&rows, before.into_iter().map(|(code, Json(row))| (code, row)).collect(), self.secrets.as_deref())?;
+            merged(&rows, before.into_iter().map(|(code, Json(row))| (code, row)).collect(), &self.secrets)?;
         problems.extend(missing_references(&mut transaction, &rows).await?);
         problems.sort_by_key(|problem| problem.position);
         DocumentErrors(problems).or(()).map_err(StoreError::Invalid)?;
@@ -325,7 +324,7 @@ fn restored(mut columns: JsonObject, stored: &JsonObject) -> JsonObject {
 
 /// Columns as a channel of the API: checked whole, with the secret files below `secrets`. `name` stands for the document in
 /// messages.
-pub(super) fn checked(columns: &JsonObject, name: &str, secrets: Option<&Path>) -> Result<JsonObject, StoreError> {
+pub(super) fn checked(columns: &JsonObject, name: &str, secrets: &SecretPlaces) -> Result<JsonObject, StoreError> {
     let text = json!(columns).to_string();
     let document = Document::parse_json(name.to_owned(), text).map_err(StoreError::Invalid)?;
     catalog::channel_columns(&document, secrets).map_err(StoreError::Invalid)
@@ -336,7 +335,7 @@ pub(super) fn checked(columns: &JsonObject, name: &str, secrets: Option<&Path>) 
 fn merged(
     rows: &[ImportRow],
     mut before: BTreeMap<String, ChannelRow>,
-    secrets: Option<&Path>,
+    secrets: &SecretPlaces,
 ) -> Result<(Vec<JsonObject>, Vec<Problem>), StoreError> {
     let mut whole = Vec::with_capacity(rows.len());
     let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
@@ -386,7 +385,7 @@ mod tests {
             row(2, json!({"channel_code": "A", "tier": 2})),
             row(3, json!({"channel_code": "B", "input_url": "http://b/m.m3u8"})),
         ];
-        let (whole, problems) = merged(&rows, before, None).unwrap();
+        let (whole, problems) = merged(&rows, before, &SecretPlaces::default()).unwrap();
         assert!(problems.is_empty(), "{problems:?}");
         assert_eq!(
             (&whole[0]["tier"], &whole[0]["codec"], &whole[0]["probe_id"]),
@@ -401,7 +400,7 @@ mod tests {
         let unreadable = ImportRow { line: 4, columns: JsonObject::new(), problems: vec!["not JSON".to_owned()] };
         let good = json!({"channel_code": "A", "input_url": "http://a/m.m3u8"});
         let rows = [row(2, good.clone()), row(3, good), unreadable];
-        let (whole, problems) = merged(&rows, BTreeMap::new(), None).unwrap();
+        let (whole, problems) = merged(&rows, BTreeMap::new(), &SecretPlaces::default()).unwrap();
         let expected = [(Some((3, 1)), "channel_code: `A` stands in line 2 already"), (Some((4, 1)), "not JSON")];
         assert_eq!((whole.len(), messages(&problems)), (2, expected.to_vec()));
     }

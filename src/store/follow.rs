@@ -90,7 +90,7 @@ impl Store {
     ) -> Result<(CatalogSnapshot, DocumentErrors), StoreError> {
         let (templates, channels): (String, String) = sqlx::query_as(&CATALOGUE).fetch_one(&self.pool).await?;
         let (variables, secrets) = (variables.clone(), self.secrets.clone());
-        let load = move || catalog::load_rows(templates, channels, &variables, secrets.as_deref());
+        let load = move || catalog::load_rows(templates, channels, &variables, &secrets);
         let read = tokio::task::spawn_blocking(load).await;
         match read {
             Ok(read) => read.map_err(|errors| StoreError::Refused(errors.to_string())),

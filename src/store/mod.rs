@@ -12,8 +12,8 @@ mod follow;
 mod probes;
 mod seed;
 mod states;
-mod session_key;
 mod statuses;
+mod session_key;
 mod sync;
 mod table;
 mod templates;
@@ -31,11 +31,11 @@ pub(crate) use states::{ChannelStateRow, StateChange};
 pub use statuses::{FailedCheck, LastProbe, Rungs, SharedStatus, StatusPosition, StatusRow};
 pub use sync::{Changed, Sync, Synced, Wanted};
 
+use crate::catalog::SecretPlaces;
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -74,7 +74,7 @@ pub struct Store {
     pool: PgPool,
     options: PgConnectOptions,
     /// Folder of the secret files that rows may name. `None`: rows may name none.
-    secrets: Option<PathBuf>,
+    secrets: SecretPlaces,
     health: Arc<watch::Sender<Health>>,
     /// True once the catalogue was read from the database. From then on it is in force, even while the database can't
     /// be reached.
@@ -130,13 +130,13 @@ impl Store {
             .after_connect(|connection, _| Box::pin(writable::demand(connection)))
             .connect_lazy_with(options.clone());
         let health = Arc::new(watch::Sender::new(Health::Starting));
-        Ok(Self { pool, options, secrets: None, health, was_read: Arc::default() })
+        Ok(Self { pool, options, secrets: SecretPlaces::default(), health, was_read: Arc::default() })
     }
 
-    /// This store, whose rows may name secret files below `folder`.
+    /// This store, whose rows may name the secrets of `places`.
     #[must_use]
-    pub fn with_secrets(self, folder: Option<PathBuf>) -> Self {
-        Self { secrets: folder, ..self }
+    pub(crate) fn with_secrets(self, places: SecretPlaces) -> Self {
+        Self { secrets: places, ..self }
     }
 
     /// Returns whether the catalogue was read from the database since the start.

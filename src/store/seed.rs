@@ -2,7 +2,7 @@
 
 use super::channels::{checked, upsert};
 use super::{Store, StoreError, Writer, lock_writers};
-use crate::catalog::{Channel, Environment, JsonObject};
+use crate::catalog::{Channel, Environment, JsonObject, SecretPlaces};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Store {
@@ -49,5 +49,9 @@ impl Store {
 fn columns(channel: &Channel) -> Result<JsonObject, StoreError> {
     let url = channel.outputs.first().map(|output| output.url.as_str()).unwrap_or_default();
     let given = [("channel_code", channel.code.as_str()), ("channel_name", &channel.name), ("input_url", url)];
-    checked(&given.map(|(column, value)| (column.to_owned(), value.into())).into_iter().collect(), "CHANNELS", None)
+    checked(
+        &given.map(|(column, value)| (column.to_owned(), value.into())).into_iter().collect(),
+        "CHANNELS",
+        &SecretPlaces::default(),
+    )
 }

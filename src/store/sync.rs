@@ -3,12 +3,11 @@
 
 use super::channels::{FROM, LISTS, checked, upsert};
 use super::{Store, StoreError, Writer, lock_writers};
-use crate::catalog::{ChannelRow, JsonObject, TableRow as _};
+use crate::catalog::{ChannelRow, JsonObject, SecretPlaces, TableRow as _};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 /// Channels that an Inspector LIVE server lists, and what the synchronisation with this server may change.
 #[derive(Debug, Clone)]
@@ -92,7 +91,7 @@ impl Store {
         let mut done = Synced::default();
         let mut plan = Plan::default();
         for wanted in &sync.wanted {
-            if let Err(why) = sync.plan_channel(wanted, &known, &names, self.secrets.as_deref(), &mut plan, &mut done) {
+            if let Err(why) = sync.plan_channel(wanted, &known, &names, &self.secrets, &mut plan, &mut done) {
                 done.bad.push((wanted.at.clone(), why));
             }
         }
@@ -130,7 +129,7 @@ impl Sync<'_> {
         wanted: &Wanted,
         known: &BTreeMap<String, StoredChannel>,
         names: &Names,
-        secrets: Option<&Path>,
+        secrets: &SecretPlaces,
         plan: &mut Plan,
         done: &mut Synced,
     ) -> Result<(), String> {
@@ -309,7 +308,7 @@ mod tests {
         let names = Names { templates: [("T".to_owned(), 7)].into(), probes: [("P".to_owned(), 9)].into() };
         let (mut plan, mut done) = (Plan::default(), Synced::default());
         let known = before.into_iter().collect();
-        if let Err(why) = sync.plan_channel(&wanted, &known, &names, None, &mut plan, &mut done) {
+        if let Err(why) = sync.plan_channel(&wanted, &known, &names, &SecretPlaces::default(), &mut plan, &mut done) {
             done.bad.push((wanted.at, why));
         }
         (plan, done)

@@ -92,6 +92,6 @@ impl Store {
                    WHERE id IS DISTINCT FROM $1";
         let others: String = sqlx::query_scalar(sql).bind(own).fetch_one(connection).await?;
         let others = Document::parse_json("templates".to_owned(), others).map_err(StoreError::Invalid)?;
-        catalog::template_columns(body, &others, self.secrets.as_deref()).map_err(StoreError::Invalid)
+        catalog::template_columns(body, &others, &self.secrets).map_err(StoreError::Invalid)
     }
 }

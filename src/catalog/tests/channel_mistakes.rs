@@ -116,6 +116,17 @@ fn bad_request_sections_are_refused() {
     assert!(refused("{bearer_token_file: gone}").contains("there is no file"));
     assert!(refused("{ca_file: gone.pem}").contains("there is no file"));
     assert!(refused("{headers: {Host: x}}").contains("channels.A.request.headers.Host: is set by the exporter itself"));
+    for shown in
+        ["{headers: {X: <hidden>}}", "{headers: {X: <secret>}}", "{basic_auth: {username: <hidden>, password: p}}"]
+    {
+        assert!(refused(shown).contains("write the value"), "{shown}");
+    }
+    for entry in
+        ["'*.example.net'", "'example.net:8080'", "'[::1]'", "http://a", "10.0.0", "'a..b'", "'10.0.0.0/40'", "''"]
+    {
+        let request = format!("{{proxy_url: 'http://p:3128', no_proxy: [{entry}]}}");
+        assert!(refused(&request).contains("has no effect"), "{entry}");
+    }
     assert!(refused("{headers: {'a b': x}}").contains("is not a header's name"));
     assert!(refused("{headers: {X: \"a\\nb\"}}").contains("printable text of one line"));
     assert!(refused("{basic_auth: {username: u, pasword: p}}").contains("did you mean `password`?"));

@@ -35,7 +35,7 @@ fn load_in(
     };
     let files = CatalogFiles { channels: file("channels.yml", channels), templates: file("templates.yml", templates) };
     let variables = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    load(&files, &variables)
+    load(&files, &variables, &SecretPlaces::default())
 }
 
 fn channels(text: &str) -> Result<CatalogSnapshot, String> {

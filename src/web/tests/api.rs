@@ -23,8 +23,13 @@ fn listed(n: u32) -> Channel {
 /// Starts a server with 40 channels on three packagers. Channel 7 is disabled.
 async fn server() -> Running {
     let channels = (0..40).map(|n| (format!("CH_{n:02}"), Arc::new(listed(n)))).collect();
-    let (built_in, _) =
-        crate::catalog::load_rows("{}".into(), "{}".into(), &std::collections::BTreeMap::new(), None).unwrap();
+    let (built_in, _) = crate::catalog::load_rows(
+        "{}".into(),
+        "{}".into(),
+        &std::collections::BTreeMap::new(),
+        &crate::catalog::SecretPlaces::default(),
+    )
+    .unwrap();
     let snapshot = CatalogSnapshot { channels, templates: built_in.templates };
     Running::plain(Fake { config: config_of(snapshot), ..backend(answers) }).await
 }
