@@ -42,10 +42,16 @@ fn every_metric_that_a_document_or_a_configuration_names_exists() {
 /// Returns the names that documents may use: metrics with the series of histograms, checks, the program and its crate of
 /// parsers, the scrape job of channels, the bucket in InfluxDB, and the database's notification channel.
 fn known() -> BTreeSet<String> {
-    let mut known: BTreeSet<String> =
-        ["packager_exporter", "packager_media", "packager_channels", "packager_metrics", "packager_catalogue"]
-            .map(str::to_owned)
-            .into();
+    let mut known: BTreeSet<String> = [
+        "packager_exporter",
+        "packager_media",
+        "packager_signal",
+        "packager_channels",
+        "packager_metrics",
+        "packager_catalogue",
+    ]
+    .map(str::to_owned)
+    .into();
     let metrics = stdout(&["list-metrics"]);
     for row in metrics.lines().filter(|line| line.starts_with("| `")) {
         let name = row.split('`').nth(1).unwrap();
