@@ -387,9 +387,10 @@ impl RenditionMemory {
 
     /// Adds what decoding showed. A packager that began its numbers again begins with a new state.
     fn take_decoded(&mut self, facts: &RenditionFacts) {
-        let newest = self.past.observations.last().and_then(|o| o.last_number());
+        let newest = self.past.observations.last();
+        let listed = newest.and_then(|o| Some((o.segments.first()?.number, o.last_number()?)));
         let signal = &mut self.past.signal;
-        if signal.is_behind(newest) {
+        if listed.is_some_and(|(first, last)| signal.is_behind(first, last)) {
             Arc::make_mut(signal).begin_again();
         }
         if let Some(decoded) = &facts.decoded {

@@ -129,10 +129,11 @@ impl SignalHistory {
         self.newest = Some(NewestPiece { last: facts.last, at: facts.decoded_at, last_picture });
     }
 
-    /// Whether the packager began its numbers again: `newest`, the newest listed segment, is older than the newest decoded one.
-    pub(super) fn is_behind(&self, newest: Option<u64>) -> bool {
-        let decoded = self.newest.as_ref().map(|piece| piece.last);
-        newest.zip(decoded).is_some_and(|(listed, decoded)| listed < decoded)
+    /// Whether the packager began its numbers again: the listed segments, from `first` to `last`, end before the newest decoded one
+    /// by more than they span. Another edge of a CDN is behind by less.
+    pub(super) fn is_behind(&self, first: u64, last: u64) -> bool {
+        let decoded = self.newest.as_ref().map_or(0, |piece| piece.last);
+        decoded > last.saturating_add(last.saturating_sub(first))
     }
 
     /// Forgets everything but the thumbnail.
@@ -290,5 +291,59 @@ impl ObservedTimes for SignalHistory {
         decodes.iter_mut().for_each(|(at, _)| at.shift(by));
         // The pool knows no clock that moves; its 30 minutes begin anew.
         sounds.iter_mut().for_each(|sound| sound.loudness = LoudnessHistory::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use packager_signal::Span;
+
+    fn at(seconds: f64) -> Timestamp {
+        Seconds(seconds).after(Timestamp::UNIX_EPOCH)
+    }
+
+    fn frozen() -> Decoded {
+        let mut decoded = testing::decoded(2.0, -23.0);
+        decoded.pictures.as_mut().unwrap().frozen = vec![Span { start: 0.0, end: 2.0 }];
+        decoded
+    }
+
+    fn decoded(pieces: &[(u64, f64)]) -> SignalHistory {
+        let mut signal = SignalHistory::default();
+        pieces.iter().for_each(|(number, when)| signal.take(&testing::decoded_facts(*number, at(*when), frozen())));
+        signal
+    }
+
+    fn freeze(signal: &SignalHistory) -> f64 {
+        signal.picture.as_ref().unwrap().frozen.now().0
+    }
+
+    #[test]
+    fn a_segment_that_is_decoded_twice_counts_once() {
+        let signal = decoded(&[(1, 2.0), (2, 4.0), (2, 5.0), (1, 6.0)]);
+        assert_eq!(freeze(&signal), 4.0);
+        assert!(signal.is_unsettled());
+    }
+
+    #[test]
+    fn the_same_still_picture_a_minute_later_is_one_freeze() {
+        let gap = 66.0 - 2.0 - 2.0;
+        assert_eq!(freeze(&decoded(&[(1, 2.0), (2, 4.0), (35, 70.0)])), 4.0 + gap + 2.0);
+        assert_eq!(
+            freeze(&decoded(&[(1, 2.0), (2, 4.0), (95, 190.0)])),
+            2.0,
+            "after too long a time it is another one"
+        );
+    }
+
+    #[test]
+    fn only_numbers_that_begin_again_end_the_state() {
+        let mut signal = decoded(&[(100, 200.0)]);
+        assert!(!signal.is_behind(95, 99) && !signal.is_behind(90, 95), "an edge that is behind");
+        assert!(signal.is_behind(1, 5));
+        signal.begin_again();
+        assert!(signal.picture.is_none() && signal.thumbnail.is_some());
     }
 }

@@ -53,19 +53,21 @@ impl SeriesMetric {
             Self::Bitrate => Some(0),
             Self::Latency => Some(1),
             Self::DownloadRatio => Some(2),
-            Self::Mos | Self::Loudness => None,
+            Self::Loudness => Some(3),
+            Self::Mos => None,
         }
     }
 }
 
 /// Values of one rendition in a sample, by [`SeriesMetric::place`]. A value that the probe didn't measure is NaN.
-type Values = [f32; 3];
+type Values = [f32; 4];
 
 fn values(rendition: &RenditionView<'_>) -> Values {
     [
         rendition.rendition_bandwidth_bits_per_second.measured,
         rendition.playlist.live_edge_latency_seconds,
         rendition.segment.transfer.segment_download_ratio,
+        rendition.signal.signal_loudness_lufs,
     ]
     .map(|value| value.map_or(f32::NAN, |value| value as f32))
 }
@@ -153,7 +155,7 @@ impl Ring {
             // The renditions of an earlier ladder: the chart begins anew.
             *self = Self::default();
         }
-        let mut sample = vec![[f32::NAN; 3]; self.lines.len()];
+        let mut sample = vec![[f32::NAN; 4]; self.lines.len()];
         for (output, rendition) in measured {
             let own = values(rendition);
             match self.index(output, rendition.name).and_then(|index| sample.get_mut(index)) {
