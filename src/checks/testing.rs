@@ -3,6 +3,10 @@
 //!
 //! The time of the probe is second 0; other times are given in seconds from it. Segments last 2 s.
 
+mod decode;
+
+pub(super) use decode::Decode;
+
 use super::{CheckContext, CheckVerdict, Violation};
 use crate::expectations::{Expectations, Thresholds};
 use crate::facts::{
@@ -23,8 +27,6 @@ use packager_media::stream::{
     ServerControl, Timeline, VariantCounts,
 };
 use packager_media::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
-use packager_signal::sound::{Channel, Position};
-use packager_signal::{Decoded, Span};
 use std::sync::Arc;
 use url::Url;
 
@@ -234,59 +236,6 @@ pub(super) fn chunk_arrivals(arrivals: &[f64], duration: f64) -> Vec<ChunkArriva
     arrivals.iter().zip(ends).map(|(arrived, end)| ChunkArrival { arrived: Seconds(*arrived), end }).collect()
 }
 
-/// What decoding shows of 2 s of media. Spans are in seconds since its beginning.
-pub(super) struct Decode {
-    pub frozen: Vec<(f64, f64)>,
-    pub black: Vec<(f64, f64)>,
-    pub single_color: Vec<(f64, f64)>,
-    pub silent: Vec<(f64, f64)>,
-    pub dead_right: Vec<(f64, f64)>,
-    pub clipped: f64,
-    pub visible_blocks: f32,
-    pub lufs: f32,
-    pub is_mono: bool,
-}
-
-impl Decode {
-    /// Moving pictures with good sound in two channels.
-    pub(super) fn moving() -> Self {
-        Self {
-            frozen: Vec::new(),
-            black: Vec::new(),
-            single_color: Vec::new(),
-            silent: Vec::new(),
-            dead_right: Vec::new(),
-            clipped: 0.0,
-            visible_blocks: 0.0,
-            lufs: -23.0,
-            is_mono: false,
-        }
-    }
-
-    /// The same picture throughout, with good sound.
-    pub(super) fn frozen() -> Self {
-        Self { frozen: vec![(0.0, 2.0)], ..Self::moving() }
-    }
-
-    fn decoded(&self) -> Decoded {
-        let spans = |spans: &[(f64, f64)]| {
-            spans.iter().map(|(start, end)| Span { start: *start, end: *end }).collect::<Vec<_>>()
-        };
-        let mut decoded = testing::decoded(2.0, self.lufs);
-        let pictures = decoded.pictures.as_mut().unwrap();
-        (pictures.frozen, pictures.black) = (spans(&self.frozen), spans(&self.black));
-        pictures.single_color = spans(&self.single_color);
-        pictures.visible_blocks = vec![self.visible_blocks; 10];
-        let sound = &mut decoded.sounds[0];
-        (sound.silent, sound.clipped) = (spans(&self.silent), self.clipped);
-        sound.channels[1].dead = spans(&self.dead_right);
-        if self.is_mono {
-            sound.channels = vec![Channel { position: Position::Mono, dead: Vec::new(), level: None }];
-        }
-        decoded
-    }
-}
-
 /// Input of a check for a test: one output with one healthy rendition that was never seen before, which the test may
 /// change.
 pub(super) struct Scene {
@@ -319,23 +268,6 @@ impl Scene {
                 inputs: Vec::new(),
                 mpds: Vec::new(),
             },
-        }
-    }
-
-    /// Adds consecutive decodes of 2 s each to the history, of which the last one ended at the time of the probe.
-    pub(super) fn decode(&mut self, decodes: impl IntoIterator<Item = Decode>) {
-        let decodes: Vec<Decode> = decodes.into_iter().collect();
-        let first = -2.0 * (decodes.len().saturating_sub(1) as f64);
-        self.decode_at(decodes.into_iter().enumerate().map(|(n, decode)| (first + 2.0 * n as f64, decode)));
-    }
-
-    /// Adds decodes of consecutive segments to the history. Each is made at a number of seconds after the time of the probe (before
-    /// it if negative).
-    pub(super) fn decode_at(&mut self, decodes: impl IntoIterator<Item = (f64, Decode)>) {
-        self.output.signal.valid_for = Seconds(660.0);
-        for (n, (at, decode)) in (1..).zip(decodes) {
-            let facts = testing::decoded_facts(n, time(at), decode.decoded());
-            Arc::make_mut(&mut self.past().signal).take(&facts);
         }
     }
 

@@ -1,13 +1,14 @@
 //! History of all outputs: it is bounded, each probe adds its capture, and each check reads it.
 
+mod decoded;
+
 use super::clock_step::ObservedTimes;
 use super::inits;
 use super::inputs::{self, InputState};
 use super::ladder::{self, LadderState};
 use super::mpds::{self, MpdState};
 use super::patchable;
-use super::signal_turn;
-use super::signal_turn::{SignalTurn, SignalTurns};
+use super::signal_turn::SignalTurns;
 use super::uri_names::{UriNames, uri_identity};
 use super::{KeyUsage, Observation, OutputHistory, RenditionHistory};
 use crate::facts::{KeyFacts, OutputFacts, PatchableMpd, RenditionFacts, SegmentFacts};
@@ -98,8 +99,6 @@ const FROZEN: Seconds = Seconds(60.0);
 /// Target duration that is assumed for an MPD, which has none: that of common packagers.
 const DEFAULT_TARGET: Seconds = Seconds(6.0);
 const MAX_OBSERVATIONS: usize = 64;
-/// Time after a decode within which digital silence isn't looked into again.
-const DECODED_RECENTLY: Seconds = Seconds(60.0);
 const MAX_SEGMENTS: usize = 32;
 const MAX_KEYS: usize = 32;
 
@@ -166,32 +165,6 @@ impl History {
         }
     }
 
-    /// Returns whether a probe that begins at `now` has to decode the output's picture and sound, and why. Without a fault the
-    /// output is decoded once in each `interval`, for the first time `delay` after its first probe. `None`: the output has no turn.
-    pub(crate) fn signal_turn(
-        &self,
-        key: &OutputKey,
-        now: Timestamp,
-        retention: Retention,
-        interval: Seconds,
-        delay: Seconds,
-    ) -> Option<SignalTurn> {
-        let mut outputs = self.lock();
-        let Some(memory) = outputs.get_mut(&(key.clone(), retention.query_identifies)) else {
-            return (delay.0 <= 0.0).then_some(SignalTurn::Due);
-        };
-        let pasts = || memory.renditions.values().map(|rendition| &rendition.past);
-        let turn = if pasts().any(|past| past.signal.is_unsettled()) {
-            Some(SignalTurn::Unsettled)
-        } else if pasts().any(|past| signal_turn::is_silent(&past.segments)) && !memory.was_decoded(now) {
-            Some(SignalTurn::Silent)
-        } else {
-            None
-        };
-        let is_due = memory.signal_turns.is_due(now, interval, delay);
-        turn.or(is_due.then_some(SignalTurn::Due))
-    }
-
     /// Adds what this probe captured of an output, and returns the output's history for the checks. States older than
     /// the template's `hold` are forgotten. If the output's URL changed (except in its query), everything earlier is
     /// forgotten.
@@ -253,12 +226,6 @@ fn evict(outputs: &mut Outputs, leave: usize) {
 }
 
 impl Memory {
-    /// Whether media were decoded so recently that digital silence, which may last for days, is no reason to decode again.
-    fn was_decoded(&self, now: Timestamp) -> bool {
-        let decoded = self.renditions.values().filter_map(|rendition| rendition.past.signal.decoded_at());
-        decoded.max().is_some_and(|at| Seconds::between(at, now) < DECODED_RECENTLY)
-    }
-
     fn begin(&mut self, url: &Url, now: Timestamp, retention: Retention) {
         let mut url = url.clone();
         if !retention.query_identifies {
@@ -383,19 +350,6 @@ impl RenditionMemory {
         let identity = |uri: &Url| self.uris.resource_identity(uri, retention.query_identifies);
         inits::record(&mut self.past.inits, facts, now, retention.hold, identity);
         self.trim(now, retention);
-    }
-
-    /// Adds what decoding showed. A packager that began its numbers again begins with a new state.
-    fn take_decoded(&mut self, facts: &RenditionFacts) {
-        let newest = self.past.observations.last();
-        let listed = newest.and_then(|o| Some((o.segments.first()?.number, o.last_number()?)));
-        let signal = &mut self.past.signal;
-        if listed.is_some_and(|(first, last)| signal.is_behind(first, last)) {
-            Arc::make_mut(signal).begin_again();
-        }
-        if let Some(decoded) = &facts.decoded {
-            Arc::make_mut(signal).take(decoded);
-        }
     }
 
     /// Adds an observation of the rendition's playlist, and returns whether it was used. Probes of the same output can

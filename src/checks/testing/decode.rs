@@ -1,0 +1,80 @@
+//! Decoded media for the scenes of checks.
+
+use super::{Scene, time};
+use crate::testing;
+use packager_media::units::Seconds;
+use packager_signal::sound::{Channel, Position};
+use packager_signal::{Decoded, Span};
+use std::sync::Arc;
+
+/// What decoding shows of 2 s of media. Spans are in seconds since its beginning.
+pub(in crate::checks) struct Decode {
+    pub frozen: Vec<(f64, f64)>,
+    pub black: Vec<(f64, f64)>,
+    pub single_color: Vec<(f64, f64)>,
+    pub silent: Vec<(f64, f64)>,
+    pub dead_right: Vec<(f64, f64)>,
+    pub clipped: f64,
+    pub visible_blocks: f32,
+    pub lufs: f32,
+    pub is_mono: bool,
+}
+
+impl Decode {
+    /// Moving pictures with good sound in two channels.
+    pub(in crate::checks) fn moving() -> Self {
+        Self {
+            frozen: Vec::new(),
+            black: Vec::new(),
+            single_color: Vec::new(),
+            silent: Vec::new(),
+            dead_right: Vec::new(),
+            clipped: 0.0,
+            visible_blocks: 0.0,
+            lufs: -23.0,
+            is_mono: false,
+        }
+    }
+
+    /// The same picture throughout, with good sound.
+    pub(in crate::checks) fn frozen() -> Self {
+        Self { frozen: vec![(0.0, 2.0)], ..Self::moving() }
+    }
+
+    fn decoded(&self) -> Decoded {
+        let spans = |spans: &[(f64, f64)]| {
+            spans.iter().map(|(start, end)| Span { start: *start, end: *end }).collect::<Vec<_>>()
+        };
+        let mut decoded = testing::decoded(2.0, self.lufs);
+        let pictures = decoded.pictures.as_mut().unwrap();
+        (pictures.frozen, pictures.black) = (spans(&self.frozen), spans(&self.black));
+        pictures.single_color = spans(&self.single_color);
+        pictures.visible_blocks = vec![self.visible_blocks; 10];
+        let sound = &mut decoded.sounds[0];
+        (sound.silent, sound.clipped) = (spans(&self.silent), self.clipped);
+        sound.channels[1].dead = spans(&self.dead_right);
+        if self.is_mono {
+            sound.channels = vec![Channel { position: Position::Mono, dead: Vec::new(), level: None }];
+        }
+        decoded
+    }
+}
+
+impl Scene {
+    /// Adds consecutive decodes of 2 s each to the history, of which the last one ended at the time of the probe.
+    pub(in crate::checks) fn decode(&mut self, decodes: impl IntoIterator<Item = Decode>) {
+        let decodes: Vec<Decode> = decodes.into_iter().collect();
+        let first = -2.0 * (decodes.len().saturating_sub(1) as f64);
+        self.decode_at(decodes.into_iter().enumerate().map(|(n, decode)| (first + 2.0 * n as f64, decode)));
+    }
+
+    /// Adds decodes of consecutive segments to the history. Each is made at a number of seconds after the time of the probe (before
+    /// it if negative).
+    pub(in crate::checks) fn decode_at(&mut self, decodes: impl IntoIterator<Item = (f64, Decode)>) {
+        self.output.signal.valid_for = Seconds(660.0);
+        for (n, (at, decode)) in (1..).zip(decodes) {
+            let facts = testing::decoded_facts(n, time(at), decode.decoded());
+            Arc::make_mut(&mut self.past().signal).take(&facts);
+        }
+    }
+}

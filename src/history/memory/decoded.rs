@@ -1,0 +1,61 @@
+//! Turns of an output to be decoded, and what decoding showed.
+
+use super::{History, Memory, OutputKey, RenditionMemory, Retention};
+use crate::facts::RenditionFacts;
+use crate::history::signal_turn::{self, SignalTurn};
+use packager_media::units::{Seconds, Timestamp};
+use std::sync::Arc;
+
+/// Time after a decode within which digital silence isn't looked into again.
+const DECODED_RECENTLY: Seconds = Seconds(60.0);
+
+impl History {
+    /// Returns whether a probe that begins at `now` has to decode the output's picture and sound, and why. Without a fault the
+    /// output is decoded once in each `interval`, for the first time `delay` after its first probe. `None`: the output has no turn.
+    pub(crate) fn signal_turn(
+        &self,
+        key: &OutputKey,
+        now: Timestamp,
+        retention: Retention,
+        interval: Seconds,
+        delay: Seconds,
+    ) -> Option<SignalTurn> {
+        let mut outputs = self.lock();
+        let Some(memory) = outputs.get_mut(&(key.clone(), retention.query_identifies)) else {
+            return (delay.0 <= 0.0).then_some(SignalTurn::Due);
+        };
+        let pasts = || memory.renditions.values().map(|rendition| &rendition.past);
+        let turn = if pasts().any(|past| past.signal.is_unsettled()) {
+            Some(SignalTurn::Unsettled)
+        } else if pasts().any(|past| signal_turn::is_silent(&past.segments)) && !memory.was_decoded(now) {
+            Some(SignalTurn::Silent)
+        } else {
+            None
+        };
+        let is_due = memory.signal_turns.is_due(now, interval, delay);
+        turn.or(is_due.then_some(SignalTurn::Due))
+    }
+}
+
+impl Memory {
+    /// Whether media were decoded so recently that digital silence, which may last for days, is no reason to decode again.
+    fn was_decoded(&self, now: Timestamp) -> bool {
+        let decoded = self.renditions.values().filter_map(|rendition| rendition.past.signal.decoded_at());
+        decoded.max().is_some_and(|at| Seconds::between(at, now) < DECODED_RECENTLY)
+    }
+}
+
+impl RenditionMemory {
+    /// Adds what decoding showed. A packager that began its numbers again begins with a new state.
+    pub(super) fn take_decoded(&mut self, facts: &RenditionFacts) {
+        let newest = self.past.observations.last();
+        let listed = newest.and_then(|o| Some((o.segments.first()?.number, o.last_number()?)));
+        let signal = &mut self.past.signal;
+        if listed.is_some_and(|(first, last)| signal.is_behind(first, last)) {
+            Arc::make_mut(signal).begin_again();
+        }
+        if let Some(decoded) = &facts.decoded {
+            Arc::make_mut(signal).take(decoded);
+        }
+    }
+}
