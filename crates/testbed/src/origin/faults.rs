@@ -1010,7 +1010,7 @@ static FAULTS: &[Fault] = &[
     Fault { path: "redirect.m3u8", ..fault("session_redirect_stale", Effect::Stale, "TV1", "The master playlist redirects to a new session each time, and the playlists of all sessions stop changing.",
         &["hls_playlist_stale"], &["live_latency_high"]) },
     Fault { path: "sessions.mpd", ..fault("dash_session_stale", Effect::Stale, "CM1", "The Location of the MPD is a new session each time, and the MPDs of all sessions stop being updated.",
-        &["dash_mpd_stale"], &["dash_live_edge_unavailable", "segment_rewritten"]) },
+        &["dash_mpd_stale"], &["dash_live_edge_unavailable"]) },
     Fault { path: "cookie.m3u8", ..fault("cookie_elsewhere", Effect::CookieElsewhere, "TV1", "The cookie without which playlists are refused is for another path, so that no player sends it.",
         &["rendition_unavailable"], &[]) },
     Fault { second_output: "live/TV1/master.m3u8", ..fault("edges_out_of_step", Effect::LiveEdgeBehind(10), "TV1",
