@@ -84,18 +84,25 @@ const PACKAGERS: &[(&str, PackagerKind, &[TrueFinding])] = &[
     (
         "GStreamer (dashsink), DASH in a SegmentList with MPEG-TS",
         PackagerKind::GStreamer(gstreamer::OutputFormat::DashInList),
-        DASHSINK,
+        DASHSINK_LIST,
     ),
 ];
 
-const DASHSINK: &[TrueFinding] = &[
+const FIRST_BUFFERS: TrueFinding = TrueFinding {
+    check: "bandwidth_exceeded",
+    why: "@bandwidth is the bytes of the first buffers, about an eighth of the bit rate (ISO/IEC 23009-1 5.3.5.4)",
+};
+const NO_CLOCK: TrueFinding = TrueFinding {
+    check: "dash_clock_wrong",
+    why: "segments are addressed by the clock, and no UTCTiming names one (ISO/IEC 23009-1 5.8.4.11; DASH-IF IOP 4.3)",
+};
+const DASHSINK: &[TrueFinding] = &[FIRST_BUFFERS, NO_CLOCK];
+const DASHSINK_LIST: &[TrueFinding] = &[
+    FIRST_BUFFERS,
+    NO_CLOCK,
     TrueFinding {
-        check: "bandwidth_exceeded",
-        why: "@bandwidth is the bytes of the first buffers, about an eighth of the bit rate (ISO/IEC 23009-1 5.3.5.4)",
-    },
-    TrueFinding {
-        check: "dash_clock_wrong",
-        why: "segments are addressed by the clock, and no UTCTiming names one (ISO/IEC 23009-1 5.8.4.11; DASH-IF IOP 4.3)",
+        check: "dash_syntax_error",
+        why: "mediaPresentationDuration is a hundredth of what is listed (ISO/IEC 23009-1 5.3.1.2)",
     },
 ];
 
