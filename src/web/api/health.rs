@@ -18,6 +18,8 @@ use std::sync::atomic::Ordering;
         (status = 503, description = "Unhealthy: no probe can be answered", body = HealthDocument),
         (status = 401, description = "A user of --web.config.file is needed", body = ProblemDocument,
             content_type = "application/problem+json"),
+        (status = 403, description = "The request names another host", body = ProblemDocument,
+            content_type = "application/problem+json"),
         (status = 429, description = "More requests than --web.config.file allows", body = ProblemDocument,
             content_type = "application/problem+json")))]
 pub(super) async fn health(Extract(state): Shared) -> Response {
