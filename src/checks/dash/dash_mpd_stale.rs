@@ -70,11 +70,11 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 fn renewed(past: &RenditionHistory) -> Option<Timestamp> {
     let newest = |o: &Observation| o.segments.last().map(|s| (s.number, s.uri_identity));
     let pairs = past.observations.iter().zip(past.observations.iter().skip(1));
-    let replaced = pairs.filter(|(a, b)| match (newest(a), newest(b)) {
+    let mut replaced = pairs.rev().filter(|(a, b)| match (newest(a), newest(b)) {
         (Some((number, uri)), Some((same, other))) => number == same && uri != other,
         _ => false,
     });
-    replaced.last().map(|(_, b)| b.first_seen)
+    replaced.next().map(|(_, b)| b.first_seen)
 }
 
 /// Returns the unit in which the age of the live edge is counted: the longest segment, or minimumUpdatePeriod if this

@@ -312,8 +312,11 @@ fn ids(period: &Period) -> Vec<(Media, &str)> {
     ids
 }
 
+/// What a Representation declares: kind of media, size, language and codecs.
+type Declaration<'a> = (Media, Option<Resolution>, Option<&'a str>, &'a [String]);
+
 /// Returns what the Representations of a Period declare, without bit rates, which may be measured.
-fn declarations(period: &Period) -> Vec<(Media, Option<Resolution>, Option<&str>, &[String])> {
+fn declarations(period: &Period) -> Vec<Declaration<'_>> {
     let all = playable_representations(period);
     let mut all: Vec<_> =
         all.map(|(set, r)| (set.media, r.resolution, set.language.as_deref(), r.codecs.as_slice())).collect();
