@@ -13,7 +13,7 @@ use url::Url;
 
 /// Largest number of probes that `--history.limit` allows. Each kept probe holds up to 64 KiB of text.
 const MAX_HISTORY: u64 = 10_000;
-/// Largest number of decodes that `--signal.max-decodes` allows. Each may take 800 MB of memory.
+/// Largest number of decodes that `--signal.max-decodes` allows. Each may take two processes of up to 1 GB.
 const MAX_DECODES: u64 = 1024;
 
 /// Probes live HLS and DASH channels for Prometheus.
@@ -37,6 +37,11 @@ pub(super) enum Command {
     Probe(Probe),
     /// Check the configuration files and list every fault
     CheckConfig(CheckConfig),
+    /// Print what recorded segments contain, and what decoding them shows. Exit code: 0 no defect, 1 a defect, 2 wrong
+    /// usage
+    Inspect(Inspect),
+    /// Print what an SCTE 35 section says
+    Scte35(Scte35),
     /// Ask a running exporter whether it is ready, for health checks of containers. Exit code: 0 ready, 1 not ready
     Healthcheck(Healthcheck),
     /// Migrate the database of DATABASE_URL to the schema of this version (`serve` does this at its start, too)
@@ -194,6 +199,32 @@ pub(super) struct Probe {
 }
 
 #[derive(Debug, Clone, Args)]
+pub(super) struct Inspect {
+    /// Files in order, the initialization segment first; - is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Don't decode picture and sound
+    #[arg(long)]
+    pub no_decode: bool,
+    /// ffmpeg, which decodes picture and sound [default: ffmpeg of the PATH]
+    #[arg(long = "signal.ffmpeg", value_name = "PATH")]
+    pub ffmpeg: Option<PathBuf>,
+    /// Format of the report
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: InspectFormat,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Scte35 {
+    /// The section in base64 (/DA…) or hexadecimal (0xFC30…)
+    #[arg(value_name = "BASE64|HEX")]
+    pub section: String,
+    /// Format of the report
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: InspectFormat,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(super) struct Healthcheck {
     /// URL to ask. Its certificate isn't verified; an answer that asks for a user counts as ready
     #[arg(value_name = "URL", default_value = "http://127.0.0.1:10115/-/ready", value_parser = external_url)]
@@ -299,6 +330,12 @@ pub(super) enum ReportFormat {
 pub(super) enum ListFormat {
     Text,
     Markdown,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum InspectFormat {
+    Text,
     Json,
 }
 

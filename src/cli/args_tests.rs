@@ -114,3 +114,14 @@ fn links_lead_to_the_external_url_or_to_the_first_listening_address() {
     let grafana = of("--grafana.url https://g.example/grafana/").grafana;
     assert_eq!((grafana.as_str(), of("").grafana.as_str()), ("https://g.example/grafana", ""));
 }
+
+#[test]
+fn files_are_inspected_in_their_order() {
+    let Some(Command::Inspect(args)) = parse("inspect init.mp4 - --no-decode --format json").unwrap().command else {
+        panic!("not inspect")
+    };
+    assert_eq!((args.files.len(), args.no_decode, args.format), (2, true, InspectFormat::Json));
+    assert!(parse("inspect").is_err());
+    let Some(Command::Scte35(args)) = parse("scte35 /DAvAAAA").unwrap().command else { panic!("not scte35") };
+    assert_eq!((args.section.as_str(), args.format), ("/DAvAAAA", InspectFormat::Text));
+}

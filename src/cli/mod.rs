@@ -6,10 +6,12 @@ mod check_config;
 mod database;
 mod generated;
 mod healthcheck;
+mod inspect;
 mod list_checks;
 mod logging;
 mod out;
 mod probe;
+mod scte35;
 mod serve;
 mod sync;
 
@@ -80,6 +82,8 @@ fn run(cli: Cli) -> Result<Exit, String> {
         Command::Probe(args) => probe::run(&args),
         Command::CheckConfig(args) => check_config(&args.config),
         Command::ListChecks(args) => print_and_exit(&list_checks::list_checks(args.format)),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Scte35(args) => scte35::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Migrate(args) => database::migrate(&args),
         Command::Import(args) => database::import(&args),

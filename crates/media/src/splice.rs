@@ -136,6 +136,25 @@ pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(text.get(..2 * MAX_SECTION_LENGTH).unwrap_or(text)).ok()
 }
 
+/// Decodes an SCTE 35 section from the text that people copy: hexadecimal, with or without `0x`, or base64. Space is ignored.
+/// `None` when the text is neither.
+#[must_use]
+pub fn decode_text(text: &str) -> Option<Vec<u8>> {
+    let text: String = text.chars().filter(|c| !c.is_whitespace()).take(2 * MAX_SECTION_LENGTH + 2).collect();
+    let prefixed = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    // A section begins with table_id 0xFC, whose base64 is "/D".
+    let digits = prefixed.or_else(|| text.get(..2).filter(|id| id.eq_ignore_ascii_case("fc")).map(|_| text.as_str()));
+    digits.map_or_else(|| decode_base64(&text), decode_hexadecimal)
+}
+
+/// Decodes pairs of hexadecimal digits. `None` when another character or half a pair is in the text.
+fn decode_hexadecimal(digits: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+    if rest.is_empty() { bytes } else { None }
+}
+
 /// Parses the content of an SCTE 35 section, from protocol_version to the descriptors.
 fn parse_content(content: &[u8]) -> Result<SpliceSection, SpliceError> {
     let mut bytes = SectionReader(content);
