@@ -7,6 +7,7 @@
 
 mod address_class;
 mod rfc3339;
+mod permits;
 pub mod finding;
 pub mod facts;
 #[cfg(any(test, feature = "testing"))]

@@ -58,6 +58,12 @@ impl RequestHeaders {
         Ok(Self { everywhere, origin_only, signing, default_agent, cookies: None })
     }
 
+    /// Returns the identity of the channel that sends the request, by its cookie jar; 0 for a request without one.
+    pub(crate) fn sender(&self) -> usize {
+        self.cookies.as_ref().map_or(0, |jar| Arc::as_ptr(jar) as usize)
+    }
+
+    /// Adds cookies to the request, each for the servers to which it is sent.
     pub(crate) fn with_cookies(self, cookies: Option<Arc<CookieJar>>) -> Self {
         Self { cookies, ..self }
     }

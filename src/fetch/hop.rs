@@ -4,13 +4,13 @@ use crate::catalog::ConnectionSettings;
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::connect_trace::{self, ConnectTrace, PhaseMarks};
 use crate::fetch::headers::RequestHeaders;
+use crate::fetch::host_limits::{RequestPermit, Sender};
 use crate::fetch::http_clients::HttpClient;
 use crate::fetch::{ClientParts, failure};
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -20,7 +20,7 @@ pub(super) struct HopAnswer {
     pub(crate) marks: PhaseMarks,
     pub(crate) began: Instant,
     pub(crate) answered: Instant,
-    pub(crate) permit: OwnedSemaphorePermit,
+    pub(crate) permit: RequestPermit,
 }
 
 impl ClientParts {
@@ -40,7 +40,7 @@ impl ClientParts {
         }
         let agent = self.http_client(url, settings.for_url(url, headers.has_credentials()), deadline).await?;
         let asked = Instant::now();
-        let slot = self.acquire_permit(url, settings, deadline).await?;
+        let slot = self.acquire_permit(url, settings, headers.sender(), deadline).await?;
         let waited = asked.elapsed();
         let result = self.send_with_permit(&agent, url, headers, deadline, slot).await;
         result.map_err(|failure| blame_connection_wait(failure, waited, asked.elapsed()))
@@ -52,7 +52,7 @@ impl ClientParts {
         url: &Url,
         headers: &RequestHeaders,
         deadline: Instant,
-        slot: OwnedSemaphorePermit,
+        slot: RequestPermit,
     ) -> Result<HopAnswer, Failure> {
         match send_once(agent, url, headers, deadline).await {
             Ok(answer) => Ok(answer.into_hop(slot)),
@@ -82,10 +82,11 @@ impl ClientParts {
         &self,
         url: &Url,
         settings: &ConnectionSettings,
+        sender: Sender,
         deadline: Instant,
-    ) -> Result<OwnedSemaphorePermit, Failure> {
+    ) -> Result<RequestPermit, Failure> {
         let began = Instant::now();
-        timeout_at(deadline, self.host_limits.acquire(url, settings)).await.ok().flatten().ok_or_else(|| {
+        timeout_at(deadline, self.host_limits.acquire(url, settings, sender)).await.ok().flatten().ok_or_else(|| {
             let message = format!(
                 "no connection became free within {}: all {} connections to {} were in use; the server answers slowly, \
                  or fetch.max_connections_per_host is too low",
@@ -115,7 +116,7 @@ struct AttemptAnswer {
 }
 
 impl AttemptAnswer {
-    fn into_hop(self, slot: OwnedSemaphorePermit) -> HopAnswer {
+    fn into_hop(self, slot: RequestPermit) -> HopAnswer {
         HopAnswer {
             response: self.response,
             marks: self.marks,

@@ -7,7 +7,6 @@ mod clock;
 mod shared_captures;
 mod lookup;
 mod output_requests;
-mod admission;
 mod sessions;
 mod signal;
 
@@ -21,8 +20,8 @@ use crate::facts::{Capture, OutputFacts, RenditionFacts, SegmentFacts};
 use crate::fetch::{Client, ClientError};
 use crate::finding::Severity;
 use crate::history::{History, OutputHistory, RenditionHistory, SignalHistory};
+use crate::permits::{GrantOrder, Permit, Permits};
 use crate::report::Report;
-use admission::Admission;
 use budget::TimeBudget;
 use capture::{Capturer, KeptMedia};
 use channel_cookies::ChannelCookies;
@@ -88,7 +87,8 @@ struct Shared {
     clock: Clock,
     clock_steps: ClockSteps,
     captures: Arc<SharedCaptures>,
-    admission: Admission,
+    /// The bound on the probes that run at the same time (`probe.max_in_flight`), by packager.
+    admission: Permits<String>,
     signal: SignalDecoding,
 }
 
@@ -122,7 +122,7 @@ impl Prober {
             clock,
             clock_steps: ClockSteps::default(),
             captures: Arc::default(),
-            admission: Admission::new(exporter.probe.max_in_flight),
+            admission: Permits::new(exporter.probe.max_in_flight, GrantOrder::Deadline),
             signal: SignalDecoding::new(signal),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -142,7 +142,7 @@ impl Prober {
         let key = (request.target, subject.template.name.clone(), request.output);
         let shared = self.shared.clone();
         let line = async move {
-            let _place = shared.admit(&budget).await?;
+            let _permit = shared.admit(subject.channel.packager(), &budget).await?;
             Ok(Arc::new(shared.line(&loaded, subject, budget).await))
         };
         let answered = self.shared.captures.share(key, budget.deadline(), line);
@@ -170,7 +170,7 @@ impl Prober {
         let channel = Arc::new(Channel { code: format!("{} (draft)", channel.code), ..channel });
         let cap = Duration::try_from_secs_f64(template.timeout.0).unwrap_or(timeout);
         let budget = TimeBudget::new(Instant::now(), timeout.min(cap));
-        let _place = self.shared.admit(&budget).await?;
+        let _permit = self.shared.admit(channel.packager(), &budget).await?;
         Ok(Arc::new(self.shared.line(&loaded, ProbeSubject { channel, template }, budget).await))
     }
 
@@ -276,9 +276,11 @@ impl Shared {
             .collect()
     }
 
-    async fn admit(&self, budget: &TimeBudget) -> Result<tokio::sync::SemaphorePermit<'_>, ProbeError> {
-        match tokio::time::timeout_at(budget.admission(), self.admission.acquire()).await {
-            Ok(Some(place)) => Ok(place),
+    /// Waits until a probe of a channel of this packager may run. The probes whose deadlines come first run first.
+    async fn admit(&self, packager: &str, budget: &TimeBudget) -> Result<Permit<String>, ProbeError> {
+        let permit = self.admission.acquire(packager.to_owned(), budget.deadline());
+        match tokio::time::timeout_at(budget.admission(), permit).await {
+            Ok(Some(permit)) => Ok(permit),
             _ => Err(ProbeError::Overloaded(format!(
                 "{} probes are in flight and none ended in time; raise probe.max_in_flight, scrape less often, \
                  or shard the channels",
@@ -358,7 +360,10 @@ fn inspected_segments(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String
         for facts in &output.renditions {
             let (name, Some(timeline)) = (&facts.rendition.name, &facts.timeline) else { continue };
             let remembered = past.renditions.get(name).map_or(&facts.segments, |r| &r.segments);
-            let listed: HashSet<u64> = timeline.segments.iter().map(|s| s.number).collect();
+            // A window may list thousands of segments, of which few were inspected.
+            let known: HashSet<u64> = remembered.iter().map(|s| s.segment.number).collect();
+            let numbers = timeline.segments.iter().map(|s| s.number);
+            let listed: HashSet<u64> = numbers.filter(|number| known.contains(number)).collect();
             let mut segments: Vec<_> =
                 remembered.iter().filter(|s| listed.contains(&s.segment.number)).cloned().collect();
             segments.sort_by_key(|s| s.segment.number);
