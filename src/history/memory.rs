@@ -3,10 +3,12 @@
 mod decoded;
 
 use super::clock_step::ObservedTimes;
+use super::compact::compact;
 use super::inits;
 use super::inputs::{self, InputState};
 use super::ladder::{self, LadderState};
 use super::mpds::{self, MpdState};
+use super::outputs::Outputs;
 use super::patchable;
 use super::signal_turn::SignalTurns;
 use super::uri_names::{UriNames, uri_identity};
@@ -16,22 +18,15 @@ use packager_media::stream::labels::LabelMemory;
 use packager_media::stream::{Key as MediaKey, Rendition, RenditionIdentity, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use url::Url;
 
 /// What the exporter remembers of each output's earlier probes. When the largest number of outputs is exceeded, the
 /// output that wasn't probed for the longest time is forgotten.
 #[derive(Debug)]
 pub(crate) struct History {
-    max_outputs: AtomicUsize,
-    // Templates that identify segments by the query too see other segments, so each way has a memory of its own.
-    outputs: Mutex<Outputs>,
+    outputs: Outputs<Memory>,
 }
-
-type Outputs = HashMap<(OutputKey, QueryIdentifies), Memory>;
-
-type QueryIdentifies = bool;
 
 /// Key under which the history of an output is kept: channel code and output name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -106,21 +101,18 @@ impl History {
     /// Makes an empty history that can keep at most `max_outputs` outputs, at least one.
     #[must_use]
     pub(crate) fn new(max_outputs: usize) -> Self {
-        Self { max_outputs: AtomicUsize::new(max_outputs.max(1)), outputs: Mutex::default() }
+        Self { outputs: Outputs::new(max_outputs) }
     }
 
     /// Sets a new bound for the number of outputs, and forgets those above it at once.
     pub(crate) fn bound(&self, max_outputs: usize) {
-        let bound = max_outputs.max(1);
-        if self.max_outputs.swap(bound, Ordering::Relaxed) > bound {
-            evict(&mut self.lock(), bound);
-        }
+        self.outputs.bound(max_outputs);
     }
 
     /// Returns the number of remembered outputs.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+        self.outputs.len()
     }
 
     /// Gives the renditions of the manifest at `url` the labels that they had in earlier probes, and labels new
@@ -134,35 +126,35 @@ impl History {
         now: Timestamp,
         retention: Retention,
     ) {
-        let mut outputs = self.lock();
-        let memory = self.memory(&mut outputs, key, retention);
-        memory.begin(url, now, retention);
-        for succession in memory.labels.assign(renditions, i_frames, now) {
-            if let Some(rendition) = memory.renditions.remove(&succession.from) {
-                memory.renditions.insert(succession.to, rendition);
+        self.outputs.change(&(key.clone(), retention.query_identifies), now, |memory| {
+            memory.begin(url, now, retention);
+            for succession in memory.labels.assign(renditions, i_frames, now) {
+                if let Some(rendition) = memory.renditions.remove(&succession.from) {
+                    memory.renditions.insert(succession.to, rendition);
+                }
             }
-        }
+        });
     }
 
     /// Returns the segments and keys that earlier probes of the output inspected, so that a probe needn't fetch them
     /// again. Empty for an output that was never probed.
     #[must_use]
     pub(crate) fn already_inspected(&self, key: &OutputKey, retention: Retention) -> AlreadyInspected {
-        let outputs = self.lock();
-        let Some(memory) = outputs.get(&(key.clone(), retention.query_identifies)) else {
-            return AlreadyInspected { query_identifies: retention.query_identifies, ..AlreadyInspected::default() };
-        };
-        let segments = memory.renditions.iter().map(|(identity, r)| (identity.clone(), r.past.segments.clone()));
-        let keys = memory.renditions.values().flat_map(|r| &r.past.keys);
-        let frozen = memory.renditions.iter().filter(|(_, r)| r.is_frozen(memory.touched, memory.session_since));
-        AlreadyInspected {
-            renditions: segments.collect(),
-            frozen: frozen.map(|(identity, _)| identity.clone()).collect(),
-            session: memory.session,
-            keys: keys.filter(|k| k.usable()).cloned().collect(),
-            patchable: memory.patchable.clone(),
-            query_identifies: retention.query_identifies,
-        }
+        let query_identifies = retention.query_identifies;
+        let known = self.outputs.find(&(key.clone(), query_identifies), |memory| {
+            let segments = memory.renditions.iter().map(|(identity, r)| (identity.clone(), r.past.segments.clone()));
+            let keys = memory.renditions.values().flat_map(|r| &r.past.keys);
+            let frozen = memory.renditions.iter().filter(|(_, r)| r.is_frozen(memory.touched, memory.session_since));
+            AlreadyInspected {
+                renditions: segments.collect(),
+                frozen: frozen.map(|(identity, _)| identity.clone()).collect(),
+                session: memory.session,
+                keys: keys.filter(|k| k.usable()).cloned().collect(),
+                patchable: memory.patchable.clone(),
+                query_identifies,
+            }
+        });
+        known.unwrap_or_else(|| AlreadyInspected { query_identifies, ..AlreadyInspected::default() })
     }
 
     /// Adds what this probe captured of an output, and returns the output's history for the checks. States older than
@@ -175,57 +167,38 @@ impl History {
         now: Timestamp,
         retention: Retention,
     ) -> OutputHistory {
-        let mut outputs = self.lock();
-        let memory = self.memory(&mut outputs, key, retention);
-        memory.begin(&facts.url, now, retention);
-        let hold = memory.hold;
-        let kept = Retention { hold, ..retention };
-        ladder::record(&mut memory.ladders, facts, now, kept);
-        inputs::record(&mut memory.inputs, facts, now, hold);
-        if facts.signal.attempted {
-            memory.signal_turns.end(now);
-        }
-        if memory.enter_session(facts, now, retention.query_identifies) {
-            mpds::record(&mut memory.mpds, &mut memory.mpd_arrived, facts, now, hold);
-            patchable::record(&mut memory.patchable, facts);
-            for rendition in &facts.renditions {
-                memory.renditions.entry(rendition.rendition.identity.clone()).or_default().take(rendition, now, kept);
-            }
-        }
-        memory.forget(now);
-        memory.past(facts, now, retention.hold)
+        self.outputs
+            .change(&(key.clone(), retention.query_identifies), now, |memory| memory.record(facts, now, retention))
     }
 
     /// Moves all remembered times by a step of the exporter's clock, so that everything keeps its age. `by` is negative
     /// for a clock that was set back.
     pub(crate) fn follow_clock_step(&self, by: Seconds) {
-        self.lock().values_mut().for_each(|memory| memory.shift(by));
-    }
-
-    /// Returns what is remembered of an output; it is empty for a new output. If there are too many outputs, the output
-    /// that wasn't probed for the longest time is forgotten.
-    fn memory<'m>(&self, outputs: &'m mut Outputs, key: &OutputKey, retention: Retention) -> &'m mut Memory {
-        let key = (key.clone(), retention.query_identifies);
-        if !outputs.contains_key(&key) {
-            evict(outputs, self.max_outputs.load(Ordering::Relaxed) - 1);
-        }
-        outputs.entry(key).or_default()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Outputs> {
-        // The map is valid after every statement below, so a panic elsewhere leaves nothing half done.
-        self.outputs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn evict(outputs: &mut Outputs, leave: usize) {
-    while outputs.len() > leave {
-        let Some(oldest) = outputs.iter().min_by_key(|(_, m)| m.touched).map(|(k, _)| k.clone()) else { return };
-        outputs.remove(&oldest);
+        self.outputs.shift(by);
     }
 }
 
 impl Memory {
+    fn record(&mut self, facts: &OutputFacts, now: Timestamp, retention: Retention) -> OutputHistory {
+        self.begin(&facts.url, now, retention);
+        let hold = self.hold;
+        let kept = Retention { hold, ..retention };
+        ladder::record(&mut self.ladders, facts, now, kept);
+        inputs::record(&mut self.inputs, facts, now, hold);
+        if facts.signal.attempted {
+            self.signal_turns.end(now);
+        }
+        if self.enter_session(facts, now, retention.query_identifies) {
+            mpds::record(&mut self.mpds, &mut self.mpd_arrived, facts, now, hold);
+            patchable::record(&mut self.patchable, facts);
+            for rendition in &facts.renditions {
+                self.renditions.entry(rendition.rendition.identity.clone()).or_default().take(rendition, now, kept);
+            }
+        }
+        self.forget(now);
+        self.past(facts, now, retention.hold)
+    }
+
     fn begin(&mut self, url: &Url, now: Timestamp, retention: Retention) {
         let mut url = url.clone();
         if !retention.query_identifies {
@@ -340,7 +313,8 @@ impl RenditionMemory {
         for segment in &facts.segments {
             let segments = &mut self.past.segments;
             segments.retain(|known| !same_segment(known, &segment.segment, retention.query_identifies));
-            segments.push(segment.clone());
+            let compact = compact(segment, segments.last().map(AsRef::as_ref));
+            segments.push(Arc::new(compact));
         }
         for key in &facts.keys {
             let keys = &mut self.past.keys;

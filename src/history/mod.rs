@@ -8,6 +8,7 @@
 
 mod ads;
 mod clock_step;
+mod compact;
 mod inits;
 mod inputs;
 mod key_usage;
@@ -15,6 +16,7 @@ mod ladder;
 mod memory;
 mod mpds;
 mod observation;
+mod outputs;
 mod patchable;
 mod signal;
 mod signal_turn;

@@ -20,20 +20,19 @@ impl History {
         interval: Seconds,
         delay: Seconds,
     ) -> Option<SignalTurn> {
-        let mut outputs = self.lock();
-        let Some(memory) = outputs.get_mut(&(key.clone(), retention.query_identifies)) else {
-            return (delay.0 <= 0.0).then_some(SignalTurn::Due);
-        };
-        let pasts = || memory.renditions.values().map(|rendition| &rendition.past);
-        let turn = if pasts().any(|past| past.signal.is_unsettled()) {
-            Some(SignalTurn::Unsettled)
-        } else if pasts().any(|past| signal_turn::is_silent(&past.segments)) && !memory.was_decoded(now) {
-            Some(SignalTurn::Silent)
-        } else {
-            None
-        };
-        let is_due = memory.signal_turns.is_due(now, interval, delay);
-        turn.or(is_due.then_some(SignalTurn::Due))
+        let turn = self.outputs.find(&(key.clone(), retention.query_identifies), |memory| {
+            let pasts = || memory.renditions.values().map(|rendition| &rendition.past);
+            let turn = if pasts().any(|past| past.signal.is_unsettled()) {
+                Some(SignalTurn::Unsettled)
+            } else if pasts().any(|past| signal_turn::is_silent(&past.segments)) && !memory.was_decoded(now) {
+                Some(SignalTurn::Silent)
+            } else {
+                None
+            };
+            let is_due = memory.signal_turns.is_due(now, interval, delay);
+            turn.or(is_due.then_some(SignalTurn::Due))
+        });
+        turn.unwrap_or_else(|| (delay.0 <= 0.0).then_some(SignalTurn::Due))
     }
 }
 
