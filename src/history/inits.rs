@@ -84,6 +84,6 @@ pub(super) fn record(
 }
 
 fn discontinuity(timeline: &Timeline, init: &InitFacts) -> Option<u64> {
-    let newest = timeline.segments.iter().rfind(|s| s.map.as_ref() == Some(&init.map));
+    let newest = timeline.segments.iter().rfind(|s| s.map.as_deref() == Some(&init.map));
     newest.map(|s| s.discontinuity_sequence)
 }

@@ -53,7 +53,7 @@ impl KeyUsage {
 
 impl Identity {
     fn of(segment: &Segment, facts: &RenditionFacts) -> Self {
-        let asked = segment.key.as_ref().and_then(|key| facts.keys.iter().find(|k| k.key.same_source(key)));
+        let asked = segment.key.as_deref().and_then(|key| facts.keys.iter().find(|k| k.key.same_source(key)));
         let inspected = facts.segments.iter().rfind(|s| s.segment.number == segment.number);
         let mut tracks = inspected.and_then(|s| s.inspection.as_ref()).into_iter().flat_map(|i| &i.tracks);
         Self {
@@ -102,7 +102,7 @@ mod tests {
     /// Makes a playlist with segments of 2 s, each with the key of this URI, or clear for an empty URI.
     fn timeline(uris: &[&str]) -> Timeline {
         let segment = |(n, uri): (usize, &&str)| Segment {
-            key: Some(key(uri)).filter(|_| !uri.is_empty()),
+            key: Some(key(uri).into()).filter(|_| !uri.is_empty()),
             keys: (!uri.is_empty()).then(|| key(uri)).into_iter().collect(),
             ..testing::segment(n as u64, testing::url("http://packager/1.ts"))
         };

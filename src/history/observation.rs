@@ -127,6 +127,6 @@ fn remember(segment: &Segment, query_identifies: bool, renaming: &Renaming) -> L
         program_date_time: segment.program_date_time,
         discontinuity: segment.discontinuity,
         discontinuity_sequence: segment.discontinuity_sequence,
-        key: segment.key.as_ref().map_or(0, |key| renaming.key_identity(key, query_identifies)),
+        key: segment.key.as_deref().map_or(0, |key| renaming.key_identity(key, query_identifies)),
     }
 }

@@ -238,7 +238,7 @@ impl OutputInfoView {
 }
 
 fn keyed(segment: &Segment) -> bool {
-    segment.key.as_ref().is_some_and(|key| key.method != "NONE")
+    segment.key.as_deref().is_some_and(|key| key.method != "NONE")
 }
 
 fn container_name(container: Container) -> &'static str {

@@ -253,7 +253,7 @@ fn an_outputs_container_and_encryption_are_empty_when_unknown() {
     assert_eq!(info(&report, 1), serde_json::json!({"container": "", "low_latency": "", "encrypted": ""}));
     let facts = &mut report.capture.outputs[0].renditions[0];
     let key = Key { method: "AES-128".into(), uri: None, iv: None, key_format: None, key_id: None };
-    Arc::make_mut(facts.timeline.as_mut().unwrap()).segments[3].key = Some(key);
+    Arc::make_mut(facts.timeline.as_mut().unwrap()).segments[3].key = Some(key.into());
     report.container.clear();
     assert_eq!(info(&report, 0), serde_json::json!({"container": "", "low_latency": "false", "encrypted": "true"}));
 }

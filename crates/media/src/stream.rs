@@ -375,10 +375,11 @@ pub struct Segment {
     pub program_date_time: Option<Timestamp>,
     /// Whether the segment has EXT-X-GAP, which means that it isn't available.
     pub gap: bool,
-    /// Initialization segment of this segment; `None` without one.
-    pub map: Option<Map>,
+    /// Initialization segment of this segment; `None` without one. Segments with the same one share it, because a window may
+    /// list thousands.
+    pub map: Option<Arc<Map>>,
     /// Key in force for the segment, preferably the one of KEYFORMAT identity; `None` for a clear segment.
-    pub key: Option<Key>,
+    pub key: Option<Arc<Key>>,
     /// All keys in force for the segment, one for each KEYFORMAT: they lead to the same media key.
     pub keys: Arc<[Key]>,
     /// Line of the segment's URI in the playlist, from 1.
@@ -406,7 +407,7 @@ impl Segment {
     /// the key not even the container of such a segment can be identified.
     #[must_use]
     pub fn wholly_encrypted(&self) -> bool {
-        self.key.as_ref().is_some_and(Key::encrypts_wholly)
+        self.key.as_deref().is_some_and(Key::encrypts_wholly)
     }
 }
 

@@ -84,11 +84,14 @@ fn outliers<T: PartialEq>(
     value: impl Fn(&ComparedPlaylist<'_>) -> T,
     describe: impl Fn(&ComparedPlaylist<'_>, &ComparedPlaylist<'_>) -> String,
 ) -> Vec<Violation> {
-    let alike = |s: &ComparedPlaylist<'_>| playlists.iter().filter(|o| value(o) == value(s)).count();
+    // A value may take a look at each of many segments, so that it is taken once.
+    let valued: Vec<_> = playlists.iter().map(|playlist| (playlist, value(playlist))).collect();
+    let alike = |value: &T| valued.iter().filter(|(_, other)| other == value).count();
     // If several values are equally frequent, the first counts.
-    let most = playlists.iter().rev().max_by_key(|s| alike(s));
-    let Some(usual) = most else { return Vec::new() };
-    playlists.iter().filter(|s| value(s) != value(usual)).map(|s| violation(s, describe(s, usual))).collect()
+    let most = valued.iter().rev().max_by_key(|(_, value)| alike(value));
+    let Some((usual, frequent)) = most else { return Vec::new() };
+    let others = valued.iter().filter(|(_, value)| value != frequent);
+    others.map(|(playlist, _)| violation(playlist, describe(playlist, usual))).collect()
 }
 
 fn targets(playlists: &[ComparedPlaylist<'_>], params: &Params) -> Vec<Violation> {
@@ -133,6 +136,10 @@ fn ended(
 fn discontinuities(playlists: &[ComparedPlaylist<'_>]) -> Vec<Violation> {
     let Some((reference, others)) = playlists.split_first() else { return Vec::new() };
     let differs = |s: &ComparedPlaylist<'_>| {
+        let sequence = only_sequence(s.timeline);
+        if sequence.is_some() && sequence == only_sequence(reference.timeline) {
+            return None;
+        }
         let pairs = same_dates(&s.timeline.segments, &reference.timeline.segments);
         let (ours, theirs) =
             pairs.into_iter().rev().find(|(a, b)| a.discontinuity_sequence != b.discontinuity_sequence)?;
@@ -146,6 +153,12 @@ fn discontinuities(playlists: &[ComparedPlaylist<'_>]) -> Vec<Violation> {
         Some(violation(s, message).with("number", ours.number).with("line", ours.line))
     };
     others.iter().filter_map(differs).collect()
+}
+
+/// Returns the discontinuity sequence that all segments of a playlist have. `None` if they have several, or there is none.
+fn only_sequence(timeline: &Timeline) -> Option<u64> {
+    let first = timeline.segments.first()?.discontinuity_sequence;
+    timeline.segments.iter().all(|s| s.discontinuity_sequence == first).then_some(first)
 }
 
 /// Returns pairs of segments of two playlists whose dates differ by at most a quarter of a segment's duration. Both

@@ -72,7 +72,7 @@ fn headless_text(segment: &SegmentFacts, facts: &RenditionFacts) -> bool {
 }
 
 fn init_of<'a>(segment: &SegmentFacts, facts: &'a RenditionFacts) -> Option<&'a Inspection> {
-    let map = segment.segment.map.as_ref()?;
+    let map = segment.segment.map.as_deref()?;
     facts.inits.iter().find(|i| i.map == *map)?.inspection.as_ref()
 }
 
@@ -105,7 +105,7 @@ fn head_text(head: &[u8]) -> String {
 /// EXT-X-MAP too (RFC 8216bis 3.1.1).
 fn wrong_map(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionFacts, terms: &Terms) -> Option<String> {
     let initialization = terms.initialization;
-    let map = segment.segment.map.as_ref();
+    let map = segment.segment.map.as_deref();
     match (inspection.container, init_of(segment, facts).map(|i| i.container)) {
         (Container::Cmaf, _) if map.is_none() => {
             Some(format!("a fragmented MP4 segment without {initialization}: players can't initialize"))
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn webvtt_cues_under_their_header_as_map_hold() {
         let mut cues = inspected(|i| i.container = Container::Unknown);
-        cues.segment.map = Some(map());
+        cues.segment.map = Some(map().into());
         let header = init_segment(|i| i.container = Container::WebVtt);
         assert_holds(run_with(cues.clone(), |r| r.inits = vec![header]));
         assert_eq!(violations(run_with(cues, |r| r.inits = vec![init_segment(|_| {})])).len(), 1);
@@ -243,11 +243,11 @@ mod tests {
     fn what_does_not_decrypt_shows_no_container_and_what_does_is_judged() {
         let mut segment = inspected(|i| i.defects.push(lost_sync()));
         segment.segment.key =
-            Some(Key { method: "AES-128".to_owned(), uri: None, iv: None, key_format: None, key_id: None });
+            Some(Key { method: "AES-128".to_owned(), uri: None, iv: None, key_format: None, key_id: None }.into());
         assert_eq!(messages(run(segment.clone())), "segment 5: byte 376: sync lost");
         segment.inspection = None;
         assert_holds(run(segment.clone()));
-        segment.segment.key.as_mut().unwrap().method = "SAMPLE-AES".to_owned();
+        Arc::make_mut(segment.segment.key.as_mut().unwrap()).method = "SAMPLE-AES".to_owned();
         assert_eq!(messages(run(segment)), "segment 5: the body could not be inspected");
     }
 
@@ -255,14 +255,14 @@ mod tests {
     fn fragments_need_a_map() {
         let mut fragment = inspected(|i| i.container = Container::Cmaf);
         assert!(messages(run(fragment.clone())).contains("without EXT-X-MAP"));
-        fragment.segment.map = Some(map());
+        fragment.segment.map = Some(map().into());
         assert_holds(run(fragment));
     }
 
     #[test]
     fn a_transport_stream_under_a_fragments_map_fails() {
         let mut segment = ts_segment(5, 0.0, 2.0);
-        segment.segment.map = Some(map());
+        segment.segment.map = Some(map().into());
         assert_holds(run(segment.clone()));
         let verdict = run_with(segment, |r| r.inits = vec![init_segment(|_| {})]);
         assert!(messages(verdict).contains("under the EXT-X-MAP of a fragmented MP4"));

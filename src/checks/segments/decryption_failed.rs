@@ -41,7 +41,7 @@ fn failed_init(facts: &InitFacts) -> Option<Violation> {
 fn failed_segment(facts: &SegmentFacts) -> Option<Violation> {
     facts.fetched.ok()?;
     let Some(Decryption::Failed(misfit)) = facts.decryption else { return None };
-    let key = facts.segment.key.as_ref();
+    let key = facts.segment.key.as_deref();
     let violation = segment_violation(facts, format!("segment {} doesn't decrypt: {misfit}", facts.segment.number));
     Some(violation.with("method", key.map(|k| k.method.as_str())).with("vector", key.map(vector)))
 }
@@ -67,7 +67,7 @@ mod tests {
 
     fn decrypted(number: u64, decryption: Decryption) -> SegmentFacts {
         let mut segment = ts_segment(number, 0.0, 2.0);
-        segment.segment.key = Some(key(None));
+        segment.segment.key = Some(key(None).into());
         segment.decryption = Some(decryption);
         segment
     }
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn every_segment_that_fails_is_reported_with_its_vector_and_rendition() {
         let mut explicit = decrypted(6, Decryption::Failed(DecryptError::WrongKey));
-        explicit.segment.key = Some(key(Some("0x07")));
+        explicit.segment.key = Some(key(Some("0x07")).into());
         let found = violations(run([decrypted(5, Decryption::Failed(DecryptError::WrongKey)), explicit]));
         let seen: Vec<_> =
             found.iter().map(|v| (&v.evidence["number"], v.evidence["vector"].as_str().unwrap())).collect();

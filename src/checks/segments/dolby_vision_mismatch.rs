@@ -53,7 +53,7 @@ mod tests {
         picture.video.as_mut().unwrap().dolby_vision = actual;
         let mut scene = Scene::live();
         let mut segment = segment_with(5, picture, stereo());
-        segment.segment.map = map.then(|| Map { uri: url("init.mp4"), byte_range: None, key: None });
+        segment.segment.map = map.then(|| Map { uri: url("init.mp4"), byte_range: None, key: None }.into());
         scene.remember([segment]);
         scene.rendition().rendition.supplemental = announced.iter().map(|s| (*s).to_owned()).collect();
         check(&scene.context(), &Params::default())

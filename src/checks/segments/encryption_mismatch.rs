@@ -55,7 +55,7 @@ fn judge(protocol: Protocol, facts: &RenditionFacts, past: &RenditionHistory) ->
 
 fn mismatch(facts: &SegmentFacts, announcement: &Announcement) -> Option<Violation> {
     facts.fetched.ok()?;
-    let key = facts.segment.key.as_ref();
+    let key = facts.segment.key.as_deref();
     let method = key.map_or("NONE", |k| k.method.as_str());
     let problem = match facts.decryption {
         Some(Decryption::Clear) => format!("is announced as {method} and is clear: players decrypt it into noise"),
@@ -92,7 +92,8 @@ mod tests {
     fn under(method: &str, change: impl FnOnce(&mut SegmentFacts)) -> SegmentFacts {
         let mut segment = ts_segment(5, 0.0, 2.0);
         let uri = Some(url("key.bin").into());
-        segment.segment.key = Some(Key { method: method.to_owned(), uri, iv: None, key_format: None, key_id: None });
+        segment.segment.key =
+            Some(Key { method: method.to_owned(), uri, iv: None, key_format: None, key_id: None }.into());
         change(&mut segment);
         segment
     }

@@ -111,7 +111,7 @@ fn unreadable(inspection: &Inspection) -> Option<String> {
 fn unknown_tracks(segment: &SegmentFacts) -> Option<Violation> {
     let defect = complete_inspection(segment)?.defects.iter().find(|d| d.kind == DefectKind::Initialization)?;
     let message = format!("segment {}: {}: {}", segment.segment.number, defect.at, defect.message);
-    let map = segment.segment.map.as_ref().map(|m| redact::url(&m.uri));
+    let map = segment.segment.map.as_deref().map(|m| redact::url(&m.uri));
     Some(segment_violation(segment, message).with("map", map).with("reference", defect.reference))
 }
 
@@ -132,7 +132,7 @@ mod tests {
 
     fn fragment(number: u64) -> SegmentFacts {
         let mut segment = ts_segment(number, 0.0, 2.0);
-        segment.segment.map = Some(map());
+        segment.segment.map = Some(map().into());
         let inspection = segment.inspection.as_mut().unwrap();
         (inspection.container, inspection.ts) = (Container::Cmaf, None);
         segment

@@ -54,7 +54,7 @@ fn violation(segment: &SegmentFacts, container: Container, track: &Track) -> Opt
             track.codec
         ),
     };
-    let map = segment.segment.map.as_ref().map(|m| redact::url(&m.uri));
+    let map = segment.segment.map.as_deref().map(|m| redact::url(&m.uri));
     let violation = segment_violation(segment, message).with("track", track.id).with("missing", missing.to_string());
     Some(if container == Container::Cmaf { violation.with("map", map) } else { violation })
 }
@@ -100,7 +100,7 @@ mod tests {
     fn fragments_name_their_initialization_segment() {
         let mut segment = without(5, ParameterSetKinds::H264);
         to_fragmented(&mut segment);
-        segment.segment.map = Some(Map { uri: url("init.mp4?token=x"), byte_range: None, key: None });
+        segment.segment.map = Some(Map { uri: url("init.mp4?token=x"), byte_range: None, key: None }.into());
         let found = violations(run([segment]));
         let begins =
             "segment 5: SPS and PPS of h264 are neither in the initialization segment nor before the first key frame";

@@ -45,7 +45,7 @@ fn transport_stream(segment: &SegmentFacts) -> Option<&Inspection> {
 /// Returns a violation if PAT or PMT are missing or damaged, except if they are in an EXT-X-MAP (RFC 8216bis 3.1.1) or
 /// packets were lost, which may have contained them.
 fn invalid_tables(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionFacts) -> Option<Violation> {
-    let map = segment.segment.map.as_ref();
+    let map = segment.segment.map.as_deref();
     let init = map.and_then(|m| facts.inits.iter().find(|i| i.map == *m)).and_then(|i| i.inspection.as_ref());
     if init.is_some_and(|i| i.container == Container::MpegTs) || undamaged_inspection(segment).is_none() {
         return None;
@@ -141,7 +141,7 @@ mod tests {
         let mut scene = Scene::live();
         let map = Map { uri: url("tables.ts"), byte_range: None, key: None };
         let mut segment = without_pat(segment(5));
-        segment.segment.map = Some(map.clone());
+        segment.segment.map = Some(map.clone().into());
         scene.remember([segment.clone()]);
         assert_eq!(violations(check(&scene.context(), &Params::default())).len(), 1);
         let fetched = answered("tables.ts", "video/mp2t");

@@ -161,7 +161,7 @@ fn plays_on(before: &SegmentFacts, next: &SegmentFacts, restarts: &[Timestamp]) 
     !next.segment.discontinuity
         && !restarted
         && before.segment.discontinuity_sequence == next.segment.discontinuity_sequence
-        && same_map(before.segment.map.as_ref(), next.segment.map.as_ref())
+        && same_map(before.segment.map.as_deref(), next.segment.map.as_deref())
         && undamaged_inspection(before).is_some()
         && undamaged_inspection(next).is_some()
 }
@@ -243,7 +243,7 @@ mod tests {
         let mut scene = Scene::live();
         let under = |number: u64, map: &str| {
             let mut segment = ts_segment(number, 2.0 * number as f64, 2.0);
-            segment.segment.map = Some(Map { uri: url(map), byte_range: None, key: None });
+            segment.segment.map = Some(Map { uri: url(map), byte_range: None, key: None }.into());
             segment
         };
         scene.remember([under(4, "init.mp4?t=1"), under(5, "init.mp4?t=2"), under(6, "init2.mp4?t=2")]);

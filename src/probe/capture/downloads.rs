@@ -44,7 +44,7 @@ pub(crate) struct Downloads {
 struct DownloadKey {
     uri: Url,
     byte_range: Option<ByteRange>,
-    map: Option<Map>,
+    map: Option<Arc<Map>>,
     /// Key that encrypts the segment as a whole, and the segment's number, which may be the initialization vector.
     /// `None` for other segments.
     key: Option<(Key, u64)>,
@@ -61,7 +61,7 @@ impl Downloads {
     }
 
     pub(super) fn segment(&self, segment: &Segment) -> DownloadCell<Arc<DownloadedBody>> {
-        let key = segment.key.as_ref().filter(|key| key.encrypts_wholly());
+        let key = segment.key.as_deref().filter(|key| key.encrypts_wholly());
         let whole = DownloadKey {
             uri: segment.uri.clone(),
             byte_range: segment.byte_range,

@@ -82,7 +82,7 @@ impl Capturer<'_> {
         if asked >= deadline {
             return None;
         }
-        let map = promised.segment.map.as_ref();
+        let map = promised.segment.map.as_deref();
         let init = map.and_then(|map| inits.iter().find(|(init, _)| init.map == *map)?.1.as_ref());
         // Without its initialization segment nobody can tell the chunks of a segment apart.
         if map.is_some() && init.is_none() {

@@ -142,7 +142,7 @@ impl Capturer<'_> {
         }
         let init = match &live.map {
             None => None,
-            Some(map) => match inits.iter().find(|(init, _)| init.map == *map) {
+            Some(map) => match inits.iter().find(|(init, _)| init.map == **map) {
                 Some((_, Some(init))) => Some(init),
                 // Without its initialization section a part can't be inspected.
                 _ => return Vec::new(),
@@ -200,7 +200,7 @@ fn newest_parts(timeline: &Timeline) -> impl Iterator<Item = &Part> {
 /// the playlist.
 fn part_key<'t>(part: &Part, timeline: &'t Timeline) -> Option<&'t Key> {
     let complete = timeline.segments.iter().rev().find(|s| s.number == part.segment);
-    complete.map_or(timeline.low_latency.key.as_ref(), |segment| segment.key.as_ref())
+    complete.map_or(timeline.low_latency.key.as_deref(), |segment| segment.key.as_deref())
 }
 
 fn hint_range(hint: &PreloadHint) -> Option<ByteRange> {

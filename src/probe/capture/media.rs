@@ -104,7 +104,7 @@ impl Capturer<'_> {
     ) -> (Vec<Arc<SegmentFacts>>, u64) {
         let (mut segments, mut gone) = (Vec::new(), 0);
         for segment in plan.segments.iter().rev() {
-            let init = segment.map.as_ref().map(|map| inits.iter().find(|(i, _)| i.map == *map));
+            let init = segment.map.as_deref().map(|map| inits.iter().find(|(i, _)| i.map == *map));
             // Without its initialization segment, for which there was no time, a segment can't be inspected.
             let Some(init) = init.map_or(Some(None), |found| found.map(|(_, init)| init.as_ref())) else { break };
             match self.inspect_segment(facts, timeline, segment, init, known).await {
@@ -253,7 +253,7 @@ impl Capturer<'_> {
         known: &AlreadyInspected,
         keep: bool,
     ) -> Option<DownloadedBody> {
-        let lock = match segment.key.as_ref().filter(|k| k.encrypts_wholly()) {
+        let lock = match segment.key.as_deref().filter(|k| k.encrypts_wholly()) {
             Some(key) => Some(self.access(key, Some(segment.number), known).await),
             None => None,
         };

@@ -39,7 +39,7 @@ pub(crate) fn plan_downloads<'a>(
     let fresh = wanted.into_iter().filter(|s| known.segment(rendition, s).is_none()).collect();
     let (segments, skipped) = last(fresh, count);
     let mut maps: Vec<&Map> = Vec::new();
-    for map in segments.iter().copied().chain(timeline.segments.last()).filter_map(|s| s.map.as_ref()) {
+    for map in segments.iter().copied().chain(timeline.segments.last()).filter_map(|s| s.map.as_deref()) {
         if !maps.contains(&map) {
             maps.push(map);
         }
@@ -72,7 +72,7 @@ mod tests {
 
     fn segment(number: u64, map: &str) -> Segment {
         let map = Map { uri: url(map), byte_range: None, key: None };
-        Segment { map: Some(map), ..testing::segment(number, url(&format!("{number}.m4s"))) }
+        Segment { map: Some(map.into()), ..testing::segment(number, url(&format!("{number}.m4s"))) }
     }
 
     fn timeline(first: u64, last: u64) -> Timeline {

@@ -66,7 +66,7 @@ pub(super) fn newest_piece(facts: &RenditionFacts, kept: &[KeptSegment], most: S
     }
     run.reverse();
     let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else { return Err(NO_SEGMENT) };
-    let map = last.segment.map.as_ref();
+    let map = last.segment.map.as_deref();
     let initialization = match map {
         Some(map) => {
             let init = facts.inits.iter().find(|init| init.map == *map).and_then(|init| init.kept.clone());

@@ -14,6 +14,7 @@ use crate::stream::{Key, Map, Media, MediaStart, Rendition, RenditionIdentity, S
 use crate::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
+use url::Url;
 
 /// Largest number of segments of all renditions together, because each takes memory for its URL.
 const MAX_SEGMENTS_IN_ALL: usize = 50_000;
@@ -127,6 +128,9 @@ pub(super) struct Piece<'m> {
     mpd: &'m Mpd,
     period: &'m Period,
     representation: &'m Representation,
+    /// Initialization segment and key of all segments of this part.
+    map: Option<Arc<Map>>,
+    key: Option<Arc<Key>>,
     keys: Arc<[Key]>,
 }
 
@@ -176,7 +180,12 @@ impl<'m> Piece<'m> {
         set: &AdaptationSet,
         representation: &'m Representation,
     ) -> Self {
-        Self { mpd, period, representation, keys: keys::content_keys(set, representation) }
+        let keys = keys::content_keys(set, representation);
+        let key = keys.first().map(|key| Arc::new(Key { uri: None, ..key.clone() }));
+        let initialization = representation.addressing.initialization.as_ref();
+        let uri = |url: &Url| representation.query.apply(url.clone());
+        let map = initialization.map(|m| Arc::new(Map { uri: uri(&m.url), byte_range: m.range, key: None }));
+        Self { mpd, period, representation, map, key, keys }
     }
 
     /// The newest `most` segments that end after `now` and at the latest `ahead` after it, oldest first.
@@ -209,7 +218,7 @@ impl<'m> Piece<'m> {
     }
 
     fn segment(&self, listing: &SegmentListing, span: SegmentSpan) -> Option<Segment> {
-        let Self { mpd, period, representation, keys } = self;
+        let Self { mpd, period, representation, map, key, keys } = self;
         let addressing = &representation.addressing;
         let presented = timing::presentation_time(period, addressing, span)?;
         let (url, byte_range) = match &listing.urls {
@@ -229,7 +238,6 @@ impl<'m> Piece<'m> {
                 (resource.url.clone(), resource.range)
             }
         };
-        let map = addressing.initialization.as_ref();
         Some(Segment {
             number: (presented.0 * 1000.0).max(0.0).round() as u64,
             after: None,
@@ -240,8 +248,8 @@ impl<'m> Piece<'m> {
             discontinuity: false,
             program_date_time: mpd.availability_start.filter(|_| mpd.dynamic).map(|at| presented.after(at)),
             gap: false,
-            map: map.map(|m| Map { uri: representation.query.apply(m.url.clone()), byte_range: m.range, key: None }),
-            key: keys.first().map(|key| Key { uri: None, ..key.clone() }),
+            map: map.clone(),
+            key: key.clone(),
             keys: keys.clone(),
             bit_rate: None,
             media_start: media_start(addressing, listing, span),

@@ -237,8 +237,8 @@ impl<'b> TimelineBuilder<'b> {
 const RANGE: &str = "RFC 8216bis 4.4.4.2";
 
 fn text_of(segment: &Segment) -> usize {
-    let map = segment.map.as_ref().map_or(0, |m| m.uri.as_str().len());
-    let key = segment.key.as_ref().map_or(0, |k| {
+    let map = segment.map.as_deref().map_or(0, |m| m.uri.as_str().len());
+    let key = segment.key.as_deref().map_or(0, |k| {
         let parts = [Some(&k.method), k.uri.as_ref(), k.iv.as_ref(), k.key_format.as_ref()];
         parts.into_iter().flatten().map(String::len).sum()
     });

@@ -19,7 +19,9 @@ pub(super) struct Protection {
     keys: Vec<Key>,
     /// A copy of the keys in force that is shared by the segments that follow.
     shared: Arc<[Key]>,
-    map: Option<Map>,
+    /// The key of KEYFORMAT identity, else the first key in force.
+    preferred: Option<Arc<Key>>,
+    map: Option<Arc<Map>>,
 }
 
 impl Protection {
@@ -27,6 +29,8 @@ impl Protection {
     pub(super) fn key(&mut self, list: &AttributeList<'_>, base: &Url) {
         self.replace(list, base);
         self.shared = self.keys.as_slice().into();
+        let preferred = self.keys.iter().find(|k| k.format() == "identity").or(self.keys.first());
+        self.preferred = preferred.cloned().map(Arc::new);
     }
 
     fn replace(&mut self, list: &AttributeList<'_>, base: &Url) {
@@ -56,14 +60,11 @@ impl Protection {
         let byte_range = m3u8::map(list).byte_range;
         let byte_range = byte_range.map(|r| ByteRange { offset: r.offset.unwrap_or(0), length: r.length });
         let uri = list.quoted("URI").and_then(|uri| uris::resolve(base, uri, line, defects));
-        self.map = uri.map(|uri| Map { uri, byte_range, key: None });
-        let key = self.in_force_key().filter(Key::encrypts_wholly);
-        if let Some(map) = &mut self.map {
-            map.key = key;
-        }
+        let key = self.preferred.as_deref().filter(|key| key.encrypts_wholly()).cloned();
+        self.map = uri.map(|uri| Arc::new(Map { uri, byte_range, key }));
     }
 
-    pub(super) fn in_force_map(&self) -> Option<Map> {
+    pub(super) fn in_force_map(&self) -> Option<Arc<Map>> {
         self.map.clone()
     }
 
@@ -73,8 +74,8 @@ impl Protection {
 
     /// Returns the key in force of KEYFORMAT identity, else the first key in force; `None` without one. All keys in
     /// force lead to the same media key.
-    pub(super) fn in_force_key(&self) -> Option<Key> {
-        self.keys.iter().find(|k| k.format() == "identity").or(self.keys.first()).cloned()
+    pub(super) fn in_force_key(&self) -> Option<Arc<Key>> {
+        self.preferred.clone()
     }
 }
 

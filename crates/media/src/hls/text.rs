@@ -16,6 +16,9 @@ pub(super) fn decode<'a>(bytes: &'a [u8], defects: &mut DefectList) -> Cow<'a, s
     if body.len() < bytes.len() {
         defects.add_at(Syntax, (1, 1), REFERENCE, format_args!("begins with a byte order mark; leave it out"));
     }
+    if is_plain(body) {
+        return String::from_utf8_lossy(body);
+    }
     if str::from_utf8(body).is_err() {
         not_utf8(body, defects);
     }
@@ -25,6 +28,24 @@ pub(super) fn decode<'a>(bytes: &'a [u8], defects: &mut DefectList) -> Cow<'a, s
         normal_form(&line, defects);
     }
     text
+}
+
+/// Whether a playlist has nothing but printable ASCII characters, line ends (LF or CR LF), and no space at the beginning of a
+/// line. Then its encoding has no defect, which is found so without a look at each line: most playlists are like that, and
+/// some have a megabyte.
+fn is_plain(body: &[u8]) -> bool {
+    let mut before = b'\n';
+    let all = body.iter().all(|byte| {
+        let fits = match byte {
+            b'\n' => true,
+            b' ' => before != b'\n' && before != b'\r',
+            b'\r' | 0x21..=0x7e => before != b'\r',
+            _ => false,
+        };
+        before = *byte;
+        fits
+    });
+    all && before != b'\r'
 }
 
 fn not_utf8(body: &[u8], defects: &mut DefectList) {
@@ -73,5 +94,41 @@ impl PlaylistLine<'_> {
     fn control_characters(&self) -> impl Iterator<Item = (usize, char)> {
         let tabs = matches!(self.content, LineContent::Tag { name: "EXT-X-SKIP", .. });
         self.raw_indices().filter(move |(_, c)| c.is_control() && !(tabs && *c == '\t'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_playlist_has_no_defect_of_its_encoding_and_every_other_is_read_line_by_line() {
+        for plain in ["", "#EXTM3U\n", "#EXTM3U\r\na b.ts\r\n\r\n", "\n\n~"] {
+            assert!(is_plain(plain.as_bytes()), "{plain:?}");
+        }
+        for other in ["\ta", " a", "a\n b", "a\r", "a\r b", "\r\r\n", "a\tb", "\u{7f}", "é", "\u{feff}a"] {
+            assert!(!is_plain(other.as_bytes()), "{other:?}");
+        }
+        assert!(!is_plain(b"a\xffb"));
+    }
+
+    /// The short cut may only be taken where the way through all lines finds nothing. Every text of up to six of these
+    /// characters is tried.
+    #[test]
+    fn no_text_that_is_plain_has_a_line_with_a_defect() {
+        let alphabet = [' ', 'a', '\t', '\r', '\n', 'é'];
+        let mut texts = vec![String::new()];
+        for _ in 0..6 {
+            let longer = |text: &String| alphabet.map(|c| format!("{text}{c}"));
+            texts = texts.iter().flat_map(longer).collect();
+            for text in &texts {
+                let mut defects = DefectList::default();
+                for line in lines::split(text) {
+                    characters(&line, &mut defects);
+                    normal_form(&line, &mut defects);
+                }
+                assert!(!is_plain(text.as_bytes()) || defects.finish().is_empty(), "{text:?}");
+            }
+        }
     }
 }

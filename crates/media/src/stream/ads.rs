@@ -248,8 +248,8 @@ impl Timeline {
             next = date.map(|d| segment.duration.after(d));
             dates.push(date);
         }
-        let pairs: Vec<_> = self.segments.iter().zip(self.segments.iter().skip(1)).collect();
-        for (at, (segment, following)) in pairs.into_iter().enumerate().rev() {
+        let pairs = self.segments.iter().zip(self.segments.iter().skip(1));
+        for (at, (segment, following)) in pairs.enumerate().rev() {
             let after = dates.get(at + 1).copied().flatten().filter(|_| !following.discontinuity);
             if let Some(date @ None) = dates.get_mut(at) {
                 *date = after.map(|d| Seconds(-segment.duration.0).after(d));

@@ -1,5 +1,6 @@
 use super::{ByteRange, Key, Map, Timeline};
 use crate::units::{Seconds, Timestamp};
+use std::sync::Arc;
 use url::Url;
 
 /// Low-latency content and delivery directives of an HLS media playlist (RFC 8216bis 4.4.3.7, 4.4.3.8, 4.4.4.9, 4.4.5.2
@@ -13,9 +14,9 @@ pub struct LowLatency {
     /// The newest parts of the playlist, oldest first.
     pub parts: Vec<Part>,
     /// Initialization segment in force at the end of the playlist, that is for the newest part; `None` without one.
-    pub map: Option<Map>,
+    pub map: Option<Arc<Map>>,
     /// Key in force at the end of the playlist, that is for the newest part; `None` without one.
-    pub key: Option<Key>,
+    pub key: Option<Arc<Key>>,
     /// EXT-X-PRELOAD-HINT tags of the playlist.
     pub hints: Vec<PreloadHint>,
     /// EXT-X-RENDITION-REPORT tags of the playlist.

@@ -16,7 +16,7 @@ pub(super) struct Announcement {
 /// Returns the first difference between announced encryption and the segment, as text that follows the words "segment
 /// N". `None`: there is no difference.
 pub(super) fn mismatch(segment: &Segment, inspection: &Inspection, announcement: &Announcement) -> Option<String> {
-    let method = segment.key.as_ref().map(|k| k.method.as_str());
+    let method = segment.key.as_deref().map(|k| k.method.as_str());
     let announced = matches!(method, Some("SAMPLE-AES" | "SAMPLE-AES-CTR")) || method.is_some_and(is_mpd_scheme);
     match (method, inspection.encrypted) {
         (_, true) if inspection.ts.as_ref().is_some_and(|ts| ts.scrambled_packets > 0) => {
@@ -112,7 +112,7 @@ mod tests {
     fn run(scheme: [u8; 4], kid: Option<&str>, keys: &[Key]) -> Option<String> {
         let facts = ts_segment(5, 0.0, 2.0);
         let (mut segment, mut inspection) = (facts.segment, facts.inspection.unwrap());
-        segment.key = keys.first().cloned();
+        segment.key = keys.first().cloned().map(Arc::new);
         segment.keys = keys.into();
         inspection.encrypted = true;
         let kid = kid.and_then(Uuid::parse);
@@ -155,7 +155,8 @@ mod tests {
     fn a_clear_lead_is_no_fault_where_the_header_is_protected() {
         let facts = ts_segment(5, 0.0, 2.0);
         let clear = facts.inspection.unwrap();
-        let segment = Segment { key: Some(key("cenc", "urn:mpeg:dash:mp4protection:2011", None)), ..facts.segment };
+        let segment =
+            Segment { key: Some(key("cenc", "urn:mpeg:dash:mp4protection:2011", None).into()), ..facts.segment };
         let dash = |clear_samples_allowed| Announcement { tag: "ContentProtection", clear_samples_allowed };
         assert_eq!(mismatch(&segment, &clear, &dash(true)), None);
         assert_eq!(mismatch(&segment, &clear, &dash(false)).unwrap(), "is announced as cenc and is clear");
@@ -170,7 +171,7 @@ mod tests {
         let mut inspection = facts.inspection.unwrap();
         inspection.encrypted = true;
         inspection.ts = Some(TsFacts { scrambled_packets: 1, ..TsFacts::default() });
-        let announced = Segment { key: Some(key("SAMPLE-AES", "identity", None)), ..facts.segment };
+        let announced = Segment { key: Some(key("SAMPLE-AES", "identity", None).into()), ..facts.segment };
         assert!(mismatch(&announced, &inspection, &HLS).unwrap().contains("transport_scrambling_control"));
     }
 }

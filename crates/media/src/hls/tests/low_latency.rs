@@ -102,5 +102,5 @@ fn parts_of_the_open_segment_have_the_map_and_the_key_in_force() {
          #EXT-X-KEY:METHOD=AES-128,URI=\"k2\"\n#EXT-X-PART:DURATION=1,URI=\"41.0.mp4\"\n",
     );
     assert_eq!(read.map.unwrap().uri.path(), "/live/ch1/j.mp4");
-    assert!(read.key.unwrap().uri.unwrap().ends_with("k2"));
+    assert!(read.key.unwrap().uri.as_ref().unwrap().ends_with("k2"));
 }
