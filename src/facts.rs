@@ -179,7 +179,7 @@ pub struct RenditionFacts {
     pub segments: Vec<Arc<SegmentFacts>>,
     /// The oldest segment of the window, requested only to see whether it is available. `None` if it wasn't requested.
     pub oldest: Option<OldestSegmentFacts>,
-    /// Base URLs of the rendition's segments that have alternatives (DASH).
+    /// Base URLs of the rendition's segments that have alternatives, or are others for players that ignore Location (DASH).
     pub base_urls: Vec<BaseUrls>,
     /// URLs at which a segment or initialization segment could not be fetched in this probe, so that an alternative URL
     /// was requested.
@@ -223,7 +223,7 @@ impl RenditionFacts {
     }
 }
 
-/// A URL that doesn't have a resource for which the MPD gives alternative URLs.
+/// A URL that doesn't have a resource which the MPD has at other URLs too.
 #[derive(Debug, Clone)]
 pub struct FailedAddress {
     /// Number of the segment that was requested; `None` for an initialization segment.
@@ -231,6 +231,8 @@ pub struct FailedAddress {
     pub fetched: Fetched,
     /// Alternative URL that has the resource; `None` if none of them has it.
     pub found_at: Option<Url>,
+    /// URL that has the segment and that only players request which ignore the MPD's Location; `None` if there is none.
+    pub without_location: Option<Url>,
 }
 
 /// One initialization segment: where it is, how it was fetched, and what it contains.

@@ -131,7 +131,7 @@ mod tests {
         let mut fetched = answered("a/init.mp4", "video/mp4");
         fetched.result.as_mut().unwrap().status = 404;
         scene.rendition().failed_addresses =
-            vec![FailedAddress { number: None, fetched, found_at: Some(url("b/init.mp4")) }];
+            vec![FailedAddress { number: None, fetched, found_at: Some(url("b/init.mp4")), without_location: None }];
         let found = violations(run(&scene));
         assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
         let message = "initialization segment: HTTP status 404; players go on with the next BaseURL, https://packager.example/tv1/b/init.mp4";

@@ -12,7 +12,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: None,
     help: "fails when a listed segment, newest or oldest of the window, isn't there: no answer, or a status other than 2xx; major for the oldest, which \
-           only those who seek back miss, and for one that an alternative BaseURL has",
+           only those who seek back miss, and for one that an alternative BaseURL has. A segment that is missing below the \
+           MPD's Location is critical also if it is below the MPD's own URL, because players follow Location",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2",
     needs_history: false,
 };
@@ -52,12 +53,19 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violatio
 fn violation(facts: &RenditionFacts, segment: &SegmentFacts, problem: &str) -> Violation {
     let which = if segment.newest { "newest segment" } else { "segment" };
     let number = segment.segment.number;
-    let others = facts.failed_addresses.iter().filter(|f| f.number == Some(number));
+    let failed = || facts.failed_addresses.iter().filter(|f| f.number == Some(number));
     let others: Vec<String> =
-        others.map(|f| redact::url(&f.fetched.url)).filter(|url| *url != redact::url(&segment.fetched.url)).collect();
+        failed().map(|f| redact::url(&f.fetched.url)).filter(|url| *url != redact::url(&segment.fetched.url)).collect();
     let also = if others.is_empty() { String::new() } else { format!("; nor is it at {}", others.join(", ")) };
-    select::segment_violation(segment, format!("{which} {number}: {problem}{also}"))
-        .with("status", status(&segment.fetched))
+    let ignoring = failed().find_map(|f| f.without_location.as_ref()).map(redact::url);
+    let only = ignoring.as_ref().map_or_else(String::new, |url| {
+        format!(
+            "; only players that ignore the MPD's Location have it, at {url}: correct the Location or what it leads to"
+        )
+    });
+    let violation = select::segment_violation(segment, format!("{which} {number}: {problem}{also}{only}"))
+        .with("status", status(&segment.fetched));
+    if let Some(url) = ignoring { violation.with("without_location", url) } else { violation }
 }
 
 /// Returns a violation if segments are missing at one BaseURL and available at the next, with which players go on.
@@ -152,7 +160,7 @@ mod tests {
     fn failed_address(number: Option<u64>, path: &str, found_at: Option<&str>) -> FailedAddress {
         let mut fetched = answered(path, "text/plain");
         fetched.result.as_mut().unwrap().status = 503;
-        FailedAddress { number, fetched, found_at: found_at.map(url) }
+        FailedAddress { number, fetched, found_at: found_at.map(url), without_location: None }
     }
 
     #[test]
@@ -167,6 +175,19 @@ mod tests {
         let message = "segment 5 is not at https://packager.example/tv1/a/5.ts: HTTP status 503; players go on with the next BaseURL, \
                        https://packager.example/tv1/b/5.ts";
         assert_eq!(found[0].message, message);
+    }
+
+    #[test]
+    fn a_segment_for_players_that_ignore_location_stays_critical() {
+        let mut scene = scene([with_status(ts_segment(5, 0.0, 2.0), 404)]);
+        let failed = failed_address(Some(5), "720p/5.ts?token=x", None);
+        let without_location = Some(url("start/5.ts"));
+        scene.rendition().failed_addresses = vec![FailedAddress { without_location, ..failed }];
+        let found = violations(run(&scene));
+        assert_eq!((found.len(), found[0].severity), (1, None));
+        let start = "newest segment 5: HTTP status 404; only players that ignore the MPD's Location have it, at \
+                     https://packager.example/tv1/start/5.ts";
+        assert!(found[0].message.starts_with(start), "{}", found[0].message);
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub(crate) struct Downloads {
     /// Answers of the URLs that turned out not to have a resource, if the MPD gives alternative URLs for it. The key is
     /// the resource's first URL.
     failed: Mutex<HashMap<Url, Vec<Fetched>>>,
+    /// URLs that have a segment for players that ignore the MPD's Location. The key is the URL below the Location, which
+    /// doesn't have it.
+    without_location: Mutex<HashMap<Url, Url>>,
     /// Whether any of the outputs decodes segments, so that the bytes of these are kept.
     keeps_bytes: AtomicBool,
 }
@@ -81,6 +84,17 @@ impl Downloads {
     pub(super) fn failed(&self, first: &Url) -> Vec<Fetched> {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.get(first).cloned().unwrap_or_default()
+    }
+
+    /// Remembers the URL `other` that has a segment for players that ignore Location, which is missing at `first`.
+    pub(super) fn add_without_location(&self, first: &Url, other: Url) {
+        let mut found = self.without_location.lock().unwrap_or_else(PoisonError::into_inner);
+        found.insert(first.clone(), other);
+    }
+
+    /// Returns the URL that has a segment for players that ignore Location. `None` if none was found.
+    pub(super) fn without_location(&self, first: &Url) -> Option<Url> {
+        self.without_location.lock().unwrap_or_else(PoisonError::into_inner).get(first).cloned()
     }
 
     pub(super) fn init(&self, map: &Map) -> DownloadCell<ReadInit> {

@@ -178,10 +178,9 @@ impl Capturer<'_> {
         known: &AlreadyInspected,
     ) -> SegmentAttempt {
         let place = self.requests.downloads.segment(segment);
-        let others = alternatives(facts, &segment.uri);
         let identity = &facts.rendition.identity;
         let keep = self.requests.downloads.keeps_bytes() && self.kept.wants(identity);
-        let download = async || self.download_anywhere(segment, &others, init, known, keep).await.map(Arc::new);
+        let download = async || self.download_anywhere(facts, segment, init, known, keep).await.map(Arc::new);
         let Some(body) = place.get_or_init(download).await else { return SegmentAttempt::OutOfTime };
         let DownloadedBody { fetched, inspection, decryption, kept } = (**body).clone();
         if let Some(bytes) = kept.filter(|_| keep && fetched.ok().is_some()) {
@@ -207,26 +206,35 @@ impl Capturer<'_> {
         }))
     }
 
-    /// Downloads a segment from its address, or from the first alternative address that has it.
+    /// Downloads a segment from its address, or from the first alternative address that has it. If none has it, the address
+    /// for players that ignore the MPD's Location is asked for its first byte.
     async fn download_anywhere(
         &self,
+        facts: &RenditionFacts,
         segment: &Segment,
-        others: &[Url],
         init: Option<&InitSegment>,
         known: &AlreadyInspected,
         keep: bool,
     ) -> Option<DownloadedBody> {
         let first = self.download_segment(segment, &segment.uri, init, known, keep).await?;
-        if others.is_empty() || !is_absent(&first.fetched) {
+        let others = alternatives(facts, &segment.uri);
+        let without_location = facts.base_urls.iter().find_map(|bases| bases.without_location(&segment.uri));
+        if (others.is_empty() && without_location.is_none()) || !is_absent(&first.fetched) {
             return Some(first);
         }
         self.requests.downloads.add_failed(&segment.uri, first.fetched.clone());
-        for url in others {
+        for url in &others {
             let Some(other) = self.download_segment(segment, url, init, known, keep).await else { break };
             if !is_absent(&other.fetched) {
                 return Some(other);
             }
             self.requests.downloads.add_failed(&segment.uri, other.fetched.clone());
+        }
+        if let Some(url) = without_location {
+            let answer = self.fetch_first_byte(segment, &url).await;
+            if answer.is_some_and(|fetched| matches!(&fetched.result, Ok(e) if e.is_success())) {
+                self.requests.downloads.add_without_location(&segment.uri, url);
+            }
         }
         Some(first)
     }
@@ -238,7 +246,13 @@ impl Capturer<'_> {
         let segments = facts.segments.iter().map(|s| (Some(s.segment.number), &s.segment.uri, &s.fetched));
         let failed = inits.chain(segments).flat_map(|(number, uri, fetched)| {
             let found_at = (!is_absent(fetched)).then(|| fetched.url.clone());
-            let address = move |failed| FailedAddress { number, fetched: failed, found_at: found_at.clone() };
+            let without_location = self.requests.downloads.without_location(uri);
+            let address = move |failed| FailedAddress {
+                number,
+                fetched: failed,
+                found_at: found_at.clone(),
+                without_location: without_location.clone(),
+            };
             self.requests.downloads.failed(uri).into_iter().map(address)
         });
         failed.collect()

@@ -16,22 +16,25 @@ pub struct BaseUrls {
     pub first: Url,
     /// Alternative base URLs in the order in which players try them, at most three.
     pub others: Vec<Url>,
+    /// The base URL of players that ignore the MPD's Location and resolve its relative URLs against the URL from which it was
+    /// received. It is no alternative, because no player tries both. `None` if it is the same folder as `first`.
+    pub without_location: Option<Url>,
 }
 
 impl BaseUrls {
     /// Makes a base URL without alternatives.
     #[must_use]
     pub fn one(first: Url) -> Self {
-        Self { first, others: Vec::new() }
+        Self { first, others: Vec::new(), without_location: None }
     }
 
     /// Makes the base URL of an MPD that was received from `received`. Players resolve its relative URLs against its first
-    /// Location (DASH-IF IOP 4.3 3.2.15); some resolve them against `received`, which is the alternative if it is another
-    /// folder.
+    /// Location (DASH-IF IOP 4.3 3.2.15); some ignore it.
     pub(super) fn of_document(received: &Url, locations: &[Url]) -> Self {
         let Some(location) = locations.first() else { return Self::one(received.clone()) };
         let is_elsewhere = received.join(".").ok() != location.join(".").ok();
-        Self { first: location.clone(), others: is_elsewhere.then(|| received.clone()).into_iter().collect() }
+        let without_location = is_elsewhere.then(|| received.clone());
+        Self { without_location, ..Self::one(location.clone()) }
     }
 
     /// Parses the BaseURL elements of `node`, and resolves them against the base URLs of the element around it.
@@ -57,17 +60,30 @@ impl BaseUrls {
                 others.push(url);
             }
         }
-        Self { first, others }
+        let without_location = outer.without_location.as_ref().zip(written.first());
+        let without_location = without_location.and_then(|(url, (text, _))| url.join(text).ok());
+        Self { without_location: without_location.filter(|url| *url != first), first, others }
     }
 
     /// Returns the URL of the same resource at each alternative base URL; empty if the URL isn't below the first base
     /// URL.
     #[must_use]
     pub fn alternatives(&self, url: &Url) -> Vec<Url> {
-        let folder = |base: &Url| base.join(".").map(String::from).unwrap_or_default();
-        let below = folder(&self.first);
-        let Some(rest) = url.as_str().strip_prefix(&below).filter(|_| !below.is_empty()) else { return Vec::new() };
-        self.others.iter().filter_map(|other| Url::parse(&format!("{}{rest}", folder(other))).ok()).collect()
+        self.others.iter().filter_map(|other| self.moved(url, other)).collect()
+    }
+
+    /// Returns the URL at which players that ignore the MPD's Location request the same resource. `None` if it is the
+    /// same URL.
+    #[must_use]
+    pub fn without_location(&self, url: &Url) -> Option<Url> {
+        self.moved(url, self.without_location.as_ref()?)
+    }
+
+    /// Returns `url` with the folder of the first base URL replaced by that of `base`. `None` if it isn't in the folder.
+    fn moved(&self, url: &Url, base: &Url) -> Option<Url> {
+        let folder = |base: &Url| base.join(".").map(String::from).ok();
+        let rest = url.as_str().strip_prefix(&folder(&self.first)?)?;
+        Url::parse(&format!("{}{rest}", folder(base)?)).ok()
     }
 }
 
@@ -111,10 +127,28 @@ mod tests {
         let other = at("../session-7/live.mpd");
         assert_eq!(other.first.join("v/1.m4s").unwrap().as_str(), "http://origin/session-7/v/1.m4s");
         let segment = other.first.join("v/1.m4s").unwrap();
-        assert_eq!(texts(&other.alternatives(&segment)), ["http://origin/start/v/1.m4s"]);
-        assert_eq!(at("live.mpd?s=2").others, [], "the same folder is no alternative");
+        assert_eq!(other.alternatives(&segment), [], "no player that follows Location goes on at the MPD's own URL");
+        assert_eq!(other.without_location(&segment).unwrap().as_str(), "http://origin/start/v/1.m4s");
+        assert_eq!(at("live.mpd?s=2").without_location, None, "it is the same folder");
         let received = Url::parse("http://origin/start/live.mpd").unwrap();
         assert_eq!(BaseUrls::of_document(&received, &[]), BaseUrls::one(received));
+    }
+
+    #[test]
+    fn a_base_url_is_resolved_against_the_received_url_too_unless_it_is_absolute() {
+        let received = Url::parse("http://origin/start/live.mpd").unwrap();
+        let outer = BaseUrls::of_document(&received, &[Url::parse("http://edge/7/live.mpd").unwrap()]);
+        let inner = |text: &str| {
+            let text = format!("<Period>{text}</Period>");
+            let tree = roxmltree::Document::parse(&text).unwrap();
+            BaseUrls::of(tree.root_element(), &outer, &mut DefectLog::new(&text))
+        };
+        let video = inner("<BaseURL>v/</BaseURL>");
+        let segment = Url::parse("http://edge/7/v/1.m4s").unwrap();
+        assert_eq!(video.without_location(&segment).unwrap().as_str(), "http://origin/start/v/1.m4s");
+        assert_eq!(inner("<BaseURL>http://cdn/v/</BaseURL>").without_location, None);
+        let two = inner("<BaseURL>v/</BaseURL><BaseURL>http://b/v/</BaseURL>");
+        assert_eq!(texts(&two.alternatives(&segment)), ["http://b/v/1.m4s"]);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub struct RenditionSnapshot {
     /// The oldest segment that has to be available, even if [`Self::timeline`] begins later. `None` if there is no
     /// segment.
     pub oldest: Option<Segment>,
-    /// Base URLs of the rendition's Representations that have alternatives.
+    /// Base URLs of the rendition's Representations that have alternatives, or are others for players that ignore Location.
     pub base_urls: Vec<BaseUrls>,
 }
 
@@ -145,7 +145,8 @@ impl RenditionSnapshot {
             let (mut segments, first) = piece.segments(now, most - newest_first.len().min(most));
             let Some(first) = first else { continue };
             let base = &piece.representation.base;
-            if !base.others.is_empty() && !base_urls.contains(base) {
+            let has_others = !base.others.is_empty() || base.without_location.is_some();
+            if has_others && !base_urls.contains(base) {
                 base_urls.push(base.clone());
             }
             if let Some(begin) = segments.first_mut().filter(|s| s.number == first.number) {
