@@ -1,3 +1,4 @@
+use crate::checks::support::ad_breaks;
 use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{OutputFacts, RenditionFacts, SegmentFacts};
@@ -6,6 +7,8 @@ use crate::history::RenditionHistory;
 use packager_media::container::{Container, Inspection};
 use packager_media::defect::DefectKind;
 use packager_media::stream::Media;
+use packager_media::stream::ads::AdRange;
+use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
     id: "tracks_missing",
@@ -14,8 +17,10 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when the audio or video that CODECS or the rendition's TYPE announces is missing in a segment, or \
-           has no samples there; major between two discontinuities, when segments before or after them have all, as of an ad \
-           without sound",
+           has no samples there. Major between two discontinuities, as of an ad without sound: when segments inspected after them have \
+           all again, or for as long as the longest announced ad break lasts, while segments before them are known to have all. \
+           Critical after that time, and from the beginning where no ad break is announced: sound that went away with an encoder's \
+           restart looks the same",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.6.1, 4.4.6.2",
     needs_history: false,
 };
@@ -48,13 +53,37 @@ fn judge(
     let readable: Vec<_> = segments.iter().rev().filter_map(|s| Some((*s, readable(s)?))).collect();
     readable.first()?;
     let judged: Vec<_> = readable.into_iter().map(|(s, i)| (s, violation(s, i, &announced))).collect();
+    Some(rate_inserts(judged, longest_ad_break(facts, past)))
+}
+
+/// Returns the violations, newest segment first, and rates those of inserts as major. An insert is a run of incomplete segments
+/// with discontinuity sequence numbers of its own, after which complete segments come, or which follows complete ones and isn't
+/// longer than `longest`.
+fn rate_inserts(judged: Vec<(&SegmentFacts, Option<Violation>)>, longest: Seconds) -> Vec<Violation> {
     let sequence = |s: &SegmentFacts| s.segment.discontinuity_sequence;
     let complete: Vec<u64> = judged.iter().filter(|(_, v)| v.is_none()).map(|(s, _)| sequence(s)).collect();
-    let rated = |(s, violation): (&SegmentFacts, Option<Violation>)| {
-        let is_insert = complete.iter().any(|other| *other != sequence(s)) && !complete.contains(&sequence(s));
-        violation.map(|v| if is_insert { v.severity(Severity::Major) } else { v })
-    };
-    Some(judged.into_iter().filter_map(rated).collect())
+    let at_edge = judged.iter().take_while(|(_, v)| v.is_some());
+    let lasts = at_edge.map(|(s, _)| s.segment.duration.0).sum::<f64>();
+    let is_short = !complete.is_empty() && lasts <= longest.0;
+    let mut complete_later = false;
+    let mut found = Vec::new();
+    for (segment, violation) in judged {
+        complete_later |= violation.is_none();
+        let is_insert = (complete_later || is_short) && !complete.contains(&sequence(segment));
+        found.extend(violation.map(|v| if is_insert { v.severity(Severity::Major) } else { v }));
+    }
+    found
+}
+
+/// Returns the duration of the longest ad break that is announced now, and in addition a target duration, because cue tags
+/// stand between segments; zero if none with a duration is announced.
+fn longest_ad_break(facts: &RenditionFacts, past: &RenditionHistory) -> Seconds {
+    let Some(timeline) = facts.timeline.as_deref() else { return Seconds::ZERO };
+    let listed = timeline.ad_breaks().into_iter().filter_map(|b| b.announced);
+    let events = past.ads.events.iter().chain(&past.ads.messages).filter_map(AdRange::announced);
+    let announced = listed.chain(events).chain(past.ads.open.and_then(|open| open.announced));
+    let longest = announced.map(|seconds| seconds.0).filter(|seconds| *seconds > 0.0).reduce(f64::max);
+    longest.map_or(Seconds::ZERO, |seconds| Seconds(seconds) + ad_breaks::time_slack(0.0, timeline))
 }
 
 /// Returns the media types that the rendition's own segments must contain. Audio that has playlists of its own isn't in
@@ -115,6 +144,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
     use packager_media::defect::{Defect, Position};
+    use packager_media::stream::ads::{Marker, MarkerKind};
 
     const NONE: &str = "no segment with announced tracks was inspected";
 
@@ -164,26 +194,47 @@ mod tests {
         assert_eq!(violations(run_with(video_only, muxed)).len(), 1, "the group's members have no URI");
     }
 
+    /// Returns the severities of segments 0 to 3 of 2 s without sound, of which `silent` are and which have the discontinuity
+    /// sequence numbers `sequences`. An ad break of `announced` seconds begins with segment 2.
+    fn severities(silent: &[u64], sequences: [u64; 4], announced: Option<f64>) -> Vec<Option<Severity>> {
+        let mut scene = Scene::live();
+        scene.timeline().target_duration = Some(Seconds(2.0));
+        let out = announced.map(|seconds| MarkerKind::Out { announced: Some(Seconds(seconds)) });
+        scene.timeline().markers = out.map(|kind| Marker { kind, number: 2, line: 20 }).into_iter().collect();
+        scene.remember((0..4).map(|n| {
+            let mut segment = ts_segment(n, 2.0 * n as f64, 2.0);
+            segment.segment.discontinuity_sequence = sequences[n as usize];
+            if silent.contains(&n) {
+                video_only(segment.inspection.as_mut().unwrap());
+            }
+            segment
+        }));
+        let found = violations(check(&scene.context(), &Params::default()));
+        found.iter().map(|v| v.severity).collect::<Vec<_>>()
+    }
+
+    const MAJOR: Option<Severity> = Some(Severity::Major);
+
     #[test]
     fn an_insert_without_sound_between_discontinuities_is_major() {
-        let severities = |silent: &[u64], sequences: [u64; 4]| {
-            let mut scene = Scene::live();
-            scene.remember((0..4).map(|n| {
-                let mut segment = ts_segment(n, 2.0 * n as f64, 2.0);
-                segment.segment.discontinuity_sequence = sequences[n as usize];
-                if silent.contains(&n) {
-                    video_only(segment.inspection.as_mut().unwrap());
-                }
-                segment
-            }));
-            let found = violations(check(&scene.context(), &Params::default()));
-            found.iter().map(|v| v.severity).collect::<Vec<_>>()
-        };
-        let major = Some(Severity::Major);
-        assert_eq!(severities(&[2, 3], [0, 0, 1, 1]), [major, major]);
-        assert_eq!(severities(&[1, 2], [0, 0, 1, 2]), [major, None], "segment 0 of the same run has sound");
-        assert_eq!(severities(&[2, 3], [0; 4]), [None, None], "the sound went away without a discontinuity");
-        assert_eq!(severities(&[0, 1, 2, 3], [0, 0, 1, 1]), [None; 4]);
+        assert_eq!(severities(&[1, 2], [0, 1, 1, 2], None), [MAJOR, MAJOR]);
+        assert_eq!(severities(&[0, 1], [0, 0, 1, 1], None), [MAJOR, MAJOR], "the exporter was started within it");
+        assert_eq!(severities(&[1, 2], [0, 0, 1, 2], None), [MAJOR, None], "segment 0 of the same run has sound");
+        assert_eq!(severities(&[2, 3], [0; 4], None), [None, None], "the sound went away without a discontinuity");
+        assert_eq!(severities(&[0, 1, 2, 3], [0, 0, 1, 1], Some(60.0)), [None; 4]);
+    }
+
+    #[test]
+    fn sound_that_does_not_come_back_is_critical_unless_an_ad_break_of_that_length_is_announced() {
+        assert_eq!(
+            severities(&[2, 3], [0, 0, 1, 1], None),
+            [None, None],
+            "an encoder that was restarted without sound"
+        );
+        assert_eq!(severities(&[2, 3], [5, 5, 0, 0], None), [None, None], "with its numbers from the beginning");
+        assert_eq!(severities(&[2, 3], [0, 0, 1, 1], Some(30.0)), [MAJOR, MAJOR]);
+        assert_eq!(severities(&[2, 3], [0, 0, 1, 2], Some(2.0)), [MAJOR, MAJOR], "a cue tag stands between segments");
+        assert_eq!(severities(&[2, 3], [0, 0, 1, 1], Some(1.9)), [None, None], "it should be over");
     }
 
     #[test]
