@@ -1,19 +1,21 @@
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{Exchange, Fetched, OutputFacts, RenditionFacts};
+use crate::finding::Severity;
 use packager_media::redact;
 use packager_media::stream::{Media, Protocol, Segment, Timeline};
 use packager_media::units::{self, Seconds};
 
 pub const META: CheckMeta = CheckMeta {
     id: "edges_out_of_step",
-    severity: crate::finding::Severity::Major,
+    severity: Severity::Major,
     group: CheckGroup::Outputs,
     scope: CheckScope::Any,
     alert: None,
     help: "fails when two outputs of a channel are the same stream at different edges of a CDN, and the newest segment of one is \
            more than `max_segments` older than that of the other, or a segment has another duration or date there. \
            Outputs are the same stream if they have the same URL (`resolve: each`, `connect_to`), or list segments with the same \
-           number, file name and date; only outputs of one URL have to agree about each segment",
+           number, file name and date; only outputs of one URL have to agree about each segment, and an older newest segment is a \
+           warning between outputs of different URLs, since one may be delayed on purpose",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2; ISO/IEC 23009-1 5.4.1; RFC 9111 4.2",
     needs_history: false,
 };
@@ -93,7 +95,11 @@ fn judge(own: &OutputFacts, other: &OutputFacts, params: &Params) -> Option<Viol
     let same_url = have_same_url(own, other);
     let found = pairs(own, other).filter(|pair| is_one_stream(*pair, same_url)).find_map(|pair| {
         let differs = changed(pair, other).filter(|_| same_url);
-        let (message, violation) = differs.or_else(|| behind(own.protocol(), pair, other, params))?;
+        let behind = || behind(own.protocol(), pair, other, params);
+        // An output with a URL of its own may be delayed on purpose, for as long as it likes.
+        let delayed =
+            |(message, v): (String, Violation)| (message, if same_url { v } else { v.severity(Severity::Warning) });
+        let (message, violation) = differs.or_else(|| behind().map(delayed))?;
         let caches = format!("{}{}", cache_text("here", pair.own.0), cache_text("there", pair.other.0));
         Some(Violation { message: message + &caches, ..violation }.in_rendition(&pair.own.0.rendition.name))
     });
@@ -119,7 +125,8 @@ fn changed(pair: RenditionPair<'_>, other: &OutputFacts) -> Option<(String, Viol
     Some((message, violation.with("reference_url", redact::url(&there.uri))))
 }
 
-/// Returns a violation if the newest segment here is too much older than the one at the other edge.
+/// Returns a violation if the newest segment here is too much older than the one at the other edge. Without a common segment
+/// their numbers may be of different sequences, so only dates tell which is older.
 fn behind(
     protocol: Protocol,
     pair: RenditionPair<'_>,
@@ -127,19 +134,23 @@ fn behind(
     params: &Params,
 ) -> Option<(String, Violation)> {
     let (own, there) = (pair.own.1.segments.last()?, pair.other.1.segments.last()?);
-    let steps = there.number.checked_sub(own.number)? as f64;
-    // In DASH a segment's number is its start in milliseconds.
-    let late = if protocol == Protocol::Dash { steps / 1000.0 } else { steps * own.duration.0 };
+    let is_apart = common_segments(pair).next().is_none();
+    let late = if is_apart {
+        Seconds::between(pair.own.1.segments_edge()?, pair.other.1.segments_edge()?).0
+    } else {
+        let steps = there.number.checked_sub(own.number)? as f64;
+        // In DASH a segment's number is its start in milliseconds.
+        if protocol == Protocol::Dash { steps / 1000.0 } else { steps * own.duration.0 }
+    };
     let waited = pair.own.0.playlist_at.zip(pair.other.0.playlist_at).map_or(0.0, |(a, b)| Seconds::between(a, b).0);
     let allowed = params.max_segments * own.duration.0 + waited.abs();
     (late > allowed).then(|| {
         let (late, most) = units::distinct(late, allowed, 1);
         let (number, newest, name) = (own.number, there.number, &other.name);
-        let apart = common_segments(pair).next().is_none().then(|| "; no segment is listed at both".to_owned());
+        let apart = if is_apart { "; no segment is listed at both" } else { "" };
         let message = format!(
             "the newest segment is {number}, and {newest} at output {name}, another edge of the same stream: {late} s later; no more \
-             than {most} s are allowed{}",
-            apart.unwrap_or_default()
+             than {most} s are allowed{apart}"
         );
         let violation = Violation::new("").with("number", number).with("reference_number", newest);
         (message, violation.with("url", redact::url(&own.uri)))
@@ -223,7 +234,15 @@ mod tests {
         let mut scene = edges(9, 0.0);
         let theirs = Arc::make_mut(scene.others[0].renditions[0].timeline.as_mut().unwrap());
         theirs.segments.iter_mut().for_each(|s| s.uri = url(&format!("720p/other-{}.ts", s.number)));
-        assert_eq!(violations(run(&scene)).len(), 1, "one URL at two edges");
+        assert_holds(run(&scene));
+        let date = |timeline: &mut Timeline, seconds: f64| timeline.segments[0].program_date_time = Some(time(seconds));
+        date(scene.timeline(), -30.0);
+        date(Arc::make_mut(scene.others[0].renditions[0].timeline.as_mut().unwrap()), -30.0);
+        let found = violations(run(&scene));
+        assert_eq!((found.len(), found[0].severity), (1, None), "one URL at two edges");
+        assert!(
+            found[0].message.contains("18.0 s later") && found[0].message.ends_with("no segment is listed at both")
+        );
         let session = Some(url("session-2/720p/index.m3u8"));
         let own = std::mem::replace(&mut scene.others[0].renditions[0].rendition.uri, session);
         assert_not_run(run(&scene), ALONE);
@@ -236,6 +255,8 @@ mod tests {
         dated.timeline().segments[3].program_date_time = Some(time(-5.0));
         let theirs = Arc::make_mut(dated.others[0].renditions[0].timeline.as_mut().unwrap());
         theirs.segments[3].program_date_time = Some(time(-5.0));
-        assert_eq!(violations(run(&dated)).len(), 1, "a segment of the same number, name and date");
+        let found = violations(run(&dated));
+        assert_eq!(found.len(), 1, "a segment of the same number, name and date");
+        assert_eq!(found[0].severity, Some(Severity::Warning), "the output may be delayed on purpose");
     }
 }
