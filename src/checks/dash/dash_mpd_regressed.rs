@@ -6,6 +6,7 @@ use crate::facts::{OutputFacts, RenditionFacts};
 use crate::finding::Severity;
 use crate::history::MpdState;
 use packager_media::redact::Quoted;
+use packager_media::stream::Media;
 use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
@@ -15,8 +16,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Dash,
     alert: Some("OriginsOutOfStep"),
     help: "fails when an update of a live MPD changes availabilityStartTime while the timeline goes on, lists an \
-           older newest segment, or moves, removes or replaces a Period that had begun; major when the timeline goes back by a single segment, as \
-           between two edges of a CDN; minor when only publishTime is older; \
+           older newest segment, or moves, removes or replaces a Period that had begun; major when the timeline goes back by a single segment of picture or sound (the shortest of their \
+           newest ones), as between two edges of a CDN; minor when only publishTime is older; \
            packager_restarted reports a packager restart, and dash_period_id_wrong another id of a Period",
     reference: "ISO/IEC 23009-1 5.4.1, 5.3.1.2",
     needs_history: true,
@@ -38,10 +39,12 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(cap_violations(updates.iter().rev().filter_map(|update| violation(update, segment)).collect()))
 }
 
-/// Returns the duration of the longest newest segment of the output's renditions; zero if none lists a segment.
+/// Returns the duration of the shortest newest segment of the output's video and audio renditions; zero if none lists a
+/// segment. Segments of subtitles can be as long as the window.
 fn newest_duration(output: &OutputFacts) -> Seconds {
     let newest = |r: &RenditionFacts| r.timeline.as_deref()?.segments.last().map(|s| s.duration.0);
-    Seconds(output.renditions.iter().filter_map(newest).fold(0.0, f64::max))
+    let renditions = output.renditions.iter().filter(|r| r.rendition.media != Media::Text);
+    Seconds(renditions.filter_map(newest).reduce(f64::min).unwrap_or_default())
 }
 
 /// Returns the violation of an update that went back. `segment` is the duration of a segment.
@@ -148,6 +151,31 @@ mod tests {
     fn a_step_back_by_one_segment_is_major() {
         let severity = |edge| violations(run([mpd(-20, 980.0), mpd(-10, edge)]))[0].severity;
         assert_eq!([severity(978.0), severity(977.0)], [Some(Severity::Major), None]);
+    }
+
+    #[test]
+    fn the_segment_of_a_step_is_the_shortest_of_picture_and_sound() {
+        let severity = |media: Media, seconds: f64| {
+            let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
+            let mut other = scene.rendition().clone();
+            other.rendition.media = media;
+            let timeline = std::sync::Arc::make_mut(other.timeline.as_mut().unwrap());
+            timeline.segments.last_mut().unwrap().duration = Seconds(seconds);
+            scene.output.renditions.push(other);
+            scene.published([mpd(-20, 980.0), mpd(-10, 978.0)]);
+            violations(check(&scene.context(), &Params::default()))[0].severity
+        };
+        assert_eq!(severity(Media::Text, 0.5), Some(Severity::Major));
+        assert_eq!(severity(Media::Audio, 60.0), Some(Severity::Major));
+        assert_eq!(severity(Media::Audio, 1.0), None);
+        let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
+        let mut text = scene.rendition().clone();
+        text.rendition.media = Media::Text;
+        let timeline = std::sync::Arc::make_mut(text.timeline.as_mut().unwrap());
+        timeline.segments.last_mut().unwrap().duration = Seconds(60.0);
+        scene.output.renditions.push(text);
+        scene.published([mpd(-20, 980.0), mpd(-10, 930.0)]);
+        assert_eq!(violations(check(&scene.context(), &Params::default()))[0].severity, None, "50 s back");
     }
 
     #[test]
