@@ -15,7 +15,7 @@ pub const META: CheckMeta = CheckMeta {
     alert: Some("SegmentsBroken"),
     help: "fails when audio and video start more than `max` seconds apart, in one segment or in the segments of an audio \
            and a video playlist for the same time. Where an MPD times segments by a fixed @duration, which is approximate, \
-           the distance has to be the same in five pairs of segments",
+           the distance has to be the same in the newest five pairs of segments",
     reference: "draft-pantos-hls-rfc8216bis-22 3; ISO/IEC 13818-1 2.7.5; ISO/IEC 23009-1 5.3.9.2; HLS authoring specification 7",
     needs_history: false,
 };
@@ -70,9 +70,10 @@ fn judge_separate_audio(
     let sounds = starts(facts, past, Media::Audio)?;
     let off = |sound: &TrackStart<'_>| pictures.iter().rev().find_map(|picture| sound.after(picture, &restarts));
     let offsets: Vec<_> = sounds.iter().rev().filter_map(|s| Some((s.segment, off(s)?))).collect();
-    let steady = is_steady(&offsets);
-    let far = offsets.iter().filter(|(_, off)| off.seconds.abs() > params.max + if steady { 0.0 } else { off.slack });
-    let found = far.map(|(s, off)| {
+    let steady = steady_pairs(&offsets);
+    let slack = |nth: usize, off: &StartOffset| if nth < steady { 0.0 } else { off.slack };
+    let far = offsets.iter().enumerate().filter(|(nth, (_, off))| off.seconds.abs() > params.max + slack(*nth, off));
+    let found = far.map(|(_, (s, off))| {
         violation(s, off.seconds).in_rendition(&facts.rendition.name).with("reference_rendition", name.as_str())
     });
     (!offsets.is_empty()).then(|| select::cap_violations(found.collect()))
@@ -87,17 +88,22 @@ struct StartOffset {
     slack: f64,
 }
 
-/// Number of pairs of segments that show whether their offset is steady.
+/// Number of pairs of segments, at least, that show that their offset is steady.
 const STEADY_PAIRS: usize = 5;
 /// Largest difference in seconds between offsets that are equal: the longest audio frame (HE-AAC at 48 kHz) and rounding.
 const STEADY: f64 = 0.05;
 
-/// Whether all pairs of segments have the same offset. Audio segments that are a little shorter than the MPD says drift
-/// away from the video segments with their number, and are in sync nevertheless.
-fn is_steady(offsets: &[(&SegmentFacts, StartOffset)]) -> bool {
+/// Returns the number of newest pairs of segments, newest first, that have the same offset; 0 if fewer than five have it.
+///
+/// The pairs before a step of the offset don't count: an offset that begins now is steady after five pairs. Those without
+/// a step between them must all be alike. Audio segments that are a little shorter than the MPD says drift
+/// away from the video segments with their number, by less than a step in each pair, and are in sync nevertheless.
+fn steady_pairs(offsets: &[(&SegmentFacts, StartOffset)]) -> usize {
     let values = || offsets.iter().map(|(_, off)| off.seconds);
-    let spread = values().fold(f64::MIN, f64::max) - values().fold(f64::MAX, f64::min);
-    offsets.len() >= STEADY_PAIRS && spread <= STEADY
+    let steps = values().zip(values().skip(1)).take_while(|(later, earlier)| (later - earlier).abs() <= STEADY);
+    let run = (1 + steps.count()).min(offsets.len());
+    let spread = values().take(run).fold(f64::MIN, f64::max) - values().take(run).fold(f64::MAX, f64::min);
+    if run >= STEADY_PAIRS && spread <= STEADY { run } else { 0 }
 }
 
 /// First presentation time of a segment that has a single track.
@@ -252,13 +258,18 @@ mod tests {
     /// Runs the check on segments of 2 s that an MPD times by `@duration`. Audio starts `first` seconds after video in the
     /// first pair, and `drift` seconds later in each of the following ones.
     fn run_nominal(pairs: u64, first: f64, drift: f64) -> CheckVerdict {
+        run_late(pairs, |n| first + drift * n as f64)
+    }
+
+    /// Runs the check on such segments. Audio starts `late` seconds after video in the pair with a number, from 0.
+    fn run_late(pairs: u64, late: impl Fn(u64) -> f64) -> CheckVerdict {
         let mut scene = scene_with_offset((0.0, Some(0.0)), (0.0, Some(0.0)));
         for past in scene.history.renditions.values_mut() {
             let model = past.segments[0].clone();
             let media = model.inspection.as_ref().unwrap().tracks[0].media;
             past.segments = (0..pairs)
                 .map(|n| {
-                    let late = if media == Some(Media::Audio) { first + drift * n as f64 } else { 0.0 };
+                    let late = if media == Some(Media::Audio) { late(n) } else { 0.0 };
                     let mut segment = ts_segment(n, 2.0 * n as f64 + late, 2.0);
                     segment.segment.program_date_time = Some(time(2.0 * n as f64));
                     to_fragmented(&mut segment);
@@ -270,6 +281,17 @@ mod tests {
                 .collect();
         }
         check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn an_offset_that_begins_is_steady_after_five_pairs_and_one_odd_pair_does_not_hide_it() {
+        let since = |begin: u64| run_late(25, move |n| if n < begin { 0.0 } else { 0.8 });
+        assert_holds(since(21));
+        assert_eq!(violations(since(20)).len(), 5);
+        let odd = run_late(25, |n| if n == 19 { 0.7 } else { 0.8 });
+        assert_eq!(violations(odd).len(), 5, "the odd pair is older than the newest five");
+        assert_holds(run_late(25, |n| if n < 20 { 0.8 } else { 0.0 }));
+        assert_holds(run_late(31, |n| 0.3 + 0.0107 * n as f64));
     }
 
     #[test]
