@@ -110,8 +110,9 @@ mod tests {
 
     #[test]
     fn blocks_of_the_coding_grid_are_seen_and_other_edges_are_not() {
-        let blocks =
-            |dx: usize, dy: usize| picture(move |x, y| if ((x + dx) / 8 + (y + dy) / 8) % 2 == 0 { 100 } else { 120 });
+        let blocks = |dx: usize, dy: usize| {
+            picture(move |x, y| if ((x + dx) / 8 + (y + dy) / 8).is_multiple_of(2) { 100 } else { 120 })
+        };
         assert!(visible_fraction(&blocks(0, 0), 128) > 0.99);
         // Texture on other grids is the picture's own.
         assert_eq!(visible_fraction(&blocks(4, 4), 128), 0.0);

@@ -92,7 +92,7 @@ impl Reader {
             if index > 0 {
                 complexity.add_temporal(&previous, &small);
             }
-            if index % every == 0 {
+            if index.is_multiple_of(every) {
                 complexity.add_spatial(&small);
                 seen.visible_blocks.push(blocks::visible_fraction(picture.luma, header.width));
             }
