@@ -30,8 +30,30 @@ const REFUSED: &[i64] = &[
     libc::SYS_pidfd_getfd,
     libc::SYS_pidfd_send_signal,
     libc::SYS_tkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
     libc::SYS_kcmp,
     libc::SYS_setpriority,
+    libc::SYS_sched_setattr,
+    libc::SYS_sched_setscheduler,
+    libc::SYS_sched_setparam,
+    libc::SYS_ioprio_set,
+    libc::SYS_migrate_pages,
+    libc::SYS_move_pages,
+    // Memory, semaphores and messages that processes share by name.
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
+    libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_semctl,
+    libc::SYS_msgget,
+    libc::SYS_msgsnd,
+    libc::SYS_msgrcv,
+    libc::SYS_msgctl,
+    libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
     // Namespaces, mounts and the kernel itself.
     libc::SYS_unshare,
     libc::SYS_setns,
@@ -111,6 +133,20 @@ const REFUSED_HERE: &[i64] = &[];
 #[cfg(target_arch = "aarch64")]
 const RENAMEAT: i64 = 38;
 
+/// Commands of `fcntl` that choose who gets a signal (Linux, asm-generic/fcntl.h); the crate `libc` lacks the last two.
+const F_SETOWN: u64 = 8;
+const F_SETSIG: u64 = 10;
+const F_SETOWN_EX: u64 = 15;
+
+/// The numbers of the ABI x32, which has the same processor name as x86_64 and would pass by a list of that one's numbers.
+#[cfg(target_arch = "x86_64")]
+const X32: std::ops::Range<i64> = X32_BIT..X32_BIT + 600;
+#[cfg(not(target_arch = "x86_64"))]
+const X32: std::ops::Range<i64> = 0..0;
+/// The bit that marks a number of x32 (`__X32_SYSCALL_BIT`).
+#[cfg(target_arch = "x86_64")]
+const X32_BIT: i64 = 0x4000_0000;
+
 /// Refuses the network, new processes, other processes and changes of the file system to this process. Returns what the
 /// kernel doesn't offer.
 pub(super) fn restrict() -> Result<Option<&'static str>, ConfineError> {
@@ -149,14 +185,46 @@ fn conditional() -> Result<Rules, ConfineError> {
     // A signal to another process: the own number stays the same when the program is executed.
     rules.push((libc::SYS_kill, vec![when(SeccompCmpOp::Ne, own)?]));
     rules.push((libc::SYS_tgkill, vec![when(SeccompCmpOp::Ne, own)?]));
-    // Limits of another process.
+    // Limits and processors of another process.
     rules.push((libc::SYS_prlimit64, vec![when(SeccompCmpOp::Ne, 0)?]));
+    rules.push((libc::SYS_sched_setaffinity, vec![when(SeccompCmpOp::Ne, 0)?]));
+    // Signals to another process when a file becomes ready.
+    let owners = [F_SETOWN, F_SETOWN_EX, F_SETSIG].map(|command| argument(1, SeccompCmpOp::Eq, command));
+    rules.push((libc::SYS_fcntl, owners.into_iter().collect::<Result<_, _>>()?));
+    rules.extend(X32.map(|call| (call, Vec::new())));
     Ok(rules)
 }
 
 /// A rule about the first argument of a call.
 fn when(operator: SeccompCmpOp, value: u64) -> Result<SeccompRule, ConfineError> {
-    SeccompCondition::new(0, SeccompCmpArgLen::Dword, operator, value)
+    argument(0, operator, value)
+}
+
+/// A rule about an argument of a call, counted from 0.
+fn argument(index: u8, operator: SeccompCmpOp, value: u64) -> Result<SeccompRule, ConfineError> {
+    SeccompCondition::new(index, SeccompCmpArgLen::Dword, operator, value)
         .and_then(|condition| SeccompRule::new(vec![condition]))
         .map_err(|error| ConfineError::Sandbox(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_filter_refuses_other_ways_to_reach_a_process_and_fits_into_the_kernel() {
+        let rules = conditional().unwrap();
+        let refused = |call: i64| rules.iter().any(|(number, _)| *number == call);
+        let signals = [libc::SYS_rt_sigqueueinfo, libc::SYS_rt_tgsigqueueinfo, libc::SYS_fcntl];
+        let priorities = [libc::SYS_sched_setaffinity, libc::SYS_sched_setscheduler, libc::SYS_ioprio_set];
+        let shared = [libc::SYS_shmget, libc::SYS_semget, libc::SYS_msgget, libc::SYS_mq_open];
+        for call in signals.into_iter().chain(priorities).chain(shared) {
+            assert!(refused(call), "{call}");
+        }
+        #[cfg(target_arch = "x86_64")]
+        assert!(refused(X32_BIT + 41) && refused(X32_BIT + 547), "`socket` and the last number of x32");
+        let architecture = TargetArch::try_from(std::env::consts::ARCH).unwrap();
+        // The kernel takes at most 4096 instructions (BPF_MAXINSNS).
+        assert!(filter(rules, libc::EPERM, architecture).unwrap().len() < 4096);
+    }
 }

@@ -31,7 +31,16 @@ fn main() {
             let connect = std::net::UdpSocket::bind("127.0.0.1:0").is_ok();
             let spawn = std::process::Command::new("/bin/true").status().is_ok();
             let secret = std::env::vars_os().any(|(name, _)| name == "PATH" || name == "HOME");
-            let found = [("read", read), ("write", write), ("connect", connect), ("spawn", spawn), ("secret", secret)];
+            let processors = rustix::thread::sched_getaffinity(None).unwrap_or_default();
+            let schedule = rustix::thread::sched_setaffinity(rustix::process::getppid(), &processors).is_ok();
+            let found = [
+                ("read", read),
+                ("write", write),
+                ("connect", connect),
+                ("spawn", spawn),
+                ("schedule", schedule),
+                ("secret", secret),
+            ];
             let found: Vec<String> = found.iter().map(|(name, allowed)| format!("{name}={}", may(*allowed))).collect();
             let _ = writeln!(std::io::stderr(), "{}", found.join(" "));
         }

@@ -151,6 +151,7 @@ async fn a_confined_process_has_no_files_no_network_and_no_children() {
         ("write", "Landlock"),
         ("connect", "seccomp"),
         ("spawn", "seccomp"),
+        ("schedule", "seccomp"),
         ("secret", "nothing"),
     ] {
         assert!(found.contains(&format!("{what}=no")) || lacking.contains(by), "{found} (lacks: {lacking})");
