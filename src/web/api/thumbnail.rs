@@ -23,7 +23,7 @@ const JPEG: HeaderValue = HeaderValue::from_static("image/jpeg");
 #[allow(dead_code)]
 pub(super) struct JpegFile(Vec<u8>);
 
-/// Reads the thumbnail of a channel: a JPEG of a key frame that the last decode of its picture gave, at most 320 pixels wide. Its age is
+/// Reads the thumbnail of a channel: a JPEG of the last picture that the newest decode gave, at most 320 pixels wide. Its age is
 /// in the header `Age`. Pictures are decoded as the template's `signal` says.
 #[utoipa::path(get, path = "/channels/{key}/thumbnail", tag = "channels", operation_id = "channel_thumbnail",
     params(("key" = String, Path, description = "Id or code"), ("If-None-Match" = Option<String>, Header,
@@ -65,7 +65,8 @@ pub(super) async fn thumbnail(
         (ETAG, tag),
         (AGE, format!("{age:.0}")),
         (LAST_MODIFIED, httpdate::fmt_http_date(system_time(thumbnail.made_at))),
-        (CACHE_CONTROL, "no-cache".to_owned()),
+        // What a login was asked for is kept by the user's own browser only.
+        (CACHE_CONTROL, "private, no-cache".to_owned()),
     ];
     for (name, value) in fields {
         if let Ok(value) = HeaderValue::from_str(&value) {

@@ -16,11 +16,14 @@ pub(super) struct Header {
     pub(super) full_range: bool,
 }
 
-/// Reads pictures one after the other into one buffer.
+/// Reads pictures one after the other.
 pub(super) struct Pictures<R> {
     input: BufReader<R>,
     header: Header,
+    /// The last whole picture.
     bytes: Vec<u8>,
+    /// Room for the next picture, which may be cut.
+    next: Vec<u8>,
 }
 
 /// One picture of 8-bit YUV 4:2:0.
@@ -49,20 +52,25 @@ impl<R: Read> Pictures<R> {
             return None;
         }
         let chroma = header.width.div_ceil(2) * header.height.div_ceil(2);
-        Some(Self { input, header, bytes: vec![0; pixels + 2 * chroma] })
+        let size = pixels + 2 * chroma;
+        Some(Self { input, header, bytes: vec![0; size], next: vec![0; size] })
     }
 
     pub(super) fn header(&self) -> Header {
         self.header
     }
 
-    /// Reads the next picture. `false` at the end, also if the last picture is cut.
+    /// Reads the next picture. `false` at the end, also if the last picture is cut; the picture before it stays.
     pub(super) fn advance(&mut self) -> bool {
-        line(&mut self.input).is_ok_and(|line| line.starts_with("FRAME"))
-            && self.input.read_exact(&mut self.bytes).is_ok()
+        let is_whole = line(&mut self.input).is_ok_and(|line| line.starts_with("FRAME"))
+            && self.input.read_exact(&mut self.next).is_ok();
+        if is_whole {
+            std::mem::swap(&mut self.bytes, &mut self.next);
+        }
+        is_whole
     }
 
-    /// The picture that was read last.
+    /// The last whole picture that was read.
     pub(super) fn planes(&self) -> Planes<'_> {
         let (luma, chroma) = self.bytes.split_at(self.header.width * self.header.height);
         let (cb, cr) = chroma.split_at(chroma.len() / 2);
@@ -97,4 +105,19 @@ fn ratio(text: &str) -> Option<f64> {
     let (numerator, denominator) = text.split_once(':')?;
     let rate = numerator.parse::<f64>().ok()? / denominator.parse::<f64>().ok()?;
     (1.0..=125.0).contains(&rate).then_some(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_that_is_cut_leaves_the_one_before_it_whole() {
+        let whole = [7; 6];
+        let stream = [b"YUV4MPEG2 W2 H2 F25:1\nFRAME\n".as_slice(), &whole, b"FRAME\n", &[9; 3]].concat();
+        let mut pictures = Pictures::open(stream.as_slice(), 4).unwrap();
+        assert!(pictures.advance() && !pictures.advance());
+        let planes = pictures.planes();
+        assert_eq!((planes.luma, planes.chroma), (&whole[..4], [&whole[4..5], &whole[5..]]));
+    }
 }
