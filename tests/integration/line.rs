@@ -322,7 +322,7 @@ async fn a_clean_channel_of_four_rungs_has_few_series() {
         let harness = Harness::new(&[ChannelSpec { template, ..channel("CH", path) }], TEMPLATES, "").await;
         let mut text = String::new();
         for _ in 0..4 {
-            text = exposition(&harness.probe("CH").await);
+            text = exposition(harness.probe("CH").await.as_ref());
             harness.advance(Duration::from_secs(6));
         }
         // A busy machine downloads slowly, which is a finding with series of its own.
