@@ -13,11 +13,22 @@ pub struct SignalFacts {
     pub valid_for: Seconds,
     /// Whether the output had its turn: something was decoded, or the attempt showed that it can't be.
     pub attempted: bool,
+    /// What kept the output from being decoded in its turn; `None` otherwise.
+    pub lack: Option<DecodeLack>,
+}
+
+/// What kept an output from being decoded in its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecodeLack {
+    /// The output had its turn, but other decodes or the capture took the time.
+    NoTurn,
+    /// The decoder could not decode the media, or not in time.
+    Failed,
 }
 
 impl Default for SignalFacts {
     fn default() -> Self {
-        Self { missing: "picture and sound were not decoded", valid_for: Seconds::ZERO, attempted: false }
+        Self { missing: "picture and sound were not decoded", valid_for: Seconds::ZERO, attempted: false, lack: None }
     }
 }
 

@@ -185,9 +185,7 @@ impl Memory {
         let kept = Retention { hold, ..retention };
         ladder::record(&mut self.ladders, facts, now, kept);
         inputs::record(&mut self.inputs, facts, now, hold);
-        if facts.signal.attempted {
-            self.signal_turns.end(now);
-        }
+        self.signal_turns.take(&facts.signal, now);
         if self.enter_session(facts, now, retention.query_identifies) {
             mpds::record(&mut self.mpds, &mut self.mpd_arrived, facts, now, hold);
             patchable::record(&mut self.patchable, facts);

@@ -1,7 +1,7 @@
 //! Turns of an output to be decoded.
 
 use super::clock_step::ObservedTimes;
-use crate::facts::{SegmentFacts, quiet};
+use crate::facts::{DecodeLack, SegmentFacts, SignalFacts, quiet};
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
@@ -20,6 +20,9 @@ pub(crate) enum SignalTurn {
     /// The template has the output decoded in every probe.
     Always,
 }
+
+/// Share of the interval by which a turn is put off for which there was no decoder free.
+const PUT_OFF: f64 = 0.1;
 
 /// When the next turn of an output comes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,8 +49,27 @@ impl SignalTurns {
         now >= due
     }
 
+    /// Takes what came of the turn of a probe that began at `now`.
+    pub(super) fn take(&mut self, facts: &SignalFacts, now: Timestamp) {
+        if facts.attempted {
+            self.end(now);
+        } else if facts.lack == Some(DecodeLack::NoTurn) {
+            self.put_off(now);
+        }
+    }
+
+    /// Puts a turn off to which a probe that began at `now` didn't come. If more outputs are to be decoded than can be, the time between
+    /// their turns gets longer, and the probes between them don't try.
+    fn put_off(&mut self, now: Timestamp) {
+        let by = Seconds(self.interval.0 * PUT_OFF);
+        if let Some(due) = self.due.filter(|due| *due <= now) {
+            let next = by.after(due);
+            self.due = Some(if next > now { next } else { by.after(now) });
+        }
+    }
+
     /// Ends the turn of a probe that began at `now`: the next one comes an interval later.
-    pub(super) fn end(&mut self, now: Timestamp) {
+    fn end(&mut self, now: Timestamp) {
         if let Some(due) = self.due.filter(|due| *due <= now) {
             // The turns of many outputs stay apart as they were, unless a turn came much too late.
             let next = self.interval.after(due);
@@ -94,6 +116,22 @@ mod tests {
         assert!(due(&mut turns, 2000));
         turns.end(at(2000));
         assert!(!due(&mut turns, 2290) && due(&mut turns, 2300), "after a long pause the interval begins anew");
+    }
+
+    #[test]
+    fn a_turn_without_a_free_decoder_is_put_off_and_keeps_its_distance_to_others() {
+        let refused = SignalFacts { lack: Some(DecodeLack::NoTurn), ..SignalFacts::default() };
+        let mut turns = SignalTurns::default();
+        let due = |turns: &mut SignalTurns, second| turns.is_due(at(second), Seconds(300.0), Seconds(40.0));
+        assert!(!due(&mut turns, 0));
+        turns.take(&refused, at(20));
+        assert!(due(&mut turns, 45), "only a turn that has come is put off");
+        turns.take(&refused, at(45));
+        assert!(!due(&mut turns, 60) && due(&mut turns, 70), "30 s after it was due");
+        turns.take(&SignalFacts { lack: Some(DecodeLack::Failed), ..refused }, at(70));
+        assert!(due(&mut turns, 71));
+        turns.take(&SignalFacts { attempted: true, ..refused }, at(75));
+        assert!(!due(&mut turns, 365) && due(&mut turns, 370));
     }
 
     #[test]

@@ -48,6 +48,13 @@ impl TimeBudget {
         self.until(0.97)
     }
 
+    /// Returns the instant by which decoding has to end. It ends before the segments' time does: the process has to be ended, and a
+    /// busy machine may take its time for that.
+    #[must_use]
+    pub(crate) fn decoding(&self) -> Instant {
+        self.until(0.85)
+    }
+
     /// Returns the instant by which the probe has to answer.
     #[must_use]
     pub(crate) fn deadline(&self) -> Instant {
@@ -75,6 +82,7 @@ mod tests {
         let budget = TimeBudget::new(start, Duration::from_secs(100));
         let ends = [budget.admission(), budget.manifest(), budget.playlists(), budget.segments(), budget.deadline()];
         assert_eq!(ends.map(|end| (end - start).as_secs()), [40, 60, 80, 97, 100]);
+        assert_eq!((budget.decoding() - start).as_secs(), 85);
     }
 
     #[test]

@@ -225,7 +225,7 @@ impl Shared {
         let capturers: Vec<Capturer<'_>> = requests.into_iter().zip(turns).map(capturer).collect();
         capturers.iter().filter(|c| c.turn.is_some()).for_each(|c| c.requests.downloads.keep_bytes());
         let mut capture = capture::capture(&channel, &capturers, now).await;
-        self.signal.decode(&mut capture, &capturers, budget.segments()).await;
+        self.signal.decode(&mut capture, &capturers, budget.decoding()).await;
         let captured = Instant::now();
         let pasts = match self.follow_clock() == steps {
             true => self.remember(&capture, &channel, &template, now),

@@ -1,11 +1,13 @@
 //! Decoding of picture and sound within a probe: which outputs have their turn, and what of them is decoded.
 
+mod bounds;
 mod pieces;
 
 use super::capture::{self, Capturer, DecodedRenditions};
 use crate::catalog::{SignalMode, Template};
-use crate::facts::{Capture, DecodedFacts, OutputFacts, RenditionFacts, SignalFacts};
+use crate::facts::{Capture, DecodeLack, DecodedFacts, OutputFacts, RenditionFacts, SignalFacts};
 use crate::history::{History, OutputKey, SignalTurn};
+use bounds::DecodeBounds;
 use packager_media::stream::RenditionIdentity;
 use packager_media::units::{Seconds, Timestamp};
 use packager_signal::{Decoded, Decoder, Launcher, NotDecoded, PictureChoice, Wanted};
@@ -15,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
 const OFF: &str = "nothing is decoded, because the template sets `signal: off`";
@@ -24,7 +26,8 @@ const WAITING: &str = "the channel was not decoded yet; its turn comes within `s
 const NO_SEGMENT: &str = "no new segment was inspected, so there was nothing to decode";
 const ENCRYPTED: &str = "the media are encrypted for DRM, and can't be decoded";
 const UNKNOWN: &str = "the segments are in no container that is decoded";
-const NO_TURN: &str = "other decodes took the time of this probe; raise --signal.max-decodes or `signal_interval`";
+const NO_TURN: &str = "too many other outputs were to be decoded; raise --signal.max-decodes or `signal_interval`";
+const NO_TIME: &str = "the probe had no time left to decode; raise the scrape timeout or the template's `timeout`";
 const TOO_SLOW: &str = "decoding did not end within the time of this probe";
 const FAILED: &str = "ffmpeg could not decode the segments";
 const NOT_STARTED: &str = "ffmpeg could not be started; the exporter's log says why";
@@ -58,7 +61,7 @@ pub(super) struct SignalDecoding {
     settings: Option<SignalSettings>,
     /// ffmpeg, after it was looked for; `None` in it: there is none.
     decoder: OnceCell<Option<Decoder>>,
-    permits: Semaphore,
+    bounds: DecodeBounds,
     counts: DecodeCounts,
 }
 
@@ -89,8 +92,8 @@ impl SignalDecoding {
     pub(super) fn new(settings: Option<SignalSettings>) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let most = settings.as_ref().and_then(|settings| settings.max_decodes);
-        let most = most.unwrap_or(processors.saturating_sub(1)).clamp(1, Semaphore::MAX_PERMITS);
-        Self { settings, decoder: OnceCell::new(), permits: Semaphore::new(most), counts: DecodeCounts::default() }
+        let bounds = DecodeBounds::new(most.unwrap_or(processors.saturating_sub(1)));
+        Self { settings, decoder: OnceCell::new(), bounds, counts: DecodeCounts::default() }
     }
 
     /// Looks for ffmpeg once, when the first template needs it. Without it nothing is decoded, which is logged.
@@ -156,7 +159,7 @@ impl SignalDecoding {
             (_, Some(_), None) => NO_FFMPEG,
             _ => WAITING,
         };
-        output.signal = SignalFacts { missing, valid_for, attempted: false };
+        output.signal = SignalFacts { missing, valid_for, ..SignalFacts::default() };
         let (Some(turn), Some(decoder)) = (capturer.turn, self.decoder()) else { return };
         let (DecodedRenditions { video, audio }, kept) = capturer.kept.take();
         let most = if turn == SignalTurn::Due { ROTATION_MEDIA } else { Seconds(f64::INFINITY) };
@@ -165,16 +168,42 @@ impl SignalDecoding {
             let facts = output.renditions.iter().find(|r| r.rendition.identity == *identity)?;
             Some(newest_piece(facts, &kept, most))
         };
-        let (video, audio) = (piece(&video), piece(&audio));
+        let pieces = [piece(&video), piece(&audio)];
         let now = || capturer.clock.now();
-        let (video, audio) = tokio::join!(
-            self.decode_piece(decoder, video, now, deadline),
-            self.decode_piece(decoder, audio, now, deadline)
-        );
-        output.take_decoded(video, audio);
+        match self.decode_pieces(decoder, pieces, now, deadline).await {
+            Ok(results) => output.take_decoded(results),
+            Err(reason) => {
+                self.counts.without_turn.fetch_add(1, Ordering::Relaxed);
+                output.signal = SignalFacts { missing: reason, lack: Some(DecodeLack::NoTurn), ..output.signal };
+            }
+        }
     }
 
-    /// Decodes one piece within the bound on decodes. `None` if there is no piece.
+    /// Decodes the pieces of one output, at the same time. Both need one permit, so that an output never gets its picture decoded
+    /// and its sound not.
+    ///
+    /// # Errors
+    /// The reason why the output has to wait for another turn.
+    async fn decode_pieces(
+        &self,
+        decoder: &Decoder,
+        pieces: [Option<Result<Piece, &'static str>>; 2],
+        now: impl Fn() -> Timestamp,
+        deadline: Instant,
+    ) -> Result<[Option<DecodeResult>; 2], &'static str> {
+        let has_media = pieces.iter().flatten().any(Result::is_ok);
+        let permit = match has_media {
+            true if deadline.saturating_duration_since(Instant::now()) < LEAST_TIME => return Err(NO_TIME),
+            true => Some(self.bounds.begin(deadline).await.ok_or(NO_TURN)?),
+            false => None,
+        };
+        let [video, audio] = pieces.map(|piece| self.decode_piece(decoder, piece, &now, deadline));
+        let (video, audio) = tokio::join!(video, audio);
+        drop(permit);
+        Ok([video, audio])
+    }
+
+    /// Decodes one piece. `None` if there is no piece.
     async fn decode_piece(
         &self,
         decoder: &Decoder,
@@ -184,17 +213,7 @@ impl SignalDecoding {
     ) -> Option<DecodeResult> {
         let piece = match piece? {
             Ok(piece) => piece,
-            Err(reason) => return Some(Err(DecodeFailure { reason, attempted: reason != NO_SEGMENT })),
-        };
-        let began = Instant::now();
-        let time = deadline.saturating_duration_since(began);
-        if time < LEAST_TIME {
-            self.counts.without_turn.fetch_add(1, Ordering::Relaxed);
-            return Some(Err(DecodeFailure { reason: NO_TURN, attempted: false }));
-        }
-        let Ok(Ok(_permit)) = timeout_at(began + time / 2, self.permits.acquire()).await else {
-            self.counts.without_turn.fetch_add(1, Ordering::Relaxed);
-            return Some(Err(DecodeFailure { reason: NO_TURN, attempted: false }));
+            Err(reason) => return Some(Err(DecodeFailure { reason, attempted: reason != NO_SEGMENT, lack: None })),
         };
         let pictures = if piece.has_picture { PictureChoice::Every } else { PictureChoice::No };
         let wanted = Wanted { pictures, sound: piece.has_sound, thumbnail: piece.has_picture };
@@ -221,7 +240,7 @@ impl SignalDecoding {
                     }
                     NotDecoded::Nothing(_) | NotDecoded::Stopped(_) | NotDecoded::NothingAsked => (FAILED, true),
                 };
-                Err(DecodeFailure { reason, attempted })
+                Err(DecodeFailure { reason, attempted, lack: Some(DecodeLack::Failed) })
             }
         }
     }
@@ -235,15 +254,17 @@ struct DecodeFailure {
     reason: &'static str,
     /// Whether another attempt would fail in the same way, so that it waits for the next turn.
     attempted: bool,
+    /// What kept the piece from being decoded; `None` if it has nothing that can be decoded.
+    lack: Option<DecodeLack>,
 }
 
 impl OutputFacts {
     /// Adds the results of decoding to the renditions. A reason why nothing was decoded is kept for the checks.
-    fn take_decoded(&mut self, video: Option<DecodeResult>, audio: Option<DecodeResult>) {
-        if video.is_none() && audio.is_none() {
+    fn take_decoded(&mut self, results: [Option<DecodeResult>; 2]) {
+        if results.iter().all(Option::is_none) {
             self.signal.missing = NO_SEGMENT;
         }
-        for result in [audio, video].into_iter().flatten() {
+        for result in results.into_iter().rev().flatten() {
             match result {
                 Ok((identity, decoded)) => {
                     self.signal.attempted = true;
@@ -255,6 +276,7 @@ impl OutputFacts {
                 Err(failure) => {
                     self.signal.attempted |= failure.attempted;
                     self.signal.missing = failure.reason;
+                    self.signal.lack = self.signal.lack.or(failure.lack);
                 }
             }
         }
