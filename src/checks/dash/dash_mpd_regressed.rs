@@ -174,8 +174,8 @@ mod tests {
         let timeline = std::sync::Arc::make_mut(text.timeline.as_mut().unwrap());
         timeline.segments.last_mut().unwrap().duration = Seconds(60.0);
         scene.output.renditions.push(text);
-        scene.published([mpd(-20, 980.0), mpd(-10, 930.0)]);
-        assert_eq!(violations(check(&scene.context(), &Params::default()))[0].severity, None, "50 s back");
+        scene.published([mpd(-20, 980.0), mpd(-10, 970.0)]);
+        assert_eq!(violations(check(&scene.context(), &Params::default()))[0].severity, None, "10 s back");
     }
 
     #[test]
