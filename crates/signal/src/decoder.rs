@@ -14,8 +14,10 @@ use crate::picture::{self, DecodedPictures};
 use crate::process::{self, Finished, Job, Launcher};
 use crate::sound::{self, Sound};
 
-/// How long ffmpeg may take to say its version.
-const VERSION_TIME: Duration = Duration::from_secs(10);
+/// How long ffmpeg may take to say its version: loading its libraries took 10 s on a machine with 25 processes waiting.
+const VERSION_TIME: Duration = Duration::from_secs(60);
+/// How many seconds of CPU time ffmpeg may take for it.
+const VERSION_CPU: u64 = 10;
 
 /// An ffmpeg that was found and starts in its confinement.
 #[derive(Debug, Clone)]
@@ -50,7 +52,7 @@ impl Decoder {
     /// runs. The path must be that of a program: a script isn't executed.
     pub async fn find(path: Option<&Path>, launcher: Launcher) -> Result<Self, NoDecoder> {
         let ffmpeg = locate(path)?;
-        let limits = Limits { memory: command::MEMORY_HD, cpu: VERSION_TIME.as_secs() };
+        let limits = Limits { memory: command::MEMORY_HD, cpu: VERSION_CPU };
         let arguments = vec![OsString::from("-version")];
         let job = Job { arguments, limits, input: Vec::new(), message_bytes: 65_536 };
         let deadline = Instant::now() + VERSION_TIME;
