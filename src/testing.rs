@@ -163,9 +163,12 @@ pub fn decoded(duration: f64, lufs: f32) -> Decoded {
                 temporal_mean: Some(5.0),
             },
         }),
+        pictures_failed: None,
+        sound_failed: None,
         sounds: vec![Sound {
             sample_rate: 48_000,
             duration,
+            sounding: duration,
             channels: vec![channel(Position::Left), channel(Position::Right)],
             silent: Vec::new(),
             clipped: 0.0,

@@ -267,6 +267,7 @@ mod tests {
                         | "drm_system_missing"
                         | "dolby_vision_mismatch"
                         | "audio_channels_mismatch"
+                        | "loudness_off_target"
                         | "output_skew"
                         | "edges_out_of_step"
                         | "output_ladders_differ"

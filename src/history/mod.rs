@@ -31,7 +31,7 @@ pub(crate) use ladder::LadderState;
 pub(crate) use memory::{AlreadyInspected, History, OutputKey, Retention};
 pub(crate) use mpds::{MpdState, MpdWindow, PeriodStart};
 pub(crate) use observation::{ListedSegment, Observation};
-pub(crate) use signal::{PictureHistory, SignalHistory, SoundHistory, Thumbnail};
+pub(crate) use signal::{FollowUp, PictureHistory, SignalHistory, SoundHistory, Thumbnail};
 pub(crate) use signal_turn::SignalTurn;
 pub(crate) use spans::{FaultSpan, FaultSpans};
 #[cfg(test)]

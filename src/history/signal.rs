@@ -5,49 +5,76 @@ use super::spans::{FaultSpan, FaultSpans, Joint};
 use crate::facts::DecodedFacts;
 use bytes::Bytes;
 use packager_media::units::{Seconds, Timestamp};
-use packager_signal::Decoded;
 use packager_signal::picture::{Pictures, Signature};
 use packager_signal::sound::{LoudnessPool, Position, Sound};
+use packager_signal::{Decoded, NotDecoded};
 use std::collections::VecDeque;
 
 /// Longest time between two decoded pieces over which a fault that both have throughout counts as one.
 const MAX_UNSEEN: Seconds = Seconds(90.0);
-/// Time over which the decoded media is counted, and loudness is pooled.
+/// Time over which the decoded media is counted.
 pub(crate) const POOLED: Seconds = Seconds(1800.0);
+/// Time over which loudness is pooled. In `rotation` it takes long until there are enough samples of a programme.
+const LOUDNESS_POOLED: Seconds = Seconds(10_800.0);
+/// Time between two samples of the loudness. Follow-up decodes of a fault are no samples of the programme.
+const BETWEEN_SAMPLES: Seconds = Seconds(59.0);
+/// Longest sample of the loudness: 20 s, and its blocks, of which there are ten in a second.
+const LONGEST_SAMPLE: (Seconds, usize) = (Seconds(20.0), 200);
 /// Largest number of audio streams of a rendition whose state is kept.
 const MAX_SOUNDS: usize = 8;
 /// Largest number of channels of an audio stream whose state is kept.
 const MAX_CHANNELS: usize = 8;
-/// Time without a fault after which decoding in every probe ends.
-const SETTLED_AFTER: Seconds = Seconds(10.0);
-/// Shortest span of a fault because of which the next probe decodes again.
+/// Shortest span of a fault because of which the next probe decodes again, if the template doesn't report shorter ones.
 const LEAST_FAULT: Seconds = Seconds(1.0);
+/// Time between two decodes of a fault whose severity can't grow any more.
+const KNOWN_FAULT: Seconds = Seconds(45.0);
+/// Time after the last decode for which a fault is followed up in probes that aren't its output's turn.
+const FOLLOWED_UP: Seconds = Seconds(150.0);
 /// Time after which a dead channel is reported, so that further decodes can wait for their turn.
 const DEAD_CHANNEL_KNOWN: Seconds = Seconds(60.0);
-/// Degree of macroblocking because of which the next probe decodes again.
-const SUSPICIOUS_BLOCKS: f64 = 0.1;
+/// Fewest segments by which a playlist is behind the newest decoded one if the packager began its numbers again.
+const LEAST_STEP_BACK: u64 = 5;
+const TOO_SLOW: &str = "decoding did not end within the time of the probe";
+const FAILED: &str = "ffmpeg could not decode the segments";
+
+/// What a template reports, and so until when a fault has to be followed up.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct FollowUp {
+    /// Shortest frozen picture that is reported.
+    pub freeze: Seconds,
+    /// Media without a fault after which every failure has ended.
+    pub recovery: Seconds,
+    /// Duration from which no fault becomes more severe.
+    pub critical: Seconds,
+    /// Degree of macroblocking that is reported; `None` if none is.
+    pub blocks: Option<f64>,
+    /// Share of clipped samples that is reported, 0 to 1.
+    pub clipped: f64,
+}
 
 /// State of a rendition's picture and sound: faults with their durations, loudness, and the newest thumbnail.
 #[derive(Debug, Clone, Default)]
 pub struct SignalHistory {
-    newest: Option<NewestPiece>,
-    /// State of the picture; `None` if no picture was decoded.
-    pub picture: Option<PictureHistory>,
-    /// State of each audio stream, in the order of the container, at most 8.
-    pub sounds: Vec<SoundHistory>,
+    /// Number of the last segment of the newest piece, and when it was decoded.
+    newest: Option<(u64, Timestamp)>,
+    picture_half: Half,
+    sound_half: Half,
+    /// The newest decoded picture, if it ends a frozen span; otherwise nothing is compared with it.
+    last_picture: Option<Signature>,
+    picture: Option<PictureHistory>,
+    sounds: Vec<SoundHistory>,
     pub thumbnail: Option<Thumbnail>,
     /// Instant and duration of each decode of the last 30 minutes.
     decodes: VecDeque<(Timestamp, Seconds)>,
 }
 
-/// The newest piece of media that was decoded.
-#[derive(Debug, Clone)]
-struct NewestPiece {
-    /// Number of its last segment.
-    last: u64,
-    at: Timestamp,
-    /// Its last picture, if it ends in a frozen span; otherwise nothing is compared with it.
-    last_picture: Option<Signature>,
+/// The newest piece of which the picture, or the sound, was decoded.
+#[derive(Debug, Clone, Copy, Default)]
+struct Half {
+    /// Number of its last segment, and when it was decoded.
+    newest: Option<(u64, Timestamp)>,
+    /// Why this half of a newer piece was not decoded; `None` if there is none.
+    failed: Option<&'static str>,
 }
 
 /// State of a rendition's picture.
@@ -89,10 +116,12 @@ pub struct ChannelHistory {
     pub dead: FaultSpans,
 }
 
-/// Loudness of an audio stream, pooled over the last 30 minutes.
+/// Loudness of an audio stream: at most one sample a minute, pooled over the last 3 hours.
 #[derive(Debug, Clone)]
 pub struct LoudnessHistory {
     pool: LoudnessPool,
+    /// Instants of the samples, oldest first.
+    samples: VecDeque<Timestamp>,
 }
 
 /// The newest thumbnail of a rendition: a JPEG, and when it was made.
@@ -103,53 +132,86 @@ pub struct Thumbnail {
 }
 
 impl SignalHistory {
-    /// Adds a piece of decoded media. A piece that isn't newer than the newest one is no news.
+    /// Adds a piece of decoded media. A piece that isn't newer than the newest one is no news. A half that failed, picture or sound,
+    /// keeps its state, but it doesn't count until a later piece shows it.
     pub(crate) fn take(&mut self, facts: &DecodedFacts) {
-        if self.newest.as_ref().is_some_and(|newest| facts.first <= newest.last) {
+        if self.newest.is_some_and(|(last, _)| facts.first <= last) {
             return;
         }
-        let Decoded { pictures, sounds, thumbnail, .. } = &*facts.signal;
-        let total = decoded_duration(&facts.signal);
-        let step = self.step(facts, total);
-        let mut last_picture = None;
-        if let Some(pictures) = pictures {
-            let before = self.newest.as_ref().and_then(|newest| newest.last_picture.as_ref());
-            let is_same = before.is_some_and(|before| before.same_picture(&pictures.first));
-            let history = self.picture.get_or_insert_default();
-            history.take(pictures, step, is_same);
-            last_picture = (history.frozen.now() > Seconds::ZERO).then(|| pictures.last.clone());
-        }
-        self.sounds.resize_with(sounds.len().min(MAX_SOUNDS), SoundHistory::default);
-        self.sounds.iter_mut().zip(sounds).for_each(|(history, sound)| history.take(sound, step, facts.decoded_at));
-        if let Some(thumbnail) = thumbnail {
+        self.take_picture(facts);
+        self.take_sounds(facts);
+        if let Some(thumbnail) = &facts.signal.thumbnail {
             self.thumbnail = Some(Thumbnail { jpeg: thumbnail.jpeg.clone(), made_at: facts.decoded_at });
         }
         self.decodes.retain(|(at, _)| Seconds::between(*at, facts.decoded_at) < POOLED);
-        self.decodes.push_back((facts.decoded_at, total));
-        self.newest = Some(NewestPiece { last: facts.last, at: facts.decoded_at, last_picture });
+        self.decodes.push_back((facts.decoded_at, decoded_duration(&facts.signal)));
+        self.newest = Some((facts.last, facts.decoded_at));
+    }
+
+    fn take_picture(&mut self, facts: &DecodedFacts) {
+        self.picture_half.failed = facts.signal.pictures_failed.as_ref().map(reason);
+        if self.picture_half.failed.is_some() {
+            return;
+        }
+        let Some(pictures) = &facts.signal.pictures else {
+            (self.picture, self.picture_half, self.last_picture) = (None, Half::default(), None);
+            return;
+        };
+        let step = self.picture_half.step(facts, Seconds(pictures.duration));
+        let is_same = self.last_picture.as_ref().is_some_and(|before| before.same_picture(&pictures.first));
+        let history = self.picture.get_or_insert_default();
+        history.take(pictures, step, is_same);
+        self.last_picture = (history.frozen.now() > Seconds::ZERO).then(|| pictures.last.clone());
+        self.picture_half.newest = Some((facts.last, facts.decoded_at));
+    }
+
+    fn take_sounds(&mut self, facts: &DecodedFacts) {
+        self.sound_half.failed = facts.signal.sound_failed.as_ref().map(reason);
+        if self.sound_half.failed.is_some() {
+            return;
+        }
+        let sounds = &facts.signal.sounds;
+        let total = sounds.iter().map(|sound| sound.duration).fold(0.0, f64::max);
+        let step = self.sound_half.step(facts, Seconds(total));
+        self.sounds.resize_with(sounds.len().min(MAX_SOUNDS), SoundHistory::default);
+        self.sounds.iter_mut().zip(sounds).for_each(|(history, sound)| history.take(sound, step, facts.decoded_at));
+        self.sound_half.newest = (!sounds.is_empty()).then_some((facts.last, facts.decoded_at));
+    }
+
+    /// State of the picture; `None` if the newest decode showed none.
+    #[must_use]
+    pub fn picture(&self) -> Option<&PictureHistory> {
+        self.picture.as_ref().filter(|_| self.picture_half.failed.is_none())
+    }
+
+    /// State of each audio stream, in the order of the container, at most 8; empty if the newest decode gave none.
+    #[must_use]
+    pub fn sounds(&self) -> &[SoundHistory] {
+        if self.sound_half.failed.is_some() { &[] } else { &self.sounds }
+    }
+
+    /// Why the newest decode gave no picture although the media have one; `None` if it gave one.
+    #[must_use]
+    pub fn picture_failed(&self) -> Option<&'static str> {
+        self.picture_half.failed
+    }
+
+    /// Why the newest decode gave no sound although the media have some; `None` if it gave some.
+    #[must_use]
+    pub fn sound_failed(&self) -> Option<&'static str> {
+        self.sound_half.failed
     }
 
     /// Whether the packager began its numbers again: the listed segments, from `first` to `last`, end before the newest decoded one
-    /// by more than they span. Another edge of a CDN is behind by less.
+    /// by more than they span, and by more than a few. Another edge of a CDN is behind by less.
     pub(super) fn is_behind(&self, first: u64, last: u64) -> bool {
-        let decoded = self.newest.as_ref().map_or(0, |piece| piece.last);
-        decoded > last.saturating_add(last.saturating_sub(first))
+        let decoded = self.newest.map_or(0, |(last, _)| last);
+        decoded > last.saturating_add(last.saturating_sub(first).max(LEAST_STEP_BACK))
     }
 
     /// Forgets everything but the thumbnail.
     pub(super) fn begin_again(&mut self) {
         *self = Self { thumbnail: self.thumbnail.take(), ..Self::default() };
-    }
-
-    fn step(&self, facts: &DecodedFacts, total: Seconds) -> PieceStep {
-        match &self.newest {
-            None => PieceStep::First,
-            Some(newest) if facts.after == Some(newest.last) => PieceStep::Contiguous,
-            Some(newest) => {
-                let passed = Seconds::between(newest.at, facts.decoded_at) - total - facts.longest_segment;
-                PieceStep::Unseen(Seconds(passed.0.max(0.0)))
-            }
-        }
     }
 
     /// Whether nothing was ever decoded.
@@ -161,7 +223,7 @@ impl SignalHistory {
     /// Time at which the newest media was decoded; `None` before the first decode.
     #[must_use]
     pub fn decoded_at(&self) -> Option<Timestamp> {
-        self.newest.as_ref().map(|newest| newest.at)
+        self.newest.map(|(_, at)| at)
     }
 
     /// Duration of the media that was decoded in the last 30 minutes.
@@ -171,20 +233,50 @@ impl SignalHistory {
         Seconds(recent.map(|(_, seconds)| seconds.0).sum())
     }
 
-    /// Whether the newest decode shows a fault, or one that ended so recently that its end is to be confirmed.
-    pub(super) fn is_unsettled(&self) -> bool {
-        let lasts = |spans: &FaultSpans| spans.longest(SETTLED_AFTER).is_some_and(|s| s.duration >= LEAST_FAULT);
-        let picture = self.picture.as_ref().is_some_and(|p| {
-            let blocks = p.macroblocking.is_some_and(|degree| degree > SUSPICIOUS_BLOCKS);
-            let blocks_known = p.macroblocking_before.is_some_and(|degree| degree > SUSPICIOUS_BLOCKS);
-            lasts(&p.frozen) || lasts(&p.black) || lasts(&p.single_color) || (blocks && !blocks_known)
-        });
-        let dead = |channel: &ChannelHistory| {
-            let dead = channel.dead.now();
-            channel.position.is_main() && dead >= LEAST_FAULT && dead < DEAD_CHANNEL_KNOWN
+    /// Whether a probe at `now` has to decode more of a fault that the newest decode shows, or of one whose end is to be confirmed. A
+    /// fault whose severity can't grow any more is decoded every 45 s. After 150 s without a decode nothing is followed up.
+    pub(super) fn needs_follow_up(&self, follow_up: &FollowUp, now: Timestamp) -> bool {
+        let Some(age) = self.decoded_at().map(|at| Seconds::between(at, now)).filter(|age| *age < FOLLOWED_UP) else {
+            return false;
         };
-        picture || self.sounds.iter().any(|sound| lasts(&sound.silent) || sound.channels.iter().any(dead))
+        let later = age >= KNOWN_FAULT;
+        let lasts = |spans: &FaultSpans, least: Seconds, known: Seconds| {
+            let span = spans.longest(follow_up.recovery).filter(|span| span.duration >= least);
+            span.is_some_and(|span| later || span.ago.0 > 0.0 || span.duration < known)
+        };
+        let freeze = if follow_up.freeze < LEAST_FAULT { follow_up.freeze } else { LEAST_FAULT };
+        let picture = self.picture.as_ref().filter(|_| later || self.picture_half.failed.is_none()).is_some_and(|p| {
+            let blocks = p.macroblocking.zip(follow_up.blocks).is_some_and(|(degree, reported)| degree > reported);
+            let others = [&p.black, &p.single_color].iter().any(|spans| lasts(spans, LEAST_FAULT, follow_up.critical));
+            lasts(&p.frozen, freeze, follow_up.critical) || others || (later && blocks)
+        });
+        let sound = |sound: &SoundHistory| {
+            let clipped = sound.clipped.is_some_and(|share| share >= follow_up.clipped);
+            let front = sound.channels.iter().filter(|channel| channel.position.is_main());
+            let dead = front.map(|channel| &channel.dead).any(|dead| lasts(dead, LEAST_FAULT, DEAD_CHANNEL_KNOWN));
+            lasts(&sound.silent, LEAST_FAULT, follow_up.critical) || dead || (later && clipped)
+        };
+        picture || ((later || self.sound_half.failed.is_none()) && self.sounds.iter().any(sound))
     }
+}
+
+impl Half {
+    /// How the piece follows the newest one whose half was decoded. `total` is the duration of the half.
+    fn step(self, facts: &DecodedFacts, total: Seconds) -> PieceStep {
+        match self.newest {
+            None => PieceStep::First,
+            Some((last, _)) if facts.after == Some(last) => PieceStep::Contiguous,
+            Some((_, at)) => {
+                let passed = Seconds::between(at, facts.decoded_at) - total - facts.longest_segment;
+                PieceStep::Unseen(Seconds(passed.0.max(0.0)))
+            }
+        }
+    }
+}
+
+/// Why a half of a piece was not decoded, for the checks.
+fn reason(error: &NotDecoded) -> &'static str {
+    if *error == NotDecoded::Deadline { TOO_SLOW } else { FAILED }
 }
 
 /// How a piece of decoded media follows the newest one.
@@ -228,9 +320,13 @@ impl SoundHistory {
     fn take(&mut self, sound: &Sound, step: PieceStep, now: Timestamp) {
         let total = Seconds(sound.duration);
         let layout = || sound.channels.iter().map(|channel| channel.position).take(MAX_CHANNELS);
-        if !self.channels.iter().map(|channel| channel.position).eq(layout()) || matches!(step, PieceStep::First) {
+        if matches!(step, PieceStep::First) {
+            *self = Self::default();
+        }
+        // Advertisements often have another layout than the programme, whose silence and loudness go on.
+        if !self.channels.iter().map(|channel| channel.position).eq(layout()) {
             let channels = layout().map(|position| ChannelHistory { position, dead: FaultSpans::default() });
-            *self = Self { channels: channels.collect(), ..Self::default() };
+            self.channels = channels.collect();
         }
         self.silent.add(&sound.silent, total, step.joint(true, false));
         let joint = match step.joint(true, false) {
@@ -239,7 +335,11 @@ impl SoundHistory {
             joint => joint,
         };
         let channels = self.channels.iter_mut().zip(&sound.channels);
-        channels.for_each(|(history, channel)| history.dead.add(&channel.dead, total, joint));
+        // Pauses don't count. A piece without any sound leaves the spans as they are.
+        let sounding = Seconds(sound.sounding);
+        if sounding > Seconds::ZERO {
+            channels.for_each(|(history, channel)| history.dead.add(&channel.dead, sounding, joint));
+        }
         self.loudness.take(sound, now);
         self.clipped_before = self.clipped.replace(sound.clipped);
         (self.true_peak, self.short_term_max) = (sound.true_peak, sound.short_term_max);
@@ -259,22 +359,30 @@ impl SoundHistory {
 
 impl LoudnessHistory {
     fn take(&mut self, sound: &Sound, now: Timestamp) {
-        self.pool.push(seconds(now), sound.duration, &sound.blocks);
+        if self.samples.back().is_some_and(|last| Seconds::between(*last, now) < BETWEEN_SAMPLES) {
+            return;
+        }
+        self.samples.retain(|at| Seconds::between(*at, now) < LOUDNESS_POOLED);
+        self.samples.push_back(now);
+        let (longest, most) = LONGEST_SAMPLE;
+        let blocks = sound.blocks.get(..most).unwrap_or(&sound.blocks);
+        self.pool.push(seconds(now), sound.duration.min(longest.0), blocks);
     }
 
-    /// Integrated loudness in LUFS of what was decoded in the last 30 minutes; `None` if it covers less than `least_covered` of
-    /// programme time, or less than `least_heard` of it was decoded.
+    /// Integrated loudness in LUFS of the samples of the last 3 hours; `None` if there are fewer than `least_samples`, or they last
+    /// less than `least_heard` together.
     #[must_use]
-    pub fn integrated(&self, now: Timestamp, least_covered: Seconds, least_heard: Seconds) -> Option<f64> {
+    pub fn integrated(&self, now: Timestamp, least_samples: usize, least_heard: Seconds) -> Option<f64> {
         let at = seconds(now);
-        let enough = self.pool.covered(at) >= least_covered.0 && self.pool.heard(at) >= least_heard.0;
+        let samples = self.samples.iter().filter(|at| Seconds::between(**at, now) < LOUDNESS_POOLED).count();
+        let enough = samples >= least_samples && self.pool.heard(at) >= least_heard.0;
         self.pool.integrated(at).filter(|_| enough)
     }
 }
 
 impl Default for LoudnessHistory {
     fn default() -> Self {
-        Self { pool: LoudnessPool::new(POOLED.0) }
+        Self { pool: LoudnessPool::new(LOUDNESS_POOLED.0), samples: VecDeque::new() }
     }
 }
 
@@ -285,11 +393,12 @@ fn seconds(at: Timestamp) -> f64 {
 
 impl ObservedTimes for SignalHistory {
     fn shift(&mut self, by: Seconds) {
-        let Self { newest, picture: _, sounds, thumbnail, decodes } = self;
-        newest.iter_mut().for_each(|newest| newest.at.shift(by));
+        let Self { newest, picture_half, sound_half, last_picture: _, picture: _, sounds, thumbnail, decodes } = self;
+        let newest = [newest, &mut picture_half.newest, &mut sound_half.newest];
+        newest.into_iter().flatten().for_each(|(_, at)| at.shift(by));
         thumbnail.iter_mut().for_each(|thumbnail| thumbnail.made_at.shift(by));
         decodes.iter_mut().for_each(|(at, _)| at.shift(by));
-        // The pool knows no clock that moves; its 30 minutes begin anew.
+        // The pool knows no clock that moves, and begins anew.
         sounds.iter_mut().for_each(|sound| sound.loudness = LoudnessHistory::default());
     }
 }
@@ -299,6 +408,14 @@ mod tests {
     use super::*;
     use crate::testing;
     use packager_signal::Span;
+
+    const FOLLOW_UP: FollowUp = FollowUp {
+        freeze: Seconds(1.0),
+        recovery: Seconds(10.0),
+        critical: Seconds(30.0),
+        blocks: Some(0.3),
+        clipped: 0.01,
+    };
 
     fn at(seconds: f64) -> Timestamp {
         Seconds(seconds).after(Timestamp::UNIX_EPOCH)
@@ -324,7 +441,7 @@ mod tests {
     fn a_segment_that_is_decoded_twice_counts_once() {
         let signal = decoded(&[(1, 2.0), (2, 4.0), (2, 5.0), (1, 6.0)]);
         assert_eq!(freeze(&signal), 4.0);
-        assert!(signal.is_unsettled());
+        assert!(signal.needs_follow_up(&FOLLOW_UP, at(5.0)));
     }
 
     #[test]
@@ -342,8 +459,115 @@ mod tests {
     fn only_numbers_that_begin_again_end_the_state() {
         let mut signal = decoded(&[(100, 200.0)]);
         assert!(!signal.is_behind(95, 99) && !signal.is_behind(90, 95), "an edge that is behind");
+        assert!(!signal.is_behind(99, 99), "an edge that lists one segment");
         assert!(signal.is_behind(1, 5));
         signal.begin_again();
         assert!(signal.picture.is_none() && signal.thumbnail.is_some());
+    }
+
+    #[test]
+    fn a_picture_that_is_not_decoded_does_not_count_and_is_not_contiguous() {
+        let mut signal = decoded(&[(1, 2.0)]);
+        let failed = Decoded {
+            pictures: None,
+            pictures_failed: Some(NotDecoded::Deadline),
+            thumbnail: None,
+            ..testing::decoded(2.0, -23.0)
+        };
+        signal.take(&testing::decoded_facts(2, at(4.0), failed));
+        assert!(signal.picture().is_none() && signal.sounds().len() == 1);
+        assert_eq!((signal.picture_failed(), signal.sound_failed()), (Some(TOO_SLOW), None));
+        let mut end = frozen();
+        end.pictures.as_mut().unwrap().frozen = vec![Span { start: 0.0, end: 1.0 }];
+        signal.take(&testing::decoded_facts(3, at(6.0), end));
+        let longest = signal.picture().unwrap().frozen.longest(Seconds(10.0)).unwrap();
+        assert!(longest.at_least, "nobody saw the second piece");
+        assert_eq!(longest.duration, Seconds(2.0));
+    }
+
+    #[test]
+    fn sound_that_is_not_decoded_does_not_count() {
+        let mut signal = decoded(&[(1, 2.0)]);
+        let failed = Decoded {
+            sounds: Vec::new(),
+            sound_failed: Some(NotDecoded::Stopped(String::new())),
+            ..testing::decoded(2.0, -23.0)
+        };
+        signal.take(&testing::decoded_facts(2, at(4.0), failed));
+        assert!(signal.picture().is_some() && signal.sounds().is_empty());
+        assert_eq!(signal.sound_failed(), Some(FAILED));
+    }
+
+    #[test]
+    fn a_fault_is_followed_up_as_the_template_reports_it() {
+        let mut short = frozen();
+        short.pictures.as_mut().unwrap().frozen = vec![Span { start: 0.5, end: 1.1 }];
+        let mut signal = SignalHistory::default();
+        signal.take(&testing::decoded_facts(1, at(2.0), short));
+        assert!(!signal.needs_follow_up(&FOLLOW_UP, at(10.0)));
+        assert!(signal.needs_follow_up(&FollowUp { freeze: Seconds(0.5), ..FOLLOW_UP }, at(10.0)));
+        let mut ended = decoded(&[(1, 2.0)]);
+        (2..=11).for_each(|n| ended.take(&testing::decoded_facts(n, at(n as f64 * 2.0), testing::decoded(2.0, -23.0))));
+        assert!(!ended.needs_follow_up(&FOLLOW_UP, at(24.0)));
+        assert!(ended.needs_follow_up(&FollowUp { recovery: Seconds(60.0), ..FOLLOW_UP }, at(24.0)));
+    }
+
+    #[test]
+    fn a_fault_that_stays_leaves_turns_to_others() {
+        let pieces: Vec<_> = (1..=20).map(|n| (n, n as f64 * 2.0)).collect();
+        let signal = decoded(&pieces);
+        let follow_up = |seconds| signal.needs_follow_up(&FOLLOW_UP, at(40.0 + seconds));
+        assert!(!follow_up(15.0) && follow_up(45.0), "it is critical already");
+        assert!(!follow_up(200.0), "its rendition may not be chosen any more");
+    }
+
+    #[test]
+    fn blocks_and_clipping_are_followed_up_once_a_minute() {
+        let mut blocks = testing::decoded(2.0, -23.0);
+        blocks.pictures.as_mut().unwrap().visible_blocks = vec![0.1; 10];
+        let mut clipped = testing::decoded(2.0, -23.0);
+        clipped.sounds[0].clipped = 0.2;
+        for piece in [blocks, clipped] {
+            let mut signal = SignalHistory::default();
+            signal.take(&testing::decoded_facts(1, at(0.0), piece));
+            assert!(!signal.needs_follow_up(&FOLLOW_UP, at(15.0)) && signal.needs_follow_up(&FOLLOW_UP, at(45.0)));
+            signal.take(&testing::decoded_facts(9, at(46.0), testing::decoded(2.0, -23.0)));
+            assert!(!signal.needs_follow_up(&FOLLOW_UP, at(95.0)), "it is settled");
+        }
+    }
+
+    #[test]
+    fn another_layout_keeps_silence_and_loudness() {
+        let mut signal = SignalHistory::default();
+        for n in 1..=2 {
+            let mut piece = testing::decoded(2.0, -23.0);
+            piece.sounds[0].silent = vec![Span { start: 0.0, end: 2.0 }];
+            piece.sounds[0].channels.truncate(n);
+            signal.take(&testing::decoded_facts(n as u64, at(n as f64 * 60.0), piece));
+        }
+        let sound = &signal.sounds()[0];
+        assert_eq!((sound.silent.now(), sound.channels.len()), (Seconds(4.0), 2));
+        assert!(sound.loudness.integrated(at(120.0), 2, Seconds(4.0)).is_some());
+    }
+
+    #[test]
+    fn a_piece_without_sound_does_not_end_a_dead_channel() {
+        let mut signal = SignalHistory::default();
+        for n in 1..=3 {
+            let mut piece = testing::decoded(2.0, -23.0);
+            piece.sounds[0].sounding = if n == 2 { 0.0 } else { 2.0 };
+            piece.sounds[0].channels[1].dead = if n == 2 { Vec::new() } else { vec![Span { start: 0.0, end: 2.0 }] };
+            signal.take(&testing::decoded_facts(n, at(n as f64 * 2.0), piece));
+        }
+        assert_eq!(signal.sounds()[0].channels[1].dead.now(), Seconds(4.0));
+    }
+
+    #[test]
+    fn loudness_takes_one_sample_a_minute() {
+        let signal = decoded(&[(1, 0.0), (2, 2.0), (3, 15.0), (4, 60.0)]);
+        let loudness = &signal.sounds()[0].loudness;
+        assert!(loudness.integrated(at(60.0), 2, Seconds(4.0)).is_some());
+        assert_eq!(loudness.integrated(at(60.0), 3, Seconds(0.0)), None);
+        assert_eq!(loudness.integrated(at(60.0), 2, Seconds(5.0)), None);
     }
 }

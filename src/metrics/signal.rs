@@ -54,7 +54,7 @@ pub(crate) const GAUGES: &[Gauge] = &[
         "packager_signal_loudness_lufs",
         RENDITION,
         "Programme loudness of the first audio stream in LUFS (ITU-R BS.1770-4), pooled from all decodes of the \
-         last 30 minutes. Absent before the decodes cover 10 minutes.",
+         last 3 hours, one a minute at most. Absent before there are 20 with 180 s of sound.",
         |v, s| s.renditions(v, |r| r.signal.signal_loudness_lufs),
     ),
     gauge(

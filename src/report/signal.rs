@@ -27,8 +27,8 @@ measured! {
     }
 }
 
-/// Programme time that the decodes have to cover before their loudness is reported, and how much of it has to be decoded.
-const LOUDNESS_COVERED: (Seconds, Seconds) = (Seconds(600.0), Seconds(15.0));
+/// Number of samples, and their duration together, from which the loudness of a programme is reported.
+const LOUDNESS_SAMPLES: (usize, Seconds) = (20, Seconds(180.0));
 
 impl SignalView {
     /// The values of a rendition. `segments` are its inspected segments, oldest first; `decoded` is the state of its decoded media,
@@ -37,13 +37,13 @@ impl SignalView {
         let segments: Vec<&SegmentFacts> = segments.iter().map(AsRef::as_ref).collect();
         let coded_silence = quiet::silence(&segments).iter().map(|track| track.now().0).reduce(f64::max);
         let Some(decoded) = decoded else { return Self { signal_silence_seconds: coded_silence, ..Self::default() } };
-        let picture = decoded.picture.as_ref();
+        let picture = decoded.picture();
         let lasting = |spans: &FaultSpans| spans.is_judged().then(|| spans.now().0);
-        let sounds = || decoded.sounds.iter();
+        let sounds = || decoded.sounds().iter();
         let silence = sounds().filter_map(|sound| lasting(&sound.silent)).chain(coded_silence).reduce(f64::max);
         let front = sounds().filter(|sound| sound.channels.len() > 1).flat_map(|sound| &sound.channels);
         let front = front.filter(|channel| channel.position.is_main());
-        let (covered, heard) = LOUDNESS_COVERED;
+        let (samples, heard) = LOUDNESS_SAMPLES;
         let age = |made_at| Seconds::between(made_at, now).0.max(0.0);
         Self {
             signal_seconds_inspected: finite(decoded.seconds_decoded(now)),
@@ -52,7 +52,7 @@ impl SignalView {
             signal_single_color_seconds: picture.and_then(|p| lasting(&p.single_color)),
             signal_silence_seconds: silence,
             signal_channel_silence_seconds: front.filter_map(|channel| lasting(&channel.dead)).reduce(f64::max),
-            signal_loudness_lufs: sounds().next().and_then(|s| s.loudness.integrated(now, covered, heard)),
+            signal_loudness_lufs: sounds().next().and_then(|s| s.loudness.integrated(now, samples, heard)),
             signal_loudness_short_term_lufs: sounds().next().and_then(|s| s.short_term_max),
             signal_true_peak_dbtp: sounds().filter_map(|s| s.true_peak).reduce(f64::max),
             signal_clipped_ratio: sounds().filter_map(|s| s.clipped).reduce(f64::max),

@@ -47,12 +47,12 @@ pub fn clean() -> Report {
     report
 }
 
-/// The state of a rendition that was decoded once a minute for ten minutes.
+/// The state of a rendition that was decoded once a minute for twenty minutes.
 fn decoded() -> SignalHistory {
     let mut signal = SignalHistory::default();
-    for minute in 0..=10 {
-        let decoded = testing::decoded(2.0, -23.0);
-        signal.take(&testing::decoded_facts(minute, at(60.0 * (minute as f64 - 10.0)), decoded));
+    for minute in 0..=20 {
+        let decoded = testing::decoded(10.0, -23.0);
+        signal.take(&testing::decoded_facts(minute, at(60.0 * (minute as f64 - 20.0)), decoded));
     }
     signal
 }

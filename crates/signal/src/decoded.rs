@@ -5,14 +5,19 @@ use std::time::Duration;
 use crate::picture::{Pictures, Thumbnail};
 use crate::sound::Sound;
 
-/// The result of one decode.
+/// The result of one decode. If pictures and sound were asked for and one of them failed, the result has the other, and the
+/// error of the one that failed.
 #[derive(Debug, Clone, Default)]
 pub struct Decoded {
     /// The measures of the pictures. `None` if none were asked for or none could be decoded.
     pub pictures: Option<Pictures>,
+    /// Why no pictures were decoded although they were asked for. `None` if they were decoded or weren't asked for.
+    pub pictures_failed: Option<NotDecoded>,
     /// The measures of each audio stream, in the order of the container; at most 8. Empty if sound wasn't asked for or
     /// none could be decoded.
     pub sounds: Vec<Sound>,
+    /// Why no sound was decoded although it was asked for. `None` if it was decoded or wasn't asked for.
+    pub sound_failed: Option<NotDecoded>,
     /// A JPEG of the newest picture. `None` if it wasn't asked for or no picture could be decoded.
     pub thumbnail: Option<Thumbnail>,
     /// The CPU time of ffmpeg and of the analysis together.

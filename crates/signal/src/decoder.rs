@@ -88,7 +88,7 @@ impl Decoder {
     /// damage of one doesn't end the other.
     ///
     /// Returns by `deadline`; processes that aren't ready then are killed. If pictures or sound fail and the other doesn't,
-    /// the result has what was decoded.
+    /// the result has what was decoded, and the error of the one that failed.
     pub async fn decode(&self, coded: &Coded, wanted: Wanted, deadline: Instant) -> Result<Decoded, NotDecoded> {
         let pictures = wanted.pictures != PictureChoice::No && coded.container.has_pictures();
         match (pictures, wanted.sound) {
@@ -97,10 +97,7 @@ impl Decoder {
             (false, true) => Ok(joined(None, Some(self.sounds(coded, deadline).await?))),
             (true, true) => {
                 let both = tokio::join!(self.pictures(coded, wanted, deadline), self.sounds(coded, deadline));
-                match both {
-                    (Err(error), Err(_)) => Err(error),
-                    (pictures, sounds) => Ok(joined(pictures.ok(), sounds.ok())),
-                }
+                joined_both(both.0, both.1)
             }
         }
     }
@@ -156,6 +153,19 @@ fn sounds_of(finished: Finished<sound::Heard>) -> DecodedSounds {
     }
 }
 
+/// Joins what two processes decoded. The error is that of the pictures if both failed.
+fn joined_both(
+    pictures: Result<DecodedPictures, NotDecoded>,
+    sounds: Result<DecodedSounds, NotDecoded>,
+) -> Result<Decoded, NotDecoded> {
+    match (pictures, sounds) {
+        (Ok(pictures), Ok(sounds)) => Ok(joined(Some(pictures), Some(sounds))),
+        (Ok(pictures), Err(error)) => Ok(Decoded { sound_failed: Some(error), ..joined(Some(pictures), None) }),
+        (Err(error), Ok(sounds)) => Ok(Decoded { pictures_failed: Some(error), ..joined(None, Some(sounds)) }),
+        (Err(error), Err(_)) => Err(error),
+    }
+}
+
 fn joined(pictures: Option<DecodedPictures>, sounds: Option<DecodedSounds>) -> Decoded {
     let mut decoded = Decoded::default();
     if let Some(found) = pictures {
@@ -189,4 +199,19 @@ fn locate(path: Option<&Path>) -> Result<PathBuf, NoDecoder> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&folders).map(|folder| folder.join("ffmpeg")).find(|file| file.is_file());
     found.ok_or(NoDecoder::NotInstalled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_half_that_fails_leaves_its_error() {
+        let heard = || DecodedSounds { sounds: Vec::new(), cpu: Duration::ZERO, text: String::new(), cut: false };
+        let decoded = joined_both(Err(NotDecoded::Deadline), Ok(heard())).unwrap();
+        assert!(decoded.pictures.is_none() && decoded.sound_failed.is_none());
+        assert_eq!(decoded.pictures_failed, Some(NotDecoded::Deadline));
+        let nothing = Err(NotDecoded::Nothing(String::new()));
+        assert_eq!(joined_both(Err(NotDecoded::Deadline), nothing).unwrap_err(), NotDecoded::Deadline);
+    }
 }

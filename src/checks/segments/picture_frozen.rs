@@ -102,6 +102,24 @@ mod tests {
     }
 
     #[test]
+    fn a_silent_track_beside_one_with_sound_does_not_make_it_worse() {
+        let mut scene = Scene::live();
+        scene.decode((0..6).map(|_| Decode { second_is_silent: true, ..Decode::frozen() }));
+        assert_eq!(verdict(&scene)[0].0, Severity::Major);
+    }
+
+    #[test]
+    fn a_freeze_whose_end_was_not_decoded_is_not_judged() {
+        let judged = |ago: f64| {
+            let mut scene = Scene::live();
+            scene.decode_at((0..6).map(|n| (2.0 * f64::from(n) - 10.0 - ago, Decode::frozen())));
+            check(&scene.context(), &Params::default())
+        };
+        assert_eq!(violations(judged(80.0)).len(), 1);
+        assert_not_run(judged(95.0), decoded::NOT_FOLLOWED_UP);
+    }
+
+    #[test]
     fn a_black_picture_is_reported_as_black() {
         let mut scene = Scene::live();
         scene.decode((0..6).map(|_| Decode { black: vec![(0.0, 2.0)], ..Decode::frozen() }));

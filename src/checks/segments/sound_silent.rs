@@ -49,11 +49,9 @@ fn judge_decoded(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let span = sound.silent.longest(Seconds(params.recovery));
         Some(span.and_then(|span| Some(decoded::violation(DECODED, span, times.severity(span.duration)?))))
     });
-    let signals = context.renditions().filter_map(|(_, past)| decoded::signal(context, past));
-    let streams: usize = signals.map(|signal| signal.sounds.len()).sum();
     match verdict {
         // Players have another stream, such as another language.
-        CheckVerdict::Ran(found) if found.len() < streams => {
+        CheckVerdict::Ran(found) if decoded::any_plays(context, Seconds(params.recovery)) => {
             let milder = |violation: Violation| Violation {
                 severity: violation.severity.map(|severity| severity.min(Severity::Major)),
                 ..violation

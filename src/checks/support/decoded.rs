@@ -2,9 +2,10 @@
 
 use super::select;
 use crate::checks::{CheckContext, CheckVerdict, Violation};
-use crate::facts::quiet;
+use crate::facts::{SegmentFacts, quiet};
 use crate::finding::Severity;
 use crate::history::{FaultSpan, PictureHistory, RenditionHistory, SignalHistory, SoundHistory};
+use packager_media::stream::Media;
 use packager_media::units::Seconds;
 
 /// Shortest silence that makes a frozen picture worse.
@@ -19,74 +20,143 @@ pub(in crate::checks) fn signal<'a>(
     (age <= context.output.signal.valid_for).then_some(&*past.signal)
 }
 
-/// Judges the picture of the rendition that was decoded. It stands for all rungs, so that a violation concerns the whole output. The
-/// check doesn't run if no decoded picture counts.
+/// Time after the newest decode for which a failure counts. A longer fault is decoded again within this time.
+const FAILURE_COUNTS: Seconds = Seconds(90.0);
+/// Reason why a check doesn't run whose failure was seen too long ago.
+pub(in crate::checks) const NOT_FOLLOWED_UP: &str =
+    "the last decode showed a fault and is older than 90 s, so that nobody knows whether the fault lasts";
+
+/// Judges the picture of the rendition that was decoded last. It stands for all rungs, so that a violation concerns the whole output.
+/// The check doesn't run if no decoded picture counts, or if it shows a fault and is older than 90 s.
 pub(in crate::checks) fn judge_picture(
     context: &CheckContext<'_>,
     judge: impl Fn(&PictureHistory) -> Option<Violation>,
 ) -> CheckVerdict {
-    let mut decoded = context.renditions().filter_map(|(facts, past)| {
-        let picture = signal(context, past)?.picture.as_ref()?;
-        Some((&facts.rendition.name, picture))
+    let decoded = context.renditions().filter_map(|(facts, past)| {
+        let signal = signal(context, past)?;
+        Some((&facts.rendition.name, signal.picture()?, age(context, signal)?))
     });
-    match decoded.next() {
-        Some((name, picture)) => {
-            let violation = judge(picture).map(|violation| violation.with("decoded_rendition", name.as_str()));
+    let Some((name, picture, age)) = decoded.min_by(|(.., a), (.., b)| a.0.total_cmp(&b.0)) else {
+        return not_run(context, SignalHistory::picture_failed);
+    };
+    match judge(picture) {
+        Some(_) if age > FAILURE_COUNTS => CheckVerdict::NotRun(NOT_FOLLOWED_UP),
+        violation => {
+            let violation = violation.map(|violation| violation.with("decoded_rendition", name.as_str()));
             CheckVerdict::Ran(violation.into_iter().collect())
         }
-        None => not_run(context),
     }
 }
 
 /// Judges each decoded audio stream; `judge` returns `None` for a stream that it can't judge. Sound within the segments of the
 /// decoded rung stands for that of all rungs. The check doesn't run if no stream is judged, for the reason `missing` if sound was
-/// decoded.
+/// decoded, or if a stream shows a fault and its decode is older than 90 s.
 pub(in crate::checks) fn judge_sounds(
     context: &CheckContext<'_>,
     missing: &'static str,
     judge: impl Fn(&SoundHistory) -> Option<Option<Violation>>,
 ) -> CheckVerdict {
-    let (mut is_decoded, mut is_judged, mut found) = (false, false, Vec::new());
+    judge_sounds_within(context, FAILURE_COUNTS, missing, judge)
+}
+
+/// Judges each decoded audio stream as [`judge_sounds`] does, but a failure counts for the time `counts` after the newest decode.
+pub(in crate::checks) fn judge_sounds_within(
+    context: &CheckContext<'_>,
+    counts: Seconds,
+    missing: &'static str,
+    judge: impl Fn(&SoundHistory) -> Option<Option<Violation>>,
+) -> CheckVerdict {
+    let (mut is_decoded, mut is_judged, mut is_old, mut found) = (false, false, false, Vec::new());
     for (facts, past) in context.renditions() {
         let Some(signal) = signal(context, past) else { continue };
-        for (number, sound) in (1..).zip(&signal.sounds) {
+        for (number, sound) in (1..).zip(signal.sounds()) {
             is_decoded = true;
             let Some(violation) = judge(sound) else { continue };
             is_judged = true;
             let Some(violation) = violation else { continue };
+            if age(context, signal).is_none_or(|age| age > counts) {
+                is_old = true;
+                continue;
+            }
             let name = facts.rendition.name.as_str();
             let violation = violation.with("decoded_rendition", name).with("audio_stream", number);
-            let is_muxed = signal.picture.is_some();
+            let is_muxed = is_muxed(signal);
             found.push(if is_muxed { violation } else { violation.in_rendition(name) });
         }
     }
     match (is_judged, is_decoded) {
+        (true, _) if is_old && found.is_empty() => CheckVerdict::NotRun(NOT_FOLLOWED_UP),
         (true, _) => CheckVerdict::Ran(found),
         (false, true) => CheckVerdict::NotRun(missing),
-        (false, false) => not_run(context),
+        (false, false) => not_run(context, SignalHistory::sound_failed),
     }
 }
 
-/// The verdict where no decoded media count.
-fn not_run(context: &CheckContext<'_>) -> CheckVerdict {
+/// Time since the newest decode.
+fn age(context: &CheckContext<'_>, signal: &SignalHistory) -> Option<Seconds> {
+    signal.decoded_at().map(|at| Seconds::between(at, context.now))
+}
+
+/// Whether the decoded sound lies in the segments of a picture.
+fn is_muxed(signal: &SignalHistory) -> bool {
+    signal.picture().is_some() || signal.picture_failed().is_some()
+}
+
+/// The verdict where no decoded media count. `failed` says why a decode gave nothing of what the check judges.
+fn not_run(context: &CheckContext<'_>, failed: impl Fn(&SignalHistory) -> Option<&'static str>) -> CheckVerdict {
+    let failed = || context.renditions().find_map(|(_, past)| failed(signal(context, past)?));
     let reason = if context.output.is_readable() {
-        select::uninspected(context).unwrap_or(context.output.signal.missing)
+        select::uninspected(context).or_else(failed).unwrap_or(context.output.signal.missing)
     } else {
         select::NO_MANIFEST
     };
     CheckVerdict::NotRun(reason)
 }
 
-/// Whether the sound of the output is silent, or was within `recovery`: decoded, or by its coded frames.
+/// Whether all known sound of the output is silent, or was within `recovery`. It is `false` if no sound is known.
 pub(in crate::checks) fn is_silent(context: &CheckContext<'_>, recovery: Seconds) -> bool {
+    let known = known_sounds(context, recovery);
+    !known.is_empty() && known.iter().all(|is_silent| *is_silent)
+}
+
+/// Whether an audio stream of the output is known to have sound, and to have had it for `recovery`.
+pub(in crate::checks) fn any_plays(context: &CheckContext<'_>, recovery: Seconds) -> bool {
+    known_sounds(context, recovery).contains(&false)
+}
+
+/// Whether each known audio stream of the output is silent, or was within `recovery`: decoded, or by its coded frames. If the sound in
+/// the segments of a rung was decoded, it stands for that of all rungs.
+fn known_sounds(context: &CheckContext<'_>, recovery: Seconds) -> Vec<bool> {
     let long = |duration: Seconds| duration >= LEAST_SILENCE;
-    context.renditions().any(|(facts, past)| {
-        let mut sounds = signal(context, past).into_iter().flat_map(|signal| &signal.sounds);
-        let decoded = sounds.any(|sound| sound.silent.longest(recovery).is_some_and(|span| long(span.duration)));
+    let muxed = |past| signal(context, past).is_some_and(|signal| is_muxed(signal) && !signal.sounds().is_empty());
+    let is_decoded = context.renditions().any(|(_, past)| muxed(past));
+    let mut known = Vec::new();
+    for (facts, past) in context.renditions() {
+        let sounds = signal(context, past).map(SignalHistory::sounds).unwrap_or_default();
+        let decoded = |sound: &SoundHistory| sound.silent.longest(recovery).is_some_and(|span| long(span.duration));
         let segments = select::inspected_segments(facts, past).unwrap_or_default();
-        let coded = || quiet::silence(&segments).iter().any(|t| t.longest(recovery).is_some_and(|s| long(s.duration)));
-        decoded || coded()
-    })
+        let coded = quiet::silence(&segments);
+        let coded: Vec<bool> =
+            coded.iter().map(|track| track.longest(recovery).is_some_and(|span| long(span.duration))).collect();
+        let has_picture = has_picture(&segments);
+        if !sounds.is_empty() {
+            let coded_too = coded.len() == sounds.len();
+            let silent = sounds
+                .iter()
+                .enumerate()
+                .map(|(n, sound)| decoded(sound) || (coded_too && coded.get(n).copied().unwrap_or_default()));
+            known.extend(silent);
+        } else if !(is_decoded && has_picture) {
+            known.extend(coded);
+        }
+    }
+    known
+}
+
+/// Whether the newest of the segments has a video track.
+fn has_picture(segments: &[&SegmentFacts]) -> bool {
+    let tracks = segments.last().and_then(|segment| segment.inspection.as_ref()).into_iter().flat_map(|i| &i.tracks);
+    tracks.into_iter().any(|track| track.media == Some(Media::Video))
 }
 
 /// Durations in seconds from which a fault that lasts is a warning, major and critical.

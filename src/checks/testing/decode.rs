@@ -7,7 +7,7 @@ use packager_signal::sound::{Channel, Position};
 use packager_signal::{Decoded, Span};
 use std::sync::Arc;
 
-/// What decoding shows of 2 s of media. Spans are in seconds since its beginning.
+/// What decoding shows of media, 2 s without other notice. Spans are in seconds since its beginning.
 pub(in crate::checks) struct Decode {
     pub frozen: Vec<(f64, f64)>,
     pub black: Vec<(f64, f64)>,
@@ -17,7 +17,12 @@ pub(in crate::checks) struct Decode {
     pub clipped: f64,
     pub visible_blocks: f32,
     pub lufs: f32,
+    /// Duration of the media.
+    pub seconds: f64,
     pub is_mono: bool,
+    /// Whether there is a second audio stream, which is silent.
+    pub second_is_silent: bool,
+    pub no_picture: bool,
 }
 
 impl Decode {
@@ -32,7 +37,10 @@ impl Decode {
             clipped: 0.0,
             visible_blocks: 0.0,
             lufs: -23.0,
+            seconds: 2.0,
             is_mono: false,
+            second_is_silent: false,
+            no_picture: false,
         }
     }
 
@@ -45,7 +53,7 @@ impl Decode {
         let spans = |spans: &[(f64, f64)]| {
             spans.iter().map(|(start, end)| Span { start: *start, end: *end }).collect::<Vec<_>>()
         };
-        let mut decoded = testing::decoded(2.0, self.lufs);
+        let mut decoded = testing::decoded(self.seconds, self.lufs);
         let pictures = decoded.pictures.as_mut().unwrap();
         (pictures.frozen, pictures.black) = (spans(&self.frozen), spans(&self.black));
         pictures.single_color = spans(&self.single_color);
@@ -55,6 +63,14 @@ impl Decode {
         sound.channels[1].dead = spans(&self.dead_right);
         if self.is_mono {
             sound.channels = vec![Channel { position: Position::Mono, dead: Vec::new(), level: None }];
+        }
+        if self.second_is_silent {
+            let mut second = decoded.sounds[0].clone();
+            second.silent = spans(&[(0.0, 2.0)]);
+            decoded.sounds.push(second);
+        }
+        if self.no_picture {
+            (decoded.pictures, decoded.thumbnail) = (None, None);
         }
         decoded
     }

@@ -2,6 +2,7 @@
 
 use super::{History, Memory, OutputKey, RenditionMemory, Retention};
 use crate::facts::RenditionFacts;
+use crate::history::FollowUp;
 use crate::history::signal_turn::{self, SignalTurn};
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
@@ -19,10 +20,11 @@ impl History {
         retention: Retention,
         interval: Seconds,
         delay: Seconds,
+        follow_up: &FollowUp,
     ) -> Option<SignalTurn> {
         let turn = self.outputs.find(&(key.clone(), retention.query_identifies), |memory| {
             let pasts = || memory.renditions.values().map(|rendition| &rendition.past);
-            let turn = if pasts().any(|past| past.signal.is_unsettled()) {
+            let turn = if pasts().any(|past| past.signal.needs_follow_up(follow_up, now)) {
                 Some(SignalTurn::Unsettled)
             } else if pasts().any(|past| signal_turn::is_silent(&past.segments)) && !memory.was_decoded(now) {
                 Some(SignalTurn::Silent)

@@ -1,6 +1,7 @@
 //! Decoding of picture and sound within a probe: which outputs have their turn, and what of them is decoded.
 
 mod bounds;
+mod follow_up;
 mod pieces;
 
 use super::capture::{self, Capturer, DecodedRenditions};
@@ -134,7 +135,9 @@ impl SignalDecoding {
             SignalMode::Off => None,
             SignalMode::Full => Some(SignalTurn::Always),
             SignalMode::Rotation => {
-                history.signal_turn(key, now, capture::retention(template), template.signal_interval, delay)
+                let follow_up = follow_up::of(template);
+                let retention = capture::retention(template);
+                history.signal_turn(key, now, retention, template.signal_interval, delay, &follow_up)
             }
         }
     }

@@ -28,6 +28,8 @@ pub(super) struct Listener {
     /// The number of samples of a full window.
     window_samples: usize,
     windows: u32,
+    /// Number of full windows in which a channel has sound.
+    sounding: u32,
     channels: Vec<Levels>,
     silent: Spans,
     momentary_max: Option<f64>,
@@ -66,6 +68,7 @@ impl Listener {
             window: Vec::with_capacity(window_samples),
             window_samples,
             windows: 0,
+            sounding: 0,
             channels,
             silent: Spans::default(),
             momentary_max: None,
@@ -82,8 +85,13 @@ impl Listener {
 
     /// Seconds of all full windows.
     fn time(&self) -> f64 {
+        self.seconds(self.windows)
+    }
+
+    /// Seconds of so many full windows.
+    fn seconds(&self, windows: u32) -> f64 {
         let frames = self.window_samples / self.channels.len().max(1);
-        f64::from(self.windows) * frames as f64 / f64::from(self.format.rate)
+        f64::from(windows) * frames as f64 / f64::from(self.format.rate)
     }
 
     /// Takes samples: 4 bytes each, channels interleaved.
@@ -100,7 +108,7 @@ impl Listener {
 
     /// Measures a full window and begins the next one.
     fn measure(&mut self) {
-        self.judge();
+        self.sounding += u32::from(self.judge());
         self.windows += 1;
         // The library fails only for a number of channels that isn't its own.
         let _ = self.loudness.add_frames_f32(&self.window);
@@ -110,9 +118,9 @@ impl Listener {
         }
     }
 
-    /// Judges the window's silence and clipping, of all channels and of each.
-    fn judge(&mut self) {
-        let at = self.time();
+    /// Judges the window's silence and clipping, of all channels and of each, and returns whether a channel has sound.
+    fn judge(&mut self) -> bool {
+        let (at, sounding) = (self.time(), self.seconds(self.sounding));
         let count = self.channels.len().max(1);
         let mut quiet = Vec::with_capacity(count);
         for (index, channel) in self.channels.iter_mut().enumerate() {
@@ -126,9 +134,13 @@ impl Listener {
             .zip(&quiet)
             .any(|(channel, quiet)| !quiet && channel.position != Some(Position::LowFrequency));
         self.silent.judge(at, all);
-        for (channel, quiet) in self.channels.iter_mut().zip(&quiet) {
-            channel.dead.judge(at, *quiet && sound);
+        // In a pause nobody can tell whether a channel is dead, so that it is left out of the time of dead spans.
+        if sound {
+            for (channel, quiet) in self.channels.iter_mut().zip(&quiet) {
+                channel.dead.judge(sounding, *quiet);
+            }
         }
+        sound
     }
 
     fn measure_loudness(&mut self) {
@@ -155,8 +167,10 @@ impl Listener {
         if duration <= 0.0 {
             return None;
         }
+        let mut sounding = self.seconds(self.sounding);
         if !self.window.is_empty() {
-            self.judge();
+            let rest = duration - self.time();
+            sounding += if self.judge() { rest } else { 0.0 };
             let _ = self.loudness.add_frames_f32(&self.window);
         }
         let peaks = (0..u32::from(self.format.channels)).filter_map(|channel| self.loudness.true_peak(channel).ok());
@@ -165,7 +179,8 @@ impl Listener {
         Some(Sound {
             sample_rate: self.format.rate,
             duration,
-            channels: self.channels.into_iter().map(|channel| channel.finish(duration)).collect(),
+            sounding,
+            channels: self.channels.into_iter().map(|channel| channel.finish(sounding)).collect(),
             silent: self.silent.finish(duration),
             clipped,
             momentary_max: self.momentary_max,
@@ -253,6 +268,25 @@ mod tests {
             let found = integrated(parts);
             assert!((found - expected).abs() <= 0.1, "{parts:?}: {found:.2} LUFS");
         }
+    }
+
+    #[test]
+    fn a_dead_channel_goes_on_over_the_pauses_of_the_programme() {
+        let mut listener = Listener::new(Format { channels: 2, rate: 48_000, mask: 3 }).unwrap();
+        for _ in 0..5 {
+            for n in 0..48_000 * 2u32 {
+                // 1.5 s of noise on the left, and a pause of 0.5 s.
+                let noise = (n.wrapping_mul(2_654_435_761) >> 16) as f32 / 65_536.0 - 0.5;
+                let left = if n < 72_000 { noise } else { 0.0 };
+                listener.hear(&[left.to_le_bytes(), 0.0f32.to_le_bytes()].concat());
+            }
+        }
+        let sound = listener.finish().unwrap();
+        assert!((sound.sounding - 7.5).abs() < 0.01 && (sound.duration - 10.0).abs() < 0.01);
+        let dead = &sound.channels[1].dead;
+        assert_eq!(dead.len(), 1, "{dead:?}");
+        assert!((dead[0].duration() - 7.5).abs() < 0.01, "{dead:?}");
+        assert!(sound.channels[0].dead.is_empty());
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct Sound {
     pub sample_rate: u32,
     /// The decoded duration in seconds.
     pub duration: f64,
+    /// Seconds in which a channel other than the low-frequency effects had sound.
+    pub sounding: f64,
     /// The channels in the stream's order; at most 16.
     pub channels: Vec<Channel>,
     /// Where every channel was below −60 dBFS (RMS of 50 ms). A span that touches the start or the end is listed however
@@ -50,7 +52,7 @@ pub struct Channel {
     /// Where its loudspeaker stands.
     pub position: Position,
     /// Where this channel was below −60 dBFS (RMS of 50 ms) while another channel other than the low-frequency effects was
-    /// not. Spans are listed as those of [`Sound::silent`].
+    /// not. Spans are listed as those of [`Sound::silent`], but in seconds of [`Sound::sounding`]: pauses are left out.
     pub dead: Vec<Span>,
     /// The RMS level of the whole decode in dBFS. `None` for digital silence.
     pub level: Option<f64>,
