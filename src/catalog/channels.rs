@@ -18,6 +18,8 @@ use url::{Host, Url};
 
 const MAX_CODE_BYTES: usize = 64;
 const MAX_NAME_CHARS: usize = 256;
+/// Largest tier: the largest integer of the database's column.
+const MAX_TIER: u32 = i32::MAX as u32;
 
 /// The keys of a channel as channels.yml has them, merged over the file's `defaults`.
 #[derive(Debug, Default, Deserialize)]
@@ -140,6 +142,9 @@ fn value_faults(written: &ChannelKeys, node: &Node) -> Vec<Fault> {
     let mut faults = Vec::new();
     if let Some(fps) = written.fps.filter(|fps| !(1.0..=300.0).contains(fps)) {
         faults.push(Fault::value(node.index_of("fps"), format!("is {fps}; allowed is 1 to 300 frames per second")));
+    }
+    if let Some(tier) = written.tier.filter(|tier| *tier > MAX_TIER) {
+        faults.push(Fault::value(node.index_of("tier"), format!("is {tier}; allowed is 0 to {MAX_TIER}")));
     }
     let texts = [
         ("channel_name", &written.channel_name),

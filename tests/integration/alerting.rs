@@ -284,7 +284,7 @@ async fn a_channel_and_a_rendition(stack: &AlertingStack, origin: &Origin) {
         "[FIRING major] RenditionDown RUNG (tier 1)",
         "of hls is down*",
         "(available: 0)",
-        "404 of the playlist",
+        "last HTTP status: 404 (rendition_unavailable)",
         "/runbooks/RenditionDown",
     ] {
         assert!(message.contains(part), "{part} is not in {message}");

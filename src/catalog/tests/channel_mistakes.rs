@@ -38,12 +38,13 @@ channels:
 channel_type, tier, codec, resolution, fps, is_4k, is_hdr, template, probe, enabled, input_url, outputs, ladder, request"
     );
     let error =
-        channels("channels:\n  A: {input_url: rtmp://p/a, fps: 0}\n  B: {input_url: 'http://user:hunter2@p/e'}\n")
+        channels("channels:\n  A: {input_url: rtmp://p/a, fps: 0, tier: 2147483648}\n  B: {input_url: 'http://user:hunter2@p/e'}\n")
             .unwrap_err();
     assert_eq!(
         error,
         ":2:18: channels.A.input_url: `rtmp:` can't be probed; the URL must start with http:// or https://\n\
          :2:35: channels.A.fps: is 0; allowed is 1 to 300 frames per second\n\
+         :2:44: channels.A.tier: is 2147483648; allowed is 0 to 2147483647\n\
          :3:18: channels.B.input_url: credentials don't belong into a URL; set request.basic_auth"
     );
 }
