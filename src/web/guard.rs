@@ -227,7 +227,9 @@ fn check_cookie_write(request: &Parts, same_origin: Option<bool>) -> Result<(), 
     let kind = kind.split(';').next().unwrap_or_default().trim();
     let length = request.headers.get(CONTENT_LENGTH);
     let is_empty = length.is_none_or(|length| length == "0") && !request.headers.contains_key(TRANSFER_ENCODING);
-    if !(is_empty && kind.is_empty()) && !COOKIE_CONTENT_TYPES.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+    let is_known = COOKIE_CONTENT_TYPES.iter().any(|known| known.eq_ignore_ascii_case(kind));
+    let has_no_body = is_empty && kind.is_empty();
+    if !is_known && !has_no_body {
         let why = format!("a write with a session needs Content-Type: {}", COOKIE_CONTENT_TYPES.join(" or "));
         return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, None, why));
     }

@@ -60,7 +60,6 @@ pub const MAX_LINE: usize = 64 * 1024;
 
 /// A playlist as [`parse`] returns it.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, taken apart where it is made")]
 pub enum Playlist {
     /// The input is a multivariant playlist; the value has the renditions that it declares.
     Multivariant(Presentation),
