@@ -56,7 +56,18 @@ export class Stack {
     await this.postgres?.start();
     await this.alertmanager?.start(this.url('api/v1/alerts/webhook'));
     await this.startExporter();
-    if (this.postgres) for (const channel of channels) await this.write('POST', 'channels', channel);
+    if (this.postgres) {
+      await this.ready();
+      for (const channel of channels) await this.write('POST', 'channels', channel);
+    }
+  }
+
+  /** Waits until the database has its tables and the exporter its catalogue, for half a minute at most. */
+  private async ready(): Promise<void> {
+    for (let left = 150; left > 0; left--) {
+      if ((await fetch(this.url('-/ready'))).ok) return;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
   }
 
   /** Writes with the API. */
