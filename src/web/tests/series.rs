@@ -18,7 +18,10 @@ fn router(prometheus: Option<&str>) -> axum::Router {
 }
 
 async fn get(app: &axum::Router, path: &str) -> (u16, Value) {
-    let request = http::Request::get(path).body(axum::body::Body::empty()).unwrap();
+    answer(app, http::Request::get(path).body(axum::body::Body::empty()).unwrap()).await
+}
+
+async fn answer(app: &axum::Router, request: http::Request<axum::body::Body>) -> (u16, Value) {
     let answer = app.clone().oneshot(request).await.unwrap();
     let status = answer.status().as_u16();
     let body = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
@@ -96,7 +99,10 @@ async fn every_check_is_listed_with_a_runbook_that_exists() {
 }
 
 #[tokio::test]
-async fn maintenance_without_alertmanager_says_how_to_connect_it() {
-    let (status, body) = get(&router(None), "/api/v1/maintenance").await;
-    assert!(status == 503 && body["detail"].as_str().unwrap().contains("--alertmanager.url="), "{body}");
+async fn without_alertmanager_no_maintenance_is_listed_and_none_begins() {
+    let app = router(None);
+    assert_eq!(get(&app, "/api/v1/maintenance").await, (200, json!({"maintenances": []})));
+    let begin = http::Request::post("/api/v1/channels/CH_1/maintenance").header("content-type", "application/json");
+    let (status, body) = answer(&app, begin.body("{}".into()).unwrap()).await;
+    assert!(status == 503 && body["detail"].as_str().unwrap().contains("--alertmanager.url="), "{status} {body}");
 }
