@@ -16,7 +16,7 @@ pub use dash::{ClockFacts, DashFacts, LocationFacts, PatchFacts, PatchableMpd};
 pub use growing::{ChunkArrival, GrowingSegmentFacts};
 pub use i_frames::IFrameFacts;
 pub use low_latency::{BlockingReloadFacts, DeltaUpdateFacts, LowLatencyFacts, PartFacts, PreloadHintFacts};
-pub use signal::{DecodeLack, DecodedFacts, SignalFacts};
+pub use signal::{DecodedFacts, SignalFacts, Undecoded};
 
 use bytes::Bytes;
 use packager_media::container::Inspection;

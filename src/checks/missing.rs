@@ -2,7 +2,7 @@
 
 use super::support::select;
 use super::{CheckContext, CheckGroup, CheckMeta};
-use crate::facts::{Fetched, RenditionFacts};
+use crate::facts::{Fetched, RenditionFacts, Undecoded};
 
 /// Input whose absence kept a check from running, although the check applies to the output. A check whose subject the
 /// output doesn't have, such as captions, has no missing input.
@@ -18,6 +18,10 @@ pub enum MissingInput {
     History,
     /// The probe had no time left to fetch what the check judges.
     Time,
+    /// Other decodes or the capture took the time in which picture and sound were to be decoded.
+    Turn,
+    /// ffmpeg could not decode the segments, or not in time.
+    Decode,
 }
 
 impl MissingInput {
@@ -30,9 +34,16 @@ impl MissingInput {
             Self::Segment => "no_segment",
             Self::History => "first_probe",
             Self::Time => "no_time",
+            Self::Turn => "no_turn",
+            Self::Decode => "not_decoded",
         }
     }
 }
+
+/// Reasons why picture and sound were not decoded although they should have been. Without ffmpeg no output is decoded, which
+/// one metric says for all.
+const UNDECODED: [Undecoded; 5] =
+    [Undecoded::NoTurn, Undecoded::NoTime, Undecoded::TooSlow, Undecoded::Failed, Undecoded::NotStarted];
 
 /// Returns the input that was missing when a check didn't run for the given reason. `None`: the output has nothing that
 /// the check judges.
@@ -47,6 +58,9 @@ pub(super) fn missing_input(context: &CheckContext<'_>, meta: &CheckMeta, reason
     }
     if (reason == select::NO_SEGMENT || meta.group == CheckGroup::Segments) && lacks_segments(context) {
         return Some(if timeless() { MissingInput::Time } else { MissingInput::Segment });
+    }
+    if let Some(undecoded) = UNDECODED.into_iter().find(|undecoded| reason == undecoded.text()) {
+        return Some(if undecoded.is_put_off() { MissingInput::Turn } else { MissingInput::Decode });
     }
     let is_first = reason == select::FIRST_OBSERVATION || (meta.needs_history && is_first_probe(context));
     is_first.then_some(MissingInput::History)

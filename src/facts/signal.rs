@@ -1,34 +1,99 @@
 //! What decoding showed of picture and sound.
 
 use packager_media::units::{Seconds, Timestamp};
-use packager_signal::Decoded;
+use packager_signal::{Decoded, NotDecoded};
 use std::sync::Arc;
 
 /// Whether the picture and sound of an output were decoded in this probe.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SignalFacts {
-    /// Reason why a check that needs decoded media can't run as long as no earlier decode counts.
-    pub missing: &'static str,
+    /// Why nothing was decoded, as long as no earlier decode counts.
+    pub missing: Undecoded,
     /// Time for which the result of a decode counts.
     pub valid_for: Seconds,
     /// Whether the output had its turn: something was decoded, or the attempt showed that it can't be.
     pub attempted: bool,
-    /// What kept the output from being decoded in its turn; `None` otherwise.
-    pub lack: Option<DecodeLack>,
-}
-
-/// What kept an output from being decoded in its turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DecodeLack {
-    /// The output had its turn, but other decodes or the capture took the time.
-    NoTurn,
-    /// The decoder could not decode the media, or not in time.
-    Failed,
 }
 
 impl Default for SignalFacts {
     fn default() -> Self {
-        Self { missing: "picture and sound were not decoded", valid_for: Seconds::ZERO, attempted: false, lack: None }
+        Self { missing: Undecoded::Off, valid_for: Seconds::ZERO, attempted: false }
+    }
+}
+
+/// Why the picture and sound of an output were not decoded in a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undecoded {
+    /// The template doesn't ask for it.
+    Off,
+    /// There is no ffmpeg.
+    NotInstalled,
+    /// There is an ffmpeg, and it doesn't run.
+    Unusable,
+    /// The output's first turn has not come yet.
+    Waiting,
+    /// No new segment was inspected.
+    NoSegment,
+    /// The media are encrypted for DRM.
+    Encrypted,
+    /// The segments are in a container that isn't decoded.
+    UnknownContainer,
+    /// Other decodes took the time of the output's turn.
+    NoTurn,
+    /// The capture took the time of the output's turn.
+    NoTime,
+    /// Decoding did not end in time.
+    TooSlow,
+    /// ffmpeg could not decode the segments.
+    Failed,
+    /// ffmpeg could not be started.
+    NotStarted,
+}
+
+impl Undecoded {
+    /// Returns the reason in words, with what to do about it where something can be done.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Off => "nothing is decoded, because the template sets `signal: off`",
+            Self::NotInstalled => "ffmpeg isn't installed; install it or set `signal: off`",
+            Self::Unusable => "ffmpeg doesn't run; the exporter's log says why",
+            Self::Waiting => "the channel was not decoded yet; its turn comes within `signal_interval`",
+            Self::NoSegment => "no new segment was inspected, so there was nothing to decode",
+            Self::Encrypted => "the media are encrypted for DRM, and can't be decoded",
+            Self::UnknownContainer => "the segments are in no container that is decoded",
+            Self::NoTurn => {
+                "too many other outputs were to be decoded; raise --signal.max-decodes or `signal_interval`"
+            }
+            Self::NoTime => {
+                "the probe had no time left to decode; raise the scrape timeout or the template's `timeout`"
+            }
+            Self::TooSlow => "decoding did not end within the time of the probe",
+            Self::Failed => "ffmpeg could not decode the segments",
+            Self::NotStarted => "ffmpeg could not be started; the exporter's log says why",
+        }
+    }
+
+    /// Whether the output had its turn, and it has to be put off.
+    #[must_use]
+    pub fn is_put_off(self) -> bool {
+        matches!(self, Self::NoTurn | Self::NoTime)
+    }
+
+    /// Whether another attempt would fail in the same way, so that the output's next turn is the next attempt.
+    #[must_use]
+    pub fn waits_for_next_turn(self) -> bool {
+        matches!(self, Self::Encrypted | Self::UnknownContainer | Self::TooSlow | Self::Failed)
+    }
+}
+
+impl From<&NotDecoded> for Undecoded {
+    fn from(error: &NotDecoded) -> Self {
+        match error {
+            NotDecoded::Deadline => Self::TooSlow,
+            NotDecoded::NotStarted(_) => Self::NotStarted,
+            NotDecoded::Nothing(_) | NotDecoded::Stopped(_) | NotDecoded::NothingAsked => Self::Failed,
+        }
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::clock_step::ObservedTimes;
 use super::spans::{FaultSpan, FaultSpans, Joint};
-use crate::facts::DecodedFacts;
+use crate::facts::{DecodedFacts, Undecoded};
 use bytes::Bytes;
 use packager_media::units::{Seconds, Timestamp};
+use packager_signal::Decoded;
 use packager_signal::picture::{Pictures, Signature};
 use packager_signal::sound::{LoudnessPool, Position, Sound};
-use packager_signal::{Decoded, NotDecoded};
 use std::collections::VecDeque;
 
 /// Longest time between two decoded pieces over which a fault that both have throughout counts as one.
@@ -34,8 +34,6 @@ const FOLLOWED_UP: Seconds = Seconds(150.0);
 const DEAD_CHANNEL_KNOWN: Seconds = Seconds(60.0);
 /// Fewest segments by which a playlist is behind the newest decoded one if the packager began its numbers again.
 const LEAST_STEP_BACK: u64 = 5;
-const TOO_SLOW: &str = "decoding did not end within the time of the probe";
-const FAILED: &str = "ffmpeg could not decode the segments";
 
 /// What a template reports, and so until when a fault has to be followed up.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,7 +72,7 @@ struct Half {
     /// Number of its last segment, and when it was decoded.
     newest: Option<(u64, Timestamp)>,
     /// Why this half of a newer piece was not decoded; `None` if there is none.
-    failed: Option<&'static str>,
+    failed: Option<Undecoded>,
 }
 
 /// State of a rendition's picture.
@@ -149,7 +147,7 @@ impl SignalHistory {
     }
 
     fn take_picture(&mut self, facts: &DecodedFacts) {
-        self.picture_half.failed = facts.signal.pictures_failed.as_ref().map(reason);
+        self.picture_half.failed = facts.signal.pictures_failed.as_ref().map(Undecoded::from);
         if self.picture_half.failed.is_some() {
             return;
         }
@@ -166,7 +164,7 @@ impl SignalHistory {
     }
 
     fn take_sounds(&mut self, facts: &DecodedFacts) {
-        self.sound_half.failed = facts.signal.sound_failed.as_ref().map(reason);
+        self.sound_half.failed = facts.signal.sound_failed.as_ref().map(Undecoded::from);
         if self.sound_half.failed.is_some() {
             return;
         }
@@ -192,13 +190,13 @@ impl SignalHistory {
 
     /// Why the newest decode gave no picture although the media have one; `None` if it gave one.
     #[must_use]
-    pub fn picture_failed(&self) -> Option<&'static str> {
+    pub fn picture_failed(&self) -> Option<Undecoded> {
         self.picture_half.failed
     }
 
     /// Why the newest decode gave no sound although the media have some; `None` if it gave some.
     #[must_use]
-    pub fn sound_failed(&self) -> Option<&'static str> {
+    pub fn sound_failed(&self) -> Option<Undecoded> {
         self.sound_half.failed
     }
 
@@ -272,11 +270,6 @@ impl Half {
             }
         }
     }
-}
-
-/// Why a half of a piece was not decoded, for the checks.
-fn reason(error: &NotDecoded) -> &'static str {
-    if *error == NotDecoded::Deadline { TOO_SLOW } else { FAILED }
 }
 
 /// How a piece of decoded media follows the newest one.
@@ -407,6 +400,7 @@ impl ObservedTimes for SignalHistory {
 mod tests {
     use super::*;
     use crate::testing;
+    use packager_signal::NotDecoded;
     use packager_signal::Span;
 
     const FOLLOW_UP: FollowUp = FollowUp {
@@ -476,7 +470,7 @@ mod tests {
         };
         signal.take(&testing::decoded_facts(2, at(4.0), failed));
         assert!(signal.picture().is_none() && signal.sounds().len() == 1);
-        assert_eq!((signal.picture_failed(), signal.sound_failed()), (Some(TOO_SLOW), None));
+        assert_eq!((signal.picture_failed(), signal.sound_failed()), (Some(Undecoded::TooSlow), None));
         let mut end = frozen();
         end.pictures.as_mut().unwrap().frozen = vec![Span { start: 0.0, end: 1.0 }];
         signal.take(&testing::decoded_facts(3, at(6.0), end));
@@ -495,7 +489,7 @@ mod tests {
         };
         signal.take(&testing::decoded_facts(2, at(4.0), failed));
         assert!(signal.picture().is_some() && signal.sounds().is_empty());
-        assert_eq!(signal.sound_failed(), Some(FAILED));
+        assert_eq!(signal.sound_failed(), Some(Undecoded::Failed));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Turns of an output to be decoded.
 
 use super::clock_step::ObservedTimes;
-use crate::facts::{DecodeLack, SegmentFacts, SignalFacts, quiet};
+use crate::facts::{SegmentFacts, SignalFacts, quiet};
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ impl SignalTurns {
     pub(super) fn take(&mut self, facts: &SignalFacts, now: Timestamp) {
         if facts.attempted {
             self.end(now);
-        } else if facts.lack == Some(DecodeLack::NoTurn) {
+        } else if facts.missing.is_put_off() {
             self.put_off(now);
         }
     }
@@ -98,6 +98,7 @@ pub(super) fn is_silent(segments: &[Arc<SegmentFacts>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Undecoded;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_turn_without_a_free_decoder_is_put_off_and_keeps_its_distance_to_others() {
-        let refused = SignalFacts { lack: Some(DecodeLack::NoTurn), ..SignalFacts::default() };
+        let refused = SignalFacts { missing: Undecoded::NoTurn, ..SignalFacts::default() };
         let mut turns = SignalTurns::default();
         let due = |turns: &mut SignalTurns, second| turns.is_due(at(second), Seconds(300.0), Seconds(40.0));
         assert!(!due(&mut turns, 0));
@@ -128,7 +129,7 @@ mod tests {
         assert!(due(&mut turns, 45), "only a turn that has come is put off");
         turns.take(&refused, at(45));
         assert!(!due(&mut turns, 60) && due(&mut turns, 70), "30 s after it was due");
-        turns.take(&SignalFacts { lack: Some(DecodeLack::Failed), ..refused }, at(70));
+        turns.take(&SignalFacts { missing: Undecoded::Failed, ..refused }, at(70));
         assert!(due(&mut turns, 71));
         turns.take(&SignalFacts { attempted: true, ..refused }, at(75));
         assert!(!due(&mut turns, 365) && due(&mut turns, 370));

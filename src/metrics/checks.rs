@@ -23,8 +23,9 @@ pub(crate) const GAUGES: &[Gauge] = &[
         "packager_check_not_run",
         &["check", "output", "reason"],
         "1 for a check that should have run and didn't. The reason is no_manifest, no_playlist or no_segment (it could not be \
-         read), first_probe (the check compares probes) or no_time (the probe's deadline passed). Absent if the check ran, if \
-         the template disables it, and if the output has nothing that the check judges.",
+         read), first_probe (the check compares probes), no_time (the probe's deadline passed), no_turn (no decoder was free in time) \
+         or not_decoded (ffmpeg couldn't decode it). Absent if the check ran, if the template disables it, if the output has \
+         nothing that the check judges, and for checks of picture and sound without ffmpeg: see packager_exporter_decoder_up.",
         |v, s| {
             for outcome in v.checks {
                 let reason = outcome.missing.map(MissingInput::as_str);

@@ -267,7 +267,7 @@ impl SelfMetrics {
         self.zabbix_reached(false);
         self.synced("", 0, [0; 3], false, Timestamp::UNIX_EPOCH);
         self.sync_wrote("", 0, 0, 0);
-        self.decodes(&DecodeTotals::default());
+        self.decodes(&DecodeTotals { is_usable: Some(false), ..DecodeTotals::default() });
         self.gather()
     }
 }

@@ -87,6 +87,6 @@ mod tests {
         let mut scene = Scene::live();
         assert_not_run(verdict(&scene), NO_TARGET);
         scene.thresholds.loudness_target = Some(-23.0);
-        assert_not_run(verdict(&scene), "picture and sound were not decoded");
+        assert_not_run(verdict(&scene), "nothing is decoded, because the template sets `signal: off`");
     }
 }

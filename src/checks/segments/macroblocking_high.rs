@@ -54,7 +54,10 @@ mod tests {
     #[test]
     fn it_needs_a_threshold_and_a_decoded_picture() {
         let mut scene = scene(&[]);
-        assert_not_run(check(&scene.context(), &Params::default()), "picture and sound were not decoded");
+        assert_not_run(
+            check(&scene.context(), &Params::default()),
+            "nothing is decoded, because the template sets `signal: off`",
+        );
         scene.thresholds.macroblocking_threshold = None;
         assert_not_run(check(&scene.context(), &Params::default()), NO_THRESHOLD);
     }

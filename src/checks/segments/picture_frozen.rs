@@ -129,9 +129,15 @@ mod tests {
     #[test]
     fn without_a_decoded_picture_it_does_not_run() {
         let mut scene = Scene::live();
-        assert_not_run(check(&scene.context(), &Params::default()), "picture and sound were not decoded");
+        assert_not_run(
+            check(&scene.context(), &Params::default()),
+            "nothing is decoded, because the template sets `signal: off`",
+        );
         scene.decode([Decode::frozen()]);
         scene.output.signal.valid_for = Seconds(-1.0);
-        assert_not_run(check(&scene.context(), &Params::default()), "picture and sound were not decoded");
+        assert_not_run(
+            check(&scene.context(), &Params::default()),
+            "nothing is decoded, because the template sets `signal: off`",
+        );
     }
 }

@@ -64,6 +64,9 @@ mod tests {
     #[test]
     fn without_a_decoded_picture_it_does_not_run() {
         let scene = Scene::live();
-        assert_not_run(check(&scene.context(), &Params::default()), "picture and sound were not decoded");
+        assert_not_run(
+            check(&scene.context(), &Params::default()),
+            "nothing is decoded, because the template sets `signal: off`",
+        );
     }
 }

@@ -58,7 +58,10 @@ mod tests {
     #[test]
     fn without_decoded_sound_it_does_not_run() {
         let mut scene = Scene::live();
-        assert_not_run(check(&scene.context(), &Params::default()), "picture and sound were not decoded");
+        assert_not_run(
+            check(&scene.context(), &Params::default()),
+            "nothing is decoded, because the template sets `signal: off`",
+        );
         scene.decode([Decode { is_mono: true, ..Decode::moving() }]);
         assert_not_run(check(&scene.context(), &Params::default()), "the sound has one channel only");
     }

@@ -2,7 +2,7 @@
 
 use super::select;
 use crate::checks::{CheckContext, CheckVerdict, Violation};
-use crate::facts::{SegmentFacts, quiet};
+use crate::facts::{SegmentFacts, Undecoded, quiet};
 use crate::finding::Severity;
 use crate::history::{FaultSpan, PictureHistory, RenditionHistory, SignalHistory, SoundHistory};
 use packager_media::stream::Media;
@@ -103,10 +103,11 @@ fn is_muxed(signal: &SignalHistory) -> bool {
 }
 
 /// The verdict where no decoded media count. `failed` says why a decode gave nothing of what the check judges.
-fn not_run(context: &CheckContext<'_>, failed: impl Fn(&SignalHistory) -> Option<&'static str>) -> CheckVerdict {
+fn not_run(context: &CheckContext<'_>, failed: impl Fn(&SignalHistory) -> Option<Undecoded>) -> CheckVerdict {
     let failed = || context.renditions().find_map(|(_, past)| failed(signal(context, past)?));
     let reason = if context.output.is_readable() {
-        select::uninspected(context).or_else(failed).unwrap_or(context.output.signal.missing)
+        let undecoded = || failed().unwrap_or(context.output.signal.missing);
+        select::uninspected(context).unwrap_or_else(|| undecoded().text())
     } else {
         select::NO_MANIFEST
     };

@@ -2,13 +2,15 @@
 
 mod bounds;
 mod follow_up;
+mod lookup;
 mod pieces;
 
 use super::capture::{self, Capturer, DecodedRenditions};
 use crate::catalog::{SignalMode, Template};
-use crate::facts::{Capture, DecodeLack, DecodedFacts, OutputFacts, RenditionFacts, SignalFacts};
+use crate::facts::{Capture, DecodedFacts, OutputFacts, RenditionFacts, SignalFacts, Undecoded};
 use crate::history::{History, OutputKey, SignalTurn};
 use bounds::DecodeBounds;
+use lookup::DecoderLookup;
 use packager_media::stream::RenditionIdentity;
 use packager_media::units::{Seconds, Timestamp};
 use packager_signal::{Decoded, Decoder, Launcher, NotDecoded, PictureChoice, Wanted};
@@ -18,20 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::OnceCell;
-use tokio::time::{Instant, timeout_at};
-
-const OFF: &str = "nothing is decoded, because the template sets `signal: off`";
-const NO_FFMPEG: &str = "ffmpeg isn't installed; install it or set `signal: off`";
-const WAITING: &str = "the channel was not decoded yet; its turn comes within `signal_interval`";
-const NO_SEGMENT: &str = "no new segment was inspected, so there was nothing to decode";
-const ENCRYPTED: &str = "the media are encrypted for DRM, and can't be decoded";
-const UNKNOWN: &str = "the segments are in no container that is decoded";
-const NO_TURN: &str = "too many other outputs were to be decoded; raise --signal.max-decodes or `signal_interval`";
-const NO_TIME: &str = "the probe had no time left to decode; raise the scrape timeout or the template's `timeout`";
-const TOO_SLOW: &str = "decoding did not end within the time of this probe";
-const FAILED: &str = "ffmpeg could not decode the segments";
-const NOT_STARTED: &str = "ffmpeg could not be started; the exporter's log says why";
+use tokio::time::Instant;
 
 /// Shortest time in which a decode is tried.
 const LEAST_TIME: Duration = Duration::from_millis(300);
@@ -58,10 +47,7 @@ pub struct SignalSettings {
 /// The decoder with its bounds, which all probes share.
 #[derive(Debug)]
 pub(super) struct SignalDecoding {
-    /// `None`: nothing is decoded.
-    settings: Option<SignalSettings>,
-    /// ffmpeg, after it was looked for; `None` in it: there is none.
-    decoder: OnceCell<Option<Decoder>>,
+    lookup: DecoderLookup,
     bounds: DecodeBounds,
     counts: DecodeCounts,
 }
@@ -78,6 +64,8 @@ struct DecodeCounts {
 /// Numbers of decodes since the start, for the exporter's own metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct DecodeTotals {
+    /// Whether ffmpeg was found and runs; `None` before the first template needed it.
+    pub is_usable: Option<bool>,
     /// Decodes that gave a picture or sound.
     pub done: u64,
     /// Decodes that gave nothing, or were stopped.
@@ -94,25 +82,20 @@ impl SignalDecoding {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let most = settings.as_ref().and_then(|settings| settings.max_decodes);
         let bounds = DecodeBounds::new(most.unwrap_or(processors.saturating_sub(1)));
-        Self { settings, decoder: OnceCell::new(), bounds, counts: DecodeCounts::default() }
+        Self { lookup: DecoderLookup::new(settings), bounds, counts: DecodeCounts::default() }
     }
 
-    /// Looks for ffmpeg once, when the first template needs it. Without it nothing is decoded, which is logged.
+    /// Looks for ffmpeg if the template needs it. Without it nothing is decoded, which is logged.
     pub(super) async fn prepare(&self, template: &Template, deadline: Instant) {
         if template.signal != SignalMode::Off {
-            let found = self.decoder.get_or_init(|| find(self.settings.as_ref()));
-            // A machine without time now finds it in a later probe.
-            let _ = timeout_at(deadline, found).await;
+            self.lookup.prepare(deadline).await;
         }
-    }
-
-    fn decoder(&self) -> Option<&Decoder> {
-        self.decoder.get()?.as_ref()
     }
 
     pub(super) fn totals(&self) -> DecodeTotals {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         DecodeTotals {
+            is_usable: self.lookup.is_usable(),
             done: read(&self.counts.done),
             failed: read(&self.counts.failed),
             without_turn: read(&self.counts.without_turn),
@@ -128,9 +111,8 @@ impl SignalDecoding {
         template: &Template,
         now: Timestamp,
     ) -> Option<SignalTurn> {
-        self.decoder()?;
-        let at_once = self.settings.as_ref().is_some_and(|settings| settings.at_once);
-        let delay = if at_once { Seconds::ZERO } else { first_turn(key, template.signal_interval) };
+        self.lookup.decoder().ok()?;
+        let delay = if self.lookup.is_at_once() { Seconds::ZERO } else { first_turn(key, template.signal_interval) };
         match template.signal {
             SignalMode::Off => None,
             SignalMode::Full => Some(SignalTurn::Always),
@@ -157,13 +139,13 @@ impl SignalDecoding {
             SignalMode::Full => VALID_ALWAYS,
             _ => Seconds(template.signal_interval.0 * 2.0) + VALID_BEYOND,
         };
-        let missing = match (template.signal, &self.settings, self.decoder()) {
-            (SignalMode::Off, ..) | (_, None, _) => OFF,
-            (_, Some(_), None) => NO_FFMPEG,
-            _ => WAITING,
+        let decoder = match template.signal {
+            SignalMode::Off => Err(Undecoded::Off),
+            SignalMode::Rotation | SignalMode::Full => self.lookup.decoder(),
         };
+        let missing = decoder.as_ref().err().copied().unwrap_or(Undecoded::Waiting);
         output.signal = SignalFacts { missing, valid_for, ..SignalFacts::default() };
-        let (Some(turn), Some(decoder)) = (capturer.turn, self.decoder()) else { return };
+        let (Some(turn), Ok(decoder)) = (capturer.turn, decoder) else { return };
         let (DecodedRenditions { video, audio }, kept) = capturer.kept.take();
         let most = if turn == SignalTurn::Due { ROTATION_MEDIA } else { Seconds(f64::INFINITY) };
         let piece = |identity: &Option<RenditionIdentity>| {
@@ -173,11 +155,11 @@ impl SignalDecoding {
         };
         let pieces = [piece(&video), piece(&audio)];
         let now = || capturer.clock.now();
-        match self.decode_pieces(decoder, pieces, now, deadline).await {
+        match self.decode_pieces(&decoder, pieces, now, deadline).await {
             Ok(results) => output.take_decoded(results),
-            Err(reason) => {
+            Err(missing) => {
                 self.counts.without_turn.fetch_add(1, Ordering::Relaxed);
-                output.signal = SignalFacts { missing: reason, lack: Some(DecodeLack::NoTurn), ..output.signal };
+                output.signal.missing = missing;
             }
         }
     }
@@ -190,14 +172,14 @@ impl SignalDecoding {
     async fn decode_pieces(
         &self,
         decoder: &Decoder,
-        pieces: [Option<Result<Piece, &'static str>>; 2],
+        pieces: [Option<Result<Piece, Undecoded>>; 2],
         now: impl Fn() -> Timestamp,
         deadline: Instant,
-    ) -> Result<[Option<DecodeResult>; 2], &'static str> {
+    ) -> Result<[Option<DecodeResult>; 2], Undecoded> {
         let has_media = pieces.iter().flatten().any(Result::is_ok);
         let permit = match has_media {
-            true if deadline.saturating_duration_since(Instant::now()) < LEAST_TIME => return Err(NO_TIME),
-            true => Some(self.bounds.begin(deadline).await.ok_or(NO_TURN)?),
+            true if deadline.saturating_duration_since(Instant::now()) < LEAST_TIME => return Err(Undecoded::NoTime),
+            true => Some(self.bounds.begin(deadline).await.ok_or(Undecoded::NoTurn)?),
             false => None,
         };
         let [video, audio] = pieces.map(|piece| self.decode_piece(decoder, piece, &now, deadline));
@@ -210,13 +192,13 @@ impl SignalDecoding {
     async fn decode_piece(
         &self,
         decoder: &Decoder,
-        piece: Option<Result<Piece, &'static str>>,
+        piece: Option<Result<Piece, Undecoded>>,
         now: impl Fn() -> Timestamp,
         deadline: Instant,
     ) -> Option<DecodeResult> {
         let piece = match piece? {
             Ok(piece) => piece,
-            Err(reason) => return Some(Err(DecodeFailure { reason, attempted: reason != NO_SEGMENT, lack: None })),
+            Err(missing) => return Some(Err(missing)),
         };
         let pictures = if piece.has_picture { PictureChoice::Every } else { PictureChoice::No };
         let wanted = Wanted { pictures, sound: piece.has_sound, thumbnail: piece.has_picture };
@@ -224,7 +206,7 @@ impl SignalDecoding {
         Some(self.count(decoded).map(|signal| (piece.identity.clone(), piece.facts(now(), signal))))
     }
 
-    fn count(&self, decoded: Result<Decoded, NotDecoded>) -> Result<Decoded, DecodeFailure> {
+    fn count(&self, decoded: Result<Decoded, NotDecoded>) -> Result<Decoded, Undecoded> {
         match decoded {
             Ok(decoded) => {
                 self.counts.done.fetch_add(1, Ordering::Relaxed);
@@ -234,38 +216,23 @@ impl SignalDecoding {
             }
             Err(error) => {
                 self.counts.failed.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(%error, "nothing was decoded");
-                let (reason, attempted) = match error {
-                    NotDecoded::Deadline => (TOO_SLOW, true),
-                    NotDecoded::NotStarted(why) => {
-                        tracing::warn!(why, "ffmpeg could not be started");
-                        (NOT_STARTED, false)
-                    }
-                    NotDecoded::Nothing(_) | NotDecoded::Stopped(_) | NotDecoded::NothingAsked => (FAILED, true),
-                };
-                Err(DecodeFailure { reason, attempted, lack: Some(DecodeLack::Failed) })
+                match &error {
+                    NotDecoded::NotStarted(why) => tracing::warn!(why, "ffmpeg could not be started"),
+                    _ => tracing::debug!(%error, "nothing was decoded"),
+                }
+                Err(Undecoded::from(&error))
             }
         }
     }
 }
 
-type DecodeResult = Result<(RenditionIdentity, DecodedFacts), DecodeFailure>;
-
-/// Why a piece was not decoded.
-#[derive(Debug, Clone, Copy)]
-struct DecodeFailure {
-    reason: &'static str,
-    /// Whether another attempt would fail in the same way, so that it waits for the next turn.
-    attempted: bool,
-    /// What kept the piece from being decoded; `None` if it has nothing that can be decoded.
-    lack: Option<DecodeLack>,
-}
+type DecodeResult = Result<(RenditionIdentity, DecodedFacts), Undecoded>;
 
 impl OutputFacts {
     /// Adds the results of decoding to the renditions. A reason why nothing was decoded is kept for the checks.
     fn take_decoded(&mut self, results: [Option<DecodeResult>; 2]) {
         if results.iter().all(Option::is_none) {
-            self.signal.missing = NO_SEGMENT;
+            self.signal.missing = Undecoded::NoSegment;
         }
         for result in results.into_iter().rev().flatten() {
             match result {
@@ -276,10 +243,9 @@ impl OutputFacts {
                         rendition.decoded = Some(Arc::new(decoded));
                     }
                 }
-                Err(failure) => {
-                    self.signal.attempted |= failure.attempted;
-                    self.signal.missing = failure.reason;
-                    self.signal.lack = self.signal.lack.or(failure.lack);
+                Err(missing) => {
+                    self.signal.attempted |= missing.waits_for_next_turn();
+                    self.signal.missing = missing;
                 }
             }
         }
@@ -288,25 +254,6 @@ impl OutputFacts {
 
 /// Hidden subcommand by which the exporter confines itself and becomes ffmpeg.
 pub const LAUNCHER: &str = "confined-ffmpeg";
-
-async fn find(settings: Option<&SignalSettings>) -> Option<Decoder> {
-    let settings = settings?;
-    let launcher = settings.launcher.clone().unwrap_or_else(|| Launcher::this_program(LAUNCHER));
-    match Decoder::find(settings.ffmpeg.as_deref(), launcher).await {
-        Ok(decoder) => {
-            let (path, version) = (decoder.path().display(), decoder.version());
-            tracing::info!(%path, version, "ffmpeg decodes picture and sound");
-            for lack in decoder.lacks() {
-                tracing::warn!(lack, "ffmpeg is confined less than it could be");
-            }
-            Some(decoder)
-        }
-        Err(error) => {
-            tracing::warn!(%error, "picture and sound are not decoded");
-            None
-        }
-    }
-}
 
 /// Time after the first probe of an output at which its first turn comes: always the same for one output, and spread evenly over
 /// all of them.

@@ -1,7 +1,6 @@
 //! The media that one decode is given: consecutive segments of a rendition, up to the newest one.
 
-use super::{ENCRYPTED, NO_SEGMENT, UNKNOWN};
-use crate::facts::{DecodedFacts, Decryption, RenditionFacts, SegmentFacts};
+use crate::facts::{DecodedFacts, Decryption, RenditionFacts, SegmentFacts, Undecoded};
 use crate::probe::capture::KeptSegment;
 use bytes::Bytes;
 use packager_media::container::{Container, Inspection};
@@ -42,17 +41,17 @@ impl Piece {
 ///
 /// # Errors
 /// The reason why there is nothing that can be decoded.
-pub(super) fn newest_piece(facts: &RenditionFacts, kept: &[KeptSegment], most: Seconds) -> Result<Piece, &'static str> {
+pub(super) fn newest_piece(facts: &RenditionFacts, kept: &[KeptSegment], most: Seconds) -> Result<Piece, Undecoded> {
     let identity = &facts.rendition.identity;
     let bytes_of = |segment: &SegmentFacts| {
         kept.iter().find(|k| k.rendition == *identity && k.number == segment.segment.number).map(|k| k.bytes.clone())
     };
-    let newest = facts.segments.last().ok_or(NO_SEGMENT)?;
+    let newest = facts.segments.last().ok_or(Undecoded::NoSegment)?;
     let inspection = newest.inspection.as_ref();
     if inspection.is_some_and(|i| i.encrypted) || newest.decryption == Some(Decryption::Locked) {
-        return Err(ENCRYPTED);
+        return Err(Undecoded::Encrypted);
     }
-    let inspection = inspection.ok_or(NO_SEGMENT)?;
+    let inspection = inspection.ok_or(Undecoded::NoSegment)?;
     let mut run: Vec<(&SegmentFacts, Bytes)> = Vec::new();
     let mut duration = 0.0;
     for segment in facts.segments.iter().rev().map(AsRef::as_ref) {
@@ -65,12 +64,12 @@ pub(super) fn newest_piece(facts: &RenditionFacts, kept: &[KeptSegment], most: S
         run.push((segment, bytes));
     }
     run.reverse();
-    let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else { return Err(NO_SEGMENT) };
+    let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else { return Err(Undecoded::NoSegment) };
     let map = last.segment.map.as_deref();
     let initialization = match map {
         Some(map) => {
             let init = facts.inits.iter().find(|init| init.map == *map).and_then(|init| init.kept.clone());
-            Some(init.ok_or(NO_SEGMENT)?)
+            Some(init.ok_or(Undecoded::NoSegment)?)
         }
         None => None,
     };
@@ -84,7 +83,7 @@ pub(super) fn newest_piece(facts: &RenditionFacts, kept: &[KeptSegment], most: S
         after: first.segment.after,
         longest_segment: Seconds(run.iter().map(|(s, _)| s.segment.duration.0).fold(0.0, f64::max)),
         coded: Coded {
-            container: container(inspection).ok_or(UNKNOWN)?,
+            container: container(inspection).ok_or(Undecoded::UnknownContainer)?,
             initialization: initialization.filter(|_| inspection.container == Container::Cmaf),
             segments: run.into_iter().map(|(_, bytes)| bytes).collect(),
             duration,
@@ -150,7 +149,7 @@ mod tests {
         facts
     }
 
-    fn numbers(piece: Result<Piece, &'static str>) -> (u64, u64, Option<u64>) {
+    fn numbers(piece: Result<Piece, Undecoded>) -> (u64, u64, Option<u64>) {
         let piece = piece.unwrap();
         assert_eq!(piece.coded.segments.len() as u64, piece.last - piece.first + 1);
         (piece.first, piece.last, piece.after)
@@ -176,14 +175,14 @@ mod tests {
         let reason =
             |facts: &RenditionFacts, kept: &[KeptSegment]| newest_piece(facts, kept, Seconds(60.0)).unwrap_err();
         let (mut facts, kept) = rendition(&[5]);
-        assert_eq!(reason(&facts, &[]), NO_SEGMENT);
+        assert_eq!(reason(&facts, &[]), Undecoded::NoSegment);
         let newest = Arc::make_mut(&mut facts.segments[0]);
         newest.inspection.as_mut().unwrap().container = Container::WebVtt;
-        assert_eq!(reason(&facts, &kept), UNKNOWN);
+        assert_eq!(reason(&facts, &kept), Undecoded::UnknownContainer);
         Arc::make_mut(&mut facts.segments[0]).inspection.as_mut().unwrap().encrypted = true;
-        assert_eq!(reason(&facts, &kept), ENCRYPTED);
+        assert_eq!(reason(&facts, &kept), Undecoded::Encrypted);
         facts.segments.clear();
-        assert_eq!(reason(&facts, &kept), NO_SEGMENT);
+        assert_eq!(reason(&facts, &kept), Undecoded::NoSegment);
     }
 
     #[test]

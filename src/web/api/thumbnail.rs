@@ -78,7 +78,7 @@ pub(super) async fn thumbnail(
 
 /// Says why a channel has no thumbnail, and what to do.
 fn without_thumbnail(report: &Report) -> String {
-    let why = report.capture.outputs.first().map_or("no output was probed", |output| output.signal.missing);
+    let why = report.capture.outputs.first().map_or("no output was probed", |output| output.signal.missing.text());
     format!("`{}` has no thumbnail yet: {why}", report.channel.code.escape_debug())
 }
 
