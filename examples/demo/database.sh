@@ -55,9 +55,10 @@ import_catalogue() {
     echo channel_code,input_url,template_id,channel_type,tier,codec,resolution,fps
     awk '
       FNR == NR { id[$1] = $2; next }
-      function row() { if (code) print code "," url "," id[template] ",LIVE,1,H.264,1920x1080,25"; code = "" }
-      /- *channel_code:/ { row(); code = $NF; template = "DEMO_2S" }
+      function row() { if (code) print code "," url "," id[template] ",LIVE,1,H.264," resolution ",25"; code = "" }
+      /- *channel_code:/ { row(); code = $NF; template = "DEMO_2S"; resolution = "1920x1080" }
       /^ +template:/ { if (code) template = $2 }
+      /^ +resolution:/ { if (code) resolution = $2 }
       /input_url:/ { url = $2 }
       END { row() }
     ' <(psql -XAtq -F ' ' "$database_url" -c 'SELECT template_name, id FROM templates') "$1"

@@ -12,16 +12,22 @@ trap 'kill $(jobs -p) 2>/dev/null || true; database_stop; wait 2>/dev/null || tr
 source examples/demo/database.sh
 trap 'exit 0' INT TERM
 
-cp examples/demo/config/*.yml "$work/"
+cp examples/demo/config/{channels,exporter,templates}.yml "$work/"
+programmes=()
+if command -v ffmpeg >/dev/null; then
+  programmes=(--programme good_moving --programme frozen --programme silent)
+  cat examples/demo/config/programmes.yml >>"$work/channels.yml"
+  echo "ffmpeg encodes three programmes of picture and sound, for about 15 s …"
+fi
 sed -i "s/127.0.0.1:18085/$origin_address/" "$work/channels.yml"
-"$target/live_origin" --listen "$origin_address" >"$work/origin.log" 2>&1 &
+"$target/live_origin" --listen "$origin_address" "${programmes[@]}" >"$work/origin.log" 2>&1 &
 origin=$!
 if database_start "$work"; then export DATABASE_URL=$database_url; else unset DATABASE_URL; fi
 "$target/packager_exporter" serve --config.file "$work/exporter.yml" --web.listen-address "$exporter_address" \
   --log.level warn &
 exporter=$!
 
-for _ in $(seq 100); do
+for _ in $(seq 600); do
   curl -sf "http://$exporter_address/-/ready" >/dev/null && curl -sf "http://$origin_address/" >/dev/null && break
   if ! kill -0 $exporter 2>/dev/null; then echo "The exporter did not start: is $exporter_address taken? Set EXPORTER_ADDRESS." >&2; exit 1; fi
   if ! kill -0 $origin 2>/dev/null; then cat "$work/origin.log" >&2; echo "The origin did not start: is $origin_address taken? Set ORIGIN_ADDRESS." >&2; exit 1; fi
@@ -61,6 +67,9 @@ The channels are in PostgreSQL:
 TEXT
 else
   echo "The channels are in a file, without the channel API: $database_missing."
+fi
+if [ ${#programmes[@]} = 0 ]; then
+  echo "Without ffmpeg there are no channels whose picture and sound are decoded (Debian: ffmpeg)."
 fi
 
 channels=$(sed -n 's/^ *- *channel_code: *//p' "$work/channels.yml")

@@ -2,10 +2,11 @@
 //! found.
 
 use packager_exporter::checks::{CHECKS, CheckResult};
-use packager_testbed::detection_page;
+use packager_testbed::detection_page::{self, OriginResults};
 use packager_testbed::harness::{ChannelSpec, Harness, TEMPLATES};
 use packager_testbed::matrix::{self, CleanResult, FaultResult};
 use packager_testbed::pace;
+use packager_testbed::programme_results::{ProgrammeResult, probe_programmes};
 use std::path::Path;
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -23,6 +24,12 @@ async fn clean_results() -> &'static [CleanResult] {
     RESULTS.get_or_init(matrix::probe_clean_streams).await
 }
 
+async fn programme_results() -> &'static [ProgrammeResult] {
+    static RESULTS: OnceCell<Vec<ProgrammeResult>> = OnceCell::const_new();
+    let exporter = Path::new(env!("CARGO_BIN_EXE_packager_exporter"));
+    RESULTS.get_or_init(|| probe_programmes(exporter)).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_fails_the_checks_made_for_it_and_no_others_but_its_consequences() {
     let mut wrong = Vec::new();
@@ -35,11 +42,23 @@ async fn every_fault_fails_the_checks_made_for_it_and_no_others_but_its_conseque
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_fault_of_picture_and_sound_fails_its_checks_and_a_good_programme_none() {
+    let mut wrong = Vec::new();
+    for row in programme_results().await {
+        wrong.extend(row.missing_checks().iter().map(|check| format!("{}: {check} didn't fail", row.programme.id)));
+        let unexpected = row.unexpected_checks().into_iter();
+        wrong.extend(unexpected.map(|s| format!("{}: {} failed: {}", row.programme.id, s.check, s.message)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_check_has_a_fault_made_for_it() {
-    let rows = fault_results().await;
-    let made = |id: &str| rows.iter().any(|row| row.fault.expected.contains(&id) && row.result.has_failed(id));
-    let excused = |id: &str| matrix::WITHOUT_FAULT.iter().any(|(check, _)| *check == id);
-    let without: Vec<_> = CHECKS.iter().map(|meta| meta.id).filter(|id| !made(id) && !excused(id)).collect();
+    let faults = fault_results().await.iter().map(|row| (row.fault.expected, &row.result));
+    let programmes = programme_results().await.iter().map(|row| (row.programme.expected, &row.result));
+    let all: Vec<_> = faults.chain(programmes).collect();
+    let made = |id: &str| all.iter().any(|(expected, result)| expected.contains(&id) && result.has_failed(id));
+    let without: Vec<_> = CHECKS.iter().map(|meta| meta.id).filter(|id| !made(id)).collect();
     assert!(without.is_empty(), "no fault of the origin makes these fail: {without:?}");
 }
 
@@ -77,7 +96,9 @@ async fn a_clean_channel_has_no_finding() {
 async fn the_page_matches_the_measurement() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/detection.md");
     let document = std::fs::read_to_string(&file).unwrap_or_default();
-    let measured = detection_page::reproducible_part(fault_results().await, clean_results().await);
+    let (faults, clean) = (fault_results().await, clean_results().await);
+    let measured =
+        detection_page::reproducible_part(&OriginResults { faults, clean, programmes: programme_results().await });
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         let packagers =
             document.find(detection_page::PACKAGERS_HEADING).and_then(|at| document.get(at..)).unwrap_or_default();

@@ -5,17 +5,16 @@ use packager_exporter::finding::Severity;
 use packager_exporter::probe::{Clock, ProbeRequest, Prober};
 use packager_exporter::report::Report;
 use packager_testbed::harness::{START_MS, decoding_prober};
+use packager_testbed::origin::{AVC, Part, SEGMENT_SECONDS, encode, part};
 use packager_testbed::static_files::StaticFiles;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Duration of a segment in seconds.
-const SEGMENT: u32 = 6;
+const SEGMENT: u32 = SEGMENT_SECONDS;
 /// Number of segments that the playlist lists.
 const WINDOW: usize = 5;
 
@@ -29,9 +28,6 @@ T:
   macroblocking_threshold: 0.15
   freeze_threshold_ms: 1000
 ";
-
-/// A part of a programme: its duration in seconds, ffmpeg's source of the picture, and that of the sound.
-type Part = (u32, &'static str, &'static str);
 
 const MOVING: &str = "testsrc2=s=480x270:r=25,hue=H=0.2*t";
 const FROZEN: &str = "testsrc2=s=480x270:r=25,trim=end_frame=1,loop=-1:1:0";
@@ -56,13 +52,13 @@ impl Programme {
     /// Encodes the parts one after the other into segments.
     async fn new(parts: &[Part], template: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        encode(parts, folder.path());
-        let segments = parts.iter().map(|(seconds, ..)| seconds).sum::<u32>() / SEGMENT;
+        encode(parts, AVC, folder.path()).expect("ffmpeg is installed");
+        let segments = parts.iter().map(|part| part.seconds).sum::<u32>() / SEGMENT;
         let server = StaticFiles::serve(folder.path()).await.unwrap();
         let clock = Arc::new(AtomicI64::new(START_MS));
         let catalogue =
             format!("channels: [{{channel_code: C, input_url: '{}', template: T}}]", server.url("live.m3u8"));
-        let exporter = env!("CARGO_BIN_EXE_packager_exporter");
+        let exporter = Path::new(env!("CARGO_BIN_EXE_packager_exporter"));
         let (prober, settings) = decoding_prober(&catalogue, template, Clock::Manual(clock.clone()), exporter);
         Self { folder, segments: segments as usize, clock, prober, _server: server, _settings: settings }
     }
@@ -103,51 +99,17 @@ fn severity(report: &Report, id: &str) -> Option<Severity> {
     (outcome.result == CheckResult::Failed).then_some(outcome.severity)
 }
 
-/// Encodes the parts as MPEG-TS segments with a key frame at each boundary.
-fn encode(parts: &[Part], folder: &Path) {
-    let mut graph = String::new();
-    for (n, (seconds, picture, sound)) in parts.iter().enumerate() {
-        let _ = write!(
-            graph,
-            "{picture},trim=duration={seconds},setpts=N/25/TB,format=yuv420p[v{n}];\
-             {sound},atrim=duration={seconds},asetpts=N/SR/TB[a{n}];"
-        );
-    }
-    (0..parts.len()).for_each(|n| _ = write!(graph, "[v{n}][a{n}]"));
-    let _ = write!(graph, "concat=n={}:v=1:a=1[v][a]", parts.len());
-    let length = SEGMENT.to_string();
-    let status = Command::new("ffmpeg")
-        .args([
-            "-hide_banner",
-            "-loglevel",
-            "error",
-            "-nostdin",
-            "-filter_complex",
-            &graph,
-            "-map",
-            "[v]",
-            "-map",
-            "[a]",
-        ])
-        .args(["-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-sc_threshold", "0", "-threads", "1"])
-        .args(["-c:a", "aac", "-b:a", "96k", "-f", "segment", "-segment_format", "mpegts", "-segment_time", &length])
-        .arg(folder.join("%d.ts"))
-        .status()
-        .expect("ffmpeg is installed");
-    assert!(status.success());
-}
-
 use Severity::{Critical, Major, Minor, Warning};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_picture_is_reported_by_the_time_that_it_lasts_and_ends_after_ten_seconds() {
     let parts = [
-        (12, MOVING, NOISE),
-        (36, FROZEN, NOISE),
-        (18, MOVING, NOISE),
-        (12, BLACK, NOISE),
-        (18, MOVING, NOISE),
-        (12, BARS, NOISE),
+        part(12, MOVING, NOISE),
+        part(36, FROZEN, NOISE),
+        part(18, MOVING, NOISE),
+        part(12, BLACK, NOISE),
+        part(18, MOVING, NOISE),
+        part(12, BARS, NOISE),
     ];
     let programme = Programme::new(&parts, TEMPLATE).await;
     let seen = programme.severities(["picture_frozen", "picture_black", "picture_single_color"]).await;
@@ -178,8 +140,13 @@ async fn a_lost_picture_is_reported_by_the_time_that_it_lasts_and_ends_after_ten
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_sound_is_reported_by_the_time_that_it_lasts_and_makes_a_freeze_worse() {
-    let parts =
-        [(12, MOVING, NOISE), (12, MOVING, SILENT), (12, MOVING, NOISE), (12, FROZEN, SILENT), (12, MOVING, CLIPPED)];
+    let parts = [
+        part(12, MOVING, NOISE),
+        part(12, MOVING, SILENT),
+        part(12, MOVING, NOISE),
+        part(12, FROZEN, SILENT),
+        part(12, MOVING, CLIPPED),
+    ];
     let programme = Programme::new(&parts, TEMPLATE).await;
     let seen = programme.severities(["sound_silent", "picture_frozen"]).await;
     let (none, warning, major) = (None, Some(Warning), Some(Major));
@@ -193,7 +160,7 @@ async fn lost_sound_is_reported_by_the_time_that_it_lasts_and_makes_a_freeze_wor
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_side_is_reported_after_a_minute() {
-    let programme = Programme::new(&[(66, BLACK, RIGHT_DEAD)], TEMPLATE).await;
+    let programme = Programme::new(&[part(66, BLACK, RIGHT_DEAD)], TEMPLATE).await;
     let seen = programme.severities(["sound_channel_silent", "sound_silent"]).await;
     let failed: Vec<bool> = seen.iter().map(|severities| severities[0].is_some()).collect();
     let mut expected = vec![false; 9];
@@ -209,7 +176,7 @@ async fn a_good_programme_has_no_finding() {
     let letterbox = "testsrc2=s=480x200:r=25,hue=H=0.2*t,pad=480:270:0:35";
     let dark = "testsrc2=s=480x270:r=25,hue=H=0.2*t,eq=brightness=-0.3:contrast=0.5";
     let quiet = "anoisesrc=c=pink:r=48000:a=0.01,pan=stereo|c0=c0|c1=c0";
-    let parts = [(12, fade, NOISE), (12, letterbox, NOISE), (12, dark, quiet)];
+    let parts = [part(12, fade, NOISE), part(12, letterbox, NOISE), part(12, dark, quiet)];
     let programme = Programme::new(&parts, TEMPLATE).await;
     for newest in 0..programme.segments {
         let report = programme.probe(newest).await;
@@ -226,7 +193,7 @@ async fn a_good_programme_has_no_finding() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rotation_leaves_a_good_channel_alone_and_stays_with_a_bad_one() {
     let template = TEMPLATE.replace("signal: full", "signal: rotation");
-    let programme = Programme::new(&[(24, MOVING, NOISE), (30, FROZEN, NOISE)], &template).await;
+    let programme = Programme::new(&[part(24, MOVING, NOISE), part(30, FROZEN, NOISE)], &template).await;
     let is_decoded = |report: &Report| report.capture.outputs[0].renditions[0].decoded.is_some();
     let mut decoded = Vec::new();
     for newest in 0..4 {

@@ -2,8 +2,10 @@
 //! arguments it probes only the faults and clean streams whose names begin with one of them (`-- mpd_ CM1`), and prints
 //! the checks that failed.
 
-use packager_testbed::{detection_page, matrix, packagers};
+use packager_testbed::detection_page::{self, OriginResults};
+use packager_testbed::{matrix, packagers, programme_results};
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 
 /// Prints docs/detection.md, or the results of the named faults and clean streams.
 ///
@@ -18,9 +20,12 @@ pub(crate) async fn run(only: &[String]) -> io::Result<()> {
     let faults = matrix::probe_faults().await;
     writeln!(log, "clean streams of the live origin …")?;
     let clean = matrix::probe_clean_streams().await;
+    writeln!(log, "programmes of picture and sound …")?;
+    let programmes = programme_results::probe_programmes(&exporter()?).await;
     writeln!(log, "real packagers, for twelve minutes …")?;
     let packagers = packagers::watch().await?;
-    io::stdout().write_all(detection_page::document(&faults, &clean, &packagers).as_bytes())?;
+    let origin = OriginResults { faults: &faults, clean: &clean, programmes: &programmes };
+    io::stdout().write_all(detection_page::document(&origin, &packagers).as_bytes())?;
 
     let mut wrong: Vec<String> = clean.iter().flat_map(|row| false_findings(&row.name, &row.result)).collect();
     for row in &packagers {
@@ -32,10 +37,25 @@ pub(crate) async fn run(only: &[String]) -> io::Result<()> {
         let unexpected = row.unexpected_checks().into_iter();
         wrong.extend(unexpected.map(|s| format!("false: {} on {}: {}", s.check, row.fault.id, s.message)));
     }
+    for row in &programmes {
+        let id = row.programme.id;
+        wrong.extend(row.missing_checks().iter().map(|check| format!("not found: {id} by {check}")));
+        wrong.extend(row.unexpected_checks().iter().map(|s| format!("false: {} on {id}: {}", s.check, s.message)));
+    }
     for line in &wrong {
         writeln!(log, "{line}")?;
     }
     Ok(())
+}
+
+/// Returns the path of the exporter's program, which `make detection` builds beside this one.
+fn exporter() -> io::Result<PathBuf> {
+    let path = std::env::current_exe()?.with_file_name("packager_exporter");
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(io::Error::other(format!("build the exporter first: there is no {}", path.display())))
+    }
 }
 
 fn false_findings(name: &str, result: &matrix::StreamResult) -> Vec<String> {
@@ -57,6 +77,17 @@ async fn named(only: &[String]) -> io::Result<()> {
     }
     for row in matrix::probe_clean_streams_named(matches).await {
         writeln!(out, "{} {}", if row.result.failed_checks.is_empty() { "clean" } else { "WRONG" }, row.name)?;
+        print_failed_checks(&mut out, &row.result)?;
+    }
+    for row in programme_results::probe_programmes_named(&exporter()?, matches).await {
+        let is_right = row.missing_checks().is_empty() && row.unexpected_checks().is_empty();
+        let times = (row.found_after(), row.cleared_after());
+        writeln!(
+            out,
+            "{} {}: found and cleared after {times:?} s",
+            if is_right { "right" } else { "WRONG" },
+            row.programme.id
+        )?;
         print_failed_checks(&mut out, &row.result)?;
     }
     for row in packagers::watch_named(matches).await? {

@@ -1,6 +1,7 @@
 //! Generator of docs/detection.md. Every run gives the same text, except for the section about real packagers.
 
-use crate::matrix::{CleanResult, FailedCheck, FaultResult, PackagerResult, StreamResult, WITHOUT_FAULT};
+use crate::matrix::{CleanResult, FailedCheck, FaultResult, PackagerResult, StreamResult};
+use crate::programme_results::ProgrammeResult;
 use crate::restarts::Reported;
 use packager_exporter::checks::CHECKS;
 use std::fmt::Write as _;
@@ -24,41 +25,62 @@ pub const PACKAGERS_HEADING: &str = "## Real packagers\n";
 /// Section of docs/detection.md about what was measured by hand: real servers, and long runs under Prometheus. It isn't measured again.
 const BY_HAND: &str = include_str!("detection_by_hand.md");
 
+/// Results of all streams of the live origin.
+#[derive(Debug)]
+pub struct OriginResults<'a> {
+    pub faults: &'a [FaultResult],
+    pub clean: &'a [CleanResult],
+    pub programmes: &'a [ProgrammeResult],
+}
+
 /// Returns the whole text of docs/detection.md.
-pub fn document(faults: &[FaultResult], clean: &[CleanResult], packagers: &[PackagerResult]) -> String {
-    reproducible_part(faults, clean) + &packager_tables(packagers) + BY_HAND
+pub fn document(origin: &OriginResults<'_>, packagers: &[PackagerResult]) -> String {
+    reproducible_part(origin) + &packager_tables(packagers) + BY_HAND
 }
 
 /// Returns docs/detection.md up to the section about real packagers, which a test compares.
-pub fn reproducible_part(faults: &[FaultResult], clean: &[CleanResult]) -> String {
-    let totals = totals(faults, clean);
+pub fn reproducible_part(origin: &OriginResults<'_>) -> String {
+    let OriginResults { faults, clean, programmes } = origin;
     [
         HEAD.to_owned(),
-        totals,
+        totals(origin),
         fault_table(faults),
-        check_table(faults),
+        check_table(faults, programmes),
         awaiting_table(faults),
         clean_table(clean),
+        programme_table(programmes),
         String::new(),
     ]
     .join("\n")
 }
 
-fn totals(faults: &[FaultResult], clean: &[CleanResult]) -> String {
+fn totals(origin: &OriginResults<'_>) -> String {
+    let OriginResults { faults, clean, programmes } = origin;
     let judged = faults.iter().filter(|row| !row.awaits_check());
     let found = judged.clone().filter(|row| row.is_found()).count();
     let false_findings: usize = faults.iter().map(|row| row.unexpected_checks().len()).sum();
-    let covered = CHECKS.iter().filter(|meta| faults.iter().any(|row| row.result.has_failed(meta.id))).count();
+    let fails = |id: &str| {
+        let mut results = faults.iter().map(|row| &row.result).chain(programmes.iter().map(|row| &row.result));
+        results.any(|result| result.has_failed(id))
+    };
+    let covered = CHECKS.iter().filter(|meta| fails(meta.id)).count();
+    let (faulty, good): (Vec<_>, Vec<_>) = programmes.iter().partition(|row| !row.programme.expected.is_empty());
+    let found_programmes = faulty.iter().filter(|row| row.missing_checks().is_empty()).count();
+    let false_programmes: usize = programmes.iter().map(|row| row.unexpected_checks().len()).sum();
     format!(
         "| | |\n|---|---|\n\
          | Faults found | {found} of {} |\n\
          | Faults whose check doesn't exist yet | {} |\n\
          | False findings of severity critical or major on faults | {false_findings} |\n\
          | Checks that fail on a fault | {covered} of {} |\n\
+         | Faults of picture and sound found | {found_programmes} of {} |\n\
+         | False findings on programmes of picture and sound | {false_programmes}, of {} programmes |\n\
          {}",
         judged.clone().count(),
         faults.len() - judged.count(),
         CHECKS.len(),
+        faulty.len(),
+        faulty.len() + good.len(),
         probes(clean.iter().map(|row| &row.result)),
     )
 }
@@ -122,21 +144,19 @@ fn wrong_findings(faults: &[FaultResult]) -> String {
     if text.is_empty() { text } else { format!("\n{text}") }
 }
 
-fn check_table(faults: &[FaultResult]) -> String {
+fn check_table(faults: &[FaultResult], programmes: &[ProgrammeResult]) -> String {
     let mut text = String::from(
         "## Checks\n\nThe faults on which each check fails; those that it should find are bold.\n\n\
          | Check | Severity | Faults |\n|---|---|---|\n",
     );
     for meta in CHECKS {
         let id = meta.id;
-        let showing = faults.iter().filter(|row| row.result.has_failed(id));
-        let names = showing.map(|row| {
-            let own = row.fault.expected.contains(&id);
-            if own { format!("**{}**", row.fault.id) } else { row.fault.id.to_owned() }
-        });
-        let names: Vec<_> = names.collect();
-        let excuse = WITHOUT_FAULT.iter().find(|(check, _)| *check == id && names.is_empty());
-        let names = excuse.map_or_else(|| comma_separated(names), |(_, why)| format!("none: {why}"));
+        let of_faults = faults.iter().map(|row| (row.fault.id.to_owned(), row.fault.expected, &row.result));
+        let of_programmes = programmes.iter().map(|row| (programme_name(row), row.programme.expected, &row.result));
+        let showing = of_faults.chain(of_programmes).filter(|(.., result)| result.has_failed(id));
+        let names =
+            showing.map(|(name, expected, _)| if expected.contains(&id) { format!("**{name}**") } else { name });
+        let names = comma_separated(names.collect());
         let _ = writeln!(text, "| {id} | {} | {names} |", meta.severity.as_str());
     }
     text
@@ -170,6 +190,37 @@ fn clean_table(clean: &[CleanResult]) -> String {
     for row in clean {
         let label = format!("{}: {}; every {} s", row.name, row.help, row.result.every.as_secs());
         stream(&mut text, &label, &row.result);
+    }
+    text
+}
+
+fn programme_name(row: &ProgrammeResult) -> String {
+    format!("programme {}", row.programme.id)
+}
+
+fn programme_table(programmes: &[ProgrammeResult]) -> String {
+    let mut text = String::from(
+        "## Picture and sound\n\nProgrammes that ffmpeg encodes (`origin/programmes.rs` has its commands), in segments of 6 s, each decoded and \
+         probed after each segment. Found is the duration of the fault that was listed when all bold checks had failed; cleared is the time after \
+         its end until they passed again. Every finding that is neither bold nor a consequence is false, whatever its severity.\n\n\
+         | Programme | Description | Probes | Failed checks | Found | Cleared | Right |\n|---|---|---|---|---|---|---|\n",
+    );
+    for row in programmes {
+        let unexpected: Vec<&str> = row.unexpected_checks().iter().map(|s| s.check).collect();
+        let checks = row.result.failed_checks.iter().map(|s| match s.check {
+            check if row.programme.expected.contains(&check) => format!("**{check}** ({})", s.severity.as_str()),
+            check if unexpected.contains(&check) => format!("✗ {check} ({})", s.severity.as_str()),
+            check => format!("{check} ({})", s.severity.as_str()),
+        });
+        let seconds = |time: Option<u32>| time.map_or_else(String::new, |seconds| format!("{seconds} s"));
+        let mark = if row.missing_checks().is_empty() && unexpected.is_empty() { "✓" } else { "✗" };
+        let (id, description, probes) = (row.programme.id, row.programme.description, row.result.probes);
+        let (checks, found) = (comma_separated(checks.collect()), seconds(row.found_after()));
+        let _ = writeln!(
+            text,
+            "| {id} | {description} | {probes} | {checks} | {found} | {} | {mark} |",
+            seconds(row.cleared_after())
+        );
     }
     text
 }

@@ -8,6 +8,7 @@ use packager_exporter::probe::{Clock, LAUNCHER, ProbeAnswer, ProbeError, ProbeRe
 use packager_exporter::report::Report;
 use packager_signal::Launcher;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -101,7 +102,7 @@ impl Harness {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let origin_clock = origin::Clock::manual(START_MS);
         let origin = Origin::start(listener, origin_clock.clone());
-        Self::with_origin(origin, origin_clock, START_MS, channels, templates, exporter)
+        Self::with_origin(origin, origin_clock, START_MS, channels, (templates, exporter), None)
     }
 
     /// Starts an HTTPS origin whose certificate expires in `days` days, and a prober. TLS checks certificates by the
@@ -113,7 +114,23 @@ impl Harness {
         let start_ms = START_MS + hours * HOUR_MS;
         let origin_clock = origin::Clock::manual(start_ms);
         let origin = Origin::start_tls(listener, origin_clock.clone(), days);
-        Self::with_origin(origin, origin_clock, start_ms, channels, templates, "")
+        Self::with_origin(origin, origin_clock, start_ms, channels, (templates, ""), None)
+    }
+
+    /// Code of the channel of [`Self::with_programme`].
+    pub const PROGRAMME: &str = "CH";
+
+    /// Starts an origin that plays a programme of picture and sound, and a prober that decodes it. `exporter` is the
+    /// exporter's program, which confines itself and becomes ffmpeg. `templates` has the template of the channel, `PG`.
+    pub async fn with_programme(id: &str, templates: &str, exporter: &Path) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let origin_clock = origin::Clock::manual(START_MS);
+        let origin = Origin::start(listener, origin_clock.clone());
+        tokio::task::block_in_place(|| origin.add_programme(id)).expect("ffmpeg encodes the programme");
+        let path = format!("programme/{id}/live.m3u8");
+        let channel = ChannelSpec { code: Self::PROGRAMME, path: &path, template: "PG" };
+        let decoding = Some(decoding_with(exporter));
+        Self::with_origin(origin, origin_clock, START_MS, &[channel], (templates, ""), decoding)
     }
 
     fn with_origin(
@@ -121,8 +138,8 @@ impl Harness {
         origin_clock: origin::Clock,
         start_ms: i64,
         channels: &[ChannelSpec<'_>],
-        templates: &str,
-        exporter: &str,
+        (templates, exporter): (&str, &str),
+        signal: Option<SignalSettings>,
     ) -> Self {
         let ca_file = origin.authority.as_ref().map_or("", |_| "defaults: {request: {ca_file: ca.pem}}\n");
         let mut catalogue = format!("{ca_file}channels:\n");
@@ -135,7 +152,7 @@ impl Harness {
             };
             let ChannelSpec { code, template, .. } = channel;
             let expected = match *template {
-                "TO" => "",
+                "TO" | "PG" => "",
                 "TS" => "is_hdr: false, resolution: 1920x1080, fps: 25, ",
                 "TH" => "is_hdr: true, resolution: 1920x1080, fps: 25, ",
                 _ => "resolution: 1920x1080, fps: 25, ",
@@ -149,7 +166,7 @@ impl Harness {
         let authority = origin.authority.as_deref();
         let passed = Arc::new(AtomicI64::new(0));
         let stepped = Clock::Stepped { wall: clock.clone(), passed: passed.clone() };
-        let (prober, files) = prober_trusting(authority, &catalogue, templates, exporter, stepped, None);
+        let (prober, files) = prober_trusting(authority, &catalogue, templates, exporter, stepped, signal);
         Self { origin, prober, origin_clock, clock, passed, _files: files }
     }
 
@@ -187,10 +204,13 @@ pub fn prober(catalogue: &str, templates: &str, exporter: &str, clock: Clock) ->
 
 /// Makes a prober like [`prober`], which decodes picture and sound as the templates say. `program` is the exporter, which
 /// confines itself and becomes ffmpeg.
-pub fn decoding_prober(catalogue: &str, templates: &str, clock: Clock, program: &str) -> (Prober, TempDir) {
+pub fn decoding_prober(catalogue: &str, templates: &str, clock: Clock, program: &Path) -> (Prober, TempDir) {
+    prober_trusting(None, catalogue, templates, "", clock, Some(decoding_with(program)))
+}
+
+fn decoding_with(program: &Path) -> SignalSettings {
     let launcher = Launcher { program: program.into(), arguments: vec![LAUNCHER.into()] };
-    let signal = SignalSettings { at_once: true, launcher: Some(launcher), ..SignalSettings::default() };
-    prober_trusting(None, catalogue, templates, "", clock, Some(signal))
+    SignalSettings { at_once: true, launcher: Some(launcher), ..SignalSettings::default() }
 }
 
 /// Makes a prober whose configuration folder also has the certificate `ca.pem`, for channels that name it.

@@ -27,6 +27,7 @@ pub mod origin;
 pub mod pace;
 pub mod packagers;
 pub mod postgres;
+pub mod programme_results;
 pub mod restarts;
 pub mod shaka;
 pub mod static_files;

@@ -15,6 +15,7 @@
 //! * `/token/TV1/master.m3u8`: a clean channel with a new token on every URI of every playlist;
 //! * `/folder/TV1.m3u8`, `/folder/TV2.m3u8`: media playlists of several channels in one folder;
 //! * `/dialect/loose/TV1/master.m3u8`: a clean channel in the dialect of some packagers (see `dialects`);
+//! * `/programme/frozen/live.m3u8`: a programme whose picture and sound can be decoded (see `programmes`);
 //! * `/at/<unix ms>/…`: any of these paths at a fixed instant;
 //! * `POST /control/TV1/segment_404`: plays the fault on `/live/TV1/`, until `DELETE /control/TV1`.
 
@@ -45,6 +46,7 @@ mod packager_headers;
 mod mp4;
 mod dialects;
 mod playlist;
+mod programmes;
 mod route;
 mod tls;
 mod sample_aes;
@@ -70,6 +72,7 @@ use tokio::task::JoinHandle;
 pub use channels::{Channel, channels};
 pub use clock::Clock;
 pub use faults::{Fault, faults};
+pub use programmes::{AVC, Part, Programme, SEGMENT_SECONDS, encode, part, programmes};
 pub use server::index;
 pub use state::LoggedRequest;
 
@@ -109,6 +112,14 @@ impl Origin {
     /// Returns the URL of the manifest of a fault, on the channel that belongs to the fault.
     pub fn fault_url(&self, fault: &Fault) -> String {
         self.url(&format!("fault/{}/{}/{}", fault.id, fault.channel, fault.path))
+    }
+
+    /// Encodes a programme with ffmpeg, so that `/programme/<id>/live.m3u8` plays it in a loop from the start of the origin.
+    ///
+    /// # Errors
+    /// There is no programme of this id, or ffmpeg isn't installed or fails.
+    pub fn add_programme(&self, id: &str) -> std::io::Result<()> {
+        self.state.programmes.add(id)
     }
 
     /// Plays a fault on `/live/<channel>/`, or ends it for `None`. Returns `false` if there is no fault of this id.

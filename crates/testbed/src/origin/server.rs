@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use super::resettable::ResettableStream;
 use super::response::{RequestContext, answer};
 use super::state::OriginState;
-use super::{channels, faults, route};
+use super::{channels, faults, programmes, route};
 
 /// Accepts connections until the task is cancelled, which also closes them.
 pub(super) async fn accept(listener: TcpListener, state: Arc<OriginState>, secure: Option<TlsAcceptor>) {
@@ -74,9 +74,19 @@ async fn handle(state: &OriginState, reset: Arc<AtomicBool>, request: &Request<I
     if path == "/" {
         return plain_text(StatusCode::OK, index());
     }
+    if let Some(rest) = path.strip_prefix("/programme/") {
+        return programme(state, rest);
+    }
     match route::parse(path) {
         Some(route) => answer(&RequestContext { state, route: &route, path, query, method, headers, reset }).await,
         None => plain_text(StatusCode::NOT_FOUND, format!("no such path: {path}\n")),
+    }
+}
+
+fn programme(state: &OriginState, rest: &str) -> Response<Body> {
+    match state.programmes.file(rest, state.started_ms, state.clock.now_ms()) {
+        Some((kind, body)) => of_type(StatusCode::OK, kind, body.into()),
+        None => plain_text(StatusCode::NOT_FOUND, format!("no such file of an encoded programme: {rest}\n")),
     }
 }
 
@@ -123,13 +133,20 @@ pub fn index() -> String {
     for fault in faults::faults() {
         let _ = writeln!(text, "  /fault/{}/{}/{}  {}", fault.id, fault.channel, fault.path, fault.description);
     }
+    text.push_str("Programmes, each if the origin was started with --programme ID:\n");
+    for programme in programmes::programmes() {
+        let _ = writeln!(text, "  /programme/{}/live.m3u8  {}", programme.id, programme.description);
+    }
     text
 }
 
 fn plain_text(status: StatusCode, text: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
+    of_type(status, "text/plain; charset=utf-8", Body::from(text))
+}
+
+fn of_type(status: StatusCode, kind: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
-    let kind = http::HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
     response
 }

@@ -7,6 +7,7 @@ use http::{HeaderMap, Method};
 
 use super::clock::Clock;
 use super::faults::{Effect, Fault};
+use super::programmes::Encoded;
 use super::route::{Mode, Route};
 
 /// Largest number of requests in the origin's log; older ones are dropped.
@@ -29,6 +30,9 @@ pub struct LoggedRequest {
 
 pub(super) struct OriginState {
     pub clock: Clock,
+    pub programmes: Encoded,
+    /// Time at which the origin started, in milliseconds of Unix time.
+    pub started_ms: i64,
     stale_since_ms: i64,
     inner: Mutex<Inner>,
 }
@@ -45,7 +49,9 @@ struct Inner {
 impl OriginState {
     pub(super) fn new(clock: Clock) -> Self {
         let grace = if clock.is_manual() { STALE_AFTER_MS } else { 0 };
-        Self { stale_since_ms: clock.now_ms() + grace, clock, inner: Mutex::default() }
+        let started_ms = clock.now_ms();
+        let (programmes, inner) = (Encoded::default(), Mutex::default());
+        Self { stale_since_ms: started_ms + grace, started_ms, clock, programmes, inner }
     }
 
     /// Returns the fault that the origin plays for a request, and the time from which it is active, in milliseconds of
