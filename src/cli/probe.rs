@@ -113,11 +113,12 @@ fn unhealthy(report: &Report) -> bool {
     report.worst_severity().is_some_and(|severity| severity >= Severity::Major)
 }
 
-/// State of the output to the terminal. With `--every` a report is printed only when the set of failed checks changes.
+/// State of the output to the terminal. With `--every` a report is printed only when the failed checks or their
+/// severities change.
 #[derive(Default)]
 struct TerminalOutput {
     probes: u64,
-    failed: Option<Vec<(String, &'static str)>>,
+    failed: Option<FailedChecks>,
     progress: bool,
 }
 
@@ -165,6 +166,9 @@ impl TerminalOutput {
     }
 }
 
-fn failed(report: &Report) -> Vec<(String, &'static str)> {
-    report.failed().map(|o| (o.output.clone(), o.check.id)).collect()
+/// Output, id and severity of each failed check.
+type FailedChecks = Vec<(String, &'static str, Severity)>;
+
+fn failed(report: &Report) -> FailedChecks {
+    report.failed().map(|o| (o.output.clone(), o.check.id, o.severity)).collect()
 }
