@@ -2,7 +2,7 @@
 //! the manifest or tokens in URLs.
 
 use super::{Media, Rendition};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use url::Url;
 
@@ -96,14 +96,25 @@ fn bounded(text: String) -> String {
     format!("{head}…{:016x}…{tail}", hash.finish())
 }
 
+/// Longest value of a query parameter that names a rendition, in bytes. Longer ones are tokens.
+const MAX_QUERY_VALUE: usize = 16;
+
 /// Makes the identities of a manifest's renditions unique: equal ones are distinguished by host, size, language and
-/// codecs, then by a number in the order of the declared bit rate, highest first.
+/// codecs, then by the query parameters in which they differ (`?id=1`, `?id=2`), then by a number in the order of the declared
+/// bit rate, highest first.
 pub(super) fn tell_apart(renditions: &mut [&mut Rendition]) {
     for equal in equals(renditions) {
         for at in equal {
             let Some(rendition) = renditions.get_mut(at) else { continue };
             let properties = properties(rendition);
             rendition.identity.push(&properties);
+        }
+    }
+    for equal in equals(renditions) {
+        for (at, parameters) in differing_parameters(renditions, &equal) {
+            if let Some(rendition) = renditions.get_mut(at) {
+                rendition.identity.push(&parameters);
+            }
         }
     }
     for mut equal in equals(renditions) {
@@ -125,6 +136,29 @@ fn equals(renditions: &[&mut Rendition]) -> Vec<Vec<usize>> {
     positions.into_values().filter(|equal| equal.len() > 1).collect()
 }
 
+/// Returns the positions of the renditions with the query parameters in which they differ from each other, such as `id=1`. A token
+/// that all of them share says nothing, and a long one may be another in each manifest.
+fn differing_parameters(renditions: &[&mut Rendition], equal: &[usize]) -> Vec<(usize, String)> {
+    let parameters = |at: &usize| -> BTreeMap<String, String> {
+        let uri = renditions.get(*at).and_then(|r| r.uri.as_ref());
+        uri.into_iter()
+            .flat_map(Url::query_pairs)
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect()
+    };
+    let all: Vec<_> = equal.iter().map(|at| (*at, parameters(at))).collect();
+    let mut values: BTreeMap<&String, HashMap<&String, usize>> = BTreeMap::new();
+    for (name, value) in all.iter().flat_map(|(_, own)| own) {
+        *values.entry(name).or_default().entry(value).or_default() += 1;
+    }
+    let shared = |name: &String, value: &String| values.get(name).and_then(|of| of.get(value)) == Some(&all.len());
+    let told = |own: &BTreeMap<String, String>| {
+        let short = own.iter().filter(|(name, value)| value.len() <= MAX_QUERY_VALUE && !shared(name, value));
+        short.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+    };
+    all.iter().map(|(at, own)| (*at, told(own))).filter(|(_, text)| !text.is_empty()).collect()
+}
+
 fn properties(rendition: &Rendition) -> String {
     let host = rendition.uri.as_ref().and_then(Url::host_str).unwrap_or_default();
     let size = rendition.resolution.map(|r| r.to_string()).unwrap_or_default();
@@ -137,4 +171,45 @@ fn properties(rendition: &Rendition) -> String {
 pub(super) fn order(rendition: &Rendition) -> (std::cmp::Reverse<u64>, RenditionIdentity, String) {
     let address = rendition.uri.as_ref().map(|uri| uri.path().to_owned()).unwrap_or_default();
     (std::cmp::Reverse(rendition.bandwidth.map_or(0, |b| b.0)), rendition.identity.clone(), address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::BitsPerSecond;
+
+    /// Returns the identities of variants with these addresses and bit rates, which differ in nothing else.
+    fn identities(variants: &[(&str, u64)]) -> Vec<RenditionIdentity> {
+        let variant = |(address, bandwidth): &(&str, u64)| {
+            let uri: Url = format!("https://packager.example/{address}").parse().unwrap();
+            let identity = RenditionIdentity::playlist(&uri);
+            Rendition {
+                uri: Some(uri),
+                bandwidth: Some(BitsPerSecond(*bandwidth)),
+                ..Rendition::new(Media::Video, identity)
+            }
+        };
+        let mut renditions: Vec<Rendition> = variants.iter().map(variant).collect();
+        tell_apart(&mut renditions.iter_mut().collect::<Vec<_>>());
+        renditions.into_iter().map(|r| r.identity).collect()
+    }
+
+    #[test]
+    fn variants_that_differ_in_a_query_parameter_keep_their_identity_in_every_order_of_bit_rates() {
+        let [a, b] = <[_; 2]>::try_from(identities(&[("v?id=1&t=7", 450), ("v?id=2&t=7", 460)])).unwrap();
+        assert_ne!(a, b);
+        assert_eq!(
+            identities(&[("v?id=1&t=8", 490), ("v?id=2&t=8", 460)]),
+            [a.clone(), b.clone()],
+            "a shared token says nothing"
+        );
+        assert_eq!(identities(&[("v?id=2", 460), ("v?id=1", 450)]), [b, a]);
+    }
+
+    #[test]
+    fn a_long_parameter_is_a_token_and_the_bit_rate_counts() {
+        let signed = |first: u64| identities(&[("v?sig=0123456789abcdef0", first), ("v?sig=fedcba98765432100", 460)]);
+        let [a, b] = <[_; 2]>::try_from(signed(450)).unwrap();
+        assert_eq!(signed(490), [b, a]);
+    }
 }
