@@ -237,10 +237,11 @@ impl LabelMemory {
         let renditions = renditions.iter_mut().map(|r| Draft::new(r, false));
         let mut drafts: Vec<Draft<'_>> = renditions.chain(i_frames.iter_mut().map(|r| Draft::new(r, true))).collect();
         self.recognize(&mut drafts);
+        let mut successions = self.renamed(&mut drafts);
         let known: HashSet<usize> = drafts.iter().filter_map(|d| d.entry).collect();
         let mut new: Vec<&mut Draft<'_>> = drafts.iter_mut().filter(|d| d.entry.is_none()).collect();
         new.sort_by_cached_key(|d| identity::order(d.rendition));
-        let successions = self.place(&mut new, &known);
+        successions.extend(self.place(&mut new, &known));
         self.list(drafts, now);
         successions
     }
@@ -256,6 +257,32 @@ impl LabelMemory {
             let fitting = entries.iter().filter(|(_, e)| e.base.fits(&draft.base));
             draft.entry = fitting.max_by_key(|(_, e)| (e.listed, e.last_listed)).map(|(at, _)| *at);
         }
+    }
+
+    /// Finds the labels of audio and text renditions without language whose packager has given them another name, such as one with
+    /// a measured bit rate: their playlist has the same path. Returns them as renditions that continue under another identity.
+    fn renamed(&self, drafts: &mut [Draft<'_>]) -> Vec<Succession> {
+        let taken: HashSet<usize> = drafts.iter().filter_map(|d| d.entry).collect();
+        let mut at_address: HashMap<(&str, String), Vec<usize>> = HashMap::new();
+        for (at, entry) in self.entries.iter().enumerate().filter(|(at, e)| e.listed && !taken.contains(at)) {
+            if let Some(address) = &entry.address {
+                at_address.entry((entry.base.kind, address.clone())).or_default().push(at);
+            }
+        }
+        let mut successions = Vec::new();
+        for draft in drafts.iter_mut().filter(|d| d.entry.is_none() && d.rendition.language.is_none()) {
+            let Some(address) = address(draft.rendition).filter(|_| draft.rendition.media != Media::Video) else {
+                continue;
+            };
+            // An address that several labels have had says nothing, and one that was taken leads to no second rendition.
+            let Some(only) = at_address.remove(&(draft.base.kind, address)).filter(|all| all.len() == 1) else {
+                continue;
+            };
+            let Some((at, entry)) = only.first().and_then(|at| Some((*at, self.entries.get(*at)?))) else { continue };
+            successions.push(Succession { from: entry.identity.clone(), to: draft.rendition.identity.clone() });
+            draft.entry = Some(at);
+        }
+        successions
     }
 
     /// Assigns labels to the new renditions, in the order in which labels get their numbers. `known` are the indexes of

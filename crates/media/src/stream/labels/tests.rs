@@ -257,3 +257,15 @@ fn a_step_of_the_clock_frees_no_label() {
     assert_eq!(back_after(7200.0), ["720p", "720p-3"], "it was away for 2 s");
     assert_eq!(back_after(0.0), ["720p", "720p-2"], "it was away for two hours");
 }
+
+#[test]
+fn a_name_that_changes_at_the_same_address_keeps_its_label_and_its_history() {
+    let named = |name: &str, language| Rendition { uri: Some(url("a/sound.m3u8")), ..audio("a", name, language) };
+    let mut memory = LabelMemory::default();
+    assert_eq!(labels(&mut memory, 0, &[named("61k", None)]), ["audio-61k"]);
+    for (second, name) in [(2, "62k"), (4, "63k")] {
+        let (labels, successions) = assign(&mut memory, second, &[named(name, None)]);
+        assert_eq!((labels, successions.len()), (vec!["audio-61k".to_owned()], 1), "{name}");
+    }
+    assert_eq!(labels(&mut memory, 6, &[named("Vi", Some("vi"))]), ["audio-vi"], "a language says what it is");
+}
