@@ -293,7 +293,10 @@ impl ObservedTimes for Memory {
 impl RenditionMemory {
     fn take(&mut self, facts: &RenditionFacts, now: Timestamp, retention: Retention) {
         self.touched = self.touched.max(now);
-        if let (Some(timeline), Some(at)) = (&facts.timeline, facts.playlist_at) {
+        if facts.timeline.as_ref().is_some_and(|timeline| timeline.unnumbered) {
+            // Nothing can be compared by number: the next playlist with numbers begins anew.
+            self.begin_session();
+        } else if let (Some(timeline), Some(at)) = (&facts.timeline, facts.playlist_at) {
             let before = self.past.observations.last().and_then(|o| o.last_number());
             let renaming = self.uris.renaming(timeline, retention.query_identifies);
             let seen = Observation::of(timeline, at, retention.query_identifies, &renaming);

@@ -275,6 +275,9 @@ pub struct Timeline {
     pub version: Option<u32>,
     /// EXT-X-MEDIA-SEQUENCE of the playlist: number of its first segment. 0 without the tag.
     pub media_sequence: u64,
+    /// Whether EXT-X-MEDIA-SEQUENCE has an unreadable value. The segments are numbered from 0 then, and their numbers can't be
+    /// compared with those of other playlists.
+    pub unnumbered: bool,
     /// EXT-X-DISCONTINUITY-SEQUENCE of the playlist; 0 without the tag.
     pub discontinuity_sequence: u64,
     /// EXT-X-TARGETDURATION of the playlist; `None` without the tag.

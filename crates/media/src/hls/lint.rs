@@ -97,7 +97,10 @@ impl<'a> Lint<'a> {
             tag_rules::check(list, &mut report);
             self.playlist_rules.take(list, &mut report);
         }
-        if in_place && is_allowed { Some(StatementContent::Tag(tag.name, reading?)) } else { None }
+        // Without it the segments have no numbers, which the timeline has to say.
+        let unreadable = (tag.name == "EXT-X-MEDIA-SEQUENCE").then_some(TagValue::Unreadable);
+        let reading = reading.or(unreadable)?;
+        (in_place && is_allowed).then_some(StatementContent::Tag(tag.name, reading))
     }
 
     fn place(&self, report: &mut TagReport<'_, '_, '_>) -> bool {

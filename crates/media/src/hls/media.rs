@@ -191,6 +191,7 @@ impl<'b> TimelineBuilder<'b> {
             ("EXT-X-VERSION", TagValue::Integer(version)) => timeline.version = u32::try_from(*version).ok(),
             ("EXT-X-TARGETDURATION", TagValue::Integer(n)) => timeline.target_duration = Some(Seconds(*n as f64)),
             ("EXT-X-MEDIA-SEQUENCE", TagValue::Integer(first)) => timeline.media_sequence = *first,
+            ("EXT-X-MEDIA-SEQUENCE", TagValue::Unreadable) => timeline.unnumbered = true,
             ("EXT-X-DISCONTINUITY-SEQUENCE", TagValue::Integer(n)) => timeline.discontinuity_sequence = *n,
             _ => {}
         }

@@ -21,6 +21,8 @@ pub(super) enum TagValue<'a> {
     Range(u64, Option<u64>),
     Date(Timestamp),
     Attributes(AttributeList<'a>),
+    /// The tag's value can't be read.
+    Unreadable,
 }
 
 /// Reports the defects of one tag line of a playlist.

@@ -100,3 +100,13 @@ fn an_observation_keeps_the_newest_segments_of_a_long_window() {
     assert_eq!((observation.segments[0].number, observation.last_number()), (45, Some(300)));
     assert_eq!((observation.media_sequence, observation.window), (1, Seconds(600.0)));
 }
+
+#[test]
+fn playlists_without_readable_numbers_are_compared_with_nothing() {
+    let history = History::new(10);
+    record(&history, 10, 0);
+    let unnumbered = Timeline { unnumbered: true, ..timeline(0, 5, "") };
+    let past = history.record(&key(), &facts(unnumbered, 2, vec![]), at(2), RETENTION);
+    assert!(past.renditions["1080p"].observations.is_empty());
+    assert_eq!(record(&history, 3, 4).observations.len(), 1, "numbers begin anew");
+}

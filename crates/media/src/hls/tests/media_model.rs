@@ -125,3 +125,12 @@ fn junk_before_extm3u_is_no_segment() {
     assert_eq!(timeline.segments.len(), 1);
     assert_eq!(places(&defects).iter().map(|p| (p.1, p.2)).collect::<Vec<_>>(), [(1, 1), (2, 1)]);
 }
+
+#[test]
+fn a_media_sequence_that_is_no_number_leaves_the_segments_without_numbers() {
+    for (value, unnumbered) in [("7", false), ("-7", true), ("18446744073709551616", true), ("x", true)] {
+        let text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:{value}\n#EXTINF:2,\na.ts\n");
+        let (read, _) = timeline(&text);
+        assert_eq!(read.unnumbered, unnumbered, "{value}");
+    }
+}

@@ -25,8 +25,8 @@ fn base() -> Url {
 /// examples here are too short to be without them.
 fn parse(bytes: &[u8], base: &Url) -> (Playlist, Vec<Defect>) {
     let (playlist, mut defects) = super::parse(bytes, base);
-    use DefectKind::{Attribute, Metadata, Syntax, SyntaxHabit};
-    defects.retain(|d| matches!(d.kind, Syntax | SyntaxHabit | Metadata | Attribute));
+    use DefectKind::{Attribute, Metadata, Syntax, SyntaxFatal, SyntaxHabit};
+    defects.retain(|d| matches!(d.kind, Syntax | SyntaxFatal | SyntaxHabit | Metadata | Attribute));
     (playlist, defects)
 }
 

@@ -2,7 +2,7 @@
 //! lines that keep it.
 
 use super::*;
-use DefectKind::{Attribute, Metadata, Syntax};
+use DefectKind::{Attribute, Metadata, Syntax, SyntaxFatal};
 use std::collections::BTreeMap;
 
 /// Lines that break a rule, position and words of the expected defect, and lines without a defect. The first of the
@@ -204,13 +204,13 @@ fn definitions() {
         row("#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\",QUERYPARAM=\"token\"", Syntax, (2, 1), "2 of them", "#EXT-X-DEFINE:QUERYPARAM=\"token\""),
         row("#EXT-X-DEFINE:NAME=\"a\"", Syntax, (2, 1), "no VALUE", "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"\""),
         row("#EXT-X-DEFINE:NAME=\"a.b\",VALUE=\"b\"", Syntax, (2, 15), "characters", "#EXT-X-DEFINE:NAME=\"A-b_1\",VALUE=\"b\""),
-        row("#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"", Syntax, (3, 1), "defined twice", "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"\n#EXT-X-DEFINE:NAME=\"A\",VALUE=\"b\""),
-        row("#EXT-X-DEFINE:QUERYPARAM=\"missing\"", Syntax, (2, 1), "not in the playlist's address", "#EXT-X-DEFINE:QUERYPARAM=\"token\""),
-        row("#EXT-X-DEFINE:IMPORT=\"a\"", Syntax, (2, 1), "no multivariant playlist led", define),
-        row("#EXT-X-MAP:URI=\"{$a}.mp4\"", Syntax, (2, 17), "`a` is not defined", "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"\n#EXT-X-MAP:URI=\"{$a}.mp4\""),
-        row("#EXT-X-MAP:URI=\"{$a}.mp4\"\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"", Syntax, (2, 17), "before it is used", "#EXT-X-MAP:URI=\"{$a b}{$\""),
+        row("#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"", SyntaxFatal, (3, 1), "defined twice", "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"\n#EXT-X-DEFINE:NAME=\"A\",VALUE=\"b\""),
+        row("#EXT-X-DEFINE:QUERYPARAM=\"missing\"", SyntaxFatal, (2, 1), "not in the playlist's address", "#EXT-X-DEFINE:QUERYPARAM=\"token\""),
+        row("#EXT-X-DEFINE:IMPORT=\"a\"", SyntaxFatal, (2, 1), "no multivariant playlist led", define),
+        row("#EXT-X-MAP:URI=\"{$a}.mp4\"", SyntaxFatal, (2, 17), "`a` is not defined", "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"\n#EXT-X-MAP:URI=\"{$a}.mp4\""),
+        row("#EXT-X-MAP:URI=\"{$a}.mp4\"\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"", SyntaxFatal, (2, 17), "before it is used", "#EXT-X-MAP:URI=\"{$a b}{$\""),
     ], media);
-    judge(&[row("#EXT-X-DEFINE:IMPORT=\"a\"", Syntax, (2, 1), "only media playlists", define)], multivariant);
+    judge(&[row("#EXT-X-DEFINE:IMPORT=\"a\"", SyntaxFatal, (2, 1), "only media playlists", define)], multivariant);
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn a_media_playlist_imports_what_its_multivariant_playlist_defined() {
     assert_eq!(defects, []);
     assert_eq!(timeline.segments[0].uri.as_str(), "https://cdn/a.ts");
     let (_, defects) = read(&BTreeMap::new());
-    assert_eq!(places(&defects), [(Syntax, 4, 1)]);
+    assert_eq!(places(&defects), [(SyntaxFatal, 4, 1)]);
     assert!(defects[0].message.contains("does not define it"), "{}", defects[0].message);
 }
 
