@@ -1,10 +1,9 @@
 use crate::checks::support::representations::{self, LiveRepresentation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
-use packager_media::dash::{TimelineRun, timing};
+use packager_media::dash::{SegmentScheme, SegmentTiming, timing};
 use packager_media::redact;
-use packager_media::stream::Media;
-use packager_media::units::Seconds;
+use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
     id: "dash_live_edge_unavailable",
@@ -12,9 +11,9 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: None,
-    help: "fails when no segment of a SegmentTimeline is available by the wall clock (corrected by UTCTiming), or \
+    help: "fails when no segment of a Representation is available by the wall clock (corrected by UTCTiming), or \
            the newest segment of a fixed pace or an open S (r=-1) is due and can't be fetched; major while other \
-           renditions play, and when segments are listed before their time",
+           renditions of its kind play, and when segments are listed before their time",
     reference: "ISO/IEC 23009-1 5.3.9.5; DASH-IF IOP 4.3",
     needs_history: false,
 };
@@ -30,40 +29,51 @@ params! {
 }
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    let video = || context.output.renditions.iter().filter(|r| r.rendition.media == Media::Video);
-    let plays = video().any(|r| r.timeline.as_deref().is_some_and(|t| !t.segments.is_empty()));
     representations::judge_live_representations(context, |rung| {
         let found = match rung.timeline_runs() {
             // An open S goes on by the clock, as a fixed pace does.
             Some(runs) if runs.last().is_some_and(|run| run.count.is_none()) => missing(rung, params),
-            Some(_) => nothing_available(rung, plays, params).or_else(|| early(rung, params)),
-            None => missing(rung, params),
+            Some(_) => nothing_available(rung, params).or_else(|| early(rung, params)),
+            None => nothing_available(rung, params).or_else(|| missing(rung, params)),
         };
         found.into_iter().collect()
     })
 }
 
-/// Returns a violation if all segments of a SegmentTimeline are older than the time-shift buffer, so that a player
-/// finds nothing to play.
-fn nothing_available(rung: &LiveRepresentation<'_>, others_play: bool, params: &Params) -> Option<Violation> {
-    if !rung.facts.timeline.as_deref()?.segments.is_empty() {
+/// Returns a violation if no segment is available, so that a player finds nothing to play: all of them are older than the
+/// time-shift buffer, or none is complete yet.
+fn nothing_available(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
+    let SegmentScheme::Listed(listing) = &rung.representation.addressing.segments else { return None };
+    let timeline = rung.facts.timeline.as_deref()?;
+    if !timeline.segments.is_empty() || timeline.ended {
         return None;
     }
     let begun = rung.period.start?.after(rung.mpd.availability_start?);
-    if Seconds::between(begun, rung.now).0 <= params.grace {
+    let since = Seconds::between(begun, rung.now).0;
+    if since <= params.grace {
         return None;
     }
-    let last = rung.timeline_runs()?.last().and_then(TimelineRun::end).and_then(|end| rung.wall_clock_time(end));
+    let ended = last_end(rung, begun).map(|ended| Seconds::between(ended, rung.now).0);
     let depth = rung.mpd.time_shift_buffer_depth.map_or(f64::INFINITY, |d| d.0);
-    let message = match last.map(|ended| Seconds::between(ended, rung.now).0) {
-        Some(ago) => format!(
+    let message = match (ended, &listing.timing) {
+        (Some(ago), _) if ago > 0.0 => format!(
             "no segment is available: the newest listed segment ended {ago:.1} s ago; the time-shift buffer holds {depth} s"
         ),
-        None => "no segment is listed".to_owned(),
+        (_, SegmentTiming::Fixed(duration)) => format!(
+            "no segment is available {since:.0} s after the start of the Period: each lasts {:.0} s by @duration and @timescale",
+            rung.seconds(i128::from(*duration))
+        ),
+        _ => "no segment is listed".to_owned(),
     };
-    let behind = last.map(|ended| Seconds::between(ended, rung.now).0);
-    let violation = Violation::new(message).with("behind_seconds", behind).with("line", rung.representation.line);
-    Some(if others_play { violation.severity(Severity::Major) } else { violation })
+    Some(Violation::new(message).with("behind_seconds", ended).with("line", rung.representation.line))
+}
+
+/// Returns when the last segment that the MPD names ends: the end of its list, or that of the Period if this is earlier.
+/// `None`: the MPD names no end. `begun` is the start of the Period.
+fn last_end(rung: &LiveRepresentation<'_>, begun: Timestamp) -> Option<Timestamp> {
+    let listed = rung.representation.addressing.listed_end().map(|(end, _)| end);
+    let ends = listed.into_iter().chain(rung.period.duration);
+    ends.min_by(|a, b| a.0.total_cmp(&b.0)).map(|end| end.after(begun))
 }
 
 /// Returns a violation if a segment is listed too long before its time, because the packager's clock or
@@ -123,11 +133,30 @@ mod tests {
     }
 
     #[test]
-    fn a_timeline_that_the_buffer_has_passed_is_major_while_another_rendition_plays() {
-        let mut scene = Scene::dash(&timed("<S t=\"900000\" d=\"2000\" r=\"9\"/>"));
-        scene.output.renditions.push(rendition("other"));
-        let found = violations(run(&scene));
-        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
+    fn a_period_at_a_fixed_pace_that_the_buffer_has_passed_is_critical() {
+        // 1000 s have passed, and 60 s are in the buffer.
+        let ended =
+            |seconds: u32| paced().replace("start=\"PT0S\"", &format!("start=\"PT0S\" duration=\"PT{seconds}S\""));
+        assert_holds(run(&Scene::dash(&ended(990))));
+        let found = violations(run(&Scene::dash(&ended(900))));
+        assert!(found[0].message.contains("the newest listed segment ended 100.0 s ago"), "{found:?}");
+        assert_eq!(found[0].severity, None);
+    }
+
+    #[test]
+    fn segments_that_last_longer_than_the_channel_has_run_are_critical() {
+        let found = violations(run(&Scene::dash(&paced().replace("timescale=\"1000\"", ""))));
+        assert!(found[0].message.contains("each lasts 2000 s by @duration and @timescale"), "{found:?}");
+    }
+
+    #[test]
+    fn the_time_since_the_last_segment_is_evidence() {
+        let found = violations(run(&Scene::dash(&timed("<S t=\"900000\" d=\"2000\" r=\"9\"/>"))));
+        assert_eq!(
+            (found.len(), found[0].rendition.is_some()),
+            (1, true),
+            "other renditions of its kind make it major"
+        );
         assert_eq!(found[0].evidence["behind_seconds"], 80.0);
     }
 

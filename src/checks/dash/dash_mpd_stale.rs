@@ -5,7 +5,9 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::{Observation, RenditionHistory};
-use packager_media::dash::{Mpd, Representation, current_period, playable_representations};
+use packager_media::dash::{
+    Mpd, Representation, SegmentScheme, SegmentTiming, current_period, playable_representations,
+};
 use packager_media::stream::{Timeline, labels};
 use packager_media::units::{Seconds, Timestamp};
 
@@ -15,7 +17,7 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: Some("MpdStale"),
-    help: "fails when the list of segments in a live MPD (SegmentTimeline, SegmentList, or numbers up to @endNumber) has had \
+    help: "fails when the list of segments in a live MPD (SegmentTimeline, SegmentList, or numbers up to @endNumber or the end of the Period) has had \
            no new segment for `major_after` times its longest segment (or minimumUpdatePeriod, if that is longer); \
            critical after `critical_after`. On a first probe the age is taken from publishTime or Last-Modified. \
            dash_live_edge_unavailable judges segments that only the clock counts",
@@ -45,11 +47,9 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let Params { major_after, critical_after, date_allowance, .. } = *params;
     let limits = AgeLimits { major_after, critical_after, date_allowance };
     let period = current_period(&dash.mpd, dash.clock_offset().after(context.now));
-    let listed: Vec<_> = period
-        .into_iter()
-        .flat_map(playable_representations)
-        .filter(|(_, r)| r.addressing.listed_end().is_some())
-        .collect();
+    let period_ends = period.is_some_and(|period| period.duration.is_some());
+    let has_end = |r: &Representation| r.addressing.listed_end().is_some() || (period_ends && is_paced(r));
+    let listed: Vec<_> = period.into_iter().flat_map(playable_representations).filter(|(_, r)| has_end(r)).collect();
     select::judge_renditions(context, NO_LIST, |facts, past| {
         let id = facts.rendition.id.as_deref();
         let same = |r: &Representation| Some(labels::slug(&r.id).as_str()) == id;
@@ -63,6 +63,12 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let found = live_edge_age::judge(context, (facts, past, timeline), &unit, &made, &limits)?;
         Some(found.into_iter().map(|v| with_publication(v, context)).collect())
     })
+}
+
+/// Whether the segments have a fixed `@duration`, so that the clock says how far they go within the Period.
+fn is_paced(representation: &Representation) -> bool {
+    let SegmentScheme::Listed(listing) = &representation.addressing.segments else { return false };
+    matches!(listing.timing, SegmentTiming::Fixed(_))
 }
 
 /// Returns when another segment was last seen at the end of the list under the same time. Packagers that number a

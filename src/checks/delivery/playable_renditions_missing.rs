@@ -17,7 +17,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: None,
     help: "fails when a manifest leaves a player nothing to start: no variant, none with a URI, no Period, AdaptationSet or \
-           Representation, none that names a segment, or no video although the channel promises a picture",
+           Representation, none that names a segment, neither video nor audio, or no video although the channel promises a picture",
     reference: "draft-pantos-hls-rfc8216bis-22 4.1, 4.4.6.2; ISO/IEC 23009-1 5.3.1.2, 5.3.2.2, 5.3.3.2, 5.8.4.8",
     needs_history: false,
 };
@@ -91,7 +91,7 @@ fn in_mpd(context: &CheckContext<'_>, dash: &DashFacts) -> Result<Option<String>
     let Some(period) = current_period(mpd, now) else {
         return Ok(not_begun(mpd, now).filter(|_| context.expected.live));
     };
-    let Some(problem) = in_period(period) else { return Ok(None) };
+    let Some(problem) = in_period(period).or_else(|| lost_picture(mpd, period)) else { return Ok(None) };
     match context.output.defects.iter().any(|d| d.reference == REMOTE) {
         true => Err(ELSEWHERE),
         false => Ok(Some(problem)),
@@ -125,14 +125,33 @@ fn in_period(period: &Period) -> Option<String> {
     if playable.is_empty() {
         return Some(format!("{here} has no Representation that players can select for normal playback"));
     }
-    let video: Vec<_> = playable.iter().filter(|(set, _)| is_video(set)).collect();
-    if video.is_empty() && all().any(|(set, r)| is_video(set) && has_unknown_property(set, r)) {
+    let of = |media: Media| playable.iter().filter(move |(set, _)| set.media == media);
+    let (has_video, has_audio) = (of(Media::Video).next().is_some(), of(Media::Audio).next().is_some());
+    if !has_video && all().any(|(set, r)| is_video(set) && has_unknown_property(set, r)) {
         return Some(format!("{here} has no video that players can select: an EssentialProperty excludes all of it"));
     }
-    let needed = if video.is_empty() { playable.iter().collect() } else { video };
-    let kind = if needed.iter().any(|(set, _)| is_video(set)) { "video Representation" } else { "Representation" };
-    let nameless = needed.iter().all(|(_, r)| names_no_segment(r));
-    nameless.then(|| format!("{here} has no {kind} that names a segment: players have nothing to start"))
+    if !has_video && all().any(|(set, _)| set.media == Media::Video) {
+        return Some(format!("{here} has video for trick play only: viewers get no picture"));
+    }
+    if !has_video && !has_audio {
+        return Some(format!("{here} has neither video nor audio: players have nothing to start"));
+    }
+    let nameless = |media: &Media| of(*media).next().is_some() && of(*media).all(|(_, r)| names_no_segment(r));
+    let kind = [Media::Video, Media::Audio].into_iter().find(nameless)?.as_str();
+    let effect = if kind == "audio" && has_video { "viewers get no sound" } else { "players have nothing to start" };
+    Some(format!("{here} has no {kind} Representation that names a segment: {effect}"))
+}
+
+/// Describes a Period without video after Periods with video. `None`: the Period has video, or no earlier one of the MPD has.
+fn lost_picture(mpd: &Mpd, period: &Period) -> Option<String> {
+    let has_video = |period: &Period| playable_representations(period).any(|(set, _)| set.media == Media::Video);
+    let mut earlier = mpd.periods.iter().take_while(|other| !std::ptr::eq(*other, period));
+    (!has_video(period) && earlier.any(has_video)).then(|| {
+        format!(
+            "line {}: the Period that plays now has no video, and a Period before it has: viewers get no picture",
+            period.line
+        )
+    })
 }
 
 fn has_unknown_property(set: &AdaptationSet, representation: &Representation) -> bool {
@@ -287,6 +306,38 @@ mod tests {
         let mixed = set("", "<SegmentTemplate duration=\"2\"/>")
             + &set("", "<SegmentTemplate media=\"$Number$\" duration=\"2\"/>");
         assert_holds(run(&mpd(&mixed)));
+    }
+
+    #[test]
+    fn sound_that_names_no_segment_text_alone_and_trick_play_alone_fail() {
+        let template = "<SegmentTemplate media=\"$Number$\" duration=\"2\"/>";
+        let silent = AUDIO.replace("media=\"$Number$\" ", "");
+        let message = messages(run(&mpd(&format!("{}{silent}", set("", template)))));
+        assert!(
+            message.contains("has no audio Representation that names a segment: viewers get no sound"),
+            "{message}"
+        );
+        let text = AUDIO.replace("\"audio", "\"text").replace("audio/mp4", "text/vtt").replace("mp4a.40.2", "wvtt");
+        let message = messages(run(&mpd(&text)));
+        assert!(message.contains("has neither video nor audio"), "{message}");
+        let trick = "<EssentialProperty schemeIdUri=\"http://dashif.org/guidelines/trickmode\" value=\"1\"/>";
+        let message = messages(run(&mpd(&format!("{}{AUDIO}", set(trick, template)))));
+        assert!(message.contains("has video for trick play only"), "{message}");
+    }
+
+    #[test]
+    fn a_period_without_the_picture_of_the_one_before_fails() {
+        let video = set("", "<SegmentTemplate media=\"$Number$\" duration=\"2\"/>");
+        let two = |first: &str, second: &str| {
+            let period =
+                |id: &str, start: u32, sets: &str| format!("<Period id=\"{id}\" start=\"PT{start}S\">{sets}</Period>");
+            Scene::dash(&dynamic(&(period("a", 0, first) + &period("b", 900, second))))
+        };
+        let both = format!("{video}{AUDIO}");
+        assert_holds(run(&two(&both, &both)));
+        assert_holds(run(&two(AUDIO, AUDIO)));
+        let message = messages(run(&two(&both, AUDIO)));
+        assert!(message.contains("the Period that plays now has no video, and a Period before it has"), "{message}");
     }
 
     #[test]
