@@ -2,10 +2,10 @@ use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violati
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{LocationFacts, PatchFacts};
 use crate::finding::Severity;
-use packager_media::dash::{Mpd, Patch};
+use packager_media::dash::{self, Mpd, Patch};
 use packager_media::defect::DefectKind;
 use packager_media::redact;
-use packager_media::units::Seconds;
+use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
     id: "dash_update_failed",
@@ -15,7 +15,7 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when the MPD's Location doesn't answer with an MPD of the same presentation, or PatchLocation doesn't answer with a patch \
            that applies to the MPD, or has no patch within its ttl: players download the whole MPD instead, or lose the channel at an \
-           update",
+           update. Major if the Location leads to no MPD, critical if the MPD there stands still",
     reference: "ISO/IEC 23009-1 5.3.1.2, 5.15",
     needs_history: false,
 };
@@ -37,7 +37,8 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     if found.is_empty() && dash.location.is_none() && dash.patch.is_none() {
         return CheckVerdict::NotRun(MISSING);
     }
-    found.extend(dash.location.as_ref().and_then(|location| wrong_location(location, &dash.mpd)));
+    let now = dash.clock_offset().after(context.now);
+    found.extend(dash.location.as_ref().and_then(|location| wrong_location(location, &dash.mpd, now)));
     if let Some(facts) = &dash.patch {
         found.extend(missing_patch(facts));
         found.extend(facts.patch.as_ref().and_then(|patch| wrong_patch(facts, patch)));
@@ -46,17 +47,41 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(cap_violations(found))
 }
 
-fn wrong_location(facts: &LocationFacts, mpd: &Mpd) -> Option<Violation> {
+fn wrong_location(facts: &LocationFacts, mpd: &Mpd, now: Timestamp) -> Option<Violation> {
     if facts.fetched.probe_timed_out() {
         return None;
     }
-    let problem = match (facts.fetched.problem(), &facts.mpd) {
-        (Some(problem), _) => format!("doesn't answer: {problem}"),
-        (None, None) => "answers, but not with an MPD".to_owned(),
-        (None, Some(there)) => format!("answers with {}", other_presentation(mpd, there)?),
+    let (problem, severity) = match (facts.fetched.problem(), &facts.mpd) {
+        (Some(problem), _) => (format!("doesn't answer: {problem}"), Severity::Major),
+        (None, None) => ("answers, but not with an MPD".to_owned(), Severity::Major),
+        (None, Some(there)) => match other_presentation(mpd, there) {
+            Some(other) => (format!("answers with {other}"), Severity::Warning),
+            None => (
+                format!("answers with an MPD that is {:.0} s behind this one", behind(mpd, there, now)?),
+                Severity::Critical,
+            ),
+        },
     };
     let message = format!("Location {problem}; players that go there for updates lose the channel");
-    Some(Violation::new(message).with("url", redact::url(&facts.fetched.url)))
+    Some(Violation::new(message).with("url", redact::url(&facts.fetched.url)).severity(severity))
+}
+
+/// Longest time in seconds by which the MPD at the Location may be behind, beyond three of its longest segments: edges of a
+/// CDN are some seconds apart.
+const LOCATION_BEHIND: f64 = 10.0;
+
+/// Returns the seconds by which the newest segment of the MPD `there` is behind that of `mpd` at `now`. `None`: it isn't behind
+/// for longer than edges of a CDN are apart, or one of them lists no segment.
+fn behind(mpd: &Mpd, there: &Mpd, now: Timestamp) -> Option<f64> {
+    let newest = |mpd: &Mpd| {
+        let segments =
+            dash::renditions_at(mpd, now).into_iter().filter_map(|r| r.timeline.segments.into_iter().next_back());
+        segments
+            .map(|s| (s.number as f64 / 1000.0 + s.duration.0, s.duration.0))
+            .max_by(|(a, _), (b, _)| a.total_cmp(b))
+    };
+    let ((edge, _), (edge_there, longest)) = (newest(mpd)?, newest(there)?);
+    Some(edge - edge_there).filter(|behind| *behind > LOCATION_BEHIND + 3.0 * longest)
 }
 
 /// Returns a text that says in which way the MPD `there` belongs to another presentation than `mpd`: by its id, its
