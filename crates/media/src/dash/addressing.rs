@@ -83,6 +83,12 @@ pub(super) fn read(
     }
 }
 
+/// The first BaseURL of the Representation, its AdaptationSet, its Period and the MPD, as far as they have one.
+fn base_urls<'a, 'd>(way: &[Node<'a, 'd>]) -> Vec<Node<'a, 'd>> {
+    let mpd = way.last().and_then(Node::parent_element);
+    way.iter().copied().chain(mpd).filter_map(|level| child(level, "BaseURL")).collect()
+}
+
 struct Reader<'r, 'a, 'd, 't> {
     way: &'r [Node<'a, 'd>],
     /// The element at which defects are reported: the SegmentBase, SegmentList or SegmentTemplate nearest to the
@@ -120,16 +126,14 @@ impl Reader<'_, '_, '_, '_> {
     /// 5.3.9.5.3).
     fn early(&mut self) -> Seconds {
         let own = self.element.with("availabilityTimeOffset");
-        let bases = self.way.iter().filter_map(|level| child(*level, "BaseURL"));
-        let nodes: Vec<_> = own.into_iter().chain(bases).collect();
+        let nodes: Vec<_> = own.into_iter().chain(base_urls(self.way)).collect();
         nodes.into_iter().filter_map(|node| offset(node, "availabilityTimeOffset", self.log)).sum()
     }
 
     /// Whether neither the element nor an inherited BaseURL says that segments still grow (ISO/IEC 23009-1 5.3.9.2, 5.6).
     fn complete(&mut self) -> bool {
         let own = self.element.with("availabilityTimeComplete");
-        let bases = self.way.iter().filter_map(|level| child(*level, "BaseURL"));
-        let nodes: Vec<_> = own.into_iter().chain(bases).collect();
+        let nodes: Vec<_> = own.into_iter().chain(base_urls(self.way)).collect();
         !nodes.into_iter().any(|node| boolean(node, "availabilityTimeComplete", self.log) == Some(false))
     }
 
