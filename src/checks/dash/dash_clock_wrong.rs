@@ -4,7 +4,8 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::ClockFacts;
 use crate::finding::Severity;
 use packager_media::dash::{Mpd, SegmentScheme, SegmentTiming, playable_representations, timing::ClockSource};
-use packager_media::redact;
+use packager_media::redact::{self, Quoted};
+use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
     id: "dash_clock_wrong",
@@ -36,7 +37,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         return CheckVerdict::NotRun(NTP);
     }
     let mut found: Vec<_> = match &dash.clock {
-        Some(clock) => wrong_clock(clock, params),
+        Some(clock) => wrong_clock(clock, params).or_else(|| old_time(clock, &dash.mpd, context.now, params)),
         None => needs_clock(&dash.mpd).then(|| {
             let message =
                 "no UTCTiming, and no SegmentTimeline: which segment is the newest depends on each player's clock";
@@ -74,8 +75,14 @@ fn wrong_clock(clock: &ClockFacts, params: &Params) -> Option<Violation> {
     let scheme = &clock.timing.scheme;
     let violation = |message: String| Violation::new(message).with("scheme", scheme.as_str());
     if clock.source.is_none() {
-        let value = clock.timing.value.as_deref().unwrap_or_default();
-        return Some(violation(format!("UTCTiming has an unknown scheme or no value: `{scheme}` `{value}`")));
+        let value = Quoted(clock.timing.value.as_deref().unwrap_or_default()).to_string();
+        let scheme = Quoted(scheme);
+        return Some(match scheme.0.starts_with(STANDARD) {
+            true => violation(format!("UTCTiming {scheme} has the value {value}, which gives no time")),
+            // Players pass over schemes that they don't know.
+            false => violation(format!("UTCTiming has the unknown scheme {scheme}: players use their own clocks"))
+                .severity(Severity::Warning),
+        });
     }
     if let Some(ahead) = clock.offset {
         return (ahead.0.abs() > params.max).then(|| {
@@ -88,6 +95,28 @@ fn wrong_clock(clock: &ClockFacts, params: &Params) -> Option<Violation> {
         });
     }
     no_time(clock)
+}
+
+/// Beginning of the schemes that the standard defines.
+const STANDARD: &str = "urn:mpeg:dash:utc:";
+/// Longest minimumUpdatePeriod in seconds for which an MPD with the time in itself may have been kept by a cache.
+const LONGEST_CACHED: f64 = 10.0;
+
+/// Returns a violation if the MPD contains the time itself (scheme `direct`), and it isn't the present time. Players take it for
+/// the time at which they got the MPD. A cache may have kept the MPD for one minimumUpdatePeriod.
+fn old_time(clock: &ClockFacts, mpd: &Mpd, now: Timestamp, params: &Params) -> Option<Violation> {
+    let Some(ClockSource::Direct(said)) = clock.source else { return None };
+    let cached = mpd.minimum_update_period.map_or(0.0, |period| period.0.clamp(0.0, LONGEST_CACHED));
+    let behind = Seconds::between(said, now).0;
+    (behind > params.max + cached || behind < -params.max).then(|| {
+        let direction = if behind > 0.0 { "behind" } else { "ahead of" };
+        let message = format!(
+            "the time in the MPD (UTCTiming `direct`) is {:.1} s {direction} the exporter's clock: players take it for the present \
+             time; see whether a cache keeps the MPD too long",
+            behind.abs()
+        );
+        Violation::new(message).with("ahead_seconds", -behind).with("max_seconds", params.max + cached)
+    })
 }
 
 /// Returns a violation if a UTCTiming clock was requested and gave no time. `None` for the scheme `direct` and for NTP,
@@ -105,7 +134,6 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
     use packager_media::dash::Descriptor;
-    use packager_media::units::Seconds;
 
     fn run(clock: Option<ClockFacts>, mpd: &str) -> CheckVerdict {
         let mut scene = Scene::dash(mpd);
@@ -150,7 +178,25 @@ mod tests {
         let ntp = ClockFacts { source: Some(ClockSource::Network), fetched: None, ..clock(None, 200) };
         assert_not_run(run(Some(ntp), &mpd), NTP);
         let strange = ClockFacts { source: None, fetched: None, ..clock(None, 200) };
-        assert_eq!(violations(run(Some(strange), &mpd)).len(), 1);
+        let found = violations(run(Some(strange.clone()), &mpd));
+        assert!(found[0].severity.is_none() && found[0].message.contains("gives no time"), "{found:?}");
+        let timing = Descriptor { scheme: "urn:example:sundial".into(), value: None };
+        let found = violations(run(Some(ClockFacts { timing, ..strange }), &mpd));
+        assert_eq!(found[0].severity, Some(Severity::Warning), "players pass over it");
+    }
+
+    #[test]
+    fn the_time_in_the_mpd_itself_has_to_be_the_present_one() {
+        // minimumUpdatePeriod is 2 s.
+        let direct =
+            |age: f64| ClockFacts { source: Some(ClockSource::Direct(time(-age))), fetched: None, ..clock(None, 200) };
+        let mpd = timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>");
+        for good in [4.0, 0.0, -2.0] {
+            assert_holds(run(Some(direct(good)), &mpd));
+        }
+        let found = violations(run(Some(direct(30.0)), &mpd));
+        assert!(found[0].message.contains("is 30.0 s behind the exporter's clock"), "{found:?}");
+        assert_eq!(violations(run(Some(direct(-2.1)), &mpd)).len(), 1);
     }
 
     #[test]
