@@ -21,6 +21,9 @@ pub struct Defect {
 pub enum DefectKind {
     /// The syntax of an HLS playlist is broken.
     Syntax,
+    /// The syntax of an HLS playlist is broken so that players must refuse the whole playlist: a variable has no value, or
+    /// two (RFC 8216bis 4.4.2.3, 6.3.1).
+    SyntaxFatal,
     /// The syntax of an HLS playlist is broken in a way that players read as it was meant, such as whitespace in an
     /// attribute list.
     SyntaxHabit,

@@ -58,7 +58,10 @@ fn judge(facts: &IFrameFacts, playlist: &Fetched, video: Option<&LiveVideo>, par
     if let Some(problem) = playlist.problem() {
         return vec![violation(&playlist.url, format!("the I-frame playlist doesn't answer: {problem}"))];
     }
-    let syntax = facts.defects.iter().filter(|d| matches!(d.kind, DefectKind::Syntax | DefectKind::Version));
+    let syntax = facts
+        .defects
+        .iter()
+        .filter(|d| matches!(d.kind, DefectKind::Syntax | DefectKind::SyntaxFatal | DefectKind::Version));
     let mut found: Vec<_> = syntax.map(|d| defect_violation(&playlist.url, d)).collect();
     let Some(timeline) = &facts.timeline else {
         if found.is_empty() {

@@ -12,7 +12,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Hls,
     alert: Some("PlaylistBroken"),
     help: "fails when a playlist breaks the format: it isn't UTF-8, has a BOM or no EXTM3U, repeats an attribute, \
-           has a misplaced tag or a bad number, or lacks a required tag or URI; minor for a malformed date range, \
+           has a misplaced tag or a bad number, or lacks a required tag or URI; critical for a variable without a value, for which players must refuse the playlist; minor for a malformed date range, \
            for text that isn't in normalization form C, and for what players read as it was meant: whitespace or a last comma in an \
            attribute list, EXTINF without a comma, a date without a time zone",
     reference: "draft-pantos-hls-rfc8216bis-22 4",
@@ -46,6 +46,7 @@ fn judge(facts: &RenditionFacts, manifest: &Url) -> Option<Vec<Violation>> {
 fn syntax(url: &Url, defects: &[Defect]) -> Vec<Violation> {
     let violation = |d: &Defect| match d.kind {
         DefectKind::Syntax => Some(defect_violation(url, d)),
+        DefectKind::SyntaxFatal => Some(defect_violation(url, d).severity(Severity::Critical)),
         DefectKind::Metadata | DefectKind::SyntaxHabit => Some(defect_violation(url, d).severity(Severity::Minor)),
         _ => None,
     };
@@ -70,6 +71,13 @@ mod tests {
             message: "`6,5` is not a number".to_owned(),
             reference: "4.4.4.1",
         }
+    }
+
+    #[test]
+    fn what_makes_players_refuse_the_playlist_is_critical() {
+        let mut scene = Scene::live();
+        scene.output.defects = vec![Defect { kind: DefectKind::SyntaxFatal, ..wrong(3) }];
+        assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Critical));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::lines::{self, LineContent, PlaylistLine};
 use super::playlist_kind::PlaylistKind;
 use super::tag_values::TagReport;
 use super::tags::{self, ValueType};
-use crate::defect::DefectKind::Syntax;
+use crate::defect::DefectKind::{Syntax, SyntaxFatal};
 use crate::redact::Quoted;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -119,7 +119,7 @@ impl Substitution<'_, '_> {
                 other => {
                     if let (None, Some(name)) = (other, name) {
                         self.defects.add(
-                            Syntax,
+                            SyntaxFatal,
                             (line, offset),
                             "RFC 8216bis 6.3.1",
                             format_args!("variable {} is not defined before it is used", Quoted(name)),
@@ -161,7 +161,7 @@ impl Substitution<'_, '_> {
         match (self.variables.entry(name.to_owned()), value) {
             (Entry::Occupied(_), _) => {
                 self.defects.add(
-                    Syntax,
+                    SyntaxFatal,
                     (line, line.indent),
                     REFERENCE,
                     format_args!("variable {} is defined twice; a name must be defined once", Quoted(name)),
@@ -184,7 +184,7 @@ impl Substitution<'_, '_> {
                 None => "is imported, but the multivariant playlist does not define it",
             },
         };
-        self.defects.add(Syntax, (line, line.indent), REFERENCE, format_args!("variable {name} {why}"));
+        self.defects.add(SyntaxFatal, (line, line.indent), REFERENCE, format_args!("variable {name} {why}"));
         None
     }
 
@@ -199,7 +199,7 @@ impl Substitution<'_, '_> {
             None => "which is not in the playlist's address",
         };
         self.defects.add(
-            Syntax,
+            SyntaxFatal,
             (line, line.indent),
             REFERENCE,
             format_args!("variable {} is a query parameter {why}", Quoted(name)),
