@@ -1,6 +1,6 @@
 //! Rates a critical fault that only some renditions of an output have as major, because players go on with another
-//! rendition. It stays critical if no rendition is left that can be played: of video, or of audio if the output has
-//! separate audio.
+//! rendition. It stays critical if nothing is left that can be played: no HLS variant with a rendition of its audio group, no
+//! video or no audio of an MPD.
 
 use super::{CheckContext, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
@@ -46,17 +46,17 @@ pub(super) fn rate(context: &CheckContext<'_>, outcomes: &mut [RawOutcome]) {
         return;
     }
     let renditions: Vec<&Rendition> = context.output.renditions.iter().map(|r| &r.rendition).collect();
-    let lost: Vec<Media> = needed(context.output.protocol(), &renditions)
-        .into_iter()
-        .filter(|media| renditions.iter().filter(|r| r.media == *media).all(|r| dead.contains(&r.name)))
-        .collect();
+    let lost = lost(context.output.protocol(), &renditions, &dead);
+    let is_alive = |r: &Rendition, media: Media| r.media == media && !dead.contains(&r.name);
     for outcome in outcomes.iter_mut().filter(|o| o.severity.is_none()) {
         let default = outcome.meta.severity;
         let CheckVerdict::Ran(violations) = &mut outcome.verdict else { continue };
         for violation in violations.iter_mut().filter(|v| v.severity.unwrap_or(default) == Severity::Critical) {
             let of = renditions.iter().find(|r| Some(&r.name) == violation.rendition.as_ref());
-            let Some(rendition) = of.filter(|r| !lost.contains(&r.media)) else { continue };
-            let others = renditions.iter().filter(|r| r.media == rendition.media && !dead.contains(&r.name));
+            let in_group = |r: &Rendition| renditions.iter().any(|o| o.group == r.group && is_alive(o, r.media));
+            let is_lost = |r: &Rendition| lost.contains(&r.media) && !(r.media == Media::Audio && in_group(r));
+            let Some(rendition) = of.filter(|r| !is_lost(r)) else { continue };
+            let others = renditions.iter().filter(|r| is_alive(r, rendition.media));
             let names: Vec<&str> = others.take(MAX_NAMED).map(|r| r.name.as_str()).collect();
             violation.severity = Some(Severity::Major);
             violation.evidence.insert("alternatives".to_owned(), names.into());
@@ -64,17 +64,33 @@ pub(super) fn rate(context: &CheckContext<'_>, outcomes: &mut [RawOutcome]) {
     }
 }
 
-/// Returns the media types without which an output can't be played. Video is needed if there is any. Audio is needed
-/// too if it has its own renditions and no variant contains audio. Without video audio is needed, and without both the
-/// media type of the first rendition.
-fn needed(protocol: Protocol, renditions: &[&Rendition]) -> Vec<Media> {
-    let mut video = renditions.iter().filter(|r| r.media == Media::Video).peekable();
-    let sound = renditions.iter().any(|r| r.media == Media::Audio);
-    if video.peek().is_none() {
-        return if sound { vec![Media::Audio] } else { renditions.first().map(|r| r.media).into_iter().collect() };
+/// Returns the media types that viewers have lost: no rendition is left with which an output can be played. `dead` has the names
+/// of the renditions that can't be played.
+fn lost(protocol: Protocol, renditions: &[&Rendition], dead: &BTreeSet<String>) -> Vec<Media> {
+    let of = |media: Media| renditions.iter().filter(move |r| r.media == media);
+    let is_dead = |r: &&&Rendition| dead.contains(&r.name);
+    let has_video = of(Media::Video).next().is_some();
+    if has_video && protocol != Protocol::Dash {
+        let plays = of(Media::Video).any(|variant| !is_dead(&variant) && has_sound(variant, renditions, dead));
+        return if plays { Vec::new() } else { vec![Media::Video, Media::Audio] };
     }
-    let separate = sound && (protocol == Protocol::Dash || video.all(|r| r.group.is_some()));
-    if separate { vec![Media::Video, Media::Audio] } else { vec![Media::Video] }
+    let first = renditions.first().map(|r| r.media);
+    let needed = match (has_video, of(Media::Audio).next().is_some()) {
+        (true, true) => vec![Media::Video, Media::Audio],
+        (true, false) => vec![Media::Video],
+        (false, true) => vec![Media::Audio],
+        (false, false) => first.into_iter().collect(),
+    };
+    needed.into_iter().filter(|media| of(*media).all(|r| is_dead(&r))).collect()
+}
+
+/// Whether an HLS variant has sound that can be played: its own, or a rendition of its audio group (RFC 8216bis 4.4.6.2.1). A
+/// group that no variant names helps nobody.
+fn has_sound(variant: &Rendition, renditions: &[&Rendition], dead: &BTreeSet<String>) -> bool {
+    let Some(group) = &variant.group else { return true };
+    let mut members =
+        renditions.iter().filter(|r| r.media == Media::Audio && r.group.as_ref() == Some(group)).peekable();
+    members.peek().is_none() || members.any(|r| !dead.contains(&r.name))
 }
 
 #[cfg(test)]
@@ -139,6 +155,24 @@ mod tests {
         let radio = vec![of(Media::Audio, None, "a"), of(Media::Audio, None, "b")];
         assert_eq!(severities(radio.clone(), &["a"]), [MAJOR]);
         assert_eq!(severities(radio, &["a", "b"]), [None, None]);
+    }
+
+    #[test]
+    fn a_variant_needs_a_living_rendition_of_its_own_audio_group() {
+        let crossed = vec![
+            of(Media::Video, Some("high"), "1080p"),
+            of(Media::Video, Some("low"), "720p"),
+            of(Media::Audio, Some("high"), "audio-high"),
+            of(Media::Audio, Some("low"), "audio-low"),
+        ];
+        assert_eq!(severities(crossed.clone(), &["1080p", "audio-low"]), [None, None], "no variant is whole");
+        assert_eq!(severities(crossed, &["1080p", "audio-high"]), [MAJOR, MAJOR]);
+        let unnamed = vec![
+            of(Media::Video, Some("a"), "1080p"),
+            of(Media::Audio, Some("a"), "audio-vi"),
+            of(Media::Audio, Some("b"), "audio-b"),
+        ];
+        assert_eq!(severities(unnamed, &["audio-vi"]), [None], "no variant names the other group");
     }
 
     #[test]
