@@ -14,7 +14,7 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when no announced codec string (CODECS of HLS, @codecs of DASH) covers the codec, profile and level of the bitstream; \
+    help: "fails when no announced codec string (CODECS of HLS, @codecs of DASH) can be read or covers the codec, profile and level of the bitstream; \
            a string with a higher profile or level than the bitstream's passes",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; RFC 6381 3.3, 3.4",
     needs_history: false,
@@ -56,7 +56,9 @@ fn mismatch(track: &ParsedTrack<'_>, announced: &[String], terms: &Terms) -> Opt
     let actual = track.parameters;
     let same_medium = |c: &Codec| c.is_video() == actual.codec.is_video();
     let parsed: Vec<(&String, Codec)> = announced.iter().filter_map(|s| Some((s, Codec::parse(s)?))).collect();
-    let (first, _) = parsed.iter().find(|(_, c)| same_medium(c))?;
+    let Some((first, _)) = parsed.iter().find(|(_, c)| same_medium(c)) else {
+        return unread(track, announced, terms);
+    };
     if parsed.iter().any(|(_, c)| covers(*c, actual)) {
         return None;
     }
@@ -69,6 +71,41 @@ fn mismatch(track: &ParsedTrack<'_>, announced: &[String], terms: &Terms) -> Opt
         _ => actual.codec.to_string(),
     };
     Some(track.mismatch(terms.codecs, text, &name))
+}
+
+/// Returns a violation for a track for whose medium no announced string can be read. Players leave out renditions with strings that
+/// they don't know. `None` for the older form of H.264 strings, which players read, and for sound without a string of its own, of
+/// which other checks speak.
+fn unread(track: &ParsedTrack<'_>, announced: &[String], terms: &Terms) -> Option<Violation> {
+    let is_video = track.parameters.codec.is_video();
+    let unread = || announced.iter().filter(|text| Codec::parse(text).is_none());
+    if is_video && unread().any(|text| is_older_avc(text)) {
+        return None;
+    }
+    let text = match is_video {
+        true => announced.join(","),
+        false => unread().find(|text| !NO_SOUND.iter().any(|name| starts_with(text, name)))?.clone(),
+    };
+    let mut violation = track.mismatch(terms.codecs, &text, &track.parameters.codec.to_string());
+    violation.message.push_str("; players leave out a rendition whose strings they can't play");
+    Some(violation)
+}
+
+/// Beginnings of codec strings for video and text.
+const NO_SOUND: [&str; 20] = [
+    "avc", "hvc", "hev", "h26", "dvh", "dva", "dav", "av01", "vp0", "vp8", "vp9", "vvc", "vvi", "mp4v", "lvc", "evc",
+    "stpp", "wvtt", "tx3g", "c608",
+];
+
+fn starts_with(text: &str, name: &str) -> bool {
+    text.trim().get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name))
+}
+
+/// Whether a string has the form `avc1.77.30`: profile and level of H.264 as decimal numbers, as older packagers write them.
+fn is_older_avc(text: &str) -> bool {
+    let mut parts = text.trim().split('.');
+    let is_number = |part: Option<&str>| part.is_some_and(|part| part.parse::<u8>().is_ok());
+    parts.next() == Some("avc1") && is_number(parts.next()) && is_number(parts.next()) && parts.next().is_none()
 }
 
 /// Whether a decoder for the codec `declared` can play a bitstream with the parameters `actual`.
@@ -171,10 +208,32 @@ mod tests {
             ("hvc1.1.6.H93.90", "ec-3", ["hvc1.1.6.L93.90", "ec-3"]),
             ("av01.0.04M.08", "opus", ["av01.0.05M.10", "Opus"]),
             ("av01.0.04M.08", "opus", ["av01.0.04H.08", "Opus"]),
-            ("avc1.64001f", "mp4a.40.2", ["vp09.00.10.08", "alac"]),
+            ("avc1.64001f", "mp4a.40.2", ["avc1.100.31", "mp4a.40.2"]),
         ] {
             assert_holds(with_codecs(actual, sound, &declared));
         }
+    }
+
+    #[test]
+    fn strings_that_no_player_reads_fail_and_missing_sound_does_not() {
+        for (declared, fails) in [
+            (["wxyz.1", "mp4a.40.2"], 1),
+            (["h264", "aac"], 2),
+            (["avc.4d401e", "mp4a.40.2"], 1),
+            (["avc1.64001f mp4a.40.2", "stpp"], 1),
+            (["avc1.64001f", "mp4a"], 1),
+            (["vp09.00.10.08", "alac"], 2),
+            (["mp4a.40.2", "wvtt"], 1),
+            (["avc1.64001f", "stpp"], 0),
+        ] {
+            let found = violations(with_codecs("avc1.64001f", "mp4a.40.2", &declared));
+            assert_eq!(found.len(), fails, "{declared:?}: {found:?}");
+        }
+        let message = messages(with_codecs("avc1.64001f", "mp4a.40.2", &["wxyz.1", "mp4a.40.2"]));
+        assert!(
+            message.starts_with("CODECS is wxyz.1,mp4a.40.2; the bitstream of segment 5 has avc1.64001f; players"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -214,7 +273,7 @@ mod tests {
         let message = "CODECS is mp4a.40.2; the bitstream of segment 5 has ac-3";
         assert_eq!(messages(with_codecs("avc1.64001f", "ac-3", &["avc1.64001f", "mp4a.40.2"])), message);
         assert_eq!(violations(with_codecs("avc1.64001f", "ec-3", &["avc1.64001f", "ac-3"])).len(), 1);
-        assert_eq!(violations(with_codecs("avc1.64001f", "mp4a.40.42", &["mp4a.40.2"])).len(), 1);
+        assert_eq!(violations(with_codecs("avc1.64001f", "mp4a.40.42", &["avc1.64001f", "mp4a.40.2"])).len(), 1);
         assert_holds(with_codecs("avc1.64001f", "mp4a.40.2", &["avc1.64001f"]));
     }
 
