@@ -63,6 +63,8 @@ struct SampleEntry {
     parameters: Option<CodecParameters>,
     nal_length: Option<usize>,
     missing_parameter_sets: ParameterSetKinds,
+    /// Box with the configuration of an audio decoder that the entry must have and lacks.
+    missing_configuration: Option<&'static str>,
     set_ids: SetIds,
 }
 
@@ -103,6 +105,12 @@ impl MovieBox {
             }
             if track.entry.is_none() {
                 add_error(track.offset, format!("track {id} has no sample entry in `stsd`"));
+            }
+            if let Some(name) = track.entry.as_ref().and_then(|entry| entry.missing_configuration) {
+                add_error(
+                    track.offset,
+                    format!("the sample entry of track {id} has no `{name}`: players can't set up its decoder"),
+                );
             }
             let common =
                 |p: &&Arc<SampleEncryption>| p.scheme.is_some_and(ProtectionScheme::is_common) && p.kid.is_none();
@@ -236,6 +244,7 @@ fn read_sample_entry(found: &Mp4Box<'_>, format: [u8; 4], handler: [u8; 4]) -> S
         parameters,
         nal_length: sample_entry::nal_length_size(found),
         missing_parameter_sets: sample_entry::missing_parameter_sets(found, &codec_name(format)),
+        missing_configuration: sample_entry::missing_audio_configuration(found, format),
         set_ids: match media_of_handler(handler) {
             Some(Media::Video) => sample_entry::set_ids(found),
             _ => SetIds::unknown(),

@@ -65,7 +65,7 @@ pub(super) fn nal_length_size(entry: &Mp4Box<'_>) -> Option<usize> {
 }
 
 /// Returns the parameter sets that the codec configuration (`avcC`, `hvcC`, `av1C`) of a sample entry lacks; all of them when
-/// there is no configuration. Empty for other codecs, and for a configuration that can't be read.
+/// there is no configuration, or one that is cut. Empty for other codecs.
 #[must_use]
 pub(super) fn missing_parameter_sets(entry: &Mp4Box<'_>, codec: &str) -> ParameterSetKinds {
     let (kind, required) = match codec {
@@ -78,12 +78,12 @@ pub(super) fn missing_parameter_sets(entry: &Mp4Box<'_>, codec: &str) -> Paramet
     let Some(configuration) = children.find(|child| &child.kind == kind) else { return required };
     let present = match codec {
         "h264" => configuration.decode::<Avcc>().ok().map(|record| ParameterSetKinds {
-            sps: has_unit(&record.sequence_parameter_sets),
-            pps: has_unit(&record.picture_parameter_sets),
+            sps: has_unit(&record.sequence_parameter_sets, 1),
+            pps: has_unit(&record.picture_parameter_sets, 1),
             ..ParameterSetKinds::default()
         }),
         "hevc" => configuration.decode::<Hvcc>().ok().map(|record| {
-            let of = |kind| record.arrays.iter().any(|a| a.nal_unit_type == kind && has_unit(&a.nalus));
+            let of = |kind| record.arrays.iter().any(|a| a.nal_unit_type == kind && has_unit(&a.nalus, 2));
             let (vps, sps, pps) = (of(hevc::VPS), of(hevc::SPS), of(hevc::PPS));
             ParameterSetKinds { vps, sps, pps, ..ParameterSetKinds::default() }
         }),
@@ -92,7 +92,7 @@ pub(super) fn missing_parameter_sets(entry: &Mp4Box<'_>, codec: &str) -> Paramet
             ..ParameterSetKinds::default()
         }),
     };
-    present.map_or_else(ParameterSetKinds::default, |present| required.without(present))
+    present.map_or(required, |present| required.without(present))
 }
 
 /// Returns the identifiers of the parameter sets in the codec configuration of a sample entry. A configuration that can't
@@ -118,8 +118,28 @@ pub(super) fn set_ids(entry: &Mp4Box<'_>) -> SetIds {
     ids
 }
 
-fn has_unit(units: &[Vec<u8>]) -> bool {
-    units.iter().any(|unit| !unit.is_empty())
+/// Whether one of the NAL units has more than its header, of `header` bytes.
+fn has_unit(units: &[Vec<u8>], header: usize) -> bool {
+    units.iter().any(|unit| unit.len() > header)
+}
+
+/// Returns the box with the decoder's configuration that an audio sample entry of this format must have and lacks (ISO/IEC 14496-14
+/// 6.7.2, ETSI TS 102 366 F.3 and F.5, Encapsulation of Opus in ISOBMFF 4.3.2). `None` for other formats, and for an entry whose
+/// boxes can't be read.
+#[must_use]
+pub(super) fn missing_audio_configuration(entry: &Mp4Box<'_>, format: [u8; 4]) -> Option<&'static str> {
+    let needed = match &format {
+        b"mp4a" => "esds",
+        b"ac-3" => "dac3",
+        b"ec-3" => "dec3",
+        b"Opus" => "dOps",
+        _ => return None,
+    };
+    let fields = *AUDIO_FIELDS.get(usize::from(*entry.body.get(9)?))?;
+    let children = entry.children_after(fields).collect::<Result<Vec<_>, _>>().ok()?;
+    // QuickTime puts the configuration into a box of its own.
+    let has = |child: &Mp4Box<'_>| child.kind == *needed.as_bytes() || &child.kind == b"wave";
+    (!children.iter().any(has)).then_some(needed)
 }
 
 /// Returns the audio parameters of a sample entry. `format` is the format of the entry, or the original format of a
@@ -318,13 +338,14 @@ mod tests {
         assert_eq!(missing("h264", &avc(&[&sps[..], &[0]].concat())), "PPS");
         assert_eq!(missing("h264", &avc(&[&[0xe0], &pps[..]].concat())), "SPS");
         assert_eq!([missing("h264", &avc(&[0xe0, 0])), missing("h264", &[])], ["SPS and PPS"; 2]);
-        assert_eq!(missing("h264", &avc(&[0xe1, 0, 9])), "", "a record that can't be read says nothing");
+        assert_eq!(missing("h264", &avc(&[0xe1, 0, 9])), "SPS and PPS", "a record that is cut");
+        assert_eq!(missing("h264", &avc(&[&[0xe1, 0, 1, 0x67][..], &pps].concat())), "SPS", "nothing but a header");
         let hevc = |arrays: &[u8]| {
             let mut record =
                 vec![1, 1, 0x60, 0, 0, 0, 0x90, 0, 0, 0, 0, 0, 93, 0xf0, 0, 0xfc, 0xfd, 0xf8, 0xf8, 0, 0, 0x0f];
             record.push(arrays.len() as u8);
             for kind in arrays {
-                record.extend([0x80 | kind, 0, 1, 0, 2, kind << 1, 1]);
+                record.extend([0x80 | kind, 0, 1, 0, 3, kind << 1, 1, 0]);
             }
             child(b"hvcC", &record)
         };
