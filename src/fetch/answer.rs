@@ -86,7 +86,7 @@ async fn read_body(
     if request.headers_only || !exchange.is_success() {
         return BodyResult { bytes: body::drain(response, deadline).await, broken: None };
     }
-    if let Some(wrong) = range_mismatch(request, exchange) {
+    if let Some(wrong) = range_mismatch(request, exchange).or_else(|| unasked_part(request, exchange)) {
         return BodyResult { bytes: 0, broken: Some(wrong) };
     }
     // A server that answers 200 to a range request sends the whole resource; the range is cut out here.
@@ -110,6 +110,22 @@ fn range_mismatch(request: &FetchRequest<'_>, exchange: &Exchange) -> Option<Fai
         return Some(wrong_range(asked, &format!("the answer (206) has the Content-Range `{got}`")));
     }
     length_mismatch(request, exchange, exchange.content_length?)
+}
+
+/// Returns the failure of a 206 answer with a part of the resource to a request for all of it (RFC 9110 15.3.7); `None` for other
+/// answers.
+fn unasked_part(request: &FetchRequest<'_>, exchange: &Exchange) -> Option<Failure> {
+    if request.range.is_some() || exchange.status != 206 {
+        return None;
+    }
+    let (_, got) = exchange.headers.iter().find(|(name, _)| name == "content-range")?;
+    let (span, all) = got.trim().strip_prefix("bytes")?.trim().split_once('/')?;
+    let (first, last) = span.split_once('-')?;
+    let [first, last, all] = [first, last, all].map(|number| number.trim().parse::<u64>().ok());
+    let is_whole = first == Some(0) && all.is_none_or(|all| last.is_some_and(|last| last.saturating_add(1) >= all));
+    let message =
+        format!("the whole resource was asked for, but the answer (206) is a part of it: Content-Range `{got}`");
+    (!is_whole).then(|| Failure::new(FailureKind::Cut, message))
 }
 
 /// Returns the failure of a 206 answer whose body has another length than the requested range; `None` if it has the

@@ -99,6 +99,21 @@ async fn a_range_is_asked_for_and_cut_out_of_a_whole() {
 }
 
 #[tokio::test]
+async fn a_part_of_what_was_asked_for_whole_is_cut() {
+    let origin = Origin::answering(|head| {
+        let range = if head.starts_with("get /half") { "0-2/6" } else { "0-2/3" };
+        format!("HTTP/1.1 206 Partial Content\r\ncontent-range: bytes {range}\r\ncontent-length: 3\r\n\r\nabc")
+            .into_bytes()
+    })
+    .await;
+    let got = async |path: &str| exchange(&client(), request(&origin.url(path))).await.0.broken;
+    let half = got("/half").await.unwrap();
+    assert_eq!(half.kind, FailureKind::Cut);
+    assert!(half.message.ends_with("is a part of it: Content-Range `bytes 0-2/6`"), "{}", half.message);
+    assert_eq!(got("/whole").await, None);
+}
+
+#[tokio::test]
 async fn a_wrong_answer_to_a_range_request_is_a_failure() {
     let origin = Origin::answering(|head| {
         if head.starts_with("get /other") {
