@@ -47,7 +47,8 @@ fn kind(rendition: &Rendition) -> String {
         kind.push_str(&format!(" {resolution}"));
     }
     if let Some(language) = &rendition.language {
-        kind.push_str(&format!(" {language}"));
+        // Tags differ in case only by habit (RFC 5646 2.1.1).
+        kind.push_str(&format!(" {}", language.to_ascii_lowercase()));
     }
     kind
 }

@@ -13,7 +13,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: None,
     help: "fails when the server answers a request for a byte range with other, more or fewer bytes (206), or with the whole \
-           resource (200); critical when the newest segment or an initialization segment is among them. The media in such answers aren't judged",
+           resource (200); critical when the newest segment or an initialization segment can't be read for it. The media in such answers aren't judged",
     reference: "RFC 9110 14.2, 14.4, 15.3.7; draft-pantos-hls-rfc8216bis-22 4.4.4.2, 4.4.4.5",
     needs_history: false,
 };

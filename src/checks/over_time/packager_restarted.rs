@@ -35,11 +35,15 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
 fn of_mpd(update: &MpdStep<'_>) -> Violation {
     let (a, b) = (update.earlier, update.later);
     let shown = |at: Option<Timestamp>| at.map_or_else(|| "none".to_owned(), |at| at.to_string());
+    let how = match a.availability_start == b.availability_start {
+        true => "under the same availabilityStartTime".to_owned(),
+        false => {
+            let [before, after] = [a, b].map(|mpd| shown(mpd.availability_start));
+            format!("availabilityStartTime was {before} and is {after}")
+        }
+    };
     let message = format!(
-        "the packager began again: presentation time starts anew, availabilityStartTime was {} and is {}; players that were watching \
-         lose the stream",
-        shown(a.availability_start),
-        shown(b.availability_start)
+        "the packager began again: presentation time starts anew, {how}; players that were watching lose the stream"
     );
     Violation::new(message).with("before_seen_until", a.last_seen.to_string()).with("seen_at", b.first_seen.to_string())
 }
