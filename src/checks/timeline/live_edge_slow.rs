@@ -26,16 +26,15 @@ params! {
     min_rate: f64 = 0.95,
     /// Shortest time in seconds over which the rate of new media is measured.
     min_seconds: f64 = 30.0,
-    /// Duration of new media that may always be lacking, in target durations and at least 3 s, because segments may
-    /// arrive in groups.
-    allowance_targets: f64 = 2.0,
+    /// Duration of new media that may always be lacking, in target durations and at least 3 s, because the newest segment
+    /// may be late.
+    allowance_targets: f64 = 1.0,
 }
 
 /// Shortest duration of media, in seconds, that may always be missing, whatever the target duration is.
 const MIN_ALLOWANCE: f64 = 3.0;
-/// Duration of new media, in target durations, that must be lacking between two observations of the playlist for the
-/// time between them to count as an interruption.
-const INTERRUPTION_TARGETS: f64 = 1.5;
+/// Time in target durations for which probes must have seen the live edge stand still for it to count as an interruption.
+const INTERRUPTION_TARGETS: f64 = 1.0;
 const TOO_SHORT: &str = "the live edge wasn't seen to advance for long enough";
 
 /// Two consecutive observations of a playlist between which the live edge advanced or stayed, with the seconds of new
@@ -64,8 +63,9 @@ fn judge(
         return None;
     }
     // An interruption is one long step. Where it is left out, a packager that keeps up has kept up.
-    let longest = advances.iter().map(|a| elapsed(a.from, a.to) - a.media).fold(0.0, f64::max);
-    let interruption = if longest > INTERRUPTION_TARGETS * target.0 { longest } else { 0.0 };
+    let stood = |a: &&Advance<'_>| Seconds::between(a.from.first_seen, a.from.last_seen).0;
+    let interruptions = advances.iter().filter(|a| stood(a) > INTERRUPTION_TARGETS * target.0);
+    let interruption = interruptions.map(|a| elapsed(a.from, a.to) - a.media).fold(0.0, f64::max);
     let missing = seconds - media - interruption;
     let allowed = (params.allowance_targets * target.0).max(MIN_ALLOWANCE);
     // A packager that keeps up again is no longer slow.
