@@ -91,7 +91,29 @@ pub(crate) fn read_text(path: &Path, max_bytes: u64) -> Result<String, String> {
     if bytes.len() as u64 > max_bytes {
         return Err(format!("is larger than {max_bytes} bytes"));
     }
-    String::from_utf8(bytes).map_err(|e| {
-        format!("is not UTF-8: bad byte at offset {}; save the file as UTF-8", e.utf8_error().valid_up_to())
+    text_of(bytes)
+}
+
+/// Decodes a text in UTF-8, or in UTF-16 with a byte order mark, as spreadsheet programs write it. The error says where it is neither,
+/// and what to do.
+pub(crate) fn text_of(bytes: Vec<u8>) -> Result<String, String> {
+    let utf16 = |code: fn([u8; 2]) -> u16| {
+        let units = bytes.get(2..).unwrap_or_default().chunks_exact(2);
+        let units = units.map(|pair| code(pair.try_into().unwrap_or_default()));
+        char::decode_utf16(units).collect::<Result<String, _>>()
+    };
+    let decoded = match bytes.as_slice() {
+        [0xFF, 0xFE, ..] => utf16(u16::from_le_bytes),
+        [0xFE, 0xFF, ..] => utf16(u16::from_be_bytes),
+        _ => {
+            return String::from_utf8(bytes).map_err(|e| {
+                let at = e.utf8_error().valid_up_to();
+                let line = 1 + e.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count();
+                format!("is not UTF-8: bad byte at offset {at}, in line {line}; save the file as UTF-8 (in Excel: CSV UTF-8)")
+            });
+        }
+    };
+    decoded.map_err(|_| {
+        "is not the UTF-16 that its byte order mark announces; save the file as UTF-8 (in Excel: CSV UTF-8)".to_owned()
     })
 }

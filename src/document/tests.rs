@@ -133,6 +133,17 @@ fn a_file_over_the_bound_or_not_a_file_is_refused() {
     assert!(read_text(folder.path(), 5).unwrap_err().contains("not a regular file"));
     std::fs::write(&path, b"a: \xff").unwrap();
     assert!(read_text(&path, 100).unwrap_err().starts_with("is not UTF-8: bad byte at offset 3"));
+    std::fs::write(&path, b"a: 1\nb: \xff").unwrap();
+    assert!(read_text(&path, 100).unwrap_err().contains("offset 8, in line 2; save the file as UTF-8"));
+}
+
+#[test]
+fn utf_16_with_a_byte_order_mark_is_read() {
+    let units = || "\u{feff}mã\tB".encode_utf16();
+    let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+    assert_eq!((text_of(little).unwrap(), text_of(big).unwrap()), ("mã\tB".to_owned(), "mã\tB".to_owned()));
+    assert!(text_of(vec![0xFF, 0xFE, 0x00, 0xD8]).unwrap_err().contains("UTF-16"), "half a pair of surrogates");
 }
 
 #[test]

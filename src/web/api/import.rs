@@ -127,6 +127,8 @@ fn of_csv(text: &str) -> Result<Vec<ImportRow>, DocumentErrors> {
     let mut seen = BTreeSet::new();
     let unknown: Vec<Wrong> = header
         .iter()
+        // Spreadsheet programs write columns that once had a cell.
+        .filter(|name| !name.is_empty())
         .filter_map(|name| {
             let name_shown = name.escape_debug();
             let why = match (CELLS.columns.contains(&name), seen.insert(name)) {
@@ -153,7 +155,15 @@ fn of_csv(text: &str) -> Result<Vec<ImportRow>, DocumentErrors> {
             }
         };
         let (mut columns, mut problems) = (JsonObject::new(), Vec::new());
-        for (name, cell) in header.iter().zip(&record).filter(|(_, cell)| !cell.is_empty()) {
+        let mut cells = header.iter().zip(&record).filter(|(_, cell)| !cell.is_empty()).peekable();
+        if cells.peek().is_none() {
+            continue;
+        }
+        for (name, cell) in cells {
+            if name.is_empty() {
+                problems.push(format!("`{}` stands in a column without a name", redact::escape(cell, 60)));
+                continue;
+            }
             match parsed(name, cell, delimiter) {
                 Ok(value) => drop(columns.insert(name.to_owned(), value)),
                 Err(why) => problems.push(format!("{name}: {why}")),
@@ -162,6 +172,11 @@ fn of_csv(text: &str) -> Result<Vec<ImportRow>, DocumentErrors> {
         rows.push(ImportRow { line: line_of(record.position()), problems, columns });
     }
     Ok(rows)
+}
+
+/// Whether a line of CSV text has only delimiters.
+fn is_empty_row(line: &str) -> bool {
+    line.trim_matches([',', ';', '\t', ' ', '\r', '\n']).is_empty()
 }
 
 /// CSV text as spreadsheet programs save it, with its delimiter.
@@ -175,10 +190,13 @@ struct Table<'a> {
 impl<'a> Table<'a> {
     /// Finds the delimiter of a CSV text: it is given in a line `sep=;` before the header; otherwise it is the
     /// semicolon or tab of a header without commas; otherwise the comma.
-    fn of(text: &'a str) -> Self {
+    fn of(whole: &'a str) -> Self {
+        let blank: usize = whole.split_inclusive('\n').take_while(|line| is_empty_row(line)).map(str::len).sum();
+        let (before, text) = whole.split_at(blank);
+        let first_line = before.lines().count();
         let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
         if let Some(&[delimiter @ (b',' | b';' | b'\t')]) = first.trim_end().strip_prefix("sep=").map(str::as_bytes) {
-            return Self { text: rest, first_line: 1, delimiter };
+            return Self { text: rest, first_line: first_line + 1, delimiter };
         }
         let only = |delimiter: char| first.contains(delimiter) && !first.contains(',');
         let delimiter = if only(';') {
@@ -188,7 +206,7 @@ impl<'a> Table<'a> {
         } else {
             b','
         };
-        Self { text, first_line: 0, delimiter }
+        Self { text, first_line, delimiter }
     }
 }
 
@@ -291,6 +309,14 @@ pub(crate) fn csv_of(channels: &[ChannelRow]) -> Result<String, csv::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn empty_columns_and_rows_of_a_spreadsheet_are_passed_over() {
+        let rows = of_csv("\n;;\nchannel_code;tier;;\nA;2;;\n;;;\nB;x;;\nC;1;;lost\n").unwrap();
+        let seen: Vec<_> = rows.iter().map(|row| (row.line, row.problems.len())).collect();
+        assert_eq!(seen, [(4, 0), (6, 1), (7, 1)]);
+        assert_eq!(rows[2].problems, ["`lost` stands in a column without a name"]);
+    }
 
     #[test]
     fn csv_is_read_with_the_types_of_its_columns() {

@@ -1,7 +1,7 @@
 //! Strict extractors for API requests: query parameters, the key in the path, the precondition and the body.
 
 use super::problem::Problem;
-use crate::document::{Document, suggestion};
+use crate::document::{self, Document, suggestion};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use http::header::{CONTENT_TYPE, IF_MATCH};
 use http::request::Parts;
@@ -212,8 +212,7 @@ pub(super) async fn text(
         let detail = format!("the body could not be read, or is above {max_bytes} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
     })?;
-    let text = String::from_utf8(bytes.into())
-        .map_err(|e| Problem::bad(format!("not UTF-8 at byte {}", e.utf8_error().valid_up_to())))?;
+    let text = document::text_of(bytes.into()).map_err(|why| Problem::bad(format!("the body {why}")))?;
     if text.contains('\0') || text.contains("\\u0000") {
         return Err(Problem::bad("a text holds the character NUL, which the database can't keep"));
     }
