@@ -27,6 +27,8 @@ pub struct ConfigHandle {
 struct HandleState {
     last: Reload,
     seen: Fingerprints,
+    /// The files that had settings when the configuration in force was loaded.
+    filled: Vec<PathBuf>,
     /// Catalogue of the database, in force in place of the files' catalogue. `None`: the files' catalogue is in force.
     catalogue: Option<CatalogSnapshot>,
     /// Catalogue of the database that would take away many channels, until a person asks for it.
@@ -41,7 +43,7 @@ pub struct Reload {
     pub succeeded_at: Timestamp,
     /// Reason why the last load was refused. `None`: the last load succeeded.
     pub error: Option<DocumentErrors>,
-    /// True if the last load was refused only because it would have taken away many channels.
+    /// True if the last load was refused only because it would have taken away many channels, or all settings of a file.
     pub is_held: bool,
 }
 
@@ -67,14 +69,17 @@ impl ConfigHandle {
         let (seen, loaded) = Fingerprints::loading(&source);
         let last = Reload { at: now, succeeded_at: now, error: None, is_held: false };
         let current = watch::Sender::new(Arc::new(loaded?));
-        Ok(Self { source, current, state: Mutex::new(HandleState { last, seen, catalogue: None, held: None }) })
+        let filled = seen.filled();
+        let state = Mutex::new(HandleState { last, seen, filled, catalogue: None, held: None });
+        Ok(Self { source, current, state })
     }
 
     /// Makes a handle on a configuration that never changes, for commands that run once.
     #[must_use]
     pub fn fixed(loaded: Config, now: Timestamp) -> Self {
         let last = Reload { at: now, succeeded_at: now, error: None, is_held: false };
-        let state = HandleState { last, seen: Fingerprints::default(), catalogue: None, held: None };
+        let state =
+            HandleState { last, seen: Fingerprints::default(), filled: Vec::new(), catalogue: None, held: None };
         Self { source: ConfigPaths::default(), current: watch::Sender::new(Arc::new(loaded)), state: Mutex::new(state) }
     }
 
@@ -103,7 +108,7 @@ impl ConfigHandle {
 
     /// Loads the configuration files again if the content of a file changed since the last attempt, successful or not.
     /// `None`: no content changed. A change that would take away more channels than [`CatalogSettings::max_removed`]
-    /// allows is refused.
+    /// allows, or all settings of a file, is refused.
     ///
     /// [`CatalogSettings::max_removed`]: super::CatalogSettings::max_removed
     pub fn reload_if_changed(&self, now: Timestamp) -> Option<Result<(), DocumentErrors>> {
@@ -172,9 +177,11 @@ impl ConfigHandle {
         let (seen, loaded) = Fingerprints::loading(&self.source);
         state.seen = seen;
         state.last.at = now;
-        // The files' catalogue isn't in force beside a database's.
         let held = match &loaded {
-            Ok(loaded) if by == Trigger::Change && state.catalogue.is_none() => removal(&self.current(), loaded),
+            Ok(loaded) if by == Trigger::Change => emptied(loaded, &state.filled, &state.seen).or_else(|| {
+                // The files' catalogue isn't in force beside a database's.
+                state.catalogue.is_none().then(|| removal(&self.current(), loaded)).flatten()
+            }),
             _ => None,
         };
         state.last.is_held = held.is_some();
@@ -187,6 +194,7 @@ impl ConfigHandle {
                     loaded.snapshot = catalogue.clone();
                 }
                 state.last = Reload { at: now, succeeded_at: now, error: None, is_held: state.held.is_some() };
+                state.filled = state.seen.filled();
                 self.current.send_replace(Arc::new(loaded));
                 Ok(())
             }
@@ -226,6 +234,22 @@ fn removal(old: &Config, new: &Config) -> Option<DocumentErrors> {
     })
 }
 
+/// Returns an error for each file in `filled` that is empty or gone now: a file that is being written, or lost. Without its settings
+/// the defaults would be in force. `None`: there is no such file, or the configuration `new` allows every loss.
+fn emptied(new: &Config, filled: &[PathBuf], seen: &Fingerprints) -> Option<DocumentErrors> {
+    if new.exporter.catalog.max_removed >= 1.0 {
+        return None;
+    }
+    let is_blank = |path: &&PathBuf| seen.files.iter().any(|f| f.path == **path && f.is_blank);
+    let problem = |path: &PathBuf| {
+        let message =
+            "is empty or gone, and had settings before; if that is meant, reload with SIGHUP or POST /-/reload";
+        Problem::of(&path.display().to_string(), message)
+    };
+    let problems: Vec<_> = filled.iter().filter(is_blank).map(problem).collect();
+    (!problems.is_empty()).then_some(DocumentErrors(problems))
+}
+
 /// Fingerprints of the configuration files, taken just before a load read the files.
 #[derive(Debug, Default)]
 struct Fingerprints {
@@ -237,6 +261,8 @@ struct FileFingerprint {
     path: PathBuf,
     stamp: FileStamp,
     content: Option<u64>,
+    /// Whether the file is gone, or has nothing but blank lines and comments.
+    is_blank: bool,
 }
 
 /// Size and modification time of a file, which show cheaply that the file may have changed. The default value stands
@@ -258,7 +284,14 @@ impl FileFingerprint {
     /// Takes the fingerprint of a file. Size and modification time are read before the content, so that a write in
     /// between is noticed at the next look.
     fn of(path: &Path) -> Self {
-        Self { stamp: FileStamp::of(path), content: content(path), path: path.to_owned() }
+        let stamp = FileStamp::of(path);
+        let bytes = content(path);
+        Self {
+            stamp,
+            content: bytes.as_deref().map(hash),
+            is_blank: bytes.as_deref().is_none_or(is_blank),
+            path: path.to_owned(),
+        }
     }
 }
 
@@ -273,17 +306,31 @@ impl Fingerprints {
         (Self { files }, loaded)
     }
 
+    /// Returns the paths of the files that have settings.
+    fn filled(&self) -> Vec<PathBuf> {
+        self.files.iter().filter(|file| !file.is_blank).map(|file| file.path.clone()).collect()
+    }
+
     fn same_content(&self, other: &Self) -> bool {
         let contents = |seen: &Self| seen.files.iter().map(|f| f.content).collect::<Vec<_>>();
         contents(self) == contents(other)
     }
 }
 
-fn content(path: &Path) -> Option<u64> {
+fn content(path: &Path) -> Option<Vec<u8>> {
     let file = std::fs::File::open(path).ok().filter(|f| f.metadata().is_ok_and(|m| m.is_file()))?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);
-    Some(hasher.finish())
+    hasher.finish()
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
+    let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.all(|line| line.is_empty() || line.starts_with(b"#"))
 }

@@ -281,6 +281,28 @@ fn only_changed_content_loads_again() {
     assert!(live.current().snapshot.template("T").is_ok());
 }
 
+#[test]
+fn a_file_whose_settings_are_all_gone_is_held_until_somebody_reloads() {
+    const DEFAULTS: &str = "default:\n  checks:\n    hls_gap: {max: 3}\n";
+    let folder = Folder::new("history: {max_outputs: 2}\n");
+    folder.write("channels.yml", A);
+    folder.write("templates.yml", DEFAULTS);
+    let live = ConfigHandle::start(folder.source(), at(1)).unwrap();
+    folder.write("templates.yml", "# nothing yet\n\n");
+    let error = live.reload_if_changed(at(2)).unwrap().unwrap_err().to_string();
+    assert!(error.contains("templates.yml: is empty or gone, and had settings before"), "{error}");
+    assert!(live.last_reload().is_held);
+    folder.write("channels.yml", B);
+    assert!(live.reload_if_changed(at(3)).unwrap().is_err(), "it is still empty");
+    folder.write("templates.yml", DEFAULTS);
+    assert_eq!(live.reload_if_changed(at(4)), Some(Ok(())));
+    std::fs::remove_file(folder.0.path().join("templates.yml")).unwrap();
+    assert!(live.reload_if_changed(at(5)).unwrap().is_err());
+    live.reload(at(6)).unwrap();
+    folder.write("channels.yml", A);
+    assert_eq!(live.reload_if_changed(at(7)), Some(Ok(())), "somebody wants it");
+}
+
 /// Loading a changed file fails if it has lost many channels. More often than on purpose, this happens because the file
 /// was emptied, removed, or cut while it was written.
 #[test]
