@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-/// Longest time of one request to Prometheus.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time of one request to Prometheus. A person waits for it in front of a chart, which has the last probes without it.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 /// Largest answer of Prometheus that is read, in bytes. A thousand points of 64 series have about 2 MB.
 const MAX_ANSWER_BYTES: usize = 8 << 20;
 
@@ -64,6 +64,17 @@ struct Data {
     result: Vec<RangeSeries>,
 }
 
+/// Reason why a query has no result.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PrometheusError {
+    /// Prometheus can't be reached, or gives no whole answer in time.
+    #[error("{0}")]
+    Away(String),
+    /// Prometheus refuses the query, or its answer isn't understood.
+    #[error("{0}")]
+    Refused(String),
+}
+
 impl PrometheusApi {
     /// Makes a client for the Prometheus at `url`.
     ///
@@ -77,20 +88,23 @@ impl PrometheusApi {
     /// Runs a range query, and returns its series.
     ///
     /// # Errors
-    /// Returns a text that says why Prometheus gave no usable answer.
-    pub(crate) async fn query_range(&self, query: &str, range: TimeRange) -> Result<Vec<RangeSeries>, String> {
+    /// Returns why Prometheus gave no usable answer within 3 s.
+    pub(crate) async fn query_range(&self, query: &str, range: TimeRange) -> Result<Vec<RangeSeries>, PrometheusError> {
         let why = |e: String| format!("Prometheus at {} gave no usable answer: {e}", self.base);
-        let mut url = Url::parse(&format!("{}/api/v1/query_range", self.base)).map_err(|e| why(e.to_string()))?;
+        let (away, refused) = (|e| PrometheusError::Away(why(e)), |e| PrometheusError::Refused(why(e)));
+        let url = Url::parse(&format!("{}/api/v1/query_range", self.base));
+        let mut url = url.map_err(|e| refused(e.to_string()))?;
         let TimeRange { start, end, step } = range;
         url.query_pairs_mut()
             .append_pair("query", query)
             .append_pair("start", &start.to_string())
             .append_pair("end", &end.to_string())
             .append_pair("step", &step.to_string());
-        let sent = self.client.get(url).send().await.and_then(reqwest::Response::error_for_status);
-        let response = sent.map_err(|e| why(e.without_url().to_string()))?;
-        let body = read_service_answer(response, MAX_ANSWER_BYTES).await.map_err(why)?;
-        let answer: Answer = serde_json::from_slice(&body).map_err(|e| why(format!("it is not understood: {e}")))?;
+        let response = self.client.get(url).send().await.map_err(|e| away(e.without_url().to_string()))?;
+        let response = response.error_for_status().map_err(|e| refused(e.without_url().to_string()))?;
+        let body = read_service_answer(response, MAX_ANSWER_BYTES).await.map_err(away)?;
+        let answer: Answer =
+            serde_json::from_slice(&body).map_err(|e| refused(format!("it is not understood: {e}")))?;
         Ok(answer.data.result)
     }
 }

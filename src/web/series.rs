@@ -6,6 +6,8 @@ use packager_media::units::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
@@ -16,8 +18,10 @@ const MAX_SAMPLES: usize = 60;
 const MAX_LINES: usize = 48;
 /// Factor of the usual distance of two probes from which on there is a gap between them.
 const GAP_FACTOR: i64 = 3;
-/// Seconds for which an answer of Prometheus is used again.
-const ANSWER_AGE_SECONDS: u64 = 10;
+/// Time for which an answer of Prometheus is used again.
+const ANSWER_AGE: Duration = Duration::from_secs(10);
+/// Time for which a Prometheus that didn't answer is not asked again. Pages ask every 15 s.
+const AWAY_AGE: Duration = Duration::from_secs(10);
 /// Largest number of answers of Prometheus that are kept.
 const MAX_ANSWERS: usize = 256;
 
@@ -216,21 +220,42 @@ fn usual_distance(samples: &[&Sample]) -> i64 {
 /// number of points.
 pub(super) type AnswerKey = (String, SeriesMetric, i64, u32, u32);
 
-/// Answers of Prometheus that are at most [`ANSWER_AGE_SECONDS`] old, so that many open pages cost one query.
+/// Answer of Prometheus to one question, or why it gave none. It is empty while the question is asked.
+pub(super) type SeriesAnswer = Arc<OnceCell<Result<Arc<Chart>, String>>>;
+
+/// Answers of Prometheus that are at most [`ANSWER_AGE`] old, so that many open pages cost one query; and when it last didn't
+/// answer, so that a page of ten charts doesn't wait ten times.
 #[derive(Debug, Default)]
-pub(super) struct SeriesAnswers(BTreeMap<AnswerKey, (Instant, Arc<Chart>)>);
+pub(super) struct SeriesAnswers {
+    kept: BTreeMap<AnswerKey, (Instant, SeriesAnswer)>,
+    /// Time at which Prometheus didn't answer, and why. `None`: it always did.
+    away: Option<(Instant, String)>,
+}
 
 impl SeriesAnswers {
-    pub(super) fn get(&self, key: &AnswerKey) -> Option<Arc<Chart>> {
-        let (at, chart) = self.0.get(key)?;
-        (at.elapsed().as_secs() < ANSWER_AGE_SECONDS).then(|| Arc::clone(chart))
+    /// Returns the place of the answer to a question. Whoever finds it empty asks; others who have the same question meanwhile wait
+    /// for that answer.
+    ///
+    /// # Errors
+    /// Returns why Prometheus didn't answer another question less than [`AWAY_AGE`] ago.
+    pub(super) fn place(&mut self, key: AnswerKey) -> Result<SeriesAnswer, String> {
+        self.kept.retain(|_, (at, _)| at.elapsed() < ANSWER_AGE);
+        if let Some((_, kept)) = self.kept.get(&key) {
+            return Ok(Arc::clone(kept));
+        }
+        if let Some((_, why)) = self.away.as_ref().filter(|(at, _)| at.elapsed() < AWAY_AGE) {
+            return Err(why.clone());
+        }
+        let place = SeriesAnswer::default();
+        if self.kept.len() < MAX_ANSWERS {
+            self.kept.insert(key, (Instant::now(), Arc::clone(&place)));
+        }
+        Ok(place)
     }
 
-    pub(super) fn keep(&mut self, key: AnswerKey, chart: Arc<Chart>) {
-        self.0.retain(|_, (at, _)| at.elapsed().as_secs() < ANSWER_AGE_SECONDS);
-        if self.0.len() < MAX_ANSWERS {
-            self.0.insert(key, (Instant::now(), chart));
-        }
+    /// Remembers that Prometheus didn't answer.
+    pub(super) fn note_away(&mut self, why: &str) {
+        self.away = Some((Instant::now(), why.to_owned()));
     }
 }
 

@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::request::{KeyBesideParameters, Parameters};
 use super::{Answer, Shared, json};
 use crate::catalog::{Channel, UnknownName};
-use crate::prometheus_api::{PrometheusApi, RangeSeries, TimeRange};
+use crate::prometheus_api::{PrometheusApi, PrometheusError, RangeSeries, TimeRange};
 use crate::web::ServerState;
 use crate::web::series::{Chart, SeriesLine, SeriesMetric};
 use axum::extract::State as Extract;
@@ -215,14 +215,18 @@ impl ServerState {
         let points = range / step;
         let key = (code.to_owned(), metric, end, step, points);
         let answers = || self.series_answers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(kept) = answers().get(&key) {
-            return Ok(kept);
-        }
+        let place = answers().place(key)?;
         let range = TimeRange { start: end - i64::from(points) * i64::from(step), end, step };
-        let found = prometheus.query_range(&query(metric, code, step), range).await?;
-        let chart = Arc::new(chart(&found, range));
-        answers().keep(key, Arc::clone(&chart));
-        Ok(chart)
+        let ask = async || match prometheus.query_range(&query(metric, code, step), range).await {
+            Ok(found) => Ok(Arc::new(chart(&found, range))),
+            Err(error) => {
+                if let PrometheusError::Away(why) = &error {
+                    answers().note_away(why);
+                }
+                Err(error.to_string())
+            }
+        };
+        place.get_or_init(ask).await.clone()
     }
 }
 

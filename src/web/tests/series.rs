@@ -65,6 +65,48 @@ async fn values_come_from_prometheus_and_the_same_question_is_asked_once() {
 }
 
 #[tokio::test]
+async fn pages_that_ask_the_same_at_once_cost_one_query_and_another_range_is_another_question() {
+    let (url, asked, _) = prometheus().await;
+    let app = router(Some(&url));
+    let path = |range: u32| format!("/api/v1/channels/CH_1/series?metric=mos&range={range}&step=3600");
+    let (week, day) = (path(604_800), path(86_400));
+    let answers = futures_util::future::join_all([&week, &week, &week, &day].map(|path| get(&app, path))).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    let points = |(_, body): &(u16, Value)| body["times"].as_array().unwrap().len();
+    assert_eq!(answers.iter().map(points).collect::<Vec<_>>(), [169, 169, 169, 25]);
+}
+
+/// Accepts connections and never answers; counts them.
+async fn hanging() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            open.push(stream);
+        }
+    });
+    (url, asked)
+}
+
+#[tokio::test]
+async fn a_prometheus_that_hangs_is_waited_for_once() {
+    let (url, asked) = hanging().await;
+    let app = router(Some(&url));
+    let begun = std::time::Instant::now();
+    for metric in ["mos", "loudness", "bitrate", "latency", "download_ratio", "mos"] {
+        let (status, body) = get(&app, &format!("/api/v1/channels/CH_1/series?metric={metric}")).await;
+        assert_eq!((status, &body["source"]), (200, &json!("memory")));
+        assert!(body["why"].as_str().unwrap().contains(&url), "{body}");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(6), "3 s for the first: {:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn without_prometheus_the_values_are_those_of_the_last_probes_and_say_why() {
     let (status, body) = get(&router(None), "/api/v1/channels/CH_1/series?metric=latency").await;
     assert_eq!((status, &body["source"], &body["why"]), (200, &json!("memory"), &Value::Null), "{body}");
