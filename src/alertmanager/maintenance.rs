@@ -31,6 +31,8 @@ pub(crate) struct Maintenance {
     /// Id of the silence in Alertmanager.
     pub(crate) id: String,
     pub(crate) label: MaintenanceLabel,
+    /// Whether the maintenance is in force now, as Alertmanager says. `false`: it is planned for later.
+    pub(crate) is_active: bool,
     /// Code of the channel, or name of the packager.
     pub(crate) value: String,
     /// Start of the silence, RFC 3339.
@@ -44,7 +46,7 @@ pub(crate) struct Maintenance {
 /// One silence in the answer to Alertmanager's `GET /api/v2/silences`, and the body of `POST /api/v2/silences`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Silence {
+pub(super) struct Silence {
     /// Id of the silence that is replaced. `None`: the silence is new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
@@ -79,17 +81,22 @@ struct SilenceStatus {
 }
 
 impl Silence {
+    pub(super) fn has_ended(&self) -> bool {
+        self.status.state == "expired"
+    }
+
     /// Returns the maintenance that the silence is. `None`: the silence has ended, or it doesn't match exactly all alerts of one
     /// channel or packager.
     fn maintenance(self) -> Option<Maintenance> {
+        let (has_ended, is_active) = (self.has_ended(), self.status.state == "active");
         let [matcher] = <[OwnedMatcher; 1]>::try_from(self.matchers).ok()?;
         let labels = [MaintenanceLabel::Channel, MaintenanceLabel::Packager];
         let label = labels.into_iter().find(|label| label.name() == matcher.name)?;
-        if matcher.is_regex || !matcher.is_equal || self.status.state == "expired" {
+        if matcher.is_regex || !matcher.is_equal || has_ended {
             return None;
         }
         let Self { id, starts_at, ends_at, created_by, comment, .. } = self;
-        Some(Maintenance { id: id?, label, value: matcher.value, starts_at, ends_at, created_by, comment })
+        Some(Maintenance { id: id?, label, is_active, value: matcher.value, starts_at, ends_at, created_by, comment })
     }
 }
 
@@ -109,7 +116,7 @@ impl Alertmanager {
     }
 
     /// Silences all alerts of a channel or a packager from `now` on for `duration`. A maintenance of the same channel or packager
-    /// is replaced.
+    /// that is in force is replaced; one that is planned for later stays.
     ///
     /// # Errors
     /// Returns a text that says why Alertmanager didn't set the silence, and that nothing was changed.
@@ -125,7 +132,7 @@ impl Alertmanager {
             format!("Alertmanager at {} took no silence, so nothing was changed: {e}", self.base)
         };
         let before = self.maintenances().await.map_err(|e| why(&e))?;
-        let before = before.into_iter().find(|other| other.label == label && other.value == value);
+        let before = before.into_iter().find(|other| other.is_active && other.label == label && other.value == value);
         let matcher =
             OwnedMatcher { name: label.name().to_owned(), value: value.to_owned(), is_regex: false, is_equal: true };
         let silence = Silence {
@@ -135,7 +142,7 @@ impl Alertmanager {
             ends_at: Seconds::from(duration).after(now).to_string(),
             created_by: created_by.to_owned(),
             comment: comment.filter(|text| !text.trim().is_empty()).unwrap_or(DEFAULT_COMMENT).to_owned(),
-            status: SilenceStatus::default(),
+            status: SilenceStatus { state: "active".to_owned() },
         };
         let body = serde_json::to_string(&silence).map_err(|e| why(&e))?;
         let request = self.client.post(format!("{}/api/v2/silences", self.base));
@@ -143,23 +150,6 @@ impl Alertmanager {
         let created: SilenceCreated = answer(request).await.map_err(|e| why(&e))?;
         let made = Silence { id: Some(created.id), ..silence };
         made.maintenance().ok_or_else(|| why(&"the silence has no usable form"))
-    }
-
-    /// Ends a maintenance.
-    ///
-    /// # Errors
-    /// Returns a text that says why Alertmanager didn't end the silence.
-    pub(crate) async fn end_maintenance(&self, maintenance: &Maintenance) -> Result<(), String> {
-        let why = |e: String| format!("Alertmanager at {} did not end the silence: {e}", self.base);
-        if !(SilenceCreated { id: maintenance.id.clone() }).has_safe_id() {
-            return Err(why("its id has characters that no path may have".to_owned()));
-        }
-        let request = self.client.delete(format!("{}/api/v2/silence/{}", self.base, maintenance.id));
-        let response = request.send().await.map_err(|e| why(e.without_url().to_string()))?;
-        match response.status().as_u16() {
-            200..300 | 404 => Ok(()),
-            status => Err(why(format!("HTTP status {status}"))),
-        }
     }
 }
 
@@ -182,7 +172,8 @@ mod tests {
         let equal = |name: &str| json!({"name": name, "value": "CH_1", "isRegex": false, "isEqual": true});
         let found = read(silence(json!([equal("channel")]), "active")).unwrap();
         assert_eq!((found.label, found.value.as_str(), found.id.as_str()), (MaintenanceLabel::Channel, "CH_1", "a-1"));
-        assert!(read(silence(json!([equal("packager")]), "pending")).is_some());
+        let planned = read(silence(json!([equal("packager")]), "pending")).unwrap();
+        assert_eq!((found.is_active, planned.is_active), (true, false));
         assert!(read(silence(json!([equal("channel")]), "expired")).is_none());
         assert!(read(silence(json!([equal("alertname")]), "active")).is_none());
         assert!(read(silence(json!([equal("channel"), equal("alertname")]), "active")).is_none());

@@ -7,10 +7,12 @@ pub(crate) use maintenance::{Maintenance, MaintenanceLabel};
 
 use crate::fetch::{read_service_answer, service_client};
 use crate::store::{PresentAlert, WebhookAlert};
+use http::StatusCode;
+use maintenance::Silence;
 use packager_media::units::{Seconds, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -168,18 +170,43 @@ impl Alertmanager {
         }
     }
 
-    /// Ends one silence in Alertmanager, and returns whether it has ended.
+    /// Ends one silence in Alertmanager, with retries, and returns whether it has ended.
     async fn expire_now(&self, id: &str) -> bool {
         for pause in RETRY_PAUSES {
-            let request = self.client.delete(format!("{}/api/v2/silence/{id}", self.base));
-            match request.send().await.map(|response| response.status().as_u16()) {
-                // 404 and 500 ("already expired"): the silence has ended before.
-                Ok(200..300 | 404 | 500) => return true,
-                _ => tokio::time::sleep(pause).await,
+            if self.end_silence(id).await.is_ok() {
+                return true;
             }
+            tokio::time::sleep(pause).await;
         }
         tracing::error!(silence = id, "can't be ended in Alertmanager; end it there, it hides the next alert");
         false
+    }
+
+    /// Ends one silence in Alertmanager. A silence that has ended before counts as ended.
+    ///
+    /// # Errors
+    /// Returns a text that says why Alertmanager didn't end the silence, and that nothing was changed.
+    pub(crate) async fn end_silence(&self, id: &str) -> Result<(), String> {
+        let why =
+            |e: String| format!("Alertmanager at {} did not end the silence, so nothing was changed: {e}", self.base);
+        if !(SilenceCreated { id: id.to_owned() }).has_safe_id() {
+            return Err(why("its id has characters that no path may have".to_owned()));
+        }
+        let url = format!("{}/api/v2/silence/{id}", self.base);
+        let response = self.client.delete(&url).send().await.map_err(|e| why(e.without_url().to_string()))?;
+        match response.status().as_u16() {
+            200..300 | 404 => Ok(()),
+            // Alertmanager's answer for a silence that has ended before, and version 0.25's for one that it doesn't know.
+            500 if self.has_ended(&url).await => Ok(()),
+            status => Err(why(format!("HTTP status {status}"))),
+        }
+    }
+
+    /// Returns whether the silence at `url` has ended or is unknown, as far as Alertmanager says so.
+    async fn has_ended(&self, url: &str) -> bool {
+        let Ok(response) = self.client.get(url).send().await else { return false };
+        let is_unknown = response.status() == StatusCode::NOT_FOUND;
+        is_unknown || parsed::<Silence>(response).await.is_ok_and(|silence| silence.has_ended())
     }
 
     /// Returns the time at which the Alertmanager process started.
@@ -194,24 +221,25 @@ impl Alertmanager {
         Ok(alerts.into_iter().map(PresentAlert::from).collect())
     }
 
-    /// Returns whether an alert with this fingerprint of its labels fires in Alertmanager.
+    /// Returns the fingerprints of all alerts that fire in Alertmanager.
     ///
     /// # Errors
     /// Returns a text that says why Alertmanager didn't answer, and that nothing was changed.
-    pub(crate) async fn is_firing(&self, fingerprint: &str) -> Result<bool, String> {
+    pub(crate) async fn firing(&self) -> Result<HashSet<String>, String> {
         let alerts = self.alerts().await.map_err(|e| {
-            format!(
-                "Alertmanager at {} does not say whether the alert still fires, so nothing was changed: {e}",
-                self.base
-            )
+            format!("Alertmanager at {} does not say which alerts still fire, so nothing was changed: {e}", self.base)
         })?;
-        Ok(alerts.iter().any(|present| present.alert.fingerprint == fingerprint))
+        Ok(alerts.into_iter().map(|present| present.alert.fingerprint).collect())
     }
 }
 
 /// Sends a request to Alertmanager and parses the JSON answer, of which at most [`MAX_ANSWER_BYTES`] are read.
 async fn answer<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T, String> {
-    let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|e| e.to_string())?;
+    parsed(request.send().await.map_err(|e| e.to_string())?).await
+}
+
+async fn parsed<T: DeserializeOwned>(response: reqwest::Response) -> Result<T, String> {
+    let response = response.error_for_status().map_err(|e| e.to_string())?;
     let body = read_service_answer(response, MAX_ANSWER_BYTES).await?;
     serde_json::from_slice(&body).map_err(|e| format!("its answer is not understood: {e}"))
 }

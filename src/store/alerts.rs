@@ -1,4 +1,4 @@
-//! Alerts in the database: Alertmanager's notifications, what people do about them, and the history of both.
+//! Alerts in the database: Alertmanager's notifications, and the history of alerts.
 
 use super::filtered::Filtered;
 use super::table::comma_separated;
@@ -348,88 +348,6 @@ impl Store {
         select(&mut *self.connection().await?, id, "").await
     }
 
-    /// Acknowledges an alert and returns its new state. `silence` is the id of the silence that was set in
-    /// Alertmanager. An acknowledged alert keeps its first acknowledgement.
-    ///
-    /// # Errors
-    /// Fails if the alert is resolved, if there is no such alert, or if the database can't be reached.
-    pub async fn acknowledge(
-        &self,
-        id: i64,
-        by: &str,
-        comment: Option<&str>,
-        silence: Option<&str>,
-    ) -> Result<AlertRow, StoreError> {
-        let mut transaction = self.begin().await?;
-        let before = select(&mut transaction, id, "FOR UPDATE").await?;
-        if before.status == AlertStatus::Resolved {
-            return Err(StoreError::Conflict("this alert is resolved; there is nothing to acknowledge".to_owned()));
-        }
-        sqlx::query(
-            "UPDATE alerts SET status = 'acknowledged', acknowledged_at = now(), acknowledged_by = $2, comment = $3,
-                    silence_id = $4, updated_at = now()
-             WHERE id = $1 AND status = 'firing'",
-        )
-        .bind(id)
-        .bind(by)
-        .bind(comment)
-        .bind(silence)
-        .execute(&mut *transaction)
-        .await?;
-        let after = select(&mut transaction, id, "").await?;
-        transaction.commit().await?;
-        Ok(after)
-    }
-
-    /// Takes the acknowledgement of an alert back. Returns the alert, which fires again, and the id of the silence that the
-    /// acknowledgement had set. An alert that is not acknowledged stays unchanged.
-    ///
-    /// # Errors
-    /// Fails if the alert is resolved, if there is no such alert, or if the database can't be reached.
-    pub async fn unacknowledge(&self, id: i64, by: &str) -> Result<(AlertRow, Option<String>), StoreError> {
-        let mut transaction = self.begin().await?;
-        let before = select(&mut transaction, id, "FOR UPDATE").await?;
-        if before.status == AlertStatus::Resolved {
-            return Err(StoreError::Conflict("this alert is resolved; nobody has to work on it".to_owned()));
-        }
-        // The trigger writes the name into the alert's history.
-        sqlx::query("SELECT set_config('packager.actor', $1, true)").bind(by).execute(&mut *transaction).await?;
-        sqlx::query(
-            "UPDATE alerts SET status = 'firing', acknowledged_at = NULL, acknowledged_by = NULL, comment = NULL,
-                    silence_id = NULL, updated_at = now()
-             WHERE id = $1 AND status = 'acknowledged'",
-        )
-        .bind(id)
-        .execute(&mut *transaction)
-        .await?;
-        let after = select(&mut transaction, id, "").await?;
-        transaction.commit().await?;
-        Ok((after, before.silence_id))
-    }
-
-    /// Resolves an alert by hand and returns its new state. Alertmanager's next notification that the alert fires
-    /// reopens it. An alert that is resolved already stays unchanged.
-    ///
-    /// # Errors
-    /// Fails if there is no such alert, or if the database can't be reached.
-    pub async fn resolve(&self, id: i64, by: &str, comment: Option<&str>) -> Result<AlertRow, StoreError> {
-        let mut transaction = self.begin().await?;
-        select(&mut transaction, id, "FOR UPDATE").await?;
-        sqlx::query(
-            "UPDATE alerts SET status = 'resolved', ends_at = now(), resolved_at = now(), resolved_by = $2,
-                    comment = coalesce($3, comment), updated_at = now()
-             WHERE id = $1 AND status <> 'resolved'",
-        )
-        .bind(id)
-        .bind(by)
-        .bind(comment)
-        .execute(&mut *transaction)
-        .await?;
-        let after = select(&mut transaction, id, "").await?;
-        transaction.commit().await?;
-        Ok(after)
-    }
-
     /// Returns at most 10,000 firing and acknowledged alerts that were last written more than `least_age` ago, by id.
     ///
     /// # Errors
@@ -506,7 +424,7 @@ async fn write_alerts(
     Ok(ended.chain(superseded.into_iter().flatten()).collect())
 }
 
-async fn select(connection: &mut PgConnection, id: i64, lock: &str) -> Result<AlertRow, StoreError> {
+pub(super) async fn select(connection: &mut PgConnection, id: i64, lock: &str) -> Result<AlertRow, StoreError> {
     let sql = format!("SELECT {} FROM alerts a WHERE a.id = $1 {lock}", *DOCUMENT);
     let alert: Option<Json<AlertRow>> = sqlx::query_scalar(&sql).bind(id).fetch_optional(connection).await?;
     alert.map(|Json(alert)| alert).ok_or_else(|| StoreError::Missing(format!("there is no alert {id}")))

@@ -4,6 +4,7 @@
 //! row's struct.
 
 mod alerts;
+mod alert_writes;
 mod changes;
 mod channels;
 mod error;
@@ -19,6 +20,7 @@ mod table;
 mod templates;
 mod writable;
 
+pub use alert_writes::AlertWrite;
 pub use alerts::{
     AlertEventRow, AlertFilter, AlertRow, AlertStatus, EndedAlert, ExpiredSilences, OpenAlert, PostableAlert,
     PresentAlert, WebhookAlert,

@@ -162,6 +162,17 @@ pub(crate) fn peer() -> Option<IpAddr> {
     PEER.try_with(|peer| *peer).ok().flatten()
 }
 
+/// Runs the work of a request to its end, also if the client goes away and nobody waits for it any more. The work knows the
+/// client's address as the request does.
+///
+/// # Errors
+/// Fails if the work panics, or if the exporter ends before the work.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, tokio::task::JoinError> {
+    tokio::spawn(PEER.scope(peer(), work)).await
+}
+
 /// Answers a request. The connection is busy until the answer was sent.
 async fn answer(
     app: Router,

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
 
 mod abuse;
+mod acknowledgements;
 mod alerting;
 mod binary;
 mod compose;

@@ -17,7 +17,7 @@ impl Drop for Alertmanager {
     }
 }
 
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     format!("127.0.0.1:{}", free_port())
 }
 
@@ -54,7 +54,7 @@ async fn post_alert(stack: &Stack, url: &str, alert: Value) -> bool {
 }
 
 /// Posts an alert with [`labels`] until Alertmanager accepts it, acknowledges it in the API, and returns its id.
-async fn acknowledge_new_alert(stack: &Stack, url: &str) -> Value {
+pub(crate) async fn acknowledge_new_alert(stack: &Stack, url: &str) -> Value {
     stack.until("Alertmanager answers", async || post_alert(stack, url, json!({"labels": labels()})).await).await;
     let active = async || stack.get("/alerts/active?severity=major&channel=CH_1").await.1["alerts"][0].clone();
     stack.until("the webhook delivered it", async || active().await["status"] == "firing").await;
@@ -172,42 +172,6 @@ async fn an_inhibited_alert_is_in_the_history_of_its_channel_with_its_present_te
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_alerts_are_acknowledged_and_the_wrong_ones_taken_back() {
-    let stack = Stack::start(&[]).await;
-    stack.webhook(&[alert("f1", "firing", EVENING), alert("f2", "firing", EVENING)]).await;
-    let several = json!({"ids": [1, 2, 99, 2], "by": "lan", "comment": "restart", "for": "2h"});
-    let (status, done) = stack.json("POST", "/alerts/acknowledge", &several).await;
-    let states = |done: &Value| {
-        let alerts = done["alerts"].as_array().unwrap();
-        alerts.iter().map(|alert| (alert["id"].clone(), alert["status"].clone())).collect::<Vec<_>>()
-    };
-    assert_eq!(
-        (status, states(&done)),
-        (200, vec![(json!(1), json!("acknowledged")), (json!(2), json!("acknowledged"))])
-    );
-    assert_eq!((&done["refused"][0]["id"], &done["refused"][0]["status"]), (&json!(99), &json!(404)));
-
-    let (status, done) = stack.json("POST", "/alerts/unacknowledge", &json!({"ids": [2], "by": "minh"})).await;
-    assert_eq!((status, states(&done)), (200, vec![(json!(2), json!("firing"))]));
-    let taken_back = stack.alert(&json!(2)).await;
-    for field in ["acknowledged_at", "acknowledged_by", "comment", "silence_id"] {
-        assert_eq!(taken_back[field], Value::Null, "{field}");
-    }
-    let events = stack.get("/alerts/2/history").await.1["events"].clone();
-    let event = events.as_array().unwrap().last().unwrap().clone();
-    assert_eq!((&event["event"], &event["by"]), (&json!("unacknowledged"), &json!("minh")), "{events}");
-
-    assert_eq!(stack.json("POST", "/alerts/1/unacknowledge", &json!({"for": "1h"})).await.0, 400);
-    assert_eq!(stack.json("POST", "/alerts/1/unacknowledge", &json!({"by": "lan"})).await.1["status"], "firing");
-    let (status, done) = stack.json("POST", "/alerts/resolve", &json!({"ids": [1, 2], "by": "lan"})).await;
-    assert_eq!((status, states(&done).len()), (200, 2), "{done}");
-    assert_eq!(stack.json("POST", "/alerts/2/unacknowledge", &json!({"by": "lan"})).await.0, 409);
-    for bad in [json!({"ids": []}), json!({"ids": [1], "for": "soon"})] {
-        assert_eq!(stack.json("POST", "/alerts/acknowledge", &bad).await.0, 400, "{bad}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_channel_in_maintenance_is_silenced_until_somebody_ends_it() {
     let address = free_address();
     let url = format!("http://{address}");
@@ -237,9 +201,54 @@ async fn a_channel_in_maintenance_is_silenced_until_somebody_ends_it() {
     assert_eq!(stack.get("/maintenance").await.1["maintenances"], listed);
 
     let ended = stack.send(stack.request("DELETE", "/channels/CH_1/maintenance")).await;
-    assert_eq!((ended.0, ended.1["maintenances"].as_array().unwrap().len()), (200, 2));
+    assert_eq!((ended.0, &ended.1["maintenances"]), (200, &json!([listed[1]])), "not that of the packager");
+    assert_eq!(stack.get("/maintenance").await.1["maintenances"], json!([listed[0]]));
+    let ended = end(&stack, &listed[0]["id"]).await;
+    assert_eq!(ended, (200, listed[0].clone()));
     assert_eq!(stack.get("/maintenance").await.1, json!({"maintenances": []}));
+    assert_eq!(end(&stack, &listed[0]["id"]).await.0, 404);
     assert_eq!(stack.get("/channels/CH_9/maintenance").await.0, 404);
+}
+
+async fn end(stack: &Stack, id: &Value) -> (u16, Value) {
+    stack.send(stack.request("DELETE", &format!("/maintenance/{}", id.as_str().unwrap()))).await
+}
+
+/// A maintenance for the night is made in Alertmanager, as others do it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_maintenance_that_is_planned_stays_until_somebody_ends_exactly_that_one() {
+    let address = free_address();
+    let url = format!("http://{address}");
+    let stack = Stack::start(&["--alertmanager.url", &url]).await;
+    let _alertmanager = alertmanager(&address, &stack.exporter.address);
+    let new = crate::database::channel("CH_1", "http://packager-01/live/CH_1/master.m3u8");
+    assert_eq!(stack.json("POST", "/channels", &new).await.0, 201);
+    let matcher = |name: &str| json!({"name": name, "value": "CH_1", "isRegex": false, "isEqual": true});
+    let (begin, end_of_it) = ("2100-01-01T01:00:00Z", "2100-01-01T05:00:00Z");
+    let silence = |matcher: Value, starts_at: &str| json!({"matchers": [matcher], "startsAt": starts_at, "endsAt": end_of_it, "createdBy": "minh", "comment": "night"});
+    let post = async |body: Value| {
+        let post = stack.client.post(format!("{url}/api/v2/silences")).header("content-type", "application/json");
+        post.body(body.to_string()).send().await.ok()
+    };
+    stack.until("Alertmanager answers", async || post(silence(matcher("channel"), begin)).await.is_some()).await;
+    let other = post(silence(matcher("alertname"), begin)).await.unwrap().text().await.unwrap();
+    let other = serde_json::from_str::<Value>(&other).unwrap()["silenceID"].clone();
+
+    let begin = async || stack.json("POST", "/channels/CH_1/maintenance", &json!({"by": "lan"})).await.0 == 200;
+    stack.until("the channel is in force", begin).await;
+    let listed = async || stack.get("/channels/CH_1/maintenance").await.1["maintenances"].clone();
+    let people = |listed: &Value| {
+        let listed = listed.as_array().unwrap().iter();
+        listed.map(|one| (one["created_by"].clone(), one["in_force"].clone())).collect::<Vec<_>>()
+    };
+    let (lan, minh) = ((json!("lan"), json!(true)), (json!("minh"), json!(false)));
+    assert_eq!(people(&listed().await), [lan, minh.clone()], "a new one replaces none that is planned");
+    assert_eq!(stack.send(stack.request("DELETE", "/channels/CH_1/maintenance")).await.0, 200);
+    let planned = listed().await;
+    assert_eq!(people(&planned), [minh]);
+    assert_eq!(end(&stack, &other).await.0, 404, "another silence is no maintenance");
+    assert_eq!(end(&stack, &planned[0]["id"]).await.0, 200);
+    assert_eq!(listed().await, json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,13 +1,13 @@
 //! Endpoints for alerts: lists, history, acknowledgement and resolution.
 
+use super::alert_changes::{AlertAction, AlertChange};
 use super::authorization::{Authorized, Operate, Read};
 use super::bodies::{self, AlertHistory, AlertPage};
 use super::openapi::answers;
 use super::problem::Problem;
-use super::request::{AlertId, JsonBody, Parameters};
+use super::request::{AlertId, Parameters, typed_json};
 use super::{Answer, Shared, json};
-use crate::document;
-use crate::store::{AlertFilter, AlertRow, AlertStatus};
+use crate::store::{AlertFilter, AlertRow};
 use crate::web::ServerState;
 use crate::web::access::{Caller, is_name};
 use axum::body::HttpBody as _;
@@ -15,14 +15,13 @@ use axum::extract::{FromRequest, Request, State as Extract};
 use http::StatusCode;
 use packager_media::units::Timestamp;
 use serde::Deserialize;
+use std::sync::Arc;
 use std::time::Duration;
 use utoipa::ToSchema;
 
 const DEFAULT_SILENCE: Duration = Duration::from_secs(3600);
 const MAX_SILENCE: Duration = Duration::from_secs(30 * 86_400);
 const MAX_COMMENT_CHARS: usize = 4096;
-const STILL_FIRING: &str = "this alert is still firing in Alertmanager, so it was not resolved: it ends by itself when the \
-    fault is gone; acknowledge it to silence its notifications";
 /// Value of `resolved_by` for an alert whose end Alertmanager reported. No person may have this name.
 const ALERTMANAGER: &str = "alertmanager";
 
@@ -47,15 +46,37 @@ pub(super) struct AckRequest {
 impl<S: Send + Sync> FromRequest<S> for AckRequest {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         if request.body().is_end_stream() {
             return Ok(Self::default());
         }
-        let JsonBody(document) = JsonBody::from_request(request, state).await?;
-        let request: Self =
-            document::deserialize(&document.root).map_err(|faults| Problem::fields(&document.errors(faults)))?;
+        let request: Self = typed_json(request).await?;
         demand_short(request.comment.as_deref())?;
         Ok(request)
+    }
+}
+
+impl AckRequest {
+    /// Makes the change that acknowledges alerts.
+    pub(super) fn acknowledgement(
+        self,
+        state: Arc<ServerState>,
+        caller: Authorized<Operate>,
+    ) -> Result<Arc<AlertChange>, Problem> {
+        let duration = silence_duration(self.duration.as_deref())?;
+        AlertChange::new(state, caller, AlertAction::Acknowledge(duration), self.by, self.comment)
+    }
+
+    /// Makes the change that resolves alerts by hand.
+    pub(super) fn resolution(
+        self,
+        state: Arc<ServerState>,
+        caller: Authorized<Operate>,
+    ) -> Result<Arc<AlertChange>, Problem> {
+        if self.duration.is_some() {
+            return Err(Problem::bad("`for` belongs to acknowledge; a resolved alert opens again if it still fires"));
+        }
+        AlertChange::new(state, caller, AlertAction::Resolve, self.by, self.comment)
     }
 }
 
@@ -135,7 +156,7 @@ pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, AlertId(id)
 }
 
 /// Acknowledges an alert. With --alertmanager.url the alert is silenced in Alertmanager first; if that fails, nothing
-/// is changed.
+/// is changed. An alert that somebody has acknowledged already keeps that acknowledgement.
 #[utoipa::path(post, path = "/alerts/{id}/acknowledge", tag = "alerts", operation_id = "acknowledge_alert",
     params(("id" = i64, Path, description = "Id of the alert")), request_body = Option<AckRequest>,
     responses((status = 200, description = "The alert after the write", body = AlertRow), answers::WriteErrors,
@@ -146,43 +167,8 @@ pub(super) async fn acknowledge(
     AlertId(id): AlertId,
     request: AckRequest,
 ) -> Answer {
-    Ok(json(StatusCode::OK, &acknowledge_one(&state, &caller, id, &request).await?))
-}
-
-/// Acknowledges an alert for an authorised caller, and returns its new state.
-///
-/// # Errors
-/// Fails if the request has bad values, if the alert is resolved or doesn't exist, if Alertmanager takes no silence, or if the
-/// database can't be reached.
-pub(super) async fn acknowledge_one(
-    state: &ServerState,
-    caller: &Authorized<Operate>,
-    id: i64,
-    request: &AckRequest,
-) -> Result<AlertRow, Problem> {
-    let duration = silence_duration(request.duration.as_deref())?;
-    let by = person(request.by.clone(), &caller.caller)?;
-    let store = state.store()?;
-    let alert = store.alert(id).await?;
-    let comment = request.comment.as_deref();
-    let silence = match &state.api.alertmanager {
-        Some(alertmanager) if alert.status == AlertStatus::Firing => {
-            let silence = alertmanager.silence(&alert.labels, &by, comment, duration).await;
-            Some(silence.map_err(|why| Problem::new(StatusCode::BAD_GATEWAY, why))?)
-        }
-        _ => None,
-    };
-    let after = store.acknowledge(id, &by, comment, silence.as_deref()).await;
-    let kept = after.as_ref().ok().and_then(|alert| alert.silence_id.clone());
-    if let (Some(alertmanager), Some(silence)) = (&state.api.alertmanager, silence)
-        && kept.as_ref() != Some(&silence)
-    {
-        // Another caller acknowledged the alert in the meantime, or it ended.
-        alertmanager.expire(vec![silence]);
-    }
-    let after = after?;
-    caller.audit("alert acknowledged", &format!("{id} by {by}"));
-    Ok(after)
+    let change = request.acknowledgement(state, caller)?;
+    Ok(json(StatusCode::OK, &change.apply(id, None).await?.alert))
 }
 
 /// Lists the events of an alert, oldest first: it fired, was acknowledged, was reopened, got another text, ended.
@@ -195,8 +181,8 @@ pub(super) async fn history(_: Authorized<Read>, Extract(state): Shared, AlertId
     Ok(json(StatusCode::OK, &AlertHistory { events }))
 }
 
-/// Resolves an alert by hand. With --alertmanager.url an alert that still fires in Alertmanager can't be resolved;
-/// without it the next notification reopens the alert.
+/// Resolves an alert by hand. With --alertmanager.url an alert that still fires in Alertmanager can't be resolved, and the silence
+/// of an acknowledged alert is ended first; if that fails, nothing is changed. Without it the next notification reopens the alert.
 #[utoipa::path(post, path = "/alerts/{id}/resolve", tag = "alerts", operation_id = "resolve_alert",
     params(("id" = i64, Path, description = "Id of the alert")), request_body = Option<AckRequest>,
     responses((status = 200, description = "The alert after the write", body = AlertRow), answers::WriteErrors,
@@ -207,40 +193,8 @@ pub(super) async fn resolve(
     AlertId(id): AlertId,
     request: AckRequest,
 ) -> Answer {
-    Ok(json(StatusCode::OK, &resolve_one(&state, &caller, id, &request).await?))
-}
-
-/// Resolves an alert for an authorised caller, and returns its new state.
-///
-/// # Errors
-/// Fails if the request has bad values, if the alert still fires or doesn't exist, if Alertmanager doesn't say whether it fires, or
-/// if the database can't be reached.
-pub(super) async fn resolve_one(
-    state: &ServerState,
-    caller: &Authorized<Operate>,
-    id: i64,
-    request: &AckRequest,
-) -> Result<AlertRow, Problem> {
-    if request.duration.is_some() {
-        return Err(Problem::bad("`for` belongs to acknowledge; a resolved alert opens again if it still fires"));
-    }
-    let by = person(request.by.clone(), &caller.caller)?;
-    let store = state.store()?;
-    if let Some(alertmanager) = &state.api.alertmanager {
-        let alert = store.alert(id).await?;
-        if alert.status != AlertStatus::Resolved {
-            let is_firing = alertmanager.is_firing(&alert.fingerprint).await;
-            if is_firing.map_err(|why| Problem::new(StatusCode::BAD_GATEWAY, why))? {
-                return Err(Problem::new(StatusCode::CONFLICT, STILL_FIRING));
-            }
-        }
-    }
-    let after = store.resolve(id, &by, request.comment.as_deref()).await?;
-    if let (Some(alertmanager), Some(silence)) = (&state.api.alertmanager, after.silence_id.clone()) {
-        alertmanager.expire(vec![silence]);
-    }
-    caller.audit("alert resolved", &format!("{id} by {by}"));
-    Ok(after)
+    let change = request.resolution(state, caller)?;
+    Ok(json(StatusCode::OK, &change.apply(id, None).await?.alert))
 }
 
 /// Returns the name of the person who acts: the caller who is logged in, otherwise `by` of the body, otherwise the name

@@ -1,14 +1,14 @@
 //! Endpoints for maintenance: a silence in Alertmanager for all alerts of a channel, or of its packager.
 
+use super::alert_changes::bad_gateway;
 use super::alerts::{demand_short, person, silence_duration};
 use super::authorization::{Authorized, Operate, Read};
 use super::openapi::answers;
 use super::problem::Problem;
-use super::request::{JsonBody, Key, NoParameters};
+use super::request::{Key, NoParameters, typed_json};
 use super::{Answer, Shared, json};
 use crate::alertmanager::{Alertmanager, Maintenance, MaintenanceLabel};
 use crate::catalog::Channel;
-use crate::document;
 use crate::web::ServerState;
 use axum::extract::{FromRequest, Request, State as Extract};
 use http::StatusCode;
@@ -55,10 +55,8 @@ pub(super) struct MaintenanceRequest {
 impl<S: Send + Sync> FromRequest<S> for MaintenanceRequest {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let JsonBody(document) = JsonBody::from_request(request, state).await?;
-        let request: Self =
-            document::deserialize(&document.root).map_err(|faults| Problem::fields(&document.errors(faults)))?;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let request: Self = typed_json(request).await?;
         demand_short(request.comment.as_deref())?;
         Ok(request)
     }
@@ -78,6 +76,8 @@ pub(super) struct MaintenanceEntry {
     /// Host of the packager; `null` if the maintenance is that of a channel.
     #[schema(required)]
     packager: Option<String>,
+    /// Whether the maintenance is in force now; `false` if it is planned for later.
+    in_force: bool,
     #[schema(format = DateTime)]
     starts_at: String,
     #[schema(format = DateTime)]
@@ -88,12 +88,13 @@ pub(super) struct MaintenanceEntry {
 
 impl From<Maintenance> for MaintenanceEntry {
     fn from(maintenance: Maintenance) -> Self {
-        let Maintenance { id, label, value, starts_at, ends_at, created_by, comment } = maintenance;
+        let Maintenance { id, label, is_active: in_force, value, starts_at, ends_at, created_by, comment } =
+            maintenance;
         let (channel, packager) = match label {
             MaintenanceLabel::Channel => (Some(value), None),
             MaintenanceLabel::Packager => (None, Some(value)),
         };
-        Self { id, scope: label.into(), channel, packager, starts_at, ends_at, created_by, comment }
+        Self { id, scope: label.into(), channel, packager, in_force, starts_at, ends_at, created_by, comment }
     }
 }
 
@@ -117,8 +118,7 @@ impl MaintenanceList {
     responses((status = 200, description = "The maintenances", body = MaintenanceList), answers::ReadErrors,
         answers::SilenceErrors))]
 pub(super) async fn list_all(_: Authorized<Read>, Extract(state): Shared, _: NoParameters) -> Answer {
-    let Ok(alertmanager) = state.alertmanager() else { return Ok(json(StatusCode::OK, &MaintenanceList::new([]))) };
-    Ok(json(StatusCode::OK, &MaintenanceList::new(all(alertmanager).await?)))
+    Ok(json(StatusCode::OK, &MaintenanceList::new(all_known(&state).await?)))
 }
 
 /// Lists the maintenances of a channel and of its packager.
@@ -133,7 +133,8 @@ pub(super) async fn list(_: Authorized<Read>, Extract(state): Shared, Key(key): 
 }
 
 /// Begins a maintenance: Alertmanager notifies nobody of the alerts of this channel, or of its packager's channels. The state of
-/// the channel and the list of alerts still show everything. A maintenance of the same scope is replaced.
+/// the channel and the list of alerts still show everything. A maintenance of the same scope that is in force is replaced; one that is
+/// planned for later stays.
 #[utoipa::path(post, path = "/channels/{key}/maintenance", tag = "channels", operation_id = "begin_maintenance",
     params(("key" = String, Path, description = "Id or code")), request_body = MaintenanceRequest,
     responses((status = 200, description = "The maintenance", body = MaintenanceEntry), answers::WriteErrors,
@@ -158,21 +159,47 @@ pub(super) async fn begin(
     Ok(json(StatusCode::OK, &MaintenanceEntry::from(made)))
 }
 
-/// Ends the maintenance of a channel, and that of its packager.
-#[utoipa::path(delete, path = "/channels/{key}/maintenance", tag = "channels", operation_id = "end_maintenance",
+/// Ends the maintenance of a channel that is in force. That of its packager stays, and so does one that is planned for later: these
+/// are ended by their ids.
+#[utoipa::path(delete, path = "/channels/{key}/maintenance", tag = "channels", operation_id = "end_channel_maintenance",
     params(("key" = String, Path, description = "Id or code")),
     responses((status = 200, description = "The maintenances that were ended", body = MaintenanceList), answers::DeleteErrors,
         answers::EntryErrors, answers::SilenceErrors))]
-pub(super) async fn end(caller: Authorized<Operate>, Extract(state): Shared, Key(key): Key) -> Answer {
+pub(super) async fn end_of_channel(caller: Authorized<Operate>, Extract(state): Shared, Key(key): Key) -> Answer {
     let channel = state.known_channel(&key).await?;
     let alertmanager = state.alertmanager()?;
+    let is_own = |one: &Maintenance| one.label == MaintenanceLabel::Channel && is_of(&channel, one) && one.is_active;
     let mut ended = Vec::new();
-    for maintenance in all(alertmanager).await?.into_iter().filter(|one| is_of(&channel, one)) {
-        alertmanager.end_maintenance(&maintenance).await.map_err(bad_gateway)?;
-        caller.audit("maintenance ended", &format!("{}={}", maintenance.label.name(), maintenance.value));
+    for maintenance in all(alertmanager).await?.into_iter().filter(is_own) {
+        end_one(alertmanager, &caller, &maintenance).await?;
         ended.push(maintenance);
     }
     Ok(json(StatusCode::OK, &MaintenanceList::new(ended)))
+}
+
+/// Ends one maintenance, also one that is planned for later.
+#[utoipa::path(delete, path = "/maintenance/{id}", tag = "channels", operation_id = "end_maintenance",
+    params(("id" = String, Path, description = "Id of the maintenance")),
+    responses((status = 200, description = "The maintenance that was ended", body = MaintenanceEntry), answers::DeleteErrors,
+        answers::EntryErrors, answers::SilenceErrors))]
+pub(super) async fn end(caller: Authorized<Operate>, Extract(state): Shared, Key(id): Key) -> Answer {
+    // No other silence may be ended here.
+    let maintenance = all_known(&state).await?.into_iter().find(|one| one.id == id).ok_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, "there is no such maintenance, or it has ended; read the list again")
+    })?;
+    end_one(state.alertmanager()?, &caller, &maintenance).await?;
+    Ok(json(StatusCode::OK, &MaintenanceEntry::from(maintenance)))
+}
+
+async fn end_one(
+    alertmanager: &Alertmanager,
+    caller: &Authorized<Operate>,
+    maintenance: &Maintenance,
+) -> Result<(), Problem> {
+    alertmanager.end_silence(&maintenance.id).await.map_err(bad_gateway)?;
+    let Maintenance { id, label, value, .. } = maintenance;
+    caller.audit("maintenance ended", &format!("{}={value} {id}", label.name()));
+    Ok(())
 }
 
 fn is_of(channel: &Channel, maintenance: &Maintenance) -> bool {
@@ -182,12 +209,16 @@ fn is_of(channel: &Channel, maintenance: &Maintenance) -> bool {
     }
 }
 
-async fn all(alertmanager: &Alertmanager) -> Result<Vec<Maintenance>, Problem> {
-    alertmanager.maintenances().await.map_err(bad_gateway)
+/// Returns all maintenances. Without an Alertmanager there are none.
+async fn all_known(state: &ServerState) -> Result<Vec<Maintenance>, Problem> {
+    match state.alertmanager() {
+        Ok(alertmanager) => all(alertmanager).await,
+        Err(_) => Ok(Vec::new()),
+    }
 }
 
-fn bad_gateway(why: String) -> Problem {
-    Problem::new(StatusCode::BAD_GATEWAY, why)
+async fn all(alertmanager: &Alertmanager) -> Result<Vec<Maintenance>, Problem> {
+    alertmanager.maintenances().await.map_err(bad_gateway)
 }
 
 impl ServerState {

@@ -7,6 +7,7 @@ mod bodies;
 mod channels;
 mod checks;
 mod alert_actions;
+mod alert_changes;
 mod maintenance;
 mod probe_now;
 mod series;
@@ -91,8 +92,9 @@ pub(super) fn routes() -> (Router<Arc<ServerState>>, Document) {
         .routes(routes!(series::series))
         .routes(routes!(probe_now::probe))
         .routes(routes!(probe_now::probe_draft))
-        .routes(routes!(maintenance::list, maintenance::begin, maintenance::end))
+        .routes(routes!(maintenance::list, maintenance::begin, maintenance::end_of_channel))
         .routes(routes!(maintenance::list_all))
+        .routes(routes!(maintenance::end))
         .routes(routes!(checks::list))
         .routes(routes!(thumbnail::thumbnail))
         .routes(routes!(templates::list, templates::create))

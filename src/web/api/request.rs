@@ -7,6 +7,7 @@ use http::header::{CONTENT_TYPE, IF_MATCH};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use packager_media::redact;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
@@ -190,6 +191,12 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         let document = Document::parse_json("body".to_owned(), text);
         document.map(Self).map_err(|errors| Problem::fields(&errors).with_status(StatusCode::BAD_REQUEST))
     }
+}
+
+/// Reads a JSON body as a `T`, as [`JsonBody`] does. Every unknown key and every bad value is an error.
+pub(super) async fn typed_json<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+    let JsonBody(body) = JsonBody::from_request(request, &()).await?;
+    document::deserialize(&body.root).map_err(|faults| Problem::fields(&body.errors(faults)))
 }
 
 /// Reads a body of at most `max_bytes` as text, and returns it with its content type, which must be one of

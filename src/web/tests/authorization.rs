@@ -59,7 +59,7 @@ fn least_role(method: &str, path: &str) -> Role {
     match method {
         _ if path == "/api/v1/session" => Role::Read,
         _ if path == "/api/v1/tokens" => Role::Admin,
-        "post" | "delete" if path.ends_with("/maintenance") || path == "/api/v1/channels/1/probe" => Role::Operate,
+        "post" | "delete" if path.contains("/maintenance") || path == "/api/v1/channels/1/probe" => Role::Operate,
         "get" => Role::Read,
         _ if path.starts_with("/api/v1/alerts/") || path == "/api/zabixtrigger" => Role::Operate,
         _ => Role::Admin,

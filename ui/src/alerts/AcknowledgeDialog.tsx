@@ -1,7 +1,8 @@
 import { Button, Modal, NativeSelect, Textarea, TextInput } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useAcknowledge } from '../api/queries';
+import { useAcknowledge } from '../api/alertActions';
+import type { AlertsDone } from '../api/types';
 import { rememberedName, rememberName } from '../people/name';
 
 interface Props {
@@ -10,8 +11,8 @@ interface Props {
   /** Whether an acknowledgement sets a silence in Alertmanager. */
   silences: boolean;
   onClose: () => void;
-  /** Called with the ids of the alerts that were acknowledged. */
-  onDone: (ids: number[]) => void;
+  /** Called with what became of the alerts. */
+  onDone: (done: AlertsDone) => void;
 }
 
 /** Asks who acknowledges the alerts, for how long, and why. */
@@ -26,9 +27,9 @@ export function AcknowledgeDialog({ ids, isOpen, silences, onClose, onDone }: Pr
     rememberName(by);
     const request = { ids, by: by.trim() || null, comment: comment.trim() || null, duration };
     acknowledge.mutate(request, {
-      onSuccess: ({ alerts, refused }) => {
-        onDone(alerts.map((alert) => alert.id));
-        if (refused.length > 0) return;
+      onSuccess: (done) => {
+        onDone(done);
+        if (done.refused.length > 0) return;
         setComment('');
         onClose();
       },

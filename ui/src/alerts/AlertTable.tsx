@@ -1,8 +1,8 @@
 import { Checkbox } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
+import { useUnacknowledge } from '../api/alertActions';
 import { exporterUrl } from '../api/client';
-import { useUnacknowledge } from '../api/queries';
 import type { Alert } from '../api/types';
 import { runbookOf } from '../channel/runbook';
 import { rememberedName } from '../people/name';
@@ -123,7 +123,7 @@ function TakeBack({ alert }: { alert: Alert }) {
         className="link"
         disabled={undo.isPending}
         aria-label={t('undo.one', { name: alert.alertname, channel: alert.channel ?? '–' })}
-        onClick={() => undo.mutate({ ids: [alert.id], by: rememberedName().trim() || null })}
+        onClick={() => undo.mutate({ alerts: [alert], by: rememberedName().trim() || null })}
       >
         {t('undo.undo')}
       </button>

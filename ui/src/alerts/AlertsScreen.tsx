@@ -1,12 +1,11 @@
 import { Button, NativeSelect } from '@mantine/core';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useAlerts, useSummary, useUnacknowledge } from '../api/queries';
-import type { Alert } from '../api/types';
+import { useAlerts, useSummary } from '../api/queries';
+import type { AlertsDone } from '../api/types';
 import { ErrorBox } from '../frame/ErrorBox';
 import { SearchBox } from '../frame/SearchBox';
 import { useQueryString } from '../frame/useQueryString';
-import { rememberedName } from '../people/name';
 import { isSeverity } from '../severity/severity';
 import { AcknowledgeDialog } from './AcknowledgeDialog';
 import { AlertTable } from './AlertTable';
@@ -18,6 +17,7 @@ import {
   withoutWatchdog,
   writeAlertFilters,
 } from './alerts';
+import { Undo } from './Undo';
 
 /** Active alerts, what nobody acknowledged on top; several can be acknowledged at once. */
 export function AlertsScreen() {
@@ -29,7 +29,7 @@ export function AlertsScreen() {
   const [selected, setSelected] = useState<Set<number>>(new Set());
   const [isOpen, setOpen] = useState(false);
   // What this person acknowledged last, for as long as it can be the wrong one.
-  const [last, setLast] = useState<number[]>([]);
+  const [last, setLast] = useState<AlertsDone | null>(null);
   const all = useMemo(() => withoutWatchdog(alerts.data ?? []).sort(alertOrder), [alerts.data]);
   if (summary.data && !summary.data.has_database) return <p className="empty">{t('alerts.noDatabase')}</p>;
   if (!alerts.data) {
@@ -50,7 +50,7 @@ export function AlertsScreen() {
           {ids.length === 0 ? t('alerts.acknowledge') : t('alerts.acknowledgeCount', { count: ids.length })}
         </Button>
       </p>
-      <Undo ids={last} alerts={all} onClose={() => setLast([])} />
+      {last && <Undo done={last} alerts={all} onClose={() => setLast(null)} />}
       {rows.length === 0 ? (
         <p className="empty">{all.length === 0 ? t('alerts.none') : t('alerts.noMatch')}</p>
       ) : (
@@ -64,40 +64,6 @@ export function AlertsScreen() {
         onDone={setLast}
       />
     </section>
-  );
-}
-
-interface UndoProps {
-  ids: number[];
-  alerts: Alert[];
-  onClose: () => void;
-}
-
-/** Says what was acknowledged last, and takes it back: a tired person acknowledges the wrong one. */
-function Undo({ ids, alerts, onClose }: UndoProps) {
-  const { t } = useTranslation();
-  const undo = useUnacknowledge();
-  // Alerts that ended or that another person took back need nothing.
-  const left = alerts.filter((alert) => ids.includes(alert.id) && alert.status === 'acknowledged');
-  const refused = undo.data?.refused[0];
-  if (left.length === 0) return null;
-  const names = left.slice(0, 3).map((alert) => `${alert.alertname} ${alert.channel ?? ''}`.trim());
-  return (
-    <div className="undo" role="status">
-      {t('undo.done', { count: left.length, names: names.join(', ') + (left.length > 3 ? ' …' : '') })}
-      <Button
-        size="xs"
-        variant="default"
-        loading={undo.isPending}
-        onClick={() => undo.mutate({ ids: left.map((alert) => alert.id), by: rememberedName().trim() || null })}
-      >
-        {t('undo.undo')}
-      </Button>
-      <Button size="xs" variant="default" onClick={onClose}>
-        {t('keys.close')}
-      </Button>
-      {(undo.error || refused) && <span role="alert">{undo.error?.message ?? refused?.detail}</span>}
-    </div>
   );
 }
 

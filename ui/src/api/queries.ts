@@ -177,49 +177,12 @@ export function useBeginMaintenance() {
   });
 }
 
-/** Ends the maintenance of a channel and that of its packager. */
+/** Ends one maintenance, and no other. */
 export function useEndMaintenance() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (code: string) =>
-      body(api.DELETE('/api/v1/channels/{key}/maintenance', { params: { path: { key: code } } })),
+    mutationFn: (id: string) => body(api.DELETE('/api/v1/maintenance/{id}', { params: { path: { id } } })),
     onSettled: () => client.invalidateQueries({ queryKey: keys.maintenances }),
-  });
-}
-
-export interface Acknowledgement {
-  ids: number[];
-  by: string | null;
-  comment: string | null;
-  duration: string;
-}
-
-/** Largest number of alerts that one request may name. */
-const MAX_ALERTS = 500;
-
-/** Acknowledges alerts. Answers which were changed, and which were refused and why. */
-export function useAcknowledge() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: ({ ids, by, comment, duration }: Acknowledgement) => {
-      const request = { ids: ids.slice(0, MAX_ALERTS), by, comment, for: duration };
-      return body(api.POST('/api/v1/alerts/acknowledge', { body: request }));
-    },
-    onSettled: () => client.invalidateQueries({ queryKey: keys.alerts }),
-  });
-}
-
-/** Takes acknowledgements back. Answers which were changed, and which were refused and why. */
-export function useUnacknowledge() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: ({ ids, by }: Pick<Acknowledgement, 'ids' | 'by'>) =>
-      body(
-        api.POST('/api/v1/alerts/unacknowledge', {
-          body: { ids: ids.slice(0, MAX_ALERTS), by, comment: null, for: null },
-        }),
-      ),
-    onSettled: () => client.invalidateQueries({ queryKey: keys.alerts }),
   });
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Maintenance } from '../api/types';
-import { maintenanceOf } from './maintenance';
+import { maintenanceOf, maintenancesOf } from './maintenance';
 
 const status = { code: 'CH_1', packager: 'packager-01' };
 const at = Date.parse('2026-01-31T19:00:00Z');
@@ -9,6 +9,7 @@ const one = (id: string, changes: Partial<Maintenance>): Maintenance => ({
   scope: 'channel',
   channel: null,
   packager: null,
+  in_force: true,
   starts_at: '2026-01-31T18:00:00Z',
   ends_at: '2026-01-31T20:00:00Z',
   created_by: 'lan',
@@ -29,4 +30,15 @@ test('a channel is in maintenance by itself or with its packager, until the late
   expect(maintenanceOf(status, [one('ended', { channel: 'CH_1', ends_at: '2026-01-31T19:00:00Z' })], at)).toBeNull();
   expect(maintenanceOf({ code: 'A', packager: '' }, all, at)).toBeNull();
   expect(maintenanceOf(status, undefined, at)).toBeNull();
+});
+
+test('each maintenance of a channel stands by itself, also one that is planned', () => {
+  const all = [
+    one('later', { channel: 'CH_1', starts_at: '2026-01-31T22:00:00Z', ends_at: '2026-02-02T00:00:00Z' }),
+    one('other', { channel: 'CH_2' }),
+    one('ended', { channel: 'CH_1', ends_at: '2026-01-31T19:00:00Z' }),
+    one('packager', { packager: 'packager-01', starts_at: '2026-01-31T18:30:00Z' }),
+    one('own', { channel: 'CH_1' }),
+  ];
+  expect(maintenancesOf(status, all, at).map((each) => each.id)).toEqual(['own', 'packager', 'later']);
 });
