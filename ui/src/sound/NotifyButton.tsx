@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { useLive } from '../live/LiveProvider';
 import { levelOf } from '../severity/severity';
 import { namesOf, worsenedChannels } from './notification';
-import { useUnattended } from './useUnattended';
+import { useUnattended, useWithoutAttended } from './useUnattended';
 
 const KEY = 'packager_exporter.notify';
 /** Time in milliseconds after which a critical fault is announced again. */
@@ -19,11 +19,12 @@ export function NotifyButton() {
   const [isOn, setOn] = useState(() => isAllowed() && localStorage.getItem(KEY) === 'on');
   const [isRefused, setRefused] = useState(false);
   const unattended = useUnattended();
+  const withoutAttended = useWithoutAttended();
   const { names, more } = namesOf(unattended);
   useEffect(() => {
     if (!isOn) return;
     return onState((changes, before) => {
-      const worse = worsenedChannels(changes, before);
+      const worse = worsenedChannels(withoutAttended(changes), before);
       const worst = worse[0];
       if (!worst) return;
       const level = t(`level.${levelOf(worst)}`);
@@ -33,7 +34,7 @@ export function NotifyButton() {
     function text(first: string, others: number) {
       return others > 0 ? t('notify.more', { names: first, count: others }) : first;
     }
-  }, [isOn, onState, t]);
+  }, [isOn, onState, withoutAttended, t]);
   useEffect(() => {
     if (!isOn || names === '') return;
     const timer = setInterval(() => {

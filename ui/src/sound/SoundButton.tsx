@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLive } from '../live/LiveProvider';
 import { patternFor, play } from './sound';
-import { useUnattended } from './useUnattended';
+import { useUnattended, useWithoutAttended } from './useUnattended';
 
 /** Time in milliseconds after which a critical fault on which nobody works sounds again. */
 const REPEAT = 60_000;
@@ -14,13 +14,14 @@ export function SoundButton() {
   const { onState } = useLive();
   const [isOn, setOn] = useState(false);
   const isCritical = useUnattended().length > 0;
+  const withoutAttended = useWithoutAttended();
   useEffect(() => {
     if (!isOn) return;
     return onState((changes, before) => {
-      const pattern = patternFor(changes, before);
+      const pattern = patternFor(withoutAttended(changes), before);
       if (pattern) play(pattern);
     });
-  }, [isOn, onState]);
+  }, [isOn, onState, withoutAttended]);
   useEffect(() => {
     if (!isOn || !isCritical) return;
     const timer = setInterval(() => play('critical'), REPEAT);

@@ -1,6 +1,6 @@
 import type { Alert, ChannelStatus, Maintenance } from '../api/types';
 import { maintenanceOf } from '../maintenance/maintenance';
-import { levelOf } from '../severity/severity';
+import { levelOf, rank, severityRank } from '../severity/severity';
 
 /** What is known of the people who work on channels. */
 export interface Attention {
@@ -9,11 +9,39 @@ export interface Attention {
   now: number;
 }
 
-/** Whether somebody works on a channel: it is in maintenance, or all its alerts are acknowledged. */
+/**
+ * Whether somebody works on what is wrong with a channel: it is in maintenance, or each alert about it or its packager is
+ * settled. Alerts that are less severe than the channel's state say nothing about that state.
+ */
 export function isAttended(status: ChannelStatus, { alerts, maintenances, now }: Attention): boolean {
   if (maintenanceOf(status, maintenances, now)) return true;
-  const own = alerts?.filter((alert) => alert.channel === status.code) ?? [];
-  return own.length > 0 && own.every((alert) => alert.status === 'acknowledged');
+  const level = levelOf(status);
+  const least = rank(level === 'down' ? 'critical' : level);
+  const own = alerts?.filter((alert) => isAbout(alert, status) && severityRank(alert.severity) >= least) ?? [];
+  if (own.length === 0) return false;
+  const byFingerprint = new Map(alerts?.map((alert) => [alert.fingerprint, alert]));
+  return own.every((alert) => isSettled(alert, byFingerprint));
+}
+
+function isAbout(alert: Alert, status: ChannelStatus): boolean {
+  if (alert.channel !== null) return alert.channel === status.code;
+  const { packager } = alert.labels;
+  return packager !== undefined && packager !== '' && packager === status.packager;
+}
+
+/** An alert that nobody has to hear: acknowledged, silenced, or inhibited by alerts of which none has to be heard. */
+function isSettled(alert: Alert, byFingerprint: Map<string, Alert>): boolean {
+  if (isTaken(alert)) return true;
+  if (alert.inhibited_by.length === 0) return false;
+  // Alerts of severity `none` only inhibit others, and the exporter doesn't list them.
+  return alert.inhibited_by.every((fingerprint) => {
+    const other = byFingerprint.get(fingerprint);
+    return other === undefined || isTaken(other);
+  });
+}
+
+function isTaken(alert: Alert): boolean {
+  return alert.status === 'acknowledged' || alert.silenced_by.length > 0;
 }
 
 /** Channels that are critical or down and on which nobody works. */

@@ -1,8 +1,8 @@
-import { useMemo } from 'react';
+import { useCallback, useMemo } from 'react';
 import { useAlerts, useMaintenances, useStatuses } from '../api/queries';
 import type { ChannelStatus } from '../api/types';
 import { serverNow } from '../time/clock';
-import { unattendedCritical } from './unattended';
+import { isAttended, unattendedCritical } from './unattended';
 
 /** Channels that are critical or down and on which nobody works, as known now. */
 export function useUnattended(): ChannelStatus[] {
@@ -12,5 +12,15 @@ export function useUnattended(): ChannelStatus[] {
   return useMemo(
     () => unattendedCritical(statuses?.channels ?? [], { alerts, maintenances, now: serverNow() }),
     [statuses, alerts, maintenances],
+  );
+}
+
+/** Leaves out the changes of channels on which somebody works. */
+export function useWithoutAttended(): (changes: ChannelStatus[]) => ChannelStatus[] {
+  const alerts = useAlerts().data;
+  const maintenances = useMaintenances().data;
+  return useCallback(
+    (changes) => changes.filter((change) => !isAttended(change, { alerts, maintenances, now: serverNow() })),
+    [alerts, maintenances],
   );
 }
