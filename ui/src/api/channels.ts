@@ -1,4 +1,4 @@
-import { ApiError, api, body, detail, exporterUrl } from './client';
+import { ApiError, api, body, detail, exporterUrl, noteAnswer } from './client';
 import type { Channel, Imported, Report } from './types';
 
 /** A channel of the database, and the version that a write must name. */
@@ -42,7 +42,7 @@ async function send(method: string, path: string, content: string, headers: Reco
   const answer = await request.catch((why: unknown) => {
     throw new ApiError(0, why instanceof Error ? why.message : String(why));
   });
-  if (!answer.ok) throw await failure(answer);
+  if (!noteAnswer(answer).ok) throw await failure(answer);
   return answer;
 }
 

@@ -6,15 +6,16 @@ import { acceptSession, refuseSession } from './session';
 /** Address of the exporter without a slash at its end: the page lies in `ui/` below it. */
 export const exporterUrl = new URL('..', document.baseURI).href.replace(/\/$/, '');
 
-const session: Middleware = {
-  onResponse({ response }) {
-    setServerDate(response.headers.get('date'));
-    if (response.status === 401) refuseSession();
-    // Everybody may read the health.
-    else if (response.ok && !response.url.endsWith('/health')) acceptSession();
-    return response;
-  },
-};
+/** Takes from an answer of the exporter what the page keeps of each: its clock, and whether somebody has to log in. */
+export function noteAnswer(response: Response): Response {
+  setServerDate(response.headers.get('date'));
+  if (response.status === 401) refuseSession();
+  // Everybody may read the health.
+  else if (response.ok && !response.url.endsWith('/health')) acceptSession();
+  return response;
+}
+
+const session: Middleware = { onResponse: ({ response }) => noteAnswer(response) };
 
 export const api = createClient<paths>({ baseUrl: exporterUrl });
 api.use(session);

@@ -36,6 +36,8 @@ export function EditForm({ code, fields, lists, read: first }: Props) {
   const [read, setRead] = useState(first);
   const [texts, setTexts] = useState(() => textsOf(fields, first?.channel ?? {}));
   const [theirs, setTheirs] = useState<VersionedChannel | null>(null);
+  // Why the version of the other person could not be read.
+  const [unread, setUnread] = useState<string | null>(null);
   const { values, unreadable } = valuesOf(fields, texts);
   const before: Fields = read?.channel ?? {};
   const changed = changedFields(before, values);
@@ -45,7 +47,13 @@ export function EditForm({ code, fields, lists, read: first }: Props) {
       else await changeChannel(code, changed, read?.version ?? '*');
     },
     onError: async (error) => {
-      if (error instanceof ChangedError && code !== null) setTheirs(await readChannel(code));
+      if (!(error instanceof ChangedError) || code === null) return;
+      setUnread(null);
+      try {
+        setTheirs(await readChannel(code));
+      } catch (why) {
+        setUnread(why instanceof Error ? why.message : String(why));
+      }
     },
     onSuccess: async () => {
       const path = code ?? String(values.channel_code);
@@ -110,6 +118,11 @@ export function EditForm({ code, fields, lists, read: first }: Props) {
         </p>
       ))}
       {other && <p role="alert">{other.message}</p>}
+      {save.error instanceof ChangedError && !theirs && (
+        <p role="alert">
+          {t('edit.changed')} {unread !== null && t('edit.unread', { why: unread })}
+        </p>
+      )}
       <p className="actions">
         <Button
           type="submit"

@@ -245,6 +245,7 @@ export const en = {
   'edit.bad.number': 'Write a number.',
   'edit.bad.json': 'Write a JSON object, such as {"dash": "http://…"}.',
   'edit.changed': 'Somebody changed this channel since you opened it. Nothing of yours was saved.',
+  'edit.unread': 'The other person’s version could not be read ({{why}}). Press Save again to compare both.',
   'edit.othersKept': 'These changes of the other person stay: {{names}}.',
   'edit.field': 'Field',
   'edit.mine': 'Yours',

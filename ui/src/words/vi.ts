@@ -245,6 +245,7 @@ export const vi: Words = {
   'edit.bad.number': 'Hãy nhập một số.',
   'edit.bad.json': 'Hãy nhập một đối tượng JSON, ví dụ {"dash": "http://…"}.',
   'edit.changed': 'Có người đã sửa kênh này sau khi bạn mở. Thay đổi của bạn chưa được lưu.',
+  'edit.unread': 'Không đọc được bản của người kia ({{why}}). Nhấn Lưu lần nữa để so sánh hai bản.',
   'edit.othersKept': 'Các thay đổi này của người kia được giữ: {{names}}.',
   'edit.field': 'Trường',
   'edit.mine': 'Của bạn',
