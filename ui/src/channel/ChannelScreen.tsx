@@ -11,7 +11,7 @@ import { isCurrent } from '../channels/filters';
 import { ErrorBox } from '../frame/ErrorBox';
 import { MaintenanceDialog } from '../maintenance/MaintenanceDialog';
 import { MaintenanceLine } from '../maintenance/MaintenanceLine';
-import { useThumbnail } from '../mosaic/useThumbnail';
+import { ChannelPicture } from '../mosaic/ChannelPicture';
 import { StateMark } from '../severity/Mark';
 import { Ago, useDuration } from '../time/Ago';
 import { useNow } from '../time/clock';
@@ -84,14 +84,15 @@ function Head({ status }: { status: ChannelStatus }) {
   const summary = useSummary().data;
   const [isMaintenanceOpen, setMaintenanceOpen] = useState(false);
   const path = `/channels/${encodeURIComponent(status.code)}`;
-  const picture = useThumbnail(status.code);
   const log = `${exporterUrl}/probe?target=${encodeURIComponent(status.code)}&debug=true`;
   return (
     <div className="channel-head">
       <h2>
         {status.code} <small>{status.name}</small>
       </h2>
-      {picture && <img className="channel-picture" src={picture} alt={t('mosaic.picture', { code: status.code })} />}
+      <span className="channel-picture">
+        <ChannelPicture code={status.code} />
+      </span>
       <p className="channel-state">
         <StateMark status={status} /> <Since status={status} />
       </p>

@@ -12,8 +12,8 @@ import { useQueryString } from '../frame/useQueryString';
 import { StateMark } from '../severity/Mark';
 import { COLORS, levelOf, worstFirst } from '../severity/severity';
 import { Ago } from '../time/Ago';
+import { ChannelPicture } from './ChannelPicture';
 import { GAP, mosaicLayout } from './layout';
-import { useThumbnail } from './useThumbnail';
 
 /** Pictures of the channels that pass the filters, the worst first. Only the tiles on the screen ask for pictures. */
 export function MosaicScreen() {
@@ -78,7 +78,6 @@ function Tiles({ channels }: { channels: ChannelStatus[] }) {
 
 function Tile({ status, width }: { status: ChannelStatus; width: number }) {
   const { t } = useTranslation();
-  const picture = useThumbnail(status.code);
   const level = levelOf(status);
   const worst = isCurrent(status) ? status.failed[0] : undefined;
   const color = COLORS[level];
@@ -91,7 +90,7 @@ function Tile({ status, width }: { status: ChannelStatus; width: number }) {
       style={{ width, borderColor: color === 'transparent' ? undefined : color }}
     >
       <span className="tile-picture">
-        {picture ? <img src={picture} alt={t('mosaic.picture', { code: status.code })} /> : t('mosaic.noPicture')}
+        <ChannelPicture code={status.code} absent={t('mosaic.noPicture')} />
         {worst && (
           <span className="tile-fault">
             {worst.check} <Ago at={worst.since} />

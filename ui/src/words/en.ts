@@ -203,6 +203,8 @@ export const en = {
   'mosaic.pictures': 'Pictures of the channels',
   'mosaic.picture': 'Last picture of {{code}}',
   'mosaic.noPicture': 'no picture',
+  'mosaic.oldPicture': 'picture {{time}} old',
+  'mosaic.oldPictureOf': 'Picture of {{code}}, {{time}} old: not the present',
   'channel.charts': 'Measured values',
   'undo.done': 'Acknowledged {{count}}: {{names}}.',
   'undo.unchanged':

@@ -203,6 +203,8 @@ export const vi: Words = {
   'mosaic.pictures': 'Hình ảnh của các kênh',
   'mosaic.picture': 'Hình cuối của {{code}}',
   'mosaic.noPicture': 'không có hình',
+  'mosaic.oldPicture': 'hình cũ {{time}}',
+  'mosaic.oldPictureOf': 'Hình của {{code}}, cũ {{time}}: không phải hiện tại',
   'channel.charts': 'Giá trị đo',
   'undo.done': 'Đã xác nhận {{count}}: {{names}}.',
   'undo.unchanged':
