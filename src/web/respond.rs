@@ -34,7 +34,8 @@ pub(crate) async fn exposition(request: &HeaderMap, body: Vec<u8>) -> Response {
 
 /// Makes a response with a body of the content type `kind`, compressed for a client that accepts gzip.
 pub(crate) async fn compressible(request: &HeaderMap, kind: HeaderValue, body: Vec<u8>) -> Response {
-    let compressed = if body.len() >= MIN_COMPRESSED_BYTES && accepts_gzip(request) { gzip(&body).await } else { None };
+    let compressed =
+        if body.len() >= MIN_COMPRESSED_BYTES && accepts(request, "gzip") { gzip(&body).await } else { None };
     let mut response = match compressed {
         Some(small) => {
             let mut response = with_type(StatusCode::OK, kind, small);
@@ -43,6 +44,14 @@ pub(crate) async fn compressible(request: &HeaderMap, kind: HeaderValue, body: V
         }
         None => with_type(StatusCode::OK, kind, body),
     };
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
+    response
+}
+
+/// Makes a response with a body of the content type `kind` that has the content coding `coding` already.
+pub(crate) fn precompressed(coding: &'static str, kind: HeaderValue, body: Vec<u8>) -> Response {
+    let mut response = with_type(StatusCode::OK, kind, body);
+    response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
     response
 }
@@ -66,11 +75,11 @@ fn with_type(status: StatusCode, kind: HeaderValue, body: impl Into<Body>) -> Re
     (status, headers, body.into()).into_response()
 }
 
-/// Returns whether `Accept-Encoding` lists `gzip` or `*` with a weight above zero (RFC 9110, 12.5.3).
-fn accepts_gzip(request: &HeaderMap) -> bool {
+/// Returns whether `Accept-Encoding` lists `coding` or `*` with a weight above zero (RFC 9110, 12.5.3).
+pub(crate) fn accepts(request: &HeaderMap, coding: &str) -> bool {
     let offers = request.get_all(ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
-    offers.map(|o| o.split_once(';').unwrap_or((o, ""))).any(|(coding, weight)| {
-        let named = coding.trim().eq_ignore_ascii_case("gzip") || coding.trim() == "*";
+    offers.map(|o| o.split_once(';').unwrap_or((o, ""))).any(|(offer, weight)| {
+        let named = offer.trim().eq_ignore_ascii_case(coding) || offer.trim() == "*";
         let weight = weight.trim().strip_prefix("q=").and_then(|q| q.trim().parse::<f32>().ok());
         named && weight.is_none_or(|q| q > 0.0)
     })
@@ -126,9 +135,11 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_used_only_where_it_is_accepted() {
-        let accepts = |v: &str| accepts_gzip(&[(ACCEPT_ENCODING, v.parse().unwrap())].into_iter().collect());
-        assert!(accepts("gzip") && accepts("br, GZIP;q=0.5") && accepts("*"));
-        assert!(!accepts("identity") && !accepts("gzip;q=0") && !accepts("br;q=1, gzip; q=0.0"));
+    fn a_coding_is_used_only_where_it_is_accepted() {
+        let given = |v: &str| [(ACCEPT_ENCODING, v.parse().unwrap())].into_iter().collect::<HeaderMap>();
+        let gzip = |v: &str| accepts(&given(v), "gzip");
+        assert!(gzip("gzip") && gzip("br, GZIP;q=0.5") && gzip("*"));
+        assert!(!gzip("identity") && !gzip("gzip;q=0") && !gzip("br;q=1, gzip; q=0.0"));
+        assert!(accepts(&given("gzip, deflate, br"), "br") && !accepts(&given("gzip, deflate"), "br"));
     }
 }

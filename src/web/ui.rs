@@ -21,6 +21,9 @@ struct Files;
 const INDEX: &str = "index.html";
 /// Element of index.html in which the page's path is replaced, so that links work behind a prefix and in deep links.
 const BASE: &str = "<base href=\"/ui/\"";
+/// Codings in which `npm run build` writes the files below `assets/` beside them, the smallest first, with the ends of their names.
+/// They are smaller than what the exporter could make at each request.
+const CODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; img-src 'self' data: blob:; \
@@ -46,16 +49,27 @@ async fn index(Extract(state): Extract<Arc<ServerState>>, request: HeaderMap) ->
 
 async fn file(Extract(state): Extract<Arc<ServerState>>, Path(path): Path<String>, request: HeaderMap) -> Response {
     let is_asset = path.starts_with("assets/");
-    let found = Files::get(&path).filter(|_| path != INDEX && !path.starts_with('.'));
-    let Some(found) = found else {
+    let is_page_file = path != INDEX && !path.starts_with('.') && !CODINGS.iter().any(|(_, end)| path.ends_with(end));
+    let Some(found) = Files::get(&path).filter(|_| is_page_file) else {
         if is_asset {
             return respond::text(StatusCode::NOT_FOUND, "this file is not part of the page; load the page again");
         }
         return index_with_base(&state.settings.link_prefix, &request).await;
     };
-    let mut response = respond::compressible(&request, content_type(&path), found.data.into_owned()).await;
+    let kind = content_type(&path);
+    let mut response = match smallest(&path, &request) {
+        Some((coding, small)) => respond::precompressed(coding, kind, small),
+        None => respond::compressible(&request, kind, found.data.into_owned()).await,
+    };
     secure(&mut response, if is_asset { IMMUTABLE } else { REVALIDATED });
     response
+}
+
+/// Returns a file of the page in the smallest coding that the build made and the client accepts. `None`: there is none.
+fn smallest(path: &str, request: &HeaderMap) -> Option<(&'static str, Vec<u8>)> {
+    let accepted = CODINGS.into_iter().filter(|(coding, _)| respond::accepts(request, coding));
+    let mut files = accepted.filter_map(|(coding, end)| Some((coding, Files::get(&format!("{path}{end}"))?)));
+    files.next().map(|(coding, file)| (coding, file.data.into_owned()))
 }
 
 async fn index_with_base(link_prefix: &str, request: &HeaderMap) -> Response {
@@ -101,6 +115,13 @@ fn content_type(path: &str) -> HeaderValue {
         _ => "application/octet-stream",
     };
     HeaderValue::from_static(known)
+}
+
+/// Returns the names of the page's files below `assets/`, without those in another coding.
+#[cfg(test)]
+pub(super) fn assets() -> Vec<String> {
+    let is_plain = |name: &str| !CODINGS.iter().any(|(_, end)| name.ends_with(end));
+    Files::iter().map(String::from).filter(|name| name.starts_with("assets/") && is_plain(name)).collect()
 }
 
 /// Returns whether the files of the web page are part of this program.

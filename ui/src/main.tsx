@@ -27,6 +27,7 @@ import { Router } from 'wouter';
 import { App } from './App';
 import { ApiError } from './api/client';
 import { LiveProvider } from './live/LiveProvider';
+import { loadScreensLater } from './screens';
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -42,6 +43,8 @@ const queries = new QueryClient({
 
 // White on Mantine's usual blue has too little contrast in the light theme.
 const theme = createTheme({ primaryShade: 8 });
+
+loadScreensLater();
 
 const base = new URL(document.baseURI).pathname.replace(/\/$/, '');
 

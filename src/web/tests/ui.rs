@@ -29,6 +29,39 @@ async fn the_page_is_served_with_its_own_policy_or_says_how_to_build_it() {
     }
 }
 
+/// Lists a script's bytes as sent for the codings that a client accepts, with the coding that was used.
+async fn sent(server: &Running, path: &str, accepted: &str) -> (Option<String>, Vec<u8>) {
+    let request = client().get(server.url(path)).header("accept-encoding", accepted);
+    let response = request.send().await.unwrap();
+    let coding = response.headers().get("content-encoding").map(|value| value.to_str().unwrap().to_owned());
+    assert_eq!((response.status().as_u16(), &response.headers()["vary"]), (200, &"accept-encoding".parse().unwrap()));
+    (coding, response.bytes().await.unwrap().to_vec())
+}
+
+#[tokio::test]
+async fn a_script_is_sent_in_the_smallest_coding_that_the_browser_accepts() {
+    let server = prefixed().await;
+    let mut of_page = 0;
+    for name in crate::web::ui::assets().iter().filter(|name| name.ends_with(".js")) {
+        let path = format!("/px/ui/{name}");
+        let (plain, gzip) = (sent(&server, &path, "identity").await, sent(&server, &path, "gzip, deflate").await);
+        let brotli = sent(&server, &path, "gzip, deflate, br").await;
+        assert_eq!(plain.0, None);
+        if gzip.0.as_deref() == Some("gzip") {
+            let mut decoded = Vec::new();
+            let mut decoder = async_compression::tokio::write::GzipDecoder::new(&mut decoded);
+            tokio::io::AsyncWriteExt::write_all(&mut decoder, &gzip.1).await.unwrap();
+            tokio::io::AsyncWriteExt::shutdown(&mut decoder).await.unwrap();
+            assert!(decoded == plain.1, "{name}");
+            assert_eq!(brotli.0.as_deref(), Some("br"), "{name}");
+            assert!(brotli.1.len() < gzip.1.len() && gzip.1.len() < plain.1.len(), "{name}");
+            of_page += 1;
+        }
+        assert_eq!(server.get(&format!("{path}.gz")).await.0, 404, "a coding is no file of the page");
+    }
+    assert!(of_page > 0 || !crate::web::ui::is_built());
+}
+
 #[tokio::test]
 async fn a_file_that_is_gone_is_404_and_the_path_without_its_slash_leads_to_the_page() {
     let server = prefixed().await;
