@@ -18,6 +18,7 @@ import { useNow } from '../time/clock';
 import { age } from '../time/duration';
 import { Charts } from './Charts';
 import { CopyCurl } from './CopyCurl';
+import { DayStrip } from './DayStrip';
 import { Findings } from './Findings';
 import { faultOf } from './fault';
 import { Outputs } from './Outputs';
@@ -56,6 +57,7 @@ function Known({ status, channels }: { status: ChannelStatus; channels: ChannelS
       <Head status={status} />
       <MaintenanceLine status={status} />
       <FaultLine status={status} channels={channels} />
+      <DayStrip code={status.code} />
       {!status.last_probe && <p className="empty">{t('channel.notProbed')}</p>}
       {status.exporter !== null && <p className="empty">{t('channel.elsewhere', { exporter: status.exporter })}</p>}
       {report.error && !report.data && <ErrorBox error={report.error} onRetry={() => void report.refetch()} />}

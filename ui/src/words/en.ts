@@ -205,6 +205,7 @@ export const en = {
   'mosaic.noPicture': 'no picture',
   'mosaic.oldPicture': 'picture {{time}} old',
   'mosaic.oldPictureOf': 'Picture of {{code}}, {{time}} old: not the present',
+  'day.title': 'Last 24 hours',
   'channel.charts': 'Measured values',
   'undo.done': 'Acknowledged {{count}}: {{names}}.',
   'undo.unchanged':

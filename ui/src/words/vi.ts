@@ -205,6 +205,7 @@ export const vi: Words = {
   'mosaic.noPicture': 'không có hình',
   'mosaic.oldPicture': 'hình cũ {{time}}',
   'mosaic.oldPictureOf': 'Hình của {{code}}, cũ {{time}}: không phải hiện tại',
+  'day.title': '24 giờ qua',
   'channel.charts': 'Giá trị đo',
   'undo.done': 'Đã xác nhận {{count}}: {{names}}.',
   'undo.unchanged':

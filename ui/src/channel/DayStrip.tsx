@@ -1,0 +1,52 @@
+import { useMemo } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useHistory } from '../api/queries';
+import { Mark } from '../severity/Mark';
+import { COLORS, type Level } from '../severity/severity';
+import { useDuration } from '../time/Ago';
+import { serverNow } from '../time/clock';
+import { DAY, dayPieces, totals } from './day';
+
+/** The states of a channel in the last 24 hours as one strip, with the time of each in words. */
+export function DayStrip({ code }: { code: string }) {
+  const { t } = useTranslation();
+  const duration = useDuration();
+  const history = useHistory(code).data;
+  const { pieces, now } = useMemo(() => {
+    const at = serverNow();
+    return { pieces: dayPieces(history?.states ?? [], at), now: at };
+  }, [history]);
+  if (!history) return null;
+  const clock = (time: number) => new Date(time).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  const word = (level: Level) => t(`level.${level}`);
+  const share = (milliseconds: number) => (milliseconds / DAY) * 1000;
+  const sums = totals(pieces);
+  const label = sums.map(([level, seconds]) => `${word(level)} ${duration(seconds)}`).join(', ');
+  return (
+    <section className="day" aria-label={t('day.title')}>
+      <h3>{t('day.title')}</h3>
+      <svg viewBox="0 0 1000 20" preserveAspectRatio="none" role="img" aria-label={label}>
+        {pieces.map(({ from, to, level, checks }) => (
+          <rect
+            key={from}
+            className={`day-${level}`}
+            x={share(from - (now - DAY))}
+            // A short outage must be seen too.
+            width={Math.max(level === 'up' ? 0 : 2, share(to - from))}
+            height={20}
+            fill={level === 'up' ? undefined : COLORS[level]}
+          >
+            <title>{`${clock(from)} – ${clock(to)} ${word(level)} ${checks.join(', ')}`.trim()}</title>
+          </rect>
+        ))}
+      </svg>
+      <p className="day-totals">
+        {sums.map(([level, seconds]) => (
+          <span key={level}>
+            <Mark level={level} /> {duration(seconds)}
+          </span>
+        ))}
+      </p>
+    </section>
+  );
+}
