@@ -102,7 +102,10 @@ export class Alertmanager {
     const receivers = [{ name: 'db', webhook_configs: [{ url: webhook, send_resolved: true }] }];
     const route = { receiver: 'db', group_by: ['...'], group_wait: '0s', group_interval: '1s' };
     // JSON is YAML.
-    writeFileSync(join(this.folder, 'am.yml'), JSON.stringify({ route, receivers }));
+    const inhibit_rules = [
+      { source_matchers: ['alertname="PackagerDown"'], target_matchers: ['channel=~".+"'], equal: ['packager'] },
+    ];
+    writeFileSync(join(this.folder, 'am.yml'), JSON.stringify({ route, receivers, inhibit_rules }));
     const debian = existsSync('/usr/bin/prometheus-alertmanager');
     const flags = ['--config.file=am.yml', '--storage.path=data', '--cluster.listen-address='];
     this.child = spawn(
@@ -121,14 +124,23 @@ export class Alertmanager {
     );
   }
 
-  /** Fires an alert of a channel, as Prometheus does. */
-  async fire(alertname: string, severity: string, channel: string): Promise<void> {
-    const labels = { alertname, severity, channel };
-    const annotations = { summary: `${channel}: ${alertname}` };
+  /** Fires an alert with these labels, as Prometheus does. */
+  fire(alertname: string, severity: string, of: Record<string, string>): Promise<void> {
+    return this.post(alertname, severity, of, {});
+  }
+
+  /** Ends an alert, as Prometheus does. */
+  end(alertname: string, severity: string, of: Record<string, string>): Promise<void> {
+    return this.post(alertname, severity, of, { endsAt: new Date().toISOString() });
+  }
+
+  private async post(alertname: string, severity: string, of: Record<string, string>, times: object): Promise<void> {
+    const labels = { alertname, severity, ...of };
+    const annotations = { summary: `${of.channel ?? of.packager}: ${alertname}` };
     const answer = await fetch(`${this.url}/api/v2/alerts`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify([{ labels, annotations }]),
+      body: JSON.stringify([{ labels, annotations, ...times }]),
     });
     if (!answer.ok) throw new Error(await answer.text());
   }

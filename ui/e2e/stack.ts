@@ -21,10 +21,13 @@ export const CHANNELS: Record<string, string> = {
 export class Stack {
   private readonly folder = mkdtempSync(join(tmpdir(), 'packager_exporter_ui_'));
   private origin: ChildProcess | undefined;
+  private packager: ChildProcess | undefined;
   private exporter: ChildProcess | undefined;
   private address = '127.0.0.1:0';
   /** Address of the live origin. */
   originUrl = '';
+  /** Address of the second origin, which a test can stop. */
+  packagerUrl = '';
   private readonly postgres: Postgres | undefined;
   readonly alertmanager: Alertmanager | undefined;
 
@@ -107,6 +110,19 @@ export class Stack {
     this.address = await said(this.exporter.stderr, /msg=listening address=(\S+)/);
   }
 
+  /** Starts a second live origin on another address of this machine, at the port that it had before. */
+  async startPackager(host: string): Promise<void> {
+    const port = this.packagerUrl ? new URL(this.packagerUrl).port : await freePort();
+    this.packager = spawn(join(programs, 'live_origin'), ['--listen', `${host}:${port}`], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.packagerUrl = await said(this.packager.stdout, /listening on (http:\S+)/);
+  }
+
+  async stopPackager(): Promise<void> {
+    await ended(this.packager, 'SIGKILL');
+  }
+
   async stopExporter(): Promise<void> {
     await ended(this.exporter);
   }
@@ -133,7 +149,7 @@ export class Stack {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([ended(this.exporter), ended(this.origin), this.alertmanager?.stop()]);
+    await Promise.all([ended(this.exporter), ended(this.origin), ended(this.packager), this.alertmanager?.stop()]);
     await this.postgres?.stop();
     rmSync(this.folder, { recursive: true });
   }

@@ -112,8 +112,8 @@ test('maintenance from the menu of a row is a silence in Alertmanager, until it 
 });
 
 test('an alert that was acknowledged by mistake fires again after the undo', async () => {
-  await stack.alertmanager?.fire('ChannelDegraded', 'major', 'RUNG_GONE');
-  await stack.alertmanager?.fire('ChannelDown', 'critical', 'GONE');
+  await stack.alertmanager?.fire('ChannelDegraded', 'major', { channel: 'RUNG_GONE' });
+  await stack.alertmanager?.fire('ChannelDown', 'critical', { channel: 'GONE' });
   const page = await open('alerts');
   await page.getByText('GONE: ChannelDown', { exact: true }).waitFor({ timeout: 20_000 });
   await page.getByText('RUNG_GONE: ChannelDegraded').waitFor({ timeout: 20_000 });
@@ -162,7 +162,8 @@ test('two people who edit one channel lose nothing', async () => {
   await conflict.getByLabel('1', { exact: true }).check();
   await page.getByRole('button', { name: 'Continue with this choice' }).click();
   await page.getByRole('button', { name: 'Save' }).click();
-  await page.getByRole('heading', { name: 'CLEAN_CMAF' }).waitFor();
+  // The heading of the form has the code too.
+  await page.waitForURL('**/channels/CLEAN_CMAF');
   const channel = await stack.read<Record<string, unknown>>('channels/CLEAN_CMAF');
   expect([channel.tier, channel.fps, channel.codec]).toEqual([1, 25, 'H.264']);
 });
@@ -219,6 +220,7 @@ test.each(['dark', 'light'] as const)('axe finds nothing on the screens of work 
     ['channels/RUNG_GONE/report', 'HTTP status 404'],
     ['import', 'Rows to import'],
     ['alerts', 'ChannelDegraded'],
+    ['channels/RUNG_GONE', 'Last 24 hours'],
   ];
   for (const [path, text] of screens) {
     const page = await open(path, scheme);
