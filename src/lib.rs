@@ -8,6 +8,7 @@
 mod address_class;
 mod rfc3339;
 mod permits;
+mod assignment;
 pub mod finding;
 pub mod facts;
 #[cfg(any(test, feature = "testing"))]

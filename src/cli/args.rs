@@ -3,6 +3,7 @@
 use super::logging::{Format, Level};
 use crate::config::ConfigPaths;
 use crate::probe::SignalSettings;
+use crate::store::SharingExporter;
 use crate::web::api::Role;
 use crate::web::listen::ListenAddress;
 use clap::builder::RangedU64ValueParser;
@@ -147,6 +148,13 @@ pub(super) struct Serve {
     /// Name of this exporter in the table `probes`: /api/v1/sd lists only its channels
     #[arg(long = "probe.name", value_name = "NAME")]
     pub probe_name: Option<String>,
+    /// Address under which Prometheus reaches this exporter, such as exporter-01.internal:10115. With it, the exporters of a
+    /// database share its channels: /api/v1/sd names one of them for each channel
+    #[arg(long = "cluster.address", value_name = "HOST:PORT", value_parser = reachable)]
+    pub cluster_address: Option<String>,
+    /// Share of the channels that this exporter takes, relative to the others', from 0.01 to 100
+    #[arg(long = "cluster.weight", value_name = "WEIGHT", default_value = "1", value_parser = weight, requires = "cluster_address")]
+    pub cluster_weight: f64,
     /// Address of Alertmanager, where acknowledged alerts are silenced
     #[arg(long = "alertmanager.url", value_name = "URL", value_parser = external_url)]
     pub alertmanager: Option<Url>,
@@ -349,6 +357,23 @@ fn period(text: &str) -> Result<Duration, String> {
     if period.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(period) }
 }
 
+/// Parses an address that other machines can connect to: a host and a port.
+fn reachable(text: &str) -> Result<String, String> {
+    let form = || "write host:port as Prometheus reaches it, such as exporter-01.internal:10115".to_owned();
+    let address = text.parse::<ListenAddress>().map_err(|_| form())?;
+    let is_any = address.url_host(String::new) != text;
+    if is_any || text.starts_with(':') || text.ends_with(":0") || text.len() > 255 {
+        Err(form())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+fn weight(text: &str) -> Result<f64, String> {
+    let weight = text.parse::<f64>().ok().filter(|weight| (0.01..=100.0).contains(weight));
+    weight.ok_or_else(|| "write a number from 0.01 to 100".to_owned())
+}
+
 /// Parses a route prefix and removes the slash at its end; the result is empty for `/`.
 fn prefix(text: &str) -> Result<String, String> {
     let inner = text.trim_matches('/');
@@ -391,6 +416,18 @@ fn host_name() -> String {
 }
 
 impl Serve {
+    /// Returns what this exporter says of itself to the exporters with which it shares the channels. `None`: it shares none.
+    pub(super) fn sharing(&self) -> Option<SharingExporter> {
+        let (probe, weight) = (self.probe_name.clone(), self.cluster_weight);
+        self.cluster_address.clone().map(|address| SharingExporter { address, probe, weight })
+    }
+
+    /// Returns the name of this exporter in the database: its `--cluster.address`, its `--probe.name`, or its URL.
+    pub(super) fn name(&self) -> String {
+        let given = self.cluster_address.as_ref().or(self.probe_name.as_ref());
+        given.cloned().unwrap_or_else(|| self.links().exporter)
+    }
+
     /// Returns the base URLs of the links in alerts. Without --web.external-url the exporter's URL is made of its first
     /// listening address, with the machine's host name if that address is a wildcard such as `0.0.0.0`.
     pub(super) fn links(&self) -> Links {

@@ -32,6 +32,25 @@ fn flags_without_a_subcommand_mean_serve() {
 }
 
 #[test]
+fn an_exporter_shares_channels_under_an_address_that_others_reach() {
+    assert_eq!(serve("").sharing(), None);
+    let args = serve("--cluster.address exporter-01.internal:10115 --cluster.weight 0.5 --probe.name EDGE");
+    let own = args.sharing().unwrap();
+    assert_eq!((own.address.as_str(), own.weight), ("exporter-01.internal:10115", 0.5));
+    assert_eq!((own.probe.as_deref(), args.name()), (Some("EDGE"), "exporter-01.internal:10115".to_owned()));
+    assert_eq!(serve("--probe.name EDGE").name(), "EDGE");
+    assert!(parse("--cluster.address [2001:db8::1]:10115").is_ok());
+    for bad in [":10115", "0.0.0.0:10115", "[::]:10115", "exporter-01", "exporter-01:0", "http://exporter-01:10115"] {
+        assert!(parse(&format!("--cluster.address {bad}")).unwrap_err().contains("as Prometheus reaches it"), "{bad}");
+    }
+    for bad in ["0", "-1", "101", "NaN", "inf", "x"] {
+        let line = format!("--cluster.address a:1 --cluster.weight={bad}");
+        assert!(parse(&line).unwrap_err().contains("from 0.01 to 100"), "{bad}");
+    }
+    assert!(parse("--cluster.weight 2").unwrap_err().contains("--cluster.address"));
+}
+
+#[test]
 fn a_flag_of_serve_before_another_subcommand_is_refused_not_ignored() {
     assert!(parse("--log.level debug probe CH1").unwrap_err().contains("cannot be used with"));
 }

@@ -171,6 +171,9 @@ fn own_metrics(live: &ConfigHandle, prober: &Prober, own: &SelfMetrics, store: O
         Some(Health::Starting | Health::Away { .. }) => own.database(false, 0),
         None => {}
     }
+    if let Some(exporters) = store.and_then(Store::last_live_exporters).filter(|exporters| !exporters.is_empty()) {
+        own.sharing_exporters(exporters.len());
+    }
     let last = live.last_reload();
     let snapshot = &live.current().snapshot;
     own.catalog_loaded(snapshot.channels.len(), snapshot.templates.len(), last.succeeded_at);

@@ -4,7 +4,7 @@ use super::args::Serve;
 use super::{Exit, backend, database, logging};
 use crate::alertmanager::Alertmanager;
 use crate::prometheus_api::PrometheusApi;
-use crate::store::Store;
+use crate::store::{SharingExporter, Store};
 use crate::web::api::{Api, TokenFile};
 use crate::web::listen::ListenAddress;
 use crate::web::security::Security;
@@ -36,6 +36,9 @@ pub(super) fn run(args: &Serve) -> Result<Exit, String> {
     let ended = runtime.block_on(async {
         let signals = Signals::new()?;
         let store = database::optional_store(&args.config.source())?;
+        if args.sharing().is_some() && store.is_none() {
+            return Err("--cluster.address needs a database: set DATABASE_URL".to_owned());
+        }
         let (backend, sinks) =
             backend::backend(args.config.source(), store.clone(), &args.links(), args.signal.settings(false))?;
         let api = Api {
@@ -86,14 +89,16 @@ async fn serve_until(
         ));
     }
     let store = api.store.clone();
-    let exporter = api.probe_name.clone().unwrap_or_else(|| args.links().exporter);
     let state = ServerState::new(backend, settings(args), api);
-    if let Some(store) = store {
-        tokio::spawn(Arc::clone(&state).exchange_states(store.clone(), exporter));
+    if let Some(store) = &store {
+        tokio::spawn(Arc::clone(&state).exchange_states(store.clone(), args.name()));
         tokio::spawn(share_session_key(Arc::clone(&security), store.clone()));
         let (asking, sending) = (Arc::clone(&state), Arc::clone(&state));
-        tokio::spawn(store.alert_changes(move || asking.has_listeners(), move |event| sending.send_alert(event)));
+        tokio::spawn(
+            store.clone().alert_changes(move || asking.has_listeners(), move |event| sending.send_alert(event)),
+        );
     }
+    let sharing = args.sharing().zip(store).map(|(own, store)| Sharing::start(store, own));
     let (stop, stopped) = tokio::sync::watch::channel(());
     let wait = |mut stopped: tokio::sync::watch::Receiver<()>| async move {
         let _ = stopped.changed().await;
@@ -111,6 +116,9 @@ async fn serve_until(
         signals.end(&reload).await;
         tracing::info!("stopping; probes in flight may finish, a second signal ends them");
         reload.stop();
+        if let Some(sharing) = sharing {
+            sharing.end().await;
+        }
         let _ = stop.send(());
         signals.end(&reload).await;
         tracing::warn!("second signal: ending at once");
@@ -120,6 +128,27 @@ async fn serve_until(
         () = orders => {}
     }
     Ok(())
+}
+
+/// The task that keeps this exporter's row among the exporters that share the channels.
+struct Sharing {
+    store: Store,
+    address: String,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Sharing {
+    fn start(store: Store, own: SharingExporter) -> Self {
+        let address = own.address.clone();
+        Self { task: tokio::spawn(store.clone().share_channels(own)), store, address }
+    }
+
+    /// Gives the exporter's channels to the others.
+    async fn end(self) {
+        self.task.abort();
+        let _ = self.task.await;
+        self.store.stop_sharing(&self.address).await;
+    }
 }
 
 /// Replaces the random key of sessions with that of the database as soon as it can be read, so that sessions outlive

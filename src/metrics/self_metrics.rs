@@ -75,6 +75,9 @@ pub struct SelfMetrics {
     /// Gauges of the database: whether it is reachable, and the number of unreadable rows. They are registered at the
     /// first report of a state; without a database they are absent.
     database: [IntGauge; 2],
+    /// Gauge of the number of exporters that share the channels. It is registered at the first report; without such exporters
+    /// it is absent.
+    sharing_exporters: IntGauge,
 }
 
 impl SelfMetrics {
@@ -155,6 +158,11 @@ impl SelfMetrics {
                      database.",
                 )?,
             ],
+            sharing_exporters: IntGauge::new(
+                "packager_exporter_sharing_exporters",
+                "Number of exporters that share the channels of the database, as this exporter last read it. Absent without \
+                 --cluster.address.",
+            )?,
             registry,
         };
         Ok(own)
@@ -219,6 +227,13 @@ impl SelfMetrics {
         rows.set(gauge_value(bad_rows));
     }
 
+    /// Records the number of exporters that share the channels of the database.
+    pub fn sharing_exporters(&self, exporters: usize) {
+        // An error means that the gauge is already registered.
+        let _ = self.registry.register(Box::new(self.sharing_exporters.clone()));
+        self.sharing_exporters.set(gauge_value(exporters));
+    }
+
     /// Records whether a changed configuration file waits for an explicit reload.
     pub fn reload_held(&self, held: bool) {
         self.reload_held.set(held.into());
@@ -263,6 +278,7 @@ impl SelfMetrics {
     pub(super) fn families(&self) -> Vec<MetricFamily> {
         self.template_thresholds([("", String::new(), 0.0)]);
         self.database(false, 0);
+        self.sharing_exporters(0);
         self.links("", "");
         self.zabbix_reached(false);
         self.synced("", 0, [0; 3], false, Timestamp::UNIX_EPOCH);

@@ -8,6 +8,7 @@ mod alert_writes;
 mod changes;
 mod channels;
 mod error;
+mod exporters;
 mod filtered;
 mod follow;
 mod probes;
@@ -28,6 +29,7 @@ pub use alerts::{
 pub use changes::AlertEvent;
 pub use channels::{Change, ChannelFilter, ImportCounts, ImportRow};
 pub use error::StoreError;
+pub(crate) use exporters::SharingExporter;
 pub use probes::{ProbeRow, ProbeWritten};
 pub(crate) use states::{ChannelStateRow, StateChange};
 pub use statuses::{FailedCheck, LastProbe, Rungs, SharedStatus, StatusPosition, StatusRow};
@@ -81,6 +83,7 @@ pub struct Store {
     /// True once the catalogue was read from the database. From then on it is in force, even while the database can't
     /// be reached.
     was_read: Arc<AtomicBool>,
+    exporters: exporters::LastRead,
 }
 
 /// Row of a table and its version, which a client names in `If-Match`.
@@ -132,7 +135,7 @@ impl Store {
             .after_connect(|connection, _| Box::pin(writable::demand(connection)))
             .connect_lazy_with(options.clone());
         let health = Arc::new(watch::Sender::new(Health::Starting));
-        Ok(Self { pool, options, secrets: SecretPlaces::default(), health, was_read: Arc::default() })
+        Ok(Self { pool, options, secrets: SecretPlaces::default(), health, was_read: Arc::default(), exporters: exporters::LastRead::default() })
     }
 
     /// This store, whose rows may name the secrets of `places`.

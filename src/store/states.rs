@@ -47,7 +47,7 @@ pub struct ChannelStateRow {
     /// Time of the last probe that saw the state, exact to a minute.
     #[schema(format = DateTime)]
     pub seen_at: String,
-    /// Name of the exporter that probed: its `--probe.name`, or its address.
+    /// Name of the exporter that probed: its `--cluster.address`, its `--probe.name`, or its URL.
     pub exporter: String,
 }
 

@@ -67,7 +67,7 @@ pub struct SharedStatus {
 /// The status of a channel as the table has it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StatusRow {
-    /// Name of the exporter that wrote the row: its `--probe.name`, or its address.
+    /// Name of the exporter that wrote the row: its `--cluster.address`, its `--probe.name`, or its URL.
     pub exporter: String,
     pub status: SharedStatus,
     /// Time since the row was written, by the clock of the database: clocks of exporters differ.

@@ -36,6 +36,7 @@ mod routes;
 mod rules;
 mod schema;
 mod sessions;
+mod sharing;
 mod signal;
 mod silences;
 mod tokens;

@@ -6,10 +6,10 @@ use super::openapi::answers;
 use super::problem::Problem;
 use super::request::Parameters;
 use super::{Answer, Shared, json};
+use crate::assignment::{LiveExporter, assigned, hash};
 use crate::catalog::Channel;
 use axum::extract::State as Extract;
 use http::StatusCode;
-use ring::digest::{SHA256, digest};
 
 /// Parameters of service discovery, for the OpenAPI document.
 #[derive(utoipa::IntoParams)]
@@ -21,7 +21,8 @@ struct Shards {
     /// Number of the shard whose channels are listed, from 0, below `shards`.
     #[param(minimum = 0, maximum = 999)]
     shard: Option<u64>,
-    /// What is divided into shards: `channel`, or `packager` to keep the channels of one packager in one shard.
+    /// What is divided into shards, and between exporters: `channel`, or `packager` to keep the channels of one packager
+    /// together.
     #[param(pattern = "^(|channel|packager)$")]
     by: Option<String>,
     /// Name of a probe (an exporter). Only its channels are listed.
@@ -29,7 +30,8 @@ struct Shards {
     probe: Option<String>,
 }
 
-/// Lists targets for Prometheus HTTP service discovery. Disabled channels, and channels of other probes, are left out.
+/// Lists targets for Prometheus HTTP service discovery. Disabled channels, and channels of other probes, are left out. If several
+/// exporters share the channels, each target names its exporter in `__meta_exporter_address`.
 #[utoipa::path(get, path = "/sd", tag = "exporter", operation_id = "discovery", params(Shards), security(()),
     responses((status = 200, description = "The targets", body = Vec<Target>),
         (status = 400, description = "A parameter can't be read", body = ProblemDocument,
@@ -54,15 +56,20 @@ pub(super) async fn discovery(_: Authorized<Scrape>, Extract(state): Shared, mut
     if let Some(why) = state.unread_catalog() {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, why));
     }
+    let exporters = match &state.api.store {
+        Some(store) => store.live_exporters().await?,
+        None => Vec::new(),
+    };
     let config = state.backend.config();
-    let targets = config.snapshot.channels.values().filter(|c| {
-        let key = if by_packager { c.packager().to_owned() } else { c.code.clone() };
-        c.enabled && probe.as_ref().is_none_or(|p| c.probe.as_ref() == Some(p)) && hash(&key) % shards == shard
+    let key = |channel: &Channel| if by_packager { channel.packager().to_owned() } else { channel.code.clone() };
+    let listed = config.snapshot.channels.values().filter(|c| {
+        c.enabled && probe.as_ref().is_none_or(|p| c.probe.as_ref() == Some(p)) && hash(&key(c)) % shards == shard
     });
-    Ok(json(StatusCode::OK, &targets.map(|channel| target(channel)).collect::<Vec<_>>()))
+    let targets = listed.map(|c| target(c, assigned(&key(c), c.probe.as_deref(), &exporters)));
+    Ok(json(StatusCode::OK, &targets.collect::<Vec<_>>()))
 }
 
-fn target(channel: &Channel) -> Target {
+fn target(channel: &Channel, exporter: Option<&LiveExporter>) -> Target {
     let outputs: Vec<&str> = channel.outputs.iter().map(|o| o.name.as_str()).collect();
     let labels = [
         ("__param_target", Some(channel.code.clone())),
@@ -76,23 +83,8 @@ fn target(channel: &Channel) -> Target {
         ("__meta_type", Some(channel.channel_type.clone())),
         ("__meta_resolution", channel.resolution.map(|r| r.to_string())),
         ("__meta_probe", channel.probe.clone()),
+        ("__meta_exporter_address", exporter.map(|exporter| exporter.address.clone())),
     ];
     let labels = labels.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
     Target { targets: vec![channel.code.clone()], labels }
-}
-
-/// Returns a hash that is the same on every machine and in every version, so that all exporters make the same shards.
-fn hash(text: &str) -> u64 {
-    let digest = digest(&SHA256, text.as_bytes());
-    digest.as_ref().iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hash_is_the_first_eight_bytes_of_sha_256() {
-        assert_eq!(hash("abc"), 0xba78_16bf_8f01_cfea);
-    }
 }
