@@ -37,7 +37,8 @@ pub(super) fn backend(
     for warning in &live.current().warnings {
         tracing::warn!("{warning}");
     }
-    let prober = Prober::with_decoder(live.clone(), Clock::System, Some(signal)).map_err(|e| e.to_string())?;
+    let prober =
+        Prober::with_store(live.clone(), Clock::System, Some(signal), store.clone()).map_err(|e| e.to_string())?;
     let own = SelfMetrics::new().map_err(|e| e.to_string())?;
     own.links(&links.exporter, &links.grafana);
     if let Some(store) = store.clone() {
@@ -57,22 +58,25 @@ pub(super) fn backend(
     tokio::spawn(live.clone().watch(LOOK_EVERY, Timestamp::now));
     let telling = own.clone();
     let zabbix = ZabbixQueue::start(live.clone(), Arc::new(move |news| record_zabbix(&telling, news)));
-    let sinks = Sinks { influx: influx.clone(), zabbix };
+    tokio::spawn(prober.clone().follow_handovers());
+    let sinks = Sinks { influx: influx.clone(), zabbix, prober: prober.clone() };
     Ok((Arc::new(Exporter { live, prober, own, influx, store }), sinks))
 }
 
-/// Sinks in addition to Prometheus: InfluxDB for reports, Zabbix for alerts.
+/// Sinks in addition to Prometheus: InfluxDB for reports, Zabbix for alerts, the database for what is handed over.
 pub(super) struct Sinks {
     influx: InfluxQueue,
     pub zabbix: ZabbixQueue,
+    /// It hands over what it remembers to the exporter that probes next.
+    prober: Prober,
 }
 
 impl Sinks {
     /// Waits until queued reports and alerts are delivered, for a few seconds at most.
     pub(super) async fn flush(&self) {
-        let all = async { tokio::join!(self.influx.flush(), self.zabbix.flush()) };
+        let all = async { tokio::join!(self.influx.flush(), self.zabbix.flush(), self.prober.write_handovers()) };
         if tokio::time::timeout(FLUSH, all).await.is_err() {
-            tracing::warn!(within = ?FLUSH, "InfluxDB or Zabbix didn't take everything before the end");
+            tracing::warn!(within = ?FLUSH, "InfluxDB, Zabbix or the database didn't take everything before the end");
         }
     }
 }

@@ -2,8 +2,10 @@
 
 mod decoded;
 
+use super::already_inspected::{AlreadyInspected, same_segment};
 use super::clock_step::ObservedTimes;
 use super::compact::compact;
+use super::handover::{OutputHandover, TakenOver};
 use super::inits;
 use super::inputs::{self, InputState};
 use super::ladder::{self, LadderState};
@@ -11,13 +13,13 @@ use super::mpds::{self, MpdState};
 use super::outputs::Outputs;
 use super::patchable;
 use super::signal_turn::SignalTurns;
-use super::uri_names::{UriNames, uri_identity};
+use super::uri_names::UriNames;
 use super::{KeyUsage, Observation, OutputHistory, RenditionHistory};
-use crate::facts::{KeyFacts, OutputFacts, PatchableMpd, RenditionFacts, SegmentFacts};
+use crate::facts::{OutputFacts, PatchableMpd, RenditionFacts};
 use packager_media::stream::labels::LabelMemory;
-use packager_media::stream::{Key as MediaKey, Rendition, RenditionIdentity, Segment, Timeline};
+use packager_media::stream::{Rendition, RenditionIdentity, Timeline};
 use packager_media::units::{Seconds, Timestamp};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use url::Url;
 
@@ -67,11 +69,15 @@ struct Memory {
     /// The newest MPD whose patches may be requested, and the one before it.
     patchable: Vec<Arc<PatchableMpd>>,
     signal_turns: SignalTurns,
+    /// Renditions of an earlier exporter that no probe has seen here yet.
+    taken_over: TakenOver,
 }
 
 #[derive(Debug, Default)]
-struct RenditionMemory {
-    past: RenditionHistory,
+pub(super) struct RenditionMemory {
+    pub(super) past: RenditionHistory,
+    /// Number of the newest segment that an earlier exporter inspected; `None` if it is unknown or no longer valid.
+    pub(super) inspected_elsewhere: Option<u64>,
     touched: Timestamp,
     /// Time at which the newest known playlist arrived.
     arrived: Timestamp,
@@ -128,6 +134,7 @@ impl History {
     ) {
         self.outputs.change(&(key.clone(), retention.query_identifies), now, |memory| {
             memory.begin(url, now, retention);
+            renditions.iter().for_each(|rendition| memory.give(&rendition.identity));
             for succession in memory.labels.assign(renditions, i_frames, now) {
                 if let Some(rendition) = memory.renditions.remove(&succession.from) {
                     memory.renditions.insert(succession.to, rendition);
@@ -144,9 +151,12 @@ impl History {
         let known = self.outputs.find(&(key.clone(), query_identifies), |memory| {
             let segments = memory.renditions.iter().map(|(identity, r)| (identity.clone(), r.past.segments.clone()));
             let keys = memory.renditions.values().flat_map(|r| &r.past.keys);
+            let elsewhere =
+                memory.renditions.iter().filter_map(|(identity, r)| Some((identity.clone(), r.inspected_elsewhere?)));
             let frozen = memory.renditions.iter().filter(|(_, r)| r.is_frozen(memory.touched, memory.session_since));
             AlreadyInspected {
                 renditions: segments.collect(),
+                elsewhere: elsewhere.collect(),
                 frozen: frozen.map(|(identity, _)| identity.clone()).collect(),
                 session: memory.session,
                 keys: keys.filter(|k| k.usable()).cloned().collect(),
@@ -171,6 +181,41 @@ impl History {
             .change(&(key.clone(), retention.query_identifies), now, |memory| memory.record(facts, now, retention))
     }
 
+    /// Returns whether anything is remembered of an output, so that nothing has to be taken over from an earlier exporter.
+    #[must_use]
+    pub(crate) fn knows(&self, key: &OutputKey, retention: Retention) -> bool {
+        self.outputs.find(&(key.clone(), retention.query_identifies), |_| ()).is_some()
+    }
+
+    /// Takes over what an earlier exporter handed over of an output with the manifest at `url`. `by` is what its clock lacks to
+    /// this exporter's. What is remembered here already stays.
+    pub(crate) fn take_over(
+        &self,
+        key: &OutputKey,
+        url: &Url,
+        handover: OutputHandover,
+        by: Seconds,
+        now: Timestamp,
+        retention: Retention,
+    ) {
+        self.outputs.change(&(key.clone(), retention.query_identifies), now, |memory| {
+            memory.begin(url, now, retention);
+            if memory.renditions.is_empty() {
+                memory.taken_over = handover.take(&memory.url, retention.query_identifies, by, now);
+            }
+        });
+    }
+
+    /// Returns what is handed over of an output to the exporter that probes it next. `None`: nothing is remembered of it.
+    #[must_use]
+    pub(crate) fn handover(&self, key: &OutputKey, retention: Retention) -> Option<OutputHandover> {
+        let query_identifies = retention.query_identifies;
+        let handover = self.outputs.find(&(key.clone(), query_identifies), |memory| {
+            OutputHandover::new(&memory.url, query_identifies, memory.renditions.iter())
+        });
+        handover.filter(|handover| !handover.is_empty())
+    }
+
     /// Moves all remembered times by a step of the exporter's clock, so that everything keeps its age. `by` is negative
     /// for a clock that was set back.
     pub(crate) fn follow_clock_step(&self, by: Seconds) {
@@ -186,6 +231,7 @@ impl Memory {
         ladder::record(&mut self.ladders, facts, now, kept);
         inputs::record(&mut self.inputs, facts, now, hold);
         self.signal_turns.take(&facts.signal, now);
+        facts.renditions.iter().for_each(|rendition| self.give(&rendition.rendition.identity));
         if self.enter_session(facts, now, retention.query_identifies) {
             mpds::record(&mut self.mpds, &mut self.mpd_arrived, facts, now, hold);
             patchable::record(&mut self.patchable, facts);
@@ -195,6 +241,11 @@ impl Memory {
         }
         self.forget(now);
         self.past(facts, now, retention.hold)
+    }
+
+    /// Gives a rendition the memory that was taken over of it, if there is one and the rendition has none.
+    fn give(&mut self, identity: &RenditionIdentity) {
+        self.taken_over.give(identity, &mut self.renditions);
     }
 
     fn begin(&mut self, url: &Url, now: Timestamp, retention: Retention) {
@@ -273,8 +324,10 @@ impl ObservedTimes for Memory {
             mpd_arrived,
             patchable: _,
             signal_turns,
+            taken_over,
         } = self;
         signal_turns.shift(by);
+        taken_over.shift(by);
         labels.shift(by);
         session_since.shift(by);
         touched.shift(by);
@@ -282,15 +335,32 @@ impl ObservedTimes for Memory {
         inputs.shift(by);
         mpds.shift(by);
         mpd_arrived.shift(by);
-        for rendition in renditions.values_mut() {
-            rendition.past.shift(by);
-            rendition.touched.shift(by);
-            rendition.arrived.shift(by);
-        }
+        renditions.values_mut().for_each(|rendition| rendition.shift(by));
+    }
+}
+
+impl ObservedTimes for RenditionMemory {
+    fn shift(&mut self, by: Seconds) {
+        self.past.shift(by);
+        self.touched.shift(by);
+        self.arrived.shift(by);
     }
 }
 
 impl RenditionMemory {
+    /// Makes the memory of a rendition of which an earlier exporter saw this state of the playlist.
+    pub(super) fn taken_over(state: Observation, edge_since: Timestamp, inspected: Option<u64>) -> Self {
+        let (touched, arrived) = (state.last_seen, state.last_seen);
+        let (observations, edge_since) = (vec![Arc::new(state)], Some(edge_since));
+        let past = RenditionHistory { observations, edge_since, ..RenditionHistory::default() };
+        Self { past, inspected_elsewhere: inspected, touched, arrived, uris: UriNames::default() }
+    }
+
+    /// Returns whether a probe saw the rendition at most `time` before `now`.
+    pub(super) fn was_seen_within(&self, time: Seconds, now: Timestamp) -> bool {
+        Seconds::between(self.touched, now) <= time
+    }
+
     fn take(&mut self, facts: &RenditionFacts, now: Timestamp, retention: Retention) {
         self.touched = self.touched.max(now);
         if facts.timeline.as_ref().is_some_and(|timeline| timeline.unnumbered) {
@@ -310,6 +380,9 @@ impl RenditionMemory {
             }
         }
         self.past.ads.observe_segments(&facts.segments);
+        if !facts.segments.is_empty() {
+            self.inspected_elsewhere = None;
+        }
         self.take_decoded(facts);
         for segment in &facts.segments {
             let segments = &mut self.past.segments;
@@ -370,7 +443,7 @@ impl RenditionMemory {
         let mut signal = std::mem::take(&mut self.past.signal);
         Arc::make_mut(&mut signal).begin_again();
         self.past = RenditionHistory { edge_since, keys, signal, ..RenditionHistory::default() };
-        (self.arrived, self.uris) = (Timestamp::default(), UriNames::default());
+        (self.arrived, self.uris, self.inspected_elsewhere) = (Timestamp::default(), UriNames::default(), None);
     }
 
     /// Returns whether the rendition's live edge has stood still for so long that no viewer would have stayed: 60 s and
@@ -422,78 +495,6 @@ impl RenditionHistory {
 fn arrival(facts: &RenditionFacts, at: Timestamp) -> Timestamp {
     let exchange = facts.playlist.as_ref().and_then(|p| p.result.as_ref().ok());
     exchange.map_or(at, |e| e.timings.total.after(at))
-}
-
-fn same_segment(known: &SegmentFacts, segment: &Segment, query_identifies: bool) -> bool {
-    known.segment.number == segment.number
-        && known.segment.byte_range == segment.byte_range
-        && uri_identity(&known.segment.uri, query_identifies) == uri_identity(&segment.uri, query_identifies)
-}
-
-/// Segments, keys and MPDs of earlier probes of one output, which a probe needn't fetch again.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct AlreadyInspected {
-    renditions: HashMap<RenditionIdentity, Vec<Arc<SegmentFacts>>>,
-    /// Answers of key servers that a player can use, from earlier probes.
-    keys: Vec<Arc<KeyFacts>>,
-    query_identifies: bool,
-    /// Identities of the renditions whose live edge has stood still for so long that no viewer would have stayed (60 s
-    /// and three target durations).
-    frozen: HashSet<RenditionIdentity>,
-    /// Number of the playback session in which the renditions in `frozen` stand still.
-    session: u64,
-    /// MPDs whose patches may be requested (DASH), oldest first.
-    pub patchable: Vec<Arc<PatchableMpd>>,
-}
-
-impl AlreadyInspected {
-    /// Returns how the segment with the same number, URI and byte range was fetched and what it contains. `None` if it
-    /// wasn't inspected, or is forgotten.
-    #[must_use]
-    pub(crate) fn segment(&self, rendition: &RenditionIdentity, segment: &Segment) -> Option<Arc<SegmentFacts>> {
-        let known = self.renditions.get(rendition)?;
-        known.iter().find(|k| same_segment(k, segment, self.query_identifies)).cloned()
-    }
-
-    /// Returns the answer for a key, if it is younger than the template's `hold`. URIs are compared as a whole, query
-    /// included, because another query may select another key.
-    #[must_use]
-    pub(crate) fn key(&self, key: &MediaKey, now: Timestamp, hold: Seconds) -> Option<Arc<KeyFacts>> {
-        let fresh = |k: &&Arc<KeyFacts>| Seconds::between(k.asked_at, now) < hold;
-        self.keys.iter().filter(fresh).find(|k| k.key.same_source(key)).cloned()
-    }
-
-    /// Returns whether no inspected segment of the rendition is remembered.
-    #[must_use]
-    pub(crate) fn is_new(&self, rendition: &RenditionIdentity) -> bool {
-        self.renditions.get(rendition).is_none_or(Vec::is_empty)
-    }
-
-    /// Returns what stays valid in a new playback session: keys, but no segments, whose numbers may have begun again.
-    #[must_use]
-    pub(crate) fn in_new_session(&self) -> Self {
-        Self { renditions: HashMap::new(), frozen: HashSet::new(), patchable: Vec::new(), ..self.clone() }
-    }
-
-    /// Returns whether the rendition's live edge has stood still in this playback session for so long that no viewer
-    /// would have stayed (60 s and three target durations).
-    #[must_use]
-    pub(crate) fn is_frozen(&self, session: u64, rendition: &RenditionIdentity) -> bool {
-        self.session == session && self.frozen.contains(rendition)
-    }
-
-    /// Returns whether the live edge of any rendition has stood still in this playback session for so long that no
-    /// viewer would have stayed (60 s and three target durations).
-    #[must_use]
-    pub(crate) fn any_frozen(&self, session: u64) -> bool {
-        self.session == session && !self.frozen.is_empty()
-    }
-
-    /// Returns the number of the newest segment in `timeline` that was inspected before; `None` if none was.
-    #[must_use]
-    pub(crate) fn last_inspected(&self, rendition: &RenditionIdentity, timeline: &Timeline) -> Option<u64> {
-        timeline.segments.iter().rev().find(|s| self.segment(rendition, s).is_some()).map(|s| s.number)
-    }
 }
 
 #[cfg(test)]

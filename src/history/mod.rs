@@ -7,8 +7,10 @@
 //! compare with afterwards.
 
 mod ads;
+mod already_inspected;
 mod clock_step;
 mod compact;
+mod handover;
 mod inits;
 mod inputs;
 mod key_usage;
@@ -24,11 +26,13 @@ mod spans;
 mod uri_names;
 
 pub(crate) use ads::AdHistory;
+pub(crate) use already_inspected::AlreadyInspected;
+pub(crate) use handover::OutputHandover;
 pub(crate) use inits::InitState;
 pub(crate) use inputs::InputState;
 pub(crate) use key_usage::KeyUsage;
 pub(crate) use ladder::LadderState;
-pub(crate) use memory::{AlreadyInspected, History, OutputKey, Retention};
+pub(crate) use memory::{History, OutputKey, Retention};
 pub(crate) use mpds::{MpdState, MpdWindow, PeriodStart};
 pub(crate) use observation::{ListedSegment, Observation};
 pub(crate) use signal::{FollowUp, PictureHistory, SignalHistory, SoundHistory, Thumbnail};

@@ -4,6 +4,7 @@ mod budget;
 mod capture;
 mod channel_cookies;
 mod clock;
+mod handovers;
 mod shared_captures;
 mod lookup;
 mod output_requests;
@@ -22,10 +23,12 @@ use crate::finding::Severity;
 use crate::history::{History, OutputHistory, RenditionHistory, SignalHistory};
 use crate::permits::{GrantOrder, Permit, Permits};
 use crate::report::Report;
+use crate::store::Store;
 use budget::TimeBudget;
 use capture::{Capturer, KeptMedia};
 use channel_cookies::ChannelCookies;
 use clock::ClockSteps;
+use handovers::Handovers;
 use lookup::{ProbeSubject, lookup};
 use output_requests::{OutputRequests, with_each_address};
 use packager_media::container::Container;
@@ -90,6 +93,8 @@ struct Shared {
     /// The bound on the probes that run at the same time (`probe.max_in_flight`), by packager.
     admission: Permits<String>,
     signal: SignalDecoding,
+    /// What is handed over between exporters; `None` without a database.
+    handovers: Option<Arc<Handovers>>,
 }
 
 impl Prober {
@@ -111,6 +116,20 @@ impl Prober {
         clock: Clock,
         signal: Option<SignalSettings>,
     ) -> Result<Self, ClientError> {
+        Self::with_store(live, clock, signal, None)
+    }
+
+    /// Makes a prober as [`Prober::with_decoder`] does. With a database it takes over what an earlier exporter remembered of a
+    /// channel, and hands over what it remembers; this needs [`Prober::follow_handovers`].
+    ///
+    /// # Errors
+    /// A fetch setting makes an HTTP client impossible; the error names the setting.
+    pub fn with_store(
+        live: Arc<ConfigHandle>,
+        clock: Clock,
+        signal: Option<SignalSettings>,
+        store: Option<Store>,
+    ) -> Result<Self, ClientError> {
         let exporter = live.current().exporter.clone();
         let client = Client::new(&exporter.fetch)?;
         let shared = Shared {
@@ -124,6 +143,7 @@ impl Prober {
             captures: Arc::default(),
             admission: Permits::new(exporter.probe.max_in_flight, GrantOrder::Deadline),
             signal: SignalDecoding::new(signal),
+            handovers: store.map(|store| Arc::new(Handovers::new(store))),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -200,10 +220,14 @@ impl Shared {
         let ProbeSubject { channel, template } = subject;
         let began = Instant::now();
         let steps = self.follow_clock();
-        let now = self.clock.now();
-        let max_outputs = loaded.exporter.history.max_outputs;
         let client = self.client(&loaded.exporter.fetch);
         let channel = with_each_address(channel, &template, &client, budget.manifest()).await;
+        let handovers = self.handovers.as_deref().filter(|_| loaded.snapshot.channels.contains_key(&channel.code));
+        if let Some(handovers) = handovers {
+            handovers.take_over(&self.history, &channel, &template, &self.clock).await;
+        }
+        let now = self.clock.now();
+        let max_outputs = loaded.exporter.history.max_outputs;
         let requests = OutputRequests::of_channel(&channel, &template, &client, &self.cookies, max_outputs);
         self.signal.prepare(&template, budget.admission()).await;
         let turn = |output| self.signal.turn(&self.history, &capture::history_key(&channel, output), &template, now);
@@ -228,7 +252,7 @@ impl Shared {
         self.signal.decode(&mut capture, &capturers, budget.decoding()).await;
         let captured = Instant::now();
         let pasts = match self.follow_clock() == steps {
-            true => self.remember(&capture, &channel, &template, now),
+            true => self.remember(&capture, &channel, &template, now, handovers),
             // The clock was set during this probe, so that its times are of two clocks: nothing is compared.
             false => vec![OutputHistory::default(); capture.outputs.len()],
         };
@@ -268,12 +292,15 @@ impl Shared {
         channel: &Channel,
         template: &Template,
         now: Timestamp,
+        handovers: Option<&Handovers>,
     ) -> Vec<OutputHistory> {
         let outputs = capture.outputs.iter().zip(&channel.outputs);
         let retention = capture::retention(template);
-        outputs
-            .map(|(facts, output)| self.history.record(&capture::history_key(channel, output), facts, now, retention))
-            .collect()
+        let record =
+            |(facts, output)| self.history.record(&capture::history_key(channel, output), facts, now, retention);
+        let pasts = outputs.map(record).collect();
+        handovers.inspect(|handovers| handovers.hand_over(&self.history, channel, template));
+        pasts
     }
 
     /// Waits until a probe of a channel of this packager may run. The probes whose deadlines come first run first.

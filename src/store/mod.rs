@@ -11,6 +11,7 @@ mod error;
 mod exporters;
 mod filtered;
 mod follow;
+mod handovers;
 mod probes;
 mod seed;
 mod states;
@@ -30,6 +31,7 @@ pub use changes::AlertEvent;
 pub use channels::{Change, ChannelFilter, ImportCounts, ImportRow};
 pub use error::StoreError;
 pub(crate) use exporters::SharingExporter;
+pub use handovers::{HandoverRow, StoredHandover};
 pub use probes::{ProbeRow, ProbeWritten};
 pub(crate) use states::{ChannelStateRow, StateChange};
 pub use statuses::{FailedCheck, LastProbe, Rungs, SharedStatus, StatusPosition, StatusRow};
@@ -135,7 +137,14 @@ impl Store {
             .after_connect(|connection, _| Box::pin(writable::demand(connection)))
             .connect_lazy_with(options.clone());
         let health = Arc::new(watch::Sender::new(Health::Starting));
-        Ok(Self { pool, options, secrets: SecretPlaces::default(), health, was_read: Arc::default(), exporters: exporters::LastRead::default() })
+        Ok(Self {
+            pool,
+            options,
+            secrets: SecretPlaces::default(),
+            health,
+            was_read: Arc::default(),
+            exporters: exporters::LastRead::default(),
+        })
     }
 
     /// This store, whose rows may name the secrets of `places`.

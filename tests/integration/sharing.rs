@@ -2,9 +2,10 @@
 
 use crate::database::{Stack, channel};
 use crate::discovery::discovering;
-use crate::exporter::{Exporter, Files, PATIENCE, command, live_origin};
+use crate::exporter::{Exporter, Files, PATIENCE, command, failed, live_origin};
 use crate::prometheus::{Prometheus, free_port};
 use packager_testbed::pace;
+use packager_testbed::static_files::StaticFiles;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -76,8 +77,7 @@ async fn the_channels_of_an_exporter_that_dies_move_and_come_back() {
     assert!(spread(&stack.exporter).await.values().all(String::is_empty), "nobody shares channels");
 
     let database = stack.postgres.url();
-    let (a, mut b, c) =
-        tokio::join!(Sharing::start(&database), Sharing::start(&database), Sharing::start(&database));
+    let (a, mut b, c) = tokio::join!(Sharing::start(&database), Sharing::start(&database), Sharing::start(&database));
     let of_three = async || {
         let spread = a.spread().await;
         spread.values().collect::<BTreeSet<_>>().len() == 3
@@ -163,4 +163,56 @@ async fn prometheus_probes_each_channel_through_its_exporter() {
     }
     b.exporter.end("KILL").await;
     prometheus.until(&format!("count(probe_success{{exporter=\"{}\"}} == 1)", a.address), 9.0, PATIENCE).await;
+}
+
+/// A playlist that stands still. The server says each time that it was just made, so that only observation shows its age.
+struct FrozenPlaylist {
+    folder: tempfile::TempDir,
+    server: StaticFiles,
+}
+
+impl FrozenPlaylist {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server = StaticFiles::serve(folder.path()).await.unwrap();
+        Self { folder, server }
+    }
+
+    fn write(&self) {
+        let segments = (7..13).map(|n| format!("#EXTINF:2,\n{n}.ts\n")).collect::<String>();
+        let head = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:7\n";
+        std::fs::write(self.folder.path().join("master.m3u8"), format!("{head}{segments}")).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exporter_goes_on_where_another_one_ended() {
+    let playlist = FrozenPlaylist::new().await;
+    let stack = Stack::start(&[]).await;
+    make_channels(&stack, ["CH_1".to_owned()], &playlist.server.url("master.m3u8")).await;
+    let database = stack.postgres.url();
+    let (mut first, second) = tokio::join!(Sharing::start(&database), Sharing::start(&database));
+    let probe = async |sharing: &Sharing| {
+        playlist.write();
+        let (status, text) = sharing.exporter.get("/probe?target=CH_1").await;
+        assert!(status == 200 || status == 503, "{text}");
+        failed(&text).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let stale = "hls_playlist_stale".to_owned();
+    stack.until("the first exporter sees that it stands still", async || probe(&first).await.contains(&stale)).await;
+    let status = async |sharing: &Sharing| {
+        let (_, text) = sharing.exporter.get("/api/v1/channels/status").await;
+        let body: Value = serde_json::from_str(&text).unwrap();
+        let channel = &body["channels"][0];
+        let failed = channel["failed"].as_array().unwrap();
+        let since = failed.iter().find(|f| f["check"] == "hls_playlist_stale").map(|f| f["since"].clone());
+        (channel["state"].clone(), channel["since"].clone(), since)
+    };
+    let before = status(&first).await;
+    assert!(before.2.is_some(), "{before:?}");
+    stack.until("the second knows the channel's state", async || status(&second).await == before).await;
+    first.exporter.end("TERM").await;
+    let failed = probe(&second).await;
+    assert!(failed.contains(&stale), "the first probe finds it: {failed:?}");
+    assert_eq!(status(&second).await, before, "and the state goes on");
 }

@@ -1,14 +1,15 @@
 use super::*;
 use crate::facts::{
-    DashFacts, Exchange, FailureKind, Fetched, InitFacts, KeyFacts, ManifestFacts, SessionFacts, Timings,
+    DashFacts, Exchange, FailureKind, Fetched, InitFacts, KeyFacts, ManifestFacts, SegmentFacts, SessionFacts, Timings,
 };
 use crate::testing::{self, at};
 use packager_media::crypt::AesKey;
-use packager_media::stream::{Map, Media, Protocol, Rendition, RenditionIdentity, VariantCounts};
+use packager_media::stream::{Map, Media, Protocol, Rendition, RenditionIdentity, Segment, VariantCounts};
 use url::Url;
 
 mod ads;
 mod events;
+mod handover;
 mod identity;
 mod manifests;
 mod observations;

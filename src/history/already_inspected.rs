@@ -1,0 +1,90 @@
+//! What earlier probes of an output inspected, so that a probe needn't fetch it again.
+
+use super::uri_names::uri_identity;
+use crate::facts::{KeyFacts, PatchableMpd, SegmentFacts};
+use packager_media::stream::{Key as MediaKey, RenditionIdentity, Segment, Timeline};
+use packager_media::units::{Seconds, Timestamp};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Segments, keys and MPDs of earlier probes of one output, which a probe needn't fetch again.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AlreadyInspected {
+    pub(super) renditions: HashMap<RenditionIdentity, Vec<Arc<SegmentFacts>>>,
+    /// Number of the newest segment of each rendition that an earlier exporter inspected, if that is known.
+    pub(super) elsewhere: HashMap<RenditionIdentity, u64>,
+    /// Answers of key servers that a player can use, from earlier probes.
+    pub(super) keys: Vec<Arc<KeyFacts>>,
+    pub(super) query_identifies: bool,
+    /// Identities of the renditions whose live edge has stood still for so long that no viewer would have stayed (60 s
+    /// and three target durations).
+    pub(super) frozen: HashSet<RenditionIdentity>,
+    /// Number of the playback session in which the renditions in `frozen` stand still.
+    pub(super) session: u64,
+    /// MPDs whose patches may be requested (DASH), oldest first.
+    pub(crate) patchable: Vec<Arc<PatchableMpd>>,
+}
+
+impl AlreadyInspected {
+    /// Returns how the segment with the same number, URI and byte range was fetched and what it contains. `None` if it
+    /// wasn't inspected, or is forgotten.
+    #[must_use]
+    pub(crate) fn segment(&self, rendition: &RenditionIdentity, segment: &Segment) -> Option<Arc<SegmentFacts>> {
+        let known = self.renditions.get(rendition)?;
+        known.iter().find(|k| same_segment(k, segment, self.query_identifies)).cloned()
+    }
+
+    /// Returns the answer for a key, if it is younger than the template's `hold`. URIs are compared as a whole, query
+    /// included, because another query may select another key.
+    #[must_use]
+    pub(crate) fn key(&self, key: &MediaKey, now: Timestamp, hold: Seconds) -> Option<Arc<KeyFacts>> {
+        let fresh = |k: &&Arc<KeyFacts>| Seconds::between(k.asked_at, now) < hold;
+        self.keys.iter().filter(fresh).find(|k| k.key.same_source(key)).cloned()
+    }
+
+    /// Returns whether no inspected segment of the rendition is remembered.
+    #[must_use]
+    pub(crate) fn is_new(&self, rendition: &RenditionIdentity) -> bool {
+        self.renditions.get(rendition).is_none_or(Vec::is_empty)
+    }
+
+    /// Returns what stays valid in a new playback session: keys, but no segments, whose numbers may have begun again. The first
+    /// probe of an exporter begins a session, too, and goes on from what an earlier exporter inspected.
+    #[must_use]
+    pub(crate) fn in_new_session(&self) -> Self {
+        Self { renditions: HashMap::new(), frozen: HashSet::new(), patchable: Vec::new(), ..self.clone() }
+    }
+
+    /// Returns whether the rendition's live edge has stood still in this playback session for so long that no viewer
+    /// would have stayed (60 s and three target durations).
+    #[must_use]
+    pub(crate) fn is_frozen(&self, session: u64, rendition: &RenditionIdentity) -> bool {
+        self.session == session && self.frozen.contains(rendition)
+    }
+
+    /// Returns whether the live edge of any rendition has stood still in this playback session for so long that no
+    /// viewer would have stayed (60 s and three target durations).
+    #[must_use]
+    pub(crate) fn any_frozen(&self, session: u64) -> bool {
+        self.session == session && !self.frozen.is_empty()
+    }
+
+    /// Returns the number of the newest segment in `timeline` that was inspected before, by this exporter or an earlier one;
+    /// `None` if none was. A segment that an earlier exporter inspected may have left the window.
+    #[must_use]
+    pub(crate) fn last_inspected(&self, rendition: &RenditionIdentity, timeline: &Timeline) -> Option<u64> {
+        let here = timeline.segments.iter().rev().find(|s| self.segment(rendition, s).is_some()).map(|s| s.number);
+        let elsewhere = || {
+            let is_left = |number: &u64| Some(*number) <= timeline.last_number();
+            self.elsewhere.get(rendition).copied().filter(|_| self.is_new(rendition)).filter(is_left)
+        };
+        here.or_else(elsewhere)
+    }
+}
+
+/// Returns whether a remembered segment is the listed one: its number, URI and byte range are the same.
+pub(super) fn same_segment(known: &SegmentFacts, segment: &Segment, query_identifies: bool) -> bool {
+    known.segment.number == segment.number
+        && known.segment.byte_range == segment.byte_range
+        && uri_identity(&known.segment.uri, query_identifies) == uri_identity(&segment.uri, query_identifies)
+}

@@ -1,0 +1,149 @@
+//! Handing over what is remembered of outputs to the exporter that probes them next, by the database: a channel may move to
+//! another exporter, and an exporter may be started again.
+
+use super::capture::{history_key, retention};
+use super::clock::Clock;
+use crate::catalog::{Channel, Template};
+use crate::history::{History, OutputHandover, OutputKey};
+use crate::store::{HandoverRow, Health, Store, StoreError};
+use packager_media::units::{Seconds, Timestamp};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Interval at which changes are written.
+const WRITE_EVERY: Duration = Duration::from_secs(10);
+/// Time after which an output's row is written again without a change, so that it says that the output was probed.
+const REWRITE_AFTER: Duration = Duration::from_secs(60);
+/// Number of intervals after which rows of outputs that nobody probes are removed: an hour.
+const CLEAN_EVERY: u32 = 360;
+/// Longest time that the first probe of a channel waits for the database.
+const READ_TIME: Duration = Duration::from_millis(500);
+
+/// What this exporter hands over and takes over, and the database that passes it on.
+#[derive(Debug)]
+pub(super) struct Handovers {
+    store: Store,
+    outputs: Mutex<HashMap<OutputKey, Output>>,
+}
+
+#[derive(Debug, Default)]
+struct Output {
+    /// What the last probe left; `None`: it is written.
+    newest: Option<OutputHandover>,
+    /// Fingerprint of what the row has, and the time at which it was written. `None`: it was never written.
+    written: Option<(u64, Instant)>,
+}
+
+impl super::Prober {
+    /// Writes what is remembered of outputs to the database every few seconds, until the future is dropped. It ends at once
+    /// without a database.
+    pub async fn follow_handovers(self) {
+        if let Some(handovers) = self.shared.handovers.clone() {
+            handovers.follow(self.shared.clock.clone()).await;
+        }
+    }
+
+    /// Writes what is remembered of outputs to the database now.
+    pub async fn write_handovers(&self) {
+        if let Some(handovers) = &self.shared.handovers {
+            handovers.write(self.shared.clock.now()).await;
+        }
+    }
+}
+
+impl Handovers {
+    pub(super) fn new(store: Store) -> Self {
+        Self { store, outputs: Mutex::default() }
+    }
+
+    fn outputs(&self) -> MutexGuard<'_, HashMap<OutputKey, Output>> {
+        self.outputs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what an earlier exporter handed over of the channel's outputs of which nothing is remembered. It waits for the
+    /// database for a moment at most.
+    pub(super) async fn take_over(&self, history: &History, channel: &Channel, template: &Template, clock: &Clock) {
+        let retention = retention(template);
+        let outputs = channel.outputs.iter().map(|output| (output, history_key(channel, output)));
+        let new: Vec<_> = outputs.filter(|(_, key)| !history.knows(key, retention)).collect();
+        if new.is_empty() || !matches!(self.store.health(), Health::Connected { .. }) {
+            return;
+        }
+        let rows = match tokio::time::timeout(READ_TIME, self.store.handovers(&channel.code)).await {
+            Ok(Ok(rows)) => rows,
+            Ok(Err(error)) => return tracing::debug!(%error, channel = channel.code, "nothing was taken over"),
+            Err(_) => return tracing::debug!(channel = channel.code, within = ?READ_TIME, "nothing was taken over"),
+        };
+        let now = clock.now();
+        for row in rows {
+            if let Some((output, key)) = new.iter().find(|(output, _)| output.name == row.output) {
+                let by = Seconds::between(row.exporter_clock, now) - row.age;
+                history.take_over(key, &output.url, row.handover, by, now, retention);
+            }
+        }
+    }
+
+    /// Queues what is remembered of the channel's outputs after a probe.
+    pub(super) fn hand_over(&self, history: &History, channel: &Channel, template: &Template) {
+        for output in &channel.outputs {
+            let key = history_key(channel, output);
+            if let Some(handover) = history.handover(&key, retention(template)) {
+                self.outputs().entry(key).or_default().newest = Some(handover);
+            }
+        }
+    }
+
+    /// Writes what changed every few seconds, until the future is dropped.
+    pub(super) async fn follow(self: Arc<Self>, clock: Clock) {
+        let mut ticks = tokio::time::interval(WRITE_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        for tick in 1_u32.. {
+            ticks.tick().await;
+            self.write(clock.now()).await;
+            if tick % CLEAN_EVERY == 0
+                && let Err(error) = self.store.delete_old_handovers().await
+            {
+                tracing::debug!(%error, "old rows of output_handovers stay");
+            }
+        }
+    }
+
+    /// Writes what changed since it was last written.
+    pub(super) async fn write(&self, now: Timestamp) {
+        if !self.store.was_read() {
+            return;
+        }
+        let rows = self.take_changed();
+        if rows.is_empty() {
+            return;
+        }
+        match self.store.write_handovers(&rows, now).await {
+            Ok(()) => {}
+            // The state of the database is reported elsewhere.
+            Err(StoreError::Away(why)) => tracing::debug!(why, "what was remembered of outputs is not handed over"),
+            Err(error) => tracing::warn!(%error, "what was remembered of outputs is not handed over"),
+        }
+    }
+
+    /// Returns the outputs whose rows have to be written. After a failure they are written with the next change.
+    fn take_changed(&self) -> Vec<HandoverRow> {
+        let mut outputs = self.outputs();
+        // An output that nobody probes any more needs no entry.
+        outputs.retain(|_, output| {
+            output.newest.is_some() || output.written.is_some_and(|(_, at)| at.elapsed() < 2 * REWRITE_AFTER)
+        });
+        let rows = outputs.iter_mut().filter_map(|(key, output)| {
+            let handover = output.newest.take()?;
+            let fingerprint = handover.fingerprint();
+            let is_known = |(known, at): (u64, Instant)| known == fingerprint && at.elapsed() < REWRITE_AFTER;
+            if output.written.is_some_and(is_known) {
+                return None;
+            }
+            output.written = Some((fingerprint, Instant::now()));
+            Some(HandoverRow { channel: key.channel.clone(), output: key.output.clone(), handover })
+        });
+        rows.collect()
+    }
+}
