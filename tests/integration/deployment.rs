@@ -39,10 +39,12 @@ fn assert_flags_valid(arguments: &[&str]) {
 #[test]
 fn kubernetes_mounts_what_it_names() {
     let documents = documents("kubernetes/packager_exporter.yml");
-    let [deployment, service] = documents.as_slice() else { panic!("{documents:?}") };
-    let pod = &deployment["spec"]["template"];
+    let [pods, service, names_of_pods] = documents.as_slice() else { panic!("{documents:?}") };
+    let pod = &pods["spec"]["template"];
     assert_eq!(pod["metadata"]["labels"], service["spec"]["selector"]);
-    assert_eq!(pod["metadata"]["labels"], deployment["spec"]["selector"]["matchLabels"]);
+    assert_eq!(pod["metadata"]["labels"], names_of_pods["spec"]["selector"]);
+    assert_eq!(pod["metadata"]["labels"], pods["spec"]["selector"]["matchLabels"]);
+    assert_eq!(pods["spec"]["serviceName"], names_of_pods["metadata"]["name"]);
     let container = &pod["spec"]["containers"][0];
     let names = |list: &Value| {
         let mut names: Vec<_> =
@@ -53,6 +55,13 @@ fn kubernetes_mounts_what_it_names() {
     assert_eq!(names(&container["volumeMounts"]), names(&pod["spec"]["volumes"]));
     assert_eq!(names(&container["ports"]), [service["spec"]["ports"][0]["targetPort"].as_str().unwrap()]);
     let arguments = strings(&container["args"]);
+    let own_name = format!(
+        "--cluster.address=$(POD_NAME).{}.{}.svc:{}",
+        names_of_pods["metadata"]["name"].as_str().unwrap(),
+        pods["metadata"]["namespace"].as_str().unwrap(),
+        container["ports"][0]["containerPort"].as_u64().unwrap()
+    );
+    assert!(arguments.contains(&own_name.as_str()), "{own_name} {arguments:?}");
     let mounts: Vec<&str> =
         container["volumeMounts"].as_sequence().unwrap().iter().map(|m| m["mountPath"].as_str().unwrap()).collect();
     for path in arguments.iter().filter_map(|argument| argument.split_once("=/").map(|(_, path)| format!("/{path}"))) {
