@@ -72,7 +72,6 @@ fn number(bytes: &[u8]) -> u64 {
 }
 
 /// Maps a hash to a number between 0 and 1, which is neither.
-#[allow(clippy::cast_precision_loss)]
 fn unit(hash: u64) -> f64 {
     ((hash >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
 }

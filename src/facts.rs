@@ -45,7 +45,7 @@ impl Capture {
     pub fn body_bytes(&self) -> u64 {
         let renditions = self.outputs.iter().flat_map(|o| o.renditions.iter().map(move |r| (o.protocol(), r)));
         let media = renditions.flat_map(|(protocol, r)| {
-            let segments = r.segments.iter().map(|s| &s.fetched);
+            let segments = r.segments.iter().chain(&r.heads).map(|s| &s.fetched);
             let live = r.low_latency.iter().flat_map(LowLatencyFacts::fetched);
             let live = live.chain(r.growing.iter().map(|g| &g.fetched));
             let keys = r.keys.iter().map(|k| &k.fetched);
@@ -175,8 +175,12 @@ pub struct RenditionFacts {
     /// Keys with an http(s) URI of the newest segment and of the inspected segments, requested in this probe or
     /// remembered from an earlier one.
     pub keys: Vec<Arc<KeyFacts>>,
-    /// Segments of the rendition that were inspected in this probe, oldest first.
+    /// Segments of the rendition that were inspected as a whole in this probe, oldest first.
     pub segments: Vec<Arc<SegmentFacts>>,
+    /// Segments of which this probe fetched the first bytes only, oldest first.
+    pub heads: Vec<Arc<SegmentFacts>>,
+    /// How much of the new media this probe inspected. `None`: there were no new segments.
+    pub coverage: Option<InspectedShare>,
     /// The oldest segment of the window, requested only to see whether it is available. `None` if it wasn't requested.
     pub oldest: Option<OldestSegmentFacts>,
     /// Base URLs of the rendition's segments that have alternatives, or are others for players that ignore Location (DASH).
@@ -211,6 +215,8 @@ impl RenditionFacts {
             inits: Vec::new(),
             keys: Vec::new(),
             segments: Vec::new(),
+            heads: Vec::new(),
+            coverage: None,
             oldest: None,
             base_urls: Vec::new(),
             failed_addresses: Vec::new(),
@@ -311,6 +317,26 @@ pub struct SegmentFacts {
     pub decryption: Option<Decryption>,
     /// Whether the segment was the newest of its playlist when it was fetched.
     pub newest: bool,
+    pub extent: SegmentExtent,
+}
+
+/// Which bytes of a segment were fetched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SegmentExtent {
+    #[default]
+    Whole,
+    /// The first bytes only. `size` is the size of the whole segment in bytes, by the answer's headers or the playlist;
+    /// `None` if neither says it.
+    Head { size: Option<u64> },
+}
+
+/// How much of a rendition's new media was inspected, in seconds by the playlist or MPD.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct InspectedShare {
+    /// Duration of the inspected segments; one of which only the first bytes were fetched counts by its bytes.
+    pub inspected: Seconds,
+    /// Duration of all segments that were listed since the last inspected one.
+    pub listed: Seconds,
 }
 
 /// One HTTP request with its redirects, and its answer or failure.

@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "for tests: never in a release")]
 
 use crate::facts::{
-    DecodedFacts, Exchange, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SegmentFacts,
-    SessionFacts, SignalFacts, Timings,
+    DecodedFacts, Exchange, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SegmentExtent,
+    SegmentFacts, SessionFacts, SignalFacts, Timings,
 };
 use bytes::Bytes;
 use packager_media::container::{Container, Inspection, Track};
@@ -95,7 +95,15 @@ pub fn timeline(segments: Vec<Segment>) -> Timeline {
 /// Makes the facts about a segment whose request, at `inspected_at`, failed.
 pub fn segment_facts(segment: Segment, inspected_at: Timestamp) -> SegmentFacts {
     let fetched = failed(&segment.uri, FailureKind::Timeout);
-    SegmentFacts { segment, inspected_at, fetched, inspection: None, decryption: None, newest: true }
+    SegmentFacts {
+        segment,
+        inspected_at,
+        fetched,
+        inspection: None,
+        decryption: None,
+        newest: true,
+        extent: SegmentExtent::Whole,
+    }
 }
 
 /// Makes the inspection of a segment in which no tracks and no defects were found.

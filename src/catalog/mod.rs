@@ -40,6 +40,7 @@ pub(crate) use url_signing::rsa_key;
 pub(crate) use url_signing::{SigningHash, SigningScheme, TokenEncoding, TokenPlace, UrlSigning};
 
 use crate::checks::CheckSettings;
+use crate::document::BitRate;
 use crate::expectations::{Expectations, ExpectedLadder, Thresholds};
 use packager_media::stream::Resolution;
 use packager_media::units::Seconds;
@@ -149,9 +150,13 @@ pub struct Template {
 #[serde(deny_unknown_fields, default)]
 pub struct Coverage {
     pub mode: CoverageMode,
-    /// In the mode `newest` the number of segments that are inspected. In the mode `every` the largest number of
-    /// segments in one probe; further segments are skipped, and the report says how many.
+    /// In the mode `newest` the number of segments that are inspected. In the modes `every` and `heads` the largest number
+    /// of segments in one probe; further segments are skipped, and the report says how many.
     pub count: u32,
+    /// Bits per second that a channel may take in the mode `heads`, by the bit rates that the manifest declares. The rest after
+    /// the heads is for segments as a whole. `None`: one of eight segments is downloaded as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BitRate>,
     /// Whether a probe also requests one byte of the window's oldest segment, to see that it is still available.
     pub oldest: bool,
 }
@@ -163,6 +168,9 @@ pub enum CoverageMode {
     Newest,
     /// Every segment that was listed since the last probe is downloaded.
     Every,
+    /// The first bytes of every segment that was listed since the last probe are downloaded, and as many segments as a whole as
+    /// `budget` allows.
+    Heads,
     /// No segment is downloaded: only manifests and playlists are checked.
     None,
 }
@@ -171,7 +179,7 @@ impl Default for Coverage {
     /// Returns the value of `segments` for a template that doesn't set it: every segment, at most six in a probe. Six
     /// segments of 6 s last longer than a scrape interval of 30 s, so that no segment of a healthy channel is skipped.
     fn default() -> Self {
-        Self { mode: CoverageMode::Every, count: 6, oldest: true }
+        Self { mode: CoverageMode::Every, count: 6, budget: None, oldest: true }
     }
 }
 

@@ -238,5 +238,9 @@ fn range_faults(written: &TemplateKeys, node: &Node) -> Vec<Fault> {
         let at = node.get("segments").map_or(node.at, |s| s.index_of("count"));
         faults.push(Fault::value(at, format!("is {}; allowed is 1 to 1000 segments", coverage.count)));
     }
+    if coverage.budget.is_some() && coverage.mode != CoverageMode::Heads {
+        let at = node.get("segments").map_or(node.at, |s| s.index_of("budget"));
+        faults.push(Fault::value(at, "is for the mode `heads` only".to_owned()));
+    }
     faults
 }

@@ -5,6 +5,7 @@
 //! each key keeps its position. Then serde turns the tree into a value, and each value that serde refuses becomes a
 //! [`Problem`].
 
+mod bit_rate;
 mod de;
 mod length;
 mod node;
@@ -12,6 +13,7 @@ mod problem;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bit_rate::BitRate;
 pub(crate) use de::{deserialize, deserialize_partial};
 pub(crate) use length::TimeLength;
 pub(crate) use node::{Key, Node, NodeIndex, Value};

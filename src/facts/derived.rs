@@ -1,7 +1,7 @@
 //! Bit rates, durations and similar values that are calculated from captured segments. Gauges, reports and checks take
 //! them from this module, so that they agree.
 
-use super::{ChunkArrival, GrowingSegmentFacts, RenditionFacts, SegmentFacts};
+use super::{ChunkArrival, GrowingSegmentFacts, RenditionFacts, SegmentExtent, SegmentFacts};
 use packager_media::container::{Inspection, Track};
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{Seconds, Timestamp};
@@ -14,9 +14,15 @@ pub(crate) fn bit_rate<'a>(segments: impl IntoIterator<Item = &'a SegmentFacts>)
     Some(bits / seconds).filter(|rate| seconds > 0.0 && rate.is_finite())
 }
 
-/// Returns the size of a segment in bits. `None` unless the segment arrived completely.
+/// Returns the size of a segment in bits. `None` unless the segment arrived completely, or its first bytes did and its size is
+/// known.
 pub(crate) fn bits(segment: &SegmentFacts) -> Option<f64> {
-    Some(segment.fetched.ok()?.body_bytes as f64 * 8.0)
+    let fetched = segment.fetched.ok()?.body_bytes;
+    let bytes = match segment.extent {
+        SegmentExtent::Whole => fetched,
+        SegmentExtent::Head { size } => size?,
+    };
+    Some(bytes as f64 * 8.0)
 }
 
 /// Returns the presentation start of audio minus that of video within one segment: positive if audio starts later. Of

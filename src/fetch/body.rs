@@ -36,6 +36,8 @@ pub(super) struct BodyBounds {
     pub(crate) deadline: Instant,
     /// Byte range of the body that is wanted; `None` for the whole body.
     pub(crate) cut: Option<ByteRange>,
+    /// Whether the body may end within `cut`.
+    pub(crate) may_end_early: bool,
 }
 
 /// Result of reading an HTTP body.
@@ -186,7 +188,7 @@ impl BodyCounter {
 
     /// Returns the failure of a body that ended before the requested range did; `None` otherwise.
     fn end(&self) -> Option<Failure> {
-        let range = self.bounds.cut.filter(|r| self.given < r.length)?;
+        let range = self.bounds.cut.filter(|r| self.given < r.length && !self.bounds.may_end_early)?;
         let message =
             format!("bytes {} were asked for, but the whole resource has {} bytes", range_text(range), self.seen);
         Some(Failure::new(FailureKind::Range, message))
@@ -290,7 +292,7 @@ mod tests {
     const RANGE: ByteRange = ByteRange { offset: 4, length: 3 };
 
     fn bounds(max: u64, cut: Option<ByteRange>) -> BodyBounds {
-        BodyBounds { max, deadline: Instant::now(), cut }
+        BodyBounds { max, deadline: Instant::now(), cut, may_end_early: false }
     }
 
     /// Reads the chunks of a body. Returns the bytes that were passed on, the result of the last chunk (`+`: more is

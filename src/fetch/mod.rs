@@ -46,6 +46,8 @@ pub(crate) struct FetchRequest<'a> {
     pub(crate) settings: &'a RequestSettings,
     /// Byte range of the resource that is wanted; `None` asks for the whole resource.
     pub(crate) range: Option<ByteRange>,
+    /// Whether the resource may end within `range`, because only its first bytes are wanted, however many it has.
+    pub(crate) may_end_early: bool,
     /// Largest number of decoded body bytes that are read. A longer body is a failure of kind `TooLarge`.
     pub(crate) max_bytes: u64,
     /// Whether the request accepts gzip and brotli. It does for playlists; media is requested without content encoding.

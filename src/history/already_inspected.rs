@@ -11,6 +11,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AlreadyInspected {
     pub(super) renditions: HashMap<RenditionIdentity, Vec<Arc<SegmentFacts>>>,
+    /// Segments of which only the first bytes were fetched.
+    pub(super) heads: HashMap<RenditionIdentity, Vec<Arc<SegmentFacts>>>,
     /// Number of the newest segment of each rendition that an earlier exporter inspected, if that is known.
     pub(super) elsewhere: HashMap<RenditionIdentity, u64>,
     /// Answers of key servers that a player can use, from earlier probes.
@@ -26,14 +28,6 @@ pub(crate) struct AlreadyInspected {
 }
 
 impl AlreadyInspected {
-    /// Returns how the segment with the same number, URI and byte range was fetched and what it contains. `None` if it
-    /// wasn't inspected, or is forgotten.
-    #[must_use]
-    pub(crate) fn segment(&self, rendition: &RenditionIdentity, segment: &Segment) -> Option<Arc<SegmentFacts>> {
-        let known = self.renditions.get(rendition)?;
-        known.iter().find(|k| same_segment(k, segment, self.query_identifies)).cloned()
-    }
-
     /// Returns the answer for a key, if it is younger than the template's `hold`. URIs are compared as a whole, query
     /// included, because another query may select another key.
     #[must_use]
@@ -42,17 +36,33 @@ impl AlreadyInspected {
         self.keys.iter().filter(fresh).find(|k| k.key.same_source(key)).cloned()
     }
 
-    /// Returns whether no inspected segment of the rendition is remembered.
+    /// Returns whether the segment with the same number, URI and byte range was inspected, as a whole or by its first bytes, and
+    /// isn't forgotten.
+    #[must_use]
+    pub(crate) fn has(&self, rendition: &RenditionIdentity, segment: &Segment) -> bool {
+        let heads = self.heads.get(rendition).into_iter().flatten();
+        let known = self.renditions.get(rendition).into_iter().flatten().chain(heads);
+        known.into_iter().any(|k| same_segment(k, segment, self.query_identifies))
+    }
+
+    /// Returns whether no inspected segment of the rendition is remembered, not even by its first bytes.
     #[must_use]
     pub(crate) fn is_new(&self, rendition: &RenditionIdentity) -> bool {
-        self.renditions.get(rendition).is_none_or(Vec::is_empty)
+        let is_empty = |known: &HashMap<_, Vec<_>>| known.get(rendition).is_none_or(Vec::is_empty);
+        is_empty(&self.renditions) && is_empty(&self.heads)
     }
 
     /// Returns what stays valid in a new playback session: keys, but no segments, whose numbers may have begun again. The first
     /// probe of an exporter begins a session, too, and goes on from what an earlier exporter inspected.
     #[must_use]
     pub(crate) fn in_new_session(&self) -> Self {
-        Self { renditions: HashMap::new(), frozen: HashSet::new(), patchable: Vec::new(), ..self.clone() }
+        Self {
+            renditions: HashMap::new(),
+            heads: HashMap::new(),
+            frozen: HashSet::new(),
+            patchable: Vec::new(),
+            ..self.clone()
+        }
     }
 
     /// Returns whether the rendition's live edge has stood still in this playback session for so long that no viewer
@@ -73,7 +83,7 @@ impl AlreadyInspected {
     /// `None` if none was. A segment that an earlier exporter inspected may have left the window.
     #[must_use]
     pub(crate) fn last_inspected(&self, rendition: &RenditionIdentity, timeline: &Timeline) -> Option<u64> {
-        let here = timeline.segments.iter().rev().find(|s| self.segment(rendition, s).is_some()).map(|s| s.number);
+        let here = timeline.segments.iter().rev().find(|s| self.has(rendition, s)).map(|s| s.number);
         let elsewhere = || {
             let is_left = |number: &u64| Some(*number) <= timeline.last_number();
             self.elsewhere.get(rendition).copied().filter(|_| self.is_new(rendition)).filter(is_left)

@@ -102,7 +102,7 @@ impl RenditionHandover {
     fn new(memory: &RenditionMemory) -> Option<Self> {
         let (state, edge_since) = (memory.past.observations.last()?, memory.past.edge_since?);
         let skip = state.segments.len().saturating_sub(MAX_SEGMENTS);
-        let inspected = memory.past.segments.iter().map(|s| s.segment.number).max();
+        let inspected = memory.past.segments.iter().chain(&memory.past.heads).map(|s| s.segment.number).max();
         Some(Self {
             edge_since: edge_since.as_microsecond(),
             first_seen: state.first_seen.as_microsecond(),

@@ -1,11 +1,12 @@
 //! History of all outputs: it is bounded, each probe adds its capture, and each check reads it.
 
 mod decoded;
+mod handed_over;
 
 use super::already_inspected::{AlreadyInspected, same_segment};
 use super::clock_step::ObservedTimes;
 use super::compact::compact;
-use super::handover::{OutputHandover, TakenOver};
+use super::handover::TakenOver;
 use super::inits;
 use super::inputs::{self, InputState};
 use super::ladder::{self, LadderState};
@@ -15,7 +16,7 @@ use super::patchable;
 use super::signal_turn::SignalTurns;
 use super::uri_names::UriNames;
 use super::{KeyUsage, Observation, OutputHistory, RenditionHistory};
-use crate::facts::{OutputFacts, PatchableMpd, RenditionFacts};
+use crate::facts::{OutputFacts, PatchableMpd, RenditionFacts, SegmentFacts};
 use packager_media::stream::labels::LabelMemory;
 use packager_media::stream::{Rendition, RenditionIdentity, Timeline};
 use packager_media::units::{Seconds, Timestamp};
@@ -150,12 +151,14 @@ impl History {
         let query_identifies = retention.query_identifies;
         let known = self.outputs.find(&(key.clone(), query_identifies), |memory| {
             let segments = memory.renditions.iter().map(|(identity, r)| (identity.clone(), r.past.segments.clone()));
+            let heads = memory.renditions.iter().map(|(identity, r)| (identity.clone(), r.past.heads.clone()));
             let keys = memory.renditions.values().flat_map(|r| &r.past.keys);
             let elsewhere =
                 memory.renditions.iter().filter_map(|(identity, r)| Some((identity.clone(), r.inspected_elsewhere?)));
             let frozen = memory.renditions.iter().filter(|(_, r)| r.is_frozen(memory.touched, memory.session_since));
             AlreadyInspected {
                 renditions: segments.collect(),
+                heads: heads.collect(),
                 elsewhere: elsewhere.collect(),
                 frozen: frozen.map(|(identity, _)| identity.clone()).collect(),
                 session: memory.session,
@@ -179,41 +182,6 @@ impl History {
     ) -> OutputHistory {
         self.outputs
             .change(&(key.clone(), retention.query_identifies), now, |memory| memory.record(facts, now, retention))
-    }
-
-    /// Returns whether anything is remembered of an output, so that nothing has to be taken over from an earlier exporter.
-    #[must_use]
-    pub(crate) fn knows(&self, key: &OutputKey, retention: Retention) -> bool {
-        self.outputs.find(&(key.clone(), retention.query_identifies), |_| ()).is_some()
-    }
-
-    /// Takes over what an earlier exporter handed over of an output with the manifest at `url`. `by` is what its clock lacks to
-    /// this exporter's. What is remembered here already stays.
-    pub(crate) fn take_over(
-        &self,
-        key: &OutputKey,
-        url: &Url,
-        handover: OutputHandover,
-        by: Seconds,
-        now: Timestamp,
-        retention: Retention,
-    ) {
-        self.outputs.change(&(key.clone(), retention.query_identifies), now, |memory| {
-            memory.begin(url, now, retention);
-            if memory.renditions.is_empty() {
-                memory.taken_over = handover.take(&memory.url, retention.query_identifies, by, now);
-            }
-        });
-    }
-
-    /// Returns what is handed over of an output to the exporter that probes it next. `None`: nothing is remembered of it.
-    #[must_use]
-    pub(crate) fn handover(&self, key: &OutputKey, retention: Retention) -> Option<OutputHandover> {
-        let query_identifies = retention.query_identifies;
-        let handover = self.outputs.find(&(key.clone(), query_identifies), |memory| {
-            OutputHandover::new(&memory.url, query_identifies, memory.renditions.iter())
-        });
-        handover.filter(|handover| !handover.is_empty())
     }
 
     /// Moves all remembered times by a step of the exporter's clock, so that everything keeps its age. `by` is negative
@@ -379,17 +347,14 @@ impl RenditionMemory {
                 self.past.key_use = KeyUsage::next(self.past.key_use.take(), facts, timeline, edge_since);
             }
         }
+        self.past.coverage.extend(facts.coverage.map(|share| (now, share)));
         self.past.ads.observe_segments(&facts.segments);
-        if !facts.segments.is_empty() {
+        if !facts.segments.is_empty() || !facts.heads.is_empty() {
             self.inspected_elsewhere = None;
         }
         self.take_decoded(facts);
-        for segment in &facts.segments {
-            let segments = &mut self.past.segments;
-            segments.retain(|known| !same_segment(known, &segment.segment, retention.query_identifies));
-            let compact = compact(segment, segments.last().map(AsRef::as_ref));
-            segments.push(Arc::new(compact));
-        }
+        remember_inspected(&mut self.past.segments, &facts.segments, retention);
+        remember_inspected(&mut self.past.heads, &facts.heads, retention);
         for key in &facts.keys {
             let keys = &mut self.past.keys;
             keys.retain(|known| !known.key.same_source(&key.key));
@@ -474,9 +439,13 @@ impl RenditionMemory {
         observations.drain(..stale.max(excess));
 
         self.past.keep_segments(now, retention.hold);
-        let segments = &mut self.past.segments;
-        let excess = segments.len().saturating_sub(MAX_SEGMENTS);
-        segments.drain(..excess);
+        for segments in [&mut self.past.segments, &mut self.past.heads] {
+            let excess = segments.len().saturating_sub(MAX_SEGMENTS);
+            segments.drain(..excess);
+        }
+        let coverage = &mut self.past.coverage;
+        coverage.retain(|(at, _)| *at >= horizon);
+        coverage.drain(..coverage.len().saturating_sub(MAX_OBSERVATIONS));
         let keys = &mut self.past.keys;
         keys.retain(|key| key.asked_at >= horizon);
         keys.drain(..keys.len().saturating_sub(MAX_KEYS));
@@ -487,7 +456,18 @@ impl RenditionHistory {
     fn keep_segments(&mut self, now: Timestamp, hold: Seconds) {
         let horizon = Seconds(-hold.0).after(now);
         let newest = self.observations.last().and_then(|o| o.last_number());
-        self.segments.retain(|s| s.inspected_at >= horizon || Some(s.segment.number) == newest);
+        let stays = |s: &Arc<SegmentFacts>| s.inspected_at >= horizon || Some(s.segment.number) == newest;
+        self.segments.retain(stays);
+        self.heads.retain(stays);
+    }
+}
+
+/// Adds segments that a probe inspected to the remembered ones, in place of an earlier inspection of the same segment.
+fn remember_inspected(remembered: &mut Vec<Arc<SegmentFacts>>, inspected: &[Arc<SegmentFacts>], retention: Retention) {
+    for segment in inspected {
+        remembered.retain(|known| !same_segment(known, &segment.segment, retention.query_identifies));
+        let compact = compact(segment, remembered.last().map(AsRef::as_ref));
+        remembered.push(Arc::new(compact));
     }
 }
 

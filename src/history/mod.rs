@@ -44,7 +44,7 @@ pub(crate) use {
     observation::MAX_LISTED_SEGMENTS,
 };
 
-use crate::facts::{KeyFacts, SegmentFacts};
+use crate::facts::{InspectedShare, KeyFacts, SegmentFacts};
 use packager_media::units::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -65,6 +65,18 @@ pub struct OutputHistory {
     pub mpds: Vec<Arc<MpdState>>,
 }
 
+impl OutputHistory {
+    /// Returns the share of the new media of all renditions that probes inspected, from 0 to 1, by the duration of the segments.
+    /// `None`: there were no new media.
+    #[must_use]
+    pub(crate) fn coverage(&self) -> Option<f64> {
+        let shares = self.renditions.values().flat_map(|rendition| &rendition.coverage);
+        let (inspected, listed) =
+            shares.fold((0.0, 0.0), |sum, (_, share)| (sum.0 + share.inspected.0, sum.1 + share.listed.0));
+        (listed > 0.0).then(|| inspected / listed)
+    }
+}
+
 /// History of one rendition, over the template's `hold` up to now. It includes what this probe captured.
 #[derive(Debug, Clone, Default)]
 pub struct RenditionHistory {
@@ -74,8 +86,12 @@ pub struct RenditionHistory {
     /// Segments that were inspected within the template's `hold`, in order of inspection. The newest listed segment is
     /// among them if it was ever inspected.
     pub segments: Vec<Arc<SegmentFacts>>,
+    /// Segments of which only the first bytes were fetched, within the template's `hold`, in order of inspection.
+    pub heads: Vec<Arc<SegmentFacts>>,
     /// The newest answer of each key URI that was requested within the template's `hold`.
     pub keys: Vec<Arc<KeyFacts>>,
+    /// How much of the new media each probe within the template's `hold` inspected, by the time of the probe.
+    pub coverage: Vec<(Timestamp, InspectedShare)>,
     /// Time at which the live edge was first seen where it is now; `None` before the first observation.
     pub edge_since: Option<Timestamp>,
     pub ads: AdHistory,

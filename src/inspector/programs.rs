@@ -30,6 +30,7 @@ pub(crate) async fn fetch_programs(
         url,
         settings: &request_settings,
         range: None,
+        may_end_early: false,
         max_bytes: inspector.max_bytes,
         compressed: true,
         headers_only: false,

@@ -20,6 +20,13 @@ pub(crate) const GAUGES: &[Gauge] = &[
         |v, s| s.outputs(v, |o| count(o.summary.segments_skipped)),
     ),
     gauge(
+        "packager_coverage_ratio",
+        OUTPUT,
+        "Share of the media listed within the template's hold that probes inspected, from 0 to 1, by the duration of the segments; \
+         a segment of which only the first bytes were fetched counts by its bytes. Absent if no new segment was listed.",
+        |v, s| s.outputs(v, |o| o.coverage_ratio),
+    ),
+    gauge(
         "packager_key_first_byte_seconds",
         OUTPUT,
         "Longest time in seconds from the request for a key or licence to the first byte of its answer, without connecting. Absent \

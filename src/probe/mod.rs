@@ -119,8 +119,7 @@ impl Prober {
         Self::with_store(live, clock, signal, None)
     }
 
-    /// Makes a prober as [`Prober::with_decoder`] does. With a database it takes over what an earlier exporter remembered of a
-    /// channel, and hands over what it remembers; this needs [`Prober::follow_handovers`].
+    /// Makes a prober as [`Prober::with_decoder`] does, which takes over and hands over history by the database `store`.
     ///
     /// # Errors
     /// A fetch setting makes an HTTP client impossible; the error names the setting.
@@ -244,6 +243,7 @@ impl Shared {
             budget,
             turn,
             kept: KeptMedia::default(),
+            bandwidth: 0.into(),
         };
         let turns = channel.outputs.iter().map(turn);
         let capturers: Vec<Capturer<'_>> = requests.into_iter().zip(turns).map(capturer).collect();
@@ -267,6 +267,7 @@ impl Shared {
             edge_age: live_edge_ages(&capture, &pasts, now),
             container: containers(&capture, &pasts),
             ad_break: ad_breaks(&capture, &pasts),
+            coverage: capture::coverages(&capture, &pasts),
             inspected: inspected_segments(&capture, &pasts),
             signal: signals(&capture, &pasts),
             channel,

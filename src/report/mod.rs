@@ -63,6 +63,9 @@ pub struct Report {
     /// Whether the live edge is in an ad break, by output name. It is derived from the history. An output without a
     /// readable media playlist is absent.
     pub ad_break: Vec<(String, bool)>,
+    /// Share of the new media that probes inspected within the template's `hold`, from 0 to 1, by output name. It is derived from
+    /// the history. An output without new media is absent.
+    pub coverage: Vec<(String, f64)>,
     /// The listed segments that this or an earlier probe inspected, oldest first, by output and rendition name. They are
     /// derived from the history, so that every scraper gets the same values of them. A rendition whose playlist couldn't be read
     /// is absent.

@@ -38,6 +38,9 @@ pub struct OutputView<'a> {
     pub renditions_available: MediaCounts,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rendition_skew_seconds: Option<f64>,
+    /// Share of the new media that probes inspected within the template's `hold`, from 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage_ratio: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scte35_splices: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,6 +117,7 @@ impl<'a> OutputView<'a> {
             renditions_expected: expected,
             renditions_available,
             rendition_skew_seconds: skew(&renditions),
+            coverage_ratio: report.coverage.iter().find(|(output, _)| *output == facts.name).map(|(_, share)| *share),
             scte35_splices: splices(report, facts),
             ad_break: report.ad_break.iter().find(|(output, _)| *output == facts.name).map(|(_, within)| *within),
             summary: SummaryView::new(&renditions),

@@ -37,6 +37,7 @@ pub fn clean() -> Report {
         .map(|r| ("hls".into(), r.rendition.name.clone(), Seconds(1.5)))
         .collect();
     report.ad_break = vec![("hls".into(), false)];
+    report.coverage = vec![("hls".into(), 0.75)];
     report.capture.outputs[0].signal.valid_for = Seconds(660.0);
     report.signal = vec![("hls".into(), "720p".into(), Arc::new(decoded()))];
     report.outcomes = vec![
@@ -162,6 +163,7 @@ pub fn report(outputs: Vec<OutputFacts>) -> Report {
         edge_age: Vec::new(),
         container,
         ad_break: Vec::new(),
+        coverage: Vec::new(),
         inspected: Vec::new(),
         signal: Vec::new(),
     }
@@ -173,7 +175,7 @@ fn template(ladder: ExpectedLadder) -> Template {
         name: "TPL_LIVE_HD".into(),
         timeout: Seconds(10.0),
         thresholds,
-        segments: Coverage { mode: CoverageMode::Newest, count: 2, oldest: false },
+        segments: Coverage { mode: CoverageMode::Newest, count: 2, budget: None, oldest: false },
         ladder,
         hold: Seconds(300.0),
         query_identifies: false,

@@ -19,6 +19,7 @@ mod events;
 mod exporter;
 mod ffprobe;
 mod guide;
+mod heads;
 mod hostile;
 mod identity;
 mod indexes;

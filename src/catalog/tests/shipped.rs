@@ -19,7 +19,7 @@ fn the_templates_have_the_guides_thresholds() {
     assert_eq!(hd.thresholds.macroblocking_threshold, Some(0.15));
     assert_eq!(hd.thresholds.freeze_threshold_ms, Some(1000.0));
     for t in [hd, uhd] {
-        assert_eq!(t.segments, Coverage { mode: CoverageMode::Every, count: 6, oldest: true });
+        assert_eq!(t.segments, Coverage { mode: CoverageMode::Every, count: 6, budget: None, oldest: true });
     }
 }
 

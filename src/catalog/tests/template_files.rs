@@ -22,7 +22,7 @@ TOP: {extends: MIDDLE, min_mos: null, segments: {count: 3}}
     let snapshot = templates(text).unwrap();
     let top = snapshot.template("TOP").unwrap();
     assert_eq!((top.hold, top.thresholds.min_mos), (Seconds(20.0), None));
-    assert_eq!(top.segments, Coverage { mode: CoverageMode::Newest, count: 3, oldest: true });
+    assert_eq!(top.segments, Coverage { mode: CoverageMode::Newest, count: 3, budget: None, oldest: true });
     assert_eq!(top.checks.segment_duration_off_target.allowed_ratio, 0.5);
     assert_eq!(top.checks.segment_duration_off_target.severity, Some(crate::finding::Severity::Critical));
 }
@@ -99,7 +99,7 @@ TPL_LIVE_HD:
     assert!(lines[5].starts_with(":11:43: TPL_LIVE_HD.ladder.video[1].bandwidth: expected a whole number"), "{error}");
     assert_eq!(
         lines[6],
-        ":12:20: TPL_LIVE_HD.segments.mode: `newst` is not possible here; did you mean `newest`? Known: newest, every, none"
+        ":12:20: TPL_LIVE_HD.segments.mode: `newst` is not possible here; did you mean `newest`? Known: newest, every, heads, none"
     );
     assert!(lines[7].starts_with(":13:31: TPL_LIVE_HD.segment_duration_tolerance: is 10"), "{error}");
     assert_eq!(lines.len(), 8, "{error}");
@@ -138,4 +138,16 @@ fn numbers_are_the_thresholds_and_the_parameters_of_enabled_checks() {
     assert!(!numbers.iter().any(|(name, _)| name.starts_with("segments") || name == "timeout"));
     let off = snapshot.template("OFF").unwrap().numeric_thresholds();
     assert!(!off.iter().any(|(name, _)| name == "segment_duration_off_target_allowed_ratio"));
+}
+
+#[test]
+fn a_budget_is_a_bit_rate_and_of_heads_alone() {
+    let read = |segments: &str| {
+        let text = format!("T:\n  segments: {{{segments}}}\n");
+        templates(&text).map(|read| read.template("T").unwrap().segments.budget.map(|budget| budget.0))
+    };
+    assert_eq!(read("mode: heads, budget: 4 Mbit/s"), Ok(Some(4_000_000)));
+    assert_eq!((read("mode: heads, budget: 96000"), read("mode: heads")), (Ok(Some(96_000)), Ok(None)));
+    assert!(read("mode: heads, budget: 4 MB").unwrap_err().contains("a bit rate"));
+    assert!(read("mode: every, budget: 4 Mbit/s").unwrap_err().contains("is for the mode `heads` only"));
 }

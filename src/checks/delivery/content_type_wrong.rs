@@ -55,7 +55,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, direct: bool, params: 
     }
     // One violation a type, not one a segment: the server is configured once.
     let mut by_type = BTreeMap::new();
-    for segment in select::inspected_segments(facts, past).unwrap_or_default() {
+    for segment in select::segments_and_heads(facts, past).unwrap_or_default() {
         by_type.insert(given(&segment.fetched), segment);
     }
     found.extend(by_type.into_values().filter_map(|s| violation("segments", &s.fetched, &allowed(s), params)));

@@ -29,7 +29,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionHistory, terms: &Terms) -> Option<Vec<Violation>> {
-    let segments = select::inspected_segments(facts, past).unwrap_or_default();
+    let segments = select::segments_and_heads(facts, past).unwrap_or_default();
     let mut judged = segments.iter().rev().filter_map(|s| judge_segment(s, facts, terms)).peekable();
     judged.peek()?;
     Some(judged.flatten().collect())

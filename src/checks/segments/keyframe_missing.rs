@@ -1,6 +1,6 @@
 use crate::checks::support::select::{self, complete_inspection, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
-use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::facts::{RenditionFacts, SegmentExtent, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::container::Track;
@@ -31,7 +31,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Option<Vec<Violation>> {
-    let segments = select::inspected_segments(facts, past)?;
+    let segments = select::segments_and_heads(facts, past)?;
     let mut tracks = segments.iter().rev().filter_map(|s| Some((*s, video(s)?))).peekable();
     tracks.peek()?;
     Some(tracks.filter_map(|(s, track)| violation(s, track, params)).collect())
@@ -48,9 +48,13 @@ fn violation(segment: &SegmentFacts, track: &Track, params: &Params) -> Option<V
     let interval = track.keyframe_interval_max.map(|i| i.0);
     let message = match (interval, params.max_interval) {
         _ if track.starts_with_keyframe == Some(false) => {
-            let there = if track.keyframes == 0 { "and has none" } else { "although it has some later" };
+            let later = match (segment.extent, track.keyframes) {
+                (SegmentExtent::Head { .. }, 0) => "",
+                (_, 0) => ", and has none",
+                _ => ", although it has some later",
+            };
             format!(
-                "segment {number}: the video doesn't start with a key frame, {there}: players can't switch or join here"
+                "segment {number}: the video doesn't start with a key frame{later}: players can't switch or join here"
             )
         }
         (Some(is), Some(most)) if is > most => {
@@ -92,6 +96,19 @@ mod tests {
         assert!(late.contains("although it has some later"), "{late}");
         let none = messages(run(|t| (t.starts_with_keyframe, t.keyframes) = (Some(false), 0), &Params::default()));
         assert!(none.contains("and has none:"), "{none}");
+    }
+
+    #[test]
+    fn a_head_that_does_not_begin_with_a_key_frame_fails() {
+        let mut segment = ts_segment(5, 0.0, 2.0);
+        let track = &mut segment.inspection.as_mut().unwrap().tracks[0];
+        (track.starts_with_keyframe, track.keyframes) = (Some(false), 0);
+        segment.extent = SegmentExtent::Head { size: None };
+        let mut scene = Scene::live();
+        scene.past().segments.clear();
+        scene.past().heads = vec![std::sync::Arc::new(segment)];
+        let found = messages(check(&scene.context(), &Params::default()));
+        assert!(found.contains("doesn't start with a key frame: players"), "{found}");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violation>> {
-    let segments = select::inspected_segments(facts, past)?;
+    let segments = select::segments_and_heads(facts, past)?;
     let tracks = segments.iter().rev().flat_map(|s| undamaged_inspection(s).into_iter().map(|i| (*s, i)));
     let tracks = tracks.flat_map(|(s, i)| i.tracks.iter().map(move |t| (s, i.container, t)));
     let mut video = tracks.filter(|(.., t)| matches!(t.codec.as_str(), "h264" | "hevc" | "av1")).peekable();

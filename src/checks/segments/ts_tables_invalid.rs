@@ -30,8 +30,9 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionHistory, terms: &Terms) -> Option<Vec<Violation>> {
-    let segments = select::inspected_segments(facts, past)?;
-    let mut streams = segments.iter().rev().filter_map(|s| Some((*s, transport_stream(s)?))).peekable();
+    let begun = select::segments_and_heads(facts, past)?;
+    let segments = select::inspected_segments(facts, past).unwrap_or_default();
+    let mut streams = begun.iter().rev().filter_map(|s| Some((*s, transport_stream(s)?))).peekable();
     streams.peek()?;
     let mut found: Vec<_> = streams.filter_map(|(s, i)| invalid_tables(s, i, facts)).collect();
     found.extend(select::consecutive_pairs(&segments, past).iter().rev().filter_map(|(a, b)| changed(a, b, terms)));

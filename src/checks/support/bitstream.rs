@@ -42,7 +42,19 @@ pub(in crate::checks) fn newest_first<'a>(
     facts: &RenditionFacts,
     past: &'a RenditionHistory,
 ) -> Option<Vec<ParsedTrack<'a>>> {
-    let segments = select::inspected_segments(facts, past)?;
+    parsed_newest_first(select::inspected_segments(facts, past)?)
+}
+
+/// Returns the parsed tracks as [`newest_first`] does, with those of segments of which only the first bytes were fetched: codec
+/// parameters stand there.
+pub(in crate::checks) fn newest_first_with_heads<'a>(
+    facts: &RenditionFacts,
+    past: &'a RenditionHistory,
+) -> Option<Vec<ParsedTrack<'a>>> {
+    parsed_newest_first(select::segments_and_heads(facts, past)?)
+}
+
+fn parsed_newest_first(segments: Vec<&SegmentFacts>) -> Option<Vec<ParsedTrack<'_>>> {
     let tracks: Vec<_> = segments.into_iter().rev().flat_map(parsed_tracks).collect();
     (!tracks.is_empty()).then_some(tracks)
 }

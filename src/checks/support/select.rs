@@ -2,7 +2,7 @@
 
 use crate::checks::support::playlist_step::{self, PlaylistChange};
 use crate::checks::{CheckContext, CheckVerdict, Violation};
-use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::history::RenditionHistory;
 use packager_media::container::{Container, Inspection};
 use packager_media::defect::{Defect, DefectKind, Position};
@@ -16,6 +16,7 @@ pub(in crate::checks) const NO_MANIFEST: &str = "the manifest could not be read"
 pub(in crate::checks) const NO_PLAYLIST: &str = "no media playlist or MPD could be read";
 pub(in crate::checks) const NO_PARTS: &str = "no playlist lists parts";
 pub(in crate::checks) const NO_SEGMENT: &str = "no segment was inspected";
+const ONLY_HEADS: &str = "only the first bytes of the segments were fetched (segments.mode heads)";
 const LIST: &str = "the MPDs that a list MPD (MPD@type `list`) names are not looked into";
 pub(in crate::checks) const FIRST_OBSERVATION: &str = "first observation";
 
@@ -39,9 +40,18 @@ pub(in crate::checks) fn judge_renditions<'a>(
     }
     match ran {
         true => CheckVerdict::Ran(found),
-        false if context.output.is_readable() => CheckVerdict::NotRun(uninspected(context).unwrap_or(missing)),
+        false if context.output.is_readable() => {
+            let known = uninspected(context).or(only_heads(context).then_some(ONLY_HEADS));
+            CheckVerdict::NotRun(known.unwrap_or(missing))
+        }
         false => CheckVerdict::NotRun(NO_MANIFEST),
     }
+}
+
+/// Whether only the first bytes of segments are known, so that a check that needs a whole segment finds nothing to judge.
+fn only_heads(context: &CheckContext<'_>) -> bool {
+    let mut renditions = context.renditions();
+    context.renditions().all(|(_, past)| past.segments.is_empty()) && renditions.any(|(_, past)| !past.heads.is_empty())
 }
 
 /// Returns the reason why segments of the output are not inspected, for a check that finds nothing to judge. `None`:
@@ -93,6 +103,21 @@ pub(in crate::checks) fn inspected_segments<'a>(
     Some(segments)
 }
 
+/// Returns the segments that a check judges by what their first bytes show: those inspected as a whole and those of which only the
+/// first bytes were fetched, in the order of inspection. `None`: the probe could not inspect the segments for which the template
+/// asks.
+pub(in crate::checks) fn segments_and_heads<'a>(
+    facts: &RenditionFacts,
+    past: &'a RenditionHistory,
+) -> Option<Vec<&'a SegmentFacts>> {
+    let mut segments = inspected_segments(facts, past).unwrap_or_default();
+    if facts.covered || !facts.heads.is_empty() {
+        segments.extend(past.heads.iter().map(AsRef::as_ref));
+        segments.sort_by_key(|segment| segment.inspected_at);
+    }
+    (!segments.is_empty()).then_some(segments)
+}
+
 /// Returns the rank of a download among several downloads of one segment. The highest counts: a failure ranks above an
 /// answer, and a download that the probe's deadline ended ranks lowest.
 fn fetch_rank(segment: &SegmentFacts) -> u8 {
@@ -103,16 +128,16 @@ fn fetch_rank(segment: &SegmentFacts) -> u8 {
     }
 }
 
-/// Returns the segments whose bytes can be counted as media: they arrived completely, have a duration and are in a
-/// known container.
+/// Returns the segments whose bytes can be counted as media: they arrived completely, or their first bytes did and the server
+/// says how many there are; they have a duration and are in a known container.
 pub(in crate::checks) fn measurable_segments<'a>(
     facts: &RenditionFacts,
     past: &'a RenditionHistory,
 ) -> Option<Vec<&'a SegmentFacts>> {
     let media = |s: &SegmentFacts| s.inspection.as_ref().is_none_or(|i| i.container != Container::Unknown);
-    let bytes = |s: &SegmentFacts| s.fetched.ok().is_some_and(|e| e.body_bytes > 0);
+    let bytes = |s: &SegmentFacts| derived::bits(s).is_some_and(|bits| bits > 0.0);
     let counts = |s: &&SegmentFacts| bytes(s) && media(s) && s.segment.duration.0 > 0.0;
-    let measured: Vec<_> = inspected_segments(facts, past)?.into_iter().filter(counts).collect();
+    let measured: Vec<_> = segments_and_heads(facts, past)?.into_iter().filter(counts).collect();
     (!measured.is_empty()).then_some(measured)
 }
 
@@ -202,6 +227,7 @@ pub(in crate::checks) fn defect_violation(url: &Url, defect: &Defect) -> Violati
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use crate::facts::SegmentExtent;
 
     #[test]
     fn media_that_are_not_looked_into_are_the_reason_why_a_check_does_not_run() {
@@ -216,6 +242,21 @@ mod tests {
         scene.rendition().rendition.uninspected = None;
         std::sync::Arc::make_mut(&mut scene.mpd_facts().mpd).list = true;
         assert_not_run(run(&scene, false), LIST);
+    }
+
+    #[test]
+    fn heads_are_judged_by_checks_that_ask_for_them_alone() {
+        let mut scene = Scene::live();
+        scene.past().segments.clear();
+        let extent = SegmentExtent::Head { size: Some(500_000) };
+        scene.past().heads = vec![std::sync::Arc::new(SegmentFacts { extent, ..ts_segment(5, 10.0, 2.0) })];
+        let judged = |segments: Option<Vec<&SegmentFacts>>| segments.map(|_| Vec::new());
+        let whole = judge_renditions(&scene.context(), "missing", |f, p| judged(inspected_segments(f, p)));
+        assert_not_run(whole, "only the first bytes of the segments were fetched (segments.mode heads)");
+        assert_holds(judge_renditions(&scene.context(), "missing", |f, p| judged(segments_and_heads(f, p))));
+        let (facts, past) = scene.context().renditions().next().unwrap();
+        let measured = measurable_segments(facts, past).unwrap();
+        assert_eq!(derived::bits(measured[0]), Some(4_000_000.0), "the size that the server names");
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub(super) fn request(url: &Url) -> FetchRequest<'_> {
         url,
         settings: plain(),
         range: None,
+        may_end_early: false,
         max_bytes: 1 << 20,
         compressed: false,
         headers_only: false,

@@ -114,6 +114,27 @@ async fn a_part_of_what_was_asked_for_whole_is_cut() {
 }
 
 #[tokio::test]
+async fn the_first_bytes_are_all_bytes_of_a_short_resource_and_no_more_of_a_long_one() {
+    let origin = Origin::answering(|head| {
+        if head.starts_with("get /short") {
+            b"HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 0-2/3\r\ncontent-length: 3\r\n\r\nabc".to_vec()
+        } else if head.starts_with("get /whole") {
+            ok(b"abc")
+        } else {
+            ok(b"abcdefghij")
+        }
+    })
+    .await;
+    let range = Some(ByteRange { offset: 0, length: 5 });
+    for (path, first) in [("/short", "abc"), ("/whole", "abc"), ("/ignored", "abcde")] {
+        let url = origin.url(path);
+        let wanted = FetchRequest { range, may_end_early: true, ..request(&url) };
+        let (got, body) = exchange(&client(), wanted).await;
+        assert_eq!((body.as_slice(), got.broken), (first.as_bytes(), None), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_answer_to_a_range_request_is_a_failure() {
     let origin = Origin::answering(|head| {
         if head.starts_with("get /other") {

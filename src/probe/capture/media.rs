@@ -3,15 +3,16 @@
 
 use super::downloads::DownloadedBody;
 use super::growing::GrowingSegments;
+use super::heads;
 use super::keys::Access;
-use super::plan::{DownloadPlan, plan_downloads};
+use super::plan::{DownloadPlan, HeadsBudget, plan_downloads};
 use super::reader::{BodyReader, ReadBody};
 use super::{Capturer, MIN_PLAYLIST_TIME, Variables, cut_by_budget, parse_media_playlist};
 use crate::catalog::Coverage;
 use crate::checks::delivery::segment_download_slow::SHORTEST_PLAY;
 use crate::facts::{
     FailedAddress, Fetched, GrowingSegmentFacts, InitFacts, LowLatencyFacts, OldestSegmentFacts, PartFacts,
-    RenditionFacts, SegmentFacts,
+    RenditionFacts, SegmentExtent, SegmentFacts,
 };
 use crate::fetch::FetchRequest;
 use crate::history::AlreadyInspected;
@@ -36,6 +37,8 @@ struct InspectedMedia {
     inits: ReadInits,
     /// Segments of the rendition that were inspected, oldest first.
     segments: Vec<Arc<SegmentFacts>>,
+    /// Segments of which the first bytes were inspected, oldest first.
+    heads: Vec<Arc<SegmentFacts>>,
     parts: Vec<PartFacts>,
     growing: Option<GrowingSegmentFacts>,
     /// How many of the segments to download had left the window when they were requested.
@@ -53,21 +56,26 @@ impl Capturer<'_> {
         growing: &GrowingSegments,
     ) {
         let Some(timeline) = facts.timeline.clone() else { return };
-        let plan = plan_downloads(&timeline, &facts.rendition.identity, known, coverage);
+        let budget = HeadsBudget { share: self.budget_share(), bandwidth: facts.rendition.bandwidth };
+        let plan = plan_downloads(&timeline, &facts.rendition.identity, known, coverage, budget);
+        let downloaded = plan.downloaded();
         let (oldest, keys, inspected, low_latency) = tokio::join!(
             self.fetch_oldest(facts, &timeline, &plan),
-            self.fetch_keys(&timeline, &plan.segments, known),
+            self.fetch_keys(&timeline, &downloaded, known),
             self.inspect_media(facts, &timeline, &plan, known, growing),
             self.capture_low_latency(facts.rendition.uri.as_ref(), &timeline, variables)
         );
-        let InspectedMedia { inits, segments, parts, growing, gone } = inspected;
-        let out_of_time = (plan.segments.len() - segments.len()) as u64 - gone;
+        let InspectedMedia { inits, segments, heads, parts, growing, gone } = inspected;
+        let planned = plan.segments.len() + plan.heads.len();
+        let out_of_time = (planned - segments.len() - heads.len()) as u64 - gone;
         facts.oldest = oldest;
         facts.keys = keys;
         facts.growing = growing;
         facts.low_latency = low_latency.map(|asked| LowLatencyFacts { parts, ..asked });
         facts.inits = inits.into_iter().map(|(init, _)| init).collect();
+        facts.coverage = heads::inspected_share(plan.listed, &segments, &heads);
         facts.segments = segments;
+        facts.heads = heads;
         facts.failed_addresses = self.failed_addresses(facts);
         facts.skipped = plan.skipped + gone + out_of_time;
         facts.covered = out_of_time == 0;
@@ -84,29 +92,31 @@ impl Capturer<'_> {
         let inits = plan.maps.iter().map(|map| self.shared_init(facts, map, known));
         let inits = futures_util::future::join_all(inits).await;
         let inits: ReadInits = inits.into_iter().flatten().collect();
-        let ((segments, gone), parts, growing) = tokio::join!(
-            self.inspect_segments(facts, timeline, plan, &inits, known),
+        let ((mut segments, gone), read, parts, growing) = tokio::join!(
+            self.inspect_segments(facts, timeline, &plan.segments, &inits, known),
+            self.inspect_heads(facts, timeline, &plan.heads, &inits, known),
             self.inspect_parts(timeline, &inits, known),
             self.follow_growing_segment(growing, &inits)
         );
-        InspectedMedia { inits, segments, parts, growing, gone }
+        segments.extend(read.wholes);
+        segments.sort_by_key(|s| s.segment.number);
+        InspectedMedia { inits, segments, heads: read.heads, parts, growing, gone: gone + read.gone }
     }
 
-    /// Downloads and inspects the segments of the plan. Returns them oldest first, and the number of segments that had
+    /// Downloads and inspects segments as a whole. Returns them oldest first, and the number of segments that had
     /// left the window meanwhile.
     async fn inspect_segments(
         &self,
         facts: &RenditionFacts,
         timeline: &Timeline,
-        plan: &DownloadPlan<'_>,
+        planned: &[&Segment],
         inits: &ReadInits,
         known: &AlreadyInspected,
     ) -> (Vec<Arc<SegmentFacts>>, u64) {
         let (mut segments, mut gone) = (Vec::new(), 0);
-        for segment in plan.segments.iter().rev() {
-            let init = segment.map.as_deref().map(|map| inits.iter().find(|(i, _)| i.map == *map));
+        for segment in planned.iter().rev() {
             // Without its initialization segment, for which there was no time, a segment can't be inspected.
-            let Some(init) = init.map_or(Some(None), |found| found.map(|(_, init)| init.as_ref())) else { break };
+            let Some(init) = init_of(segment, inits) else { break };
             match self.inspect_segment(facts, timeline, segment, init, known).await {
                 SegmentAttempt::Inspected(inspected) => segments.push(Arc::new(*inspected)),
                 SegmentAttempt::LeftTheWindow => gone += 1,
@@ -169,7 +179,7 @@ impl Capturer<'_> {
         Some((Arc::new(InitFacts { map: map.clone(), fetched, inspection, decryption, digest, kept }), init))
     }
 
-    async fn inspect_segment(
+    pub(super) async fn inspect_segment(
         &self,
         facts: &RenditionFacts,
         timeline: &Timeline,
@@ -203,6 +213,7 @@ impl Capturer<'_> {
             inspection,
             decryption,
             newest,
+            extent: SegmentExtent::Whole,
         }))
     }
 
@@ -296,7 +307,7 @@ impl Capturer<'_> {
         plan: &DownloadPlan<'_>,
     ) -> Option<OldestSegmentFacts> {
         let segment = timeline.segments.iter().find(|s| !s.gap)?;
-        let planned = plan.segments.iter().any(|s| s.number == segment.number);
+        let planned = plan.downloaded().iter().any(|s| s.number == segment.number);
         if !self.template.segments.oldest || planned || timeline.last_number() == Some(segment.number) {
             return None;
         }
@@ -342,13 +353,22 @@ impl Capturer<'_> {
 
     /// Returns the time that a download must have had before the probe's deadline may count it as slow. It is the time
     /// that the check `segment_download_slow` allows.
-    fn min_download_time(&self, segment: &Segment) -> Seconds {
+    pub(super) fn min_download_time(&self, segment: &Segment) -> Seconds {
         Seconds(self.template.thresholds.max_download_time.min(segment.duration.0.max(SHORTEST_PLAY)))
     }
 }
 
+/// Returns the initialization segment of a media segment, which is `None` if it has none or a broken one. The outer `None`: the
+/// initialization segment wasn't read.
+pub(super) fn init_of<'i>(segment: &Segment, inits: &'i ReadInits) -> Option<Option<&'i InitSegment>> {
+    match segment.map.as_deref() {
+        None => Some(None),
+        Some(map) => inits.iter().find(|(i, _)| i.map == *map).map(|(_, init)| init.as_ref()),
+    }
+}
+
 /// Outcome of the attempt to download one segment of the plan.
-enum SegmentAttempt {
+pub(super) enum SegmentAttempt {
     Inspected(Box<SegmentFacts>),
     LeftTheWindow,
     OutOfTime,

@@ -3,6 +3,7 @@
 
 mod dash;
 mod growing;
+mod heads;
 mod i_frames;
 mod kept_media;
 mod keys;
@@ -15,6 +16,7 @@ mod sessions;
 mod updates;
 
 pub(crate) use downloads::Downloads;
+pub(crate) use heads::coverages;
 pub(crate) use kept_media::{DecodedRenditions, KeptMedia, KeptSegment};
 pub(crate) use keys::KeyCache;
 
@@ -38,6 +40,7 @@ use packager_media::units::{Seconds, Timestamp};
 use sessions::{FollowedPresentation, PlaylistAnswer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
@@ -64,6 +67,9 @@ pub(crate) struct Capturer<'a> {
     pub(crate) turn: Option<SignalTurn>,
     /// Segments that are decoded after the capture.
     pub(crate) kept: KeptMedia,
+    /// Sum of the bit rates that the manifest declares for the output's renditions, in bits per second; 0 before it was read, and
+    /// if it declares none.
+    pub(crate) bandwidth: AtomicU64,
 }
 
 /// Number of renditions of one output that are captured at the same time.
@@ -179,6 +185,8 @@ impl Capturer<'_> {
             self.kept.choose(if is_direct { DecodedRenditions { video: Some(direct), audio: None } } else { listed });
         }
         let key = OutputKey { channel: self.channel.code.clone(), output: facts.name.clone() };
+        let declared = renditions.iter().filter_map(|r| r.bandwidth).map(|bandwidth| bandwidth.0).sum();
+        self.bandwidth.store(declared, Ordering::Relaxed);
         let retention = retention(self.template);
         self.history.recognize(&key, &facts.url, renditions, i_frames, now, retention);
         let known = self.history.already_inspected(&key, retention);
@@ -228,6 +236,14 @@ impl Capturer<'_> {
         let output = self.max_segments / self.channel.outputs.len().max(1);
         let share = output / renditions.max(1) + usize::from(rendition < output % renditions.max(1));
         Coverage { count: coverage.count.min(u32::try_from(share).unwrap_or(u32::MAX)), ..coverage }
+    }
+
+    /// Returns which share of the bytes of the output's renditions the template's budget allows. `None`: the template has none, or
+    /// the manifest declares no bit rates.
+    fn budget_share(&self) -> Option<f64> {
+        let budget = self.template.segments.budget?.0 as f64 / self.channel.outputs.len().max(1) as f64;
+        let declared = self.bandwidth.load(Ordering::Relaxed);
+        (declared > 0).then(|| budget / declared as f64)
     }
 
     /// Captures one rendition. `playlist` is its media playlist if that was already fetched.
@@ -280,7 +296,16 @@ impl Capturer<'_> {
         let settings = self.requests.settings(url);
         let max_bytes = self.bounds.max_segment_bytes;
         let now = self.clock.now();
-        FetchRequest { url, settings, range: None, max_bytes, compressed: false, headers_only: false, now }
+        FetchRequest {
+            url,
+            settings,
+            range: None,
+            may_end_early: false,
+            max_bytes,
+            compressed: false,
+            headers_only: false,
+            now,
+        }
     }
 }
 

@@ -184,6 +184,7 @@ fn report(code: &str, template: &str, timeout: Duration) -> Report {
         edge_age: Vec::new(),
         container: Vec::new(),
         ad_break: Vec::new(),
+        coverage: Vec::new(),
         inspected: Vec::new(),
         signal: Vec::new(),
     }
@@ -214,7 +215,7 @@ fn template(name: &str) -> Template {
         name: name.to_owned(),
         timeout: Seconds(20.0),
         thresholds: Thresholds::default(),
-        segments: Coverage { mode: CoverageMode::Newest, count: 1, oldest: false },
+        segments: Coverage { mode: CoverageMode::Newest, count: 1, budget: None, oldest: false },
         ladder: ExpectedLadder::default(),
         hold: Seconds(300.0),
         query_identifies: false,

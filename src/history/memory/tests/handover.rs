@@ -1,6 +1,7 @@
 //! What is handed over to another exporter, whose clock shows other times.
 
 use super::*;
+use crate::history::OutputHandover;
 
 /// What the clock of the second exporter is ahead of the first one's, in seconds.
 const AHEAD: i64 = 1000;

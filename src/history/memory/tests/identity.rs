@@ -11,10 +11,10 @@ fn tokens_in_the_query_do_not_change_a_segment() {
     assert_eq!(past.renditions["1080p"].observations.len(), 1);
 
     let known = history.already_inspected(&key(), RETENTION);
-    assert!(known.segment(&identity("1080p"), &segment(14, "?token=2")).is_some());
+    assert!(known.has(&identity("1080p"), &segment(14, "?token=2")));
     assert_eq!(known.last_inspected(&identity("1080p"), &timeline(12, 5, "?token=3")), Some(14));
     let strict = history.already_inspected(&key(), Retention { query_identifies: true, ..RETENTION });
-    assert!(strict.segment(&identity("1080p"), &segment(14, "?token=2")).is_none());
+    assert!(!strict.has(&identity("1080p"), &segment(14, "?token=2")));
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn outputs_are_bounded_and_the_longest_unseen_goes() {
     }
     assert_eq!(history.len(), 2);
     let gone = OutputKey { channel: "a".into(), output: "hls".into() };
-    assert!(history.already_inspected(&gone, RETENTION).segment(&identity("1080p"), &segment(5, "")).is_none());
+    assert!(!history.already_inspected(&gone, RETENTION).has(&identity("1080p"), &segment(5, "")));
 
     history.bound(1);
     assert_eq!(history.len(), 1, "a lower bound holds at once");
