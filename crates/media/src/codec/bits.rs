@@ -78,7 +78,13 @@ impl<'a> BitReader<'a> {
 /// [`MAX_UNIT`] bytes of a NAL unit.
 #[must_use]
 pub(crate) fn without_emulation_prevention(bytes: &[u8]) -> Vec<u8> {
-    let bytes = bytes.get(..MAX_UNIT).unwrap_or(bytes);
+    unescape(bytes, MAX_UNIT)
+}
+
+/// Removes emulation prevention bytes from the first `most` bytes of a NAL unit.
+#[must_use]
+pub(crate) fn unescape(bytes: &[u8], most: usize) -> Vec<u8> {
+    let bytes = bytes.get(..most).unwrap_or(bytes);
     let mut clean = Vec::with_capacity(bytes.len());
     let mut zeros = 0;
     for &byte in bytes {

@@ -12,6 +12,9 @@ pub(crate) const PPS: u8 = 8;
 /// nal_unit_type of supplemental enhancement information (SEI) in H.264.
 pub(crate) const SEI: u8 = 6;
 
+/// Largest seq_parameter_set_id (7.4.2.1.1).
+const MAX_SEQUENCE_SET: u32 = 31;
+
 /// Parses an H.264 sequence parameter set from its NAL header on, emulation prevention bytes included. `None` for
 /// another NAL unit, or when profile and level can't be read.
 #[must_use]
@@ -28,30 +31,100 @@ pub fn parameters(nal: &[u8]) -> Option<CodecParameters> {
 }
 
 fn read_sps(bits: &mut BitReader<'_>, profile: u8, picture: &mut VideoParameters) -> Option<()> {
-    bits.exp_golomb()?;
-    let chroma = read_chroma(bits, profile, picture)?;
-    bits.exp_golomb()?;
-    skip_order_count(bits)?;
-    bits.exp_golomb()?;
-    bits.skip(1)?;
-    let size = frame_size(bits, chroma, picture)?;
-    picture.resolution = Some(size);
+    let (sequence, chroma, coded) = read_coding(bits, profile, picture)?;
+    picture.resolution = Some(cropped(bits, chroma, coded, sequence.may_have_fields)?);
     if bits.flag()? { read_vui(bits, picture) } else { Some(()) }
 }
 
-/// Number of luma samples for each chroma sample; the cropping window counts in chroma samples.
+/// Fields of a sequence parameter set on which the syntax of slice headers depends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SliceSequence {
+    pub(super) id: u32,
+    /// Whether the colour planes are coded as separate pictures.
+    pub(super) separate_planes: bool,
+    /// Whether slices have chroma samples (ChromaArrayType isn't 0).
+    pub(super) has_chroma: bool,
+    pub(super) luma_depth: u32,
+    /// Number of bits of frame_num.
+    pub(super) frame_number_bits: usize,
+    pub(super) order: PictureOrder,
+    /// Whether a picture may be a field (frame_mbs_only_flag is 0).
+    pub(super) may_have_fields: bool,
+}
+
+/// How slices say the order of pictures (8.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PictureOrder {
+    /// They have the least significant bits of the order, so many.
+    LeastBits(usize),
+    /// They have differences to an expected order.
+    Differences,
+    /// They have nothing.
+    Implied,
+}
+
+/// Parses what slice headers need of a sequence parameter set without its NAL header and emulation prevention bytes.
+pub(super) fn slice_sequence(fields: &[u8]) -> Option<SliceSequence> {
+    let (&[profile, ..], rest) = fields.split_first_chunk::<3>()?;
+    let (sequence, ..) = read_coding(&mut BitReader::new(rest), profile, &mut VideoParameters::default())?;
+    Some(sequence)
+}
+
+/// Reads the fields behind the level up to mb_adaptive_frame_field_flag and direct_8x8_inference_flag: those of slices, and the size of
+/// a frame before cropping.
+fn read_coding(
+    bits: &mut BitReader<'_>,
+    profile: u8,
+    picture: &mut VideoParameters,
+) -> Option<(SliceSequence, ChromaSubsampling, Resolution)> {
+    let id = bits.exp_golomb().filter(|id| *id <= MAX_SEQUENCE_SET)?;
+    let chroma = read_chroma(bits, profile, picture)?;
+    let frame_number_bits = order_bits(bits)?;
+    let order = read_order(bits)?;
+    bits.exp_golomb()?;
+    bits.skip(1)?;
+    let coded = frame_size(bits, picture)?;
+    let sequence = SliceSequence {
+        id,
+        separate_planes: chroma.separate,
+        has_chroma: chroma.format > 0 && !chroma.separate,
+        luma_depth: picture.bit_depth.map_or(8, u32::from),
+        frame_number_bits,
+        order,
+        may_have_fields: picture.interlaced,
+    };
+    Some((sequence, chroma, coded))
+}
+
+/// Reads the number of bits of a counter of pictures, which is coded less four and has 4 to 16 bits.
+pub(super) fn order_bits(bits: &mut BitReader<'_>) -> Option<usize> {
+    bits.exp_golomb().filter(|less_four| *less_four <= 12).map(|less_four| less_four as usize + 4)
+}
+
+/// Chroma format of a sequence (chroma_format_idc), and whether its planes are coded as separate pictures.
 #[derive(Clone, Copy)]
 struct ChromaSubsampling {
-    wide: u32,
-    high: u32,
+    format: u32,
+    separate: bool,
+}
+
+impl ChromaSubsampling {
+    /// Returns the number of luma samples for each chroma sample, across and down; the cropping window counts in chroma samples.
+    fn luma_samples(self) -> (u32, u32) {
+        match self.format {
+            1 => (2, 2),
+            2 => (2, 1),
+            _ => (1, 1),
+        }
+    }
 }
 
 fn read_chroma(bits: &mut BitReader<'_>, profile: u8, picture: &mut VideoParameters) -> Option<ChromaSubsampling> {
     picture.bit_depth = Some(8);
-    let mut format = 1;
+    let (mut format, mut separate) = (1, false);
     if matches!(profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135) {
         format = bits.exp_golomb()?;
-        let separate = format == 3 && bits.flag()?;
+        separate = format == 3 && bits.flag()?;
         let depth = bits.exp_golomb()?;
         picture.bit_depth = u8::try_from(depth.checked_add(8)?).ok();
         bits.exp_golomb()?;
@@ -59,15 +132,8 @@ fn read_chroma(bits: &mut BitReader<'_>, profile: u8, picture: &mut VideoParamet
         if bits.flag()? {
             skip_scaling_lists(bits, if format == 3 { 12 } else { 8 })?;
         }
-        if separate {
-            format = 0;
-        }
     }
-    Some(match format {
-        1 => ChromaSubsampling { wide: 2, high: 2 },
-        2 => ChromaSubsampling { wide: 2, high: 1 },
-        _ => ChromaSubsampling { wide: 1, high: 1 },
-    })
+    Some(ChromaSubsampling { format, separate })
 }
 
 /// Skips scaling lists of 16 and 64 numbers in an H.264 sequence parameter set (7.3.2.1.1.1).
@@ -87,26 +153,25 @@ fn skip_scaling_lists(bits: &mut BitReader<'_>, lists: u32) -> Option<()> {
     Some(())
 }
 
-/// Skips the fields of an H.264 sequence parameter set that describe the picture order count, which isn't used.
-fn skip_order_count(bits: &mut BitReader<'_>) -> Option<()> {
+/// Reads the fields of an H.264 sequence parameter set that describe the picture order count.
+fn read_order(bits: &mut BitReader<'_>) -> Option<PictureOrder> {
     match bits.exp_golomb()? {
-        0 => bits.exp_golomb().map(|_| ()),
+        0 => order_bits(bits).map(PictureOrder::LeastBits),
         1 => {
-            bits.skip(1)?;
+            // delta_pic_order_always_zero_flag: slices don't say differences.
+            let implied = bits.flag()?;
             bits.signed_exp_golomb()?;
             bits.signed_exp_golomb()?;
             let frames = bits.exp_golomb().filter(|n| *n <= 255)?;
-            (0..frames).try_for_each(|_| bits.signed_exp_golomb().map(|_| ()))
+            (0..frames).try_for_each(|_| bits.signed_exp_golomb().map(|_| ()))?;
+            Some(if implied { PictureOrder::Implied } else { PictureOrder::Differences })
         }
-        _ => Some(()),
+        _ => Some(PictureOrder::Implied),
     }
 }
 
-fn frame_size(
-    bits: &mut BitReader<'_>,
-    chroma: ChromaSubsampling,
-    picture: &mut VideoParameters,
-) -> Option<Resolution> {
+/// Reads the size of a frame before cropping, and whether pictures may be fields.
+fn frame_size(bits: &mut BitReader<'_>, picture: &mut VideoParameters) -> Option<Resolution> {
     let width = bits.exp_golomb()?.checked_add(1)?.checked_mul(16)?;
     let units = bits.exp_golomb()?.checked_add(1)?;
     let fields = !bits.flag()?;
@@ -115,12 +180,20 @@ fn frame_size(
     let height = units.checked_mul(16)?.checked_mul(lines)?;
     // mb_adaptive_frame_field_flag, direct_8x8_inference_flag.
     bits.skip(if fields { 2 } else { 1 })?;
+    Some(Resolution { width, height })
+}
+
+/// Reads the cropping window, and returns the size that is left of a coded frame. `fields` is whether pictures may be fields.
+fn cropped(bits: &mut BitReader<'_>, chroma: ChromaSubsampling, coded: Resolution, fields: bool) -> Option<Resolution> {
     if !bits.flag()? {
-        return Some(Resolution { width, height });
+        return Some(coded);
     }
+    let Resolution { width, height } = coded;
+    let (wide, high) = chroma.luma_samples();
+    let lines = if fields { 2 } else { 1 };
     let [left, right, top, bottom] = [bits.exp_golomb()?, bits.exp_golomb()?, bits.exp_golomb()?, bits.exp_golomb()?];
-    let across = left.checked_add(right)?.checked_mul(chroma.wide)?;
-    let down = top.checked_add(bottom)?.checked_mul(chroma.high)?.checked_mul(lines)?;
+    let across = left.checked_add(right)?.checked_mul(wide)?;
+    let down = top.checked_add(bottom)?.checked_mul(high)?.checked_mul(lines)?;
     let (width, height) = (width.checked_sub(across)?, height.checked_sub(down)?);
     (width > 0 && height > 0).then_some(Resolution { width, height })
 }

@@ -18,6 +18,7 @@ pub mod opus;
 pub(crate) mod start_codes;
 pub mod sei;
 pub(crate) mod set_ids;
+pub mod quantizer;
 pub(crate) mod parameter_sets;
 pub mod ttml;
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! Parameter sets and HDR messages of a video stream whose bytes arrive in chunks. The contents of sequence parameter
-//! sets are read; of the others only the kinds and identifiers are.
+//! Parameter sets, HDR messages and slice headers of a video stream whose bytes arrive in chunks.
 
 use super::bits::{BitReader, MAX_UNIT, without_emulation_prevention};
 use super::parameters::{CodecParameters, ParameterSetKinds, TrackHeaders};
+use super::quantizer::{MAX_SLICE, SliceQuantizers, SliceSets};
 use super::sei::{self, HdrMetadata};
 use super::set_ids::SetIds;
 use super::start_codes::VideoSyntax;
@@ -16,17 +16,49 @@ enum UnitKind {
     ParameterSet,
     PictureSet,
     Messages,
-    /// A slice of a random access point.
     Slice,
 }
 
-/// NAL unit types of a slice of an IDR picture in H.264 (ISO/IEC 14496-10 7.4.1), and of IRAP pictures in HEVC (ISO/IEC 23008-2
-/// 7.4.2.2).
-const IDR_SLICE: u8 = 5;
-const IRAP_SLICES: std::ops::RangeInclusive<u8> = 16..=21;
+impl UnitKind {
+    /// Returns the largest number of bytes that are read of such a NAL unit.
+    fn most_bytes(self) -> usize {
+        if self == Self::Slice { MAX_SLICE } else { MAX_UNIT }
+    }
+}
 
-/// Bytes that are read of a picture parameter set and of a slice, which begin with the identifier of the set.
-const MAX_HEAD: usize = 24;
+/// NAL unit types of slices in H.264 (ISO/IEC 14496-10 7.4.1): of an IDR picture, and of others.
+const IDR_SLICE: u8 = 5;
+const OTHER_SLICE: u8 = 1;
+/// NAL unit types of slices in HEVC (ISO/IEC 23008-2 7.4.2.2): of IRAP pictures, and of others.
+const IRAP_SLICES: std::ops::RangeInclusive<u8> = 16..=21;
+const OTHER_SLICES: std::ops::RangeInclusive<u8> = 0..=9;
+
+/// The parameter sets that a decoder has: their identifiers, and what slice headers need of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DecoderSets {
+    pub(crate) ids: SetIds,
+    slices: SliceSets,
+}
+
+impl DecoderSets {
+    /// Makes the sets of a decoder that has none.
+    #[must_use]
+    pub(crate) fn new(syntax: VideoSyntax) -> Self {
+        Self { ids: SetIds::default(), slices: SliceSets::new(syntax) }
+    }
+
+    /// Makes the sets of a decoder that may have any, none of which was read.
+    #[must_use]
+    pub(crate) fn unknown() -> Self {
+        Self { ids: SetIds::unknown(), slices: SliceSets::Unread }
+    }
+
+    /// Adds the parameter set in a NAL unit.
+    pub(crate) fn add(&mut self, syntax: VideoSyntax, unit: &[u8]) {
+        self.ids.add(syntax, unit);
+        self.slices.add(unit);
+    }
+}
 
 /// Collects the parameter sets and SEI messages of one video stream.
 #[derive(Debug)]
@@ -40,8 +72,9 @@ pub(crate) struct ParameterSets {
     known_sets: Vec<Vec<u8>>,
     /// Kinds of parameter sets that have arrived in the stream, or that the container stores outside of the stream.
     kinds: ParameterSetKinds,
-    /// Identifiers of the parameter sets that have come, or that the container stores outside of the stream.
-    ids: SetIds,
+    /// The parameter sets that have come, or that the container stores outside of the stream.
+    sets: DecoderSets,
+    quantizers: SliceQuantizers,
     /// Whether the first slice of the first random access point was read.
     slice_read: bool,
     /// Whether a random access point of the video stream was reached.
@@ -64,7 +97,8 @@ impl ParameterSets {
             unit_begun: false,
             known_sets: Vec::new(),
             kinds: ParameterSetKinds::default(),
-            ids: SetIds::default(),
+            sets: DecoderSets::new(syntax),
+            quantizers: SliceQuantizers::default(),
             slice_read: false,
             random_access_seen: false,
             picture_seen: false,
@@ -76,8 +110,13 @@ impl ParameterSets {
 
     /// Adds the parameter sets that the container stores outside of the stream, such as in `avcC`.
     #[must_use]
-    pub(crate) fn with_known(self, kinds: ParameterSetKinds, ids: SetIds) -> Self {
-        Self { kinds, ids, ..self }
+    pub(crate) fn with_known(mut self, kinds: ParameterSetKinds, sets: DecoderSets) -> Self {
+        self.kinds = kinds;
+        self.sets.ids = sets.ids;
+        if sets.slices != SliceSets::Unread {
+            self.sets.slices = sets.slices;
+        }
+        self
     }
 
     /// Ends the current NAL unit, if any, and begins the next one.
@@ -94,21 +133,29 @@ impl ParameterSets {
             self.unit = self.unit_kind(*first).map(|kind| (kind, Vec::new()));
         }
         if let Some((kind, unit)) = &mut self.unit {
-            let most = if matches!(kind, UnitKind::PictureSet | UnitKind::Slice) { MAX_HEAD } else { MAX_UNIT };
-            let room = most.saturating_sub(unit.len()).min(bytes.len());
+            let room = kind.most_bytes().saturating_sub(unit.len()).min(bytes.len());
             unit.extend_from_slice(bytes.get(..room).unwrap_or_default());
         }
+    }
+
+    /// Whether no further bytes of the current NAL unit are read.
+    #[must_use]
+    pub(crate) fn has_unit(&self) -> bool {
+        !self.unit_begun && self.unit.as_ref().is_none_or(|(kind, unit)| unit.len() >= kind.most_bytes())
     }
 
     /// Ends the current NAL unit and reads its contents.
     pub(crate) fn end_unit(&mut self) {
         match self.unit.take() {
             Some((UnitKind::ParameterSet, set)) => {
-                self.ids.add(self.syntax, &set);
+                self.sets.add(self.syntax, &set);
                 self.add_set(set);
             }
-            Some((UnitKind::PictureSet, set)) => self.ids.add(self.syntax, &set),
-            Some((UnitKind::Slice, slice)) => self.read_slice(&slice),
+            Some((UnitKind::PictureSet, set)) => self.sets.add(self.syntax, &set),
+            Some((UnitKind::Slice, slice)) => {
+                self.quantizers.count(&self.sets.slices, &slice);
+                self.note_missing_sets(&slice);
+            }
             Some((UnitKind::Messages, unit)) => {
                 self.captions = self.captions || sei::has_captions(self.syntax, &unit);
                 if !self.picture_seen {
@@ -123,6 +170,18 @@ impl ParameterSets {
     /// a change.
     pub(crate) fn begin_picture(&mut self) {
         self.picture_seen = true;
+    }
+
+    /// Notes the slice that a NAL unit is, by the first byte of its header; returns whether it is one.
+    pub(crate) fn begin_slice(&mut self, header: u8) -> bool {
+        let is_slice = self.is_slice(header);
+        if is_slice {
+            if self.is_random_access(header) {
+                self.reach_random_access();
+            }
+            self.begin_picture();
+        }
+        is_slice
     }
 
     /// Notes a random access point. At the first one of a segment, a decoder has only the parameter sets before it, so
@@ -140,7 +199,7 @@ impl ParameterSets {
 
     /// Drops the current NAL unit, because bytes of the stream are missing.
     pub(crate) fn reset(&mut self) {
-        self.ids = SetIds::unknown();
+        self.sets.ids = SetIds::unknown();
         self.unit = None;
         self.unit_begun = false;
     }
@@ -152,6 +211,7 @@ impl ParameterSets {
         let read = self.picture_seen && self.syntax != VideoSyntax::Mpeg2;
         self.headers.captions = (self.captions || read).then_some(self.captions);
         self.headers.first = self.headers.first.or(announced);
+        self.headers.quantizers = self.quantizers.counted();
         for picture in [&mut self.headers.first, &mut self.headers.changed].into_iter().flatten() {
             self.hdr.fill(picture.video.get_or_insert_default());
         }
@@ -174,10 +234,35 @@ impl ParameterSets {
     }
 
     /// Notes the parameter sets to which the first slice of the first random access point refers and that didn't come.
-    fn read_slice(&mut self, slice: &[u8]) {
-        let Some(id) = self.referenced_set(slice).filter(|_| self.random_access_seen) else { return };
+    fn note_missing_sets(&mut self, slice: &[u8]) {
+        let is_random_access = slice.first().is_some_and(|header| self.is_random_access(*header));
+        if self.slice_read || !self.random_access_seen || !is_random_access {
+            return;
+        }
+        let Some(id) = self.referenced_set(slice) else { return };
         self.slice_read = true;
-        self.headers.missing_sets = self.headers.missing_sets.union(self.ids.missing_for(id));
+        self.headers.missing_sets = self.headers.missing_sets.union(self.sets.ids.missing_for(id));
+    }
+
+    /// Whether a NAL unit is a slice of a random access point, by the first byte of its header.
+    fn is_random_access(&self, header: u8) -> bool {
+        match self.syntax {
+            VideoSyntax::H264 => header & 0x1f == IDR_SLICE,
+            VideoSyntax::Hevc => header & 1 == 0 && IRAP_SLICES.contains(&(header >> 1 & 0x3f)),
+            VideoSyntax::Mpeg2 => false,
+        }
+    }
+
+    /// Whether a NAL unit is a slice, by the first byte of its header.
+    fn is_slice(&self, header: u8) -> bool {
+        match self.syntax {
+            VideoSyntax::H264 => matches!(header & 0x1f, IDR_SLICE | OTHER_SLICE),
+            VideoSyntax::Hevc => {
+                let unit_type = header >> 1 & 0x3f;
+                header & 1 == 0 && (IRAP_SLICES.contains(&unit_type) || OTHER_SLICES.contains(&unit_type))
+            }
+            VideoSyntax::Mpeg2 => false,
+        }
     }
 
     /// The picture parameter set that a slice refers to. `None` for a slice that isn't the first one of its picture.
@@ -222,17 +307,10 @@ impl ParameterSets {
     }
 
     fn unit_kind(&self, header: u8) -> Option<UnitKind> {
-        let (kind, is_random_access) = match self.syntax {
-            VideoSyntax::H264 => (self.set_kind(header), header & 0x1f == IDR_SLICE),
-            VideoSyntax::Hevc => {
-                (self.set_kind(header), header & 1 == 0 && IRAP_SLICES.contains(&(header >> 1 & 0x3f)))
-            }
-            VideoSyntax::Mpeg2 => (ParameterSetKinds::default(), false),
-        };
-        if kind.pps {
+        if self.set_kind(header).pps {
             return Some(UnitKind::PictureSet);
         }
-        if is_random_access && !self.slice_read {
+        if self.is_slice(header) {
             return Some(UnitKind::Slice);
         }
         let (set, messages) = match self.syntax {
@@ -281,7 +359,7 @@ mod tests {
     #[test]
     fn the_sets_before_the_first_random_access_point_count() {
         let missing = |syntax, known, units: &[(u8, bool)]| {
-            let mut sets = ParameterSets::new(syntax).with_known(known, SetIds::unknown());
+            let mut sets = ParameterSets::new(syntax).with_known(known, DecoderSets::unknown());
             for (header, random_access) in units {
                 sets.begin_unit();
                 sets.append(&[*header, 1, 0x80]);

@@ -1,5 +1,6 @@
 //! Codec parameters that headers contain: plain data, the same for every codec and container.
 
+use super::quantizer::SliceQuantizers;
 use super::rfc6381::Codec;
 use crate::stream::Resolution;
 use serde::{Serialize, Serializer};
@@ -115,6 +116,8 @@ pub struct TrackHeaders {
     /// Kinds of parameter sets that don't come before the first random access point of the track. Empty when none is
     /// missing, or when no random access point was read.
     pub missing_sets: ParameterSetKinds,
+    /// Quantizers of the track's pictures; `None` when no slice header could be read.
+    pub quantizers: Option<SliceQuantizers>,
 }
 
 /// Parameters of a video codec. Values that aren't known are left out of the serialized form.

@@ -61,6 +61,11 @@ impl NalScanner {
         };
     }
 
+    /// Whether everything that is read of the current NAL unit has arrived.
+    pub(crate) fn has_unit(&self) -> bool {
+        self.sets.has_unit()
+    }
+
     /// Leaves out the rest of the current NAL unit, up to the next chunk, which begins with a start code.
     pub(crate) fn skip_rest(&mut self) {
         self.before = [0xff; 2];

@@ -9,8 +9,9 @@ mod webvtt;
 mod timeline;
 mod ts;
 
+use crate::codec::parameter_sets::DecoderSets;
 use crate::codec::parameters::{CodecParameters, ParameterSetKinds};
-use crate::codec::set_ids::SetIds;
+use crate::codec::quantizer::SliceQuantizers;
 use crate::defect::{Defect, DefectKind};
 use crate::drm::Pssh;
 use crate::quiet::QuietSpans;
@@ -209,6 +210,8 @@ pub struct Track {
     pub encryption: Option<Arc<SampleEncryption>>,
     /// AAC: spans of digital silence in all channels together. `None` for another codec, and when no frame could be read.
     pub silence: Option<QuietSpans>,
+    /// H.264 and HEVC: quantizers of the pictures. `None` for another codec, and when no slice header could be read.
+    pub quantizers: Option<SliceQuantizers>,
 }
 
 impl Track {
@@ -237,6 +240,7 @@ impl Track {
             keyframe_times: Vec::new(),
             encryption: None,
             silence: None,
+            quantizers: None,
         }
     }
 
@@ -350,8 +354,8 @@ pub struct InitTrack {
     /// Parameter sets that the first sample entry of an H.264 or HEVC track lacks. Empty for another codec, and when
     /// the configuration in the sample entry can't be read.
     pub missing_parameter_sets: ParameterSetKinds,
-    /// Identifiers of the parameter sets that the sample entry has, if the track has a single one.
-    pub(crate) set_ids: SetIds,
+    /// The parameter sets that the sample entry has, if the track has a single one.
+    pub(crate) stored_sets: DecoderSets,
     /// Whether the first sample entry allows parameter sets in the samples (`avc3`, `hev1`, `av01`; ISO/IEC 14496-15 5.4.2.1, 8.4.1).
     pub sets_in_samples: bool,
 }

@@ -3,7 +3,6 @@
 use super::audio_samples::AudioSamples;
 use super::boxes::{self, BoxError, Mp4Box};
 use super::encryption::{self, EncryptionGroups};
-use super::in_band::SampleHeads;
 use super::subtitles::SubtitleSamples;
 use super::track::FragmentedTrack;
 use crate::container::defects::DefectLog;
@@ -18,7 +17,6 @@ pub(super) struct Fragments {
     init: Option<InitSegment>,
     tracks: Vec<FragmentedTrack>,
     open: Option<OpenFragment>,
-    sample_heads: SampleHeads,
     subtitle_samples: SubtitleSamples,
     audio_samples: AudioSamples,
     /// Whether the resource has a movie fragment (`moof`).
@@ -46,7 +44,6 @@ impl Fragments {
             init,
             tracks: Vec::new(),
             open: None,
-            sample_heads: SampleHeads::default(),
             subtitle_samples: SubtitleSamples::default(),
             audio_samples: AudioSamples::default(),
             has_moof: false,
@@ -112,7 +109,7 @@ impl Fragments {
 
     /// Passes on media data that begins at byte offset `at` of the resource.
     pub(super) fn pass_media(&mut self, at: u64, bytes: &[u8]) {
-        self.sample_heads.pass_media(at, bytes);
+        self.tracks.iter_mut().for_each(|track| track.in_band.pass_media(at, bytes));
         self.subtitle_samples.pass_media(at, bytes);
         self.audio_samples.pass_media(at, bytes);
     }
@@ -120,9 +117,7 @@ impl Fragments {
     /// Ends the open movie fragment: reads its collected samples and compares the size of its samples with its media
     /// data.
     pub(super) fn close_fragment(&mut self, defects: &mut DefectLog) {
-        for (id, head) in self.sample_heads.take() {
-            self.tracks.iter_mut().filter(|t| t.id == id).for_each(|t| t.in_band.read_sample(&head));
-        }
+        self.tracks.iter_mut().for_each(|track| track.in_band.end_fragment());
         let tracks = &mut self.tracks;
         self.subtitle_samples.read_complete(defects, |id, found| {
             tracks.iter_mut().filter(|t| t.id == id).for_each(|t| t.subtitles.get_or_insert_default().merge(found));
@@ -171,12 +166,9 @@ impl Fragments {
         let encrypted =
             track.set_encryption(protection, parts.senc.as_ref().is_some_and(encryption::describes_samples));
         if let (Some(offset), false) = (parts.runs.first().and_then(|run| run.data_offset), encrypted) {
-            let (size, format) = (track.first_sample_size(&parts.runs, defaults), track.subtitle_format());
-            let aac = track.aac_timescale();
+            let (format, aac) = (track.subtitle_format(), track.aac_timescale());
             let from = tfhd.base_data_offset.unwrap_or(moof).saturating_add_signed(offset.into());
-            if let Some(size) = size {
-                self.sample_heads.request(tfhd.track_id, from, size);
-            }
+            track.in_band.expect(from, &parts.runs, defaults);
             if let Some(format) = format {
                 self.subtitle_samples.request(tfhd.track_id, format, from, &parts.runs, defaults.size);
             }

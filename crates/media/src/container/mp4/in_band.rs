@@ -1,65 +1,73 @@
-//! Codec headers inside MP4 samples: parameter sets of `avc3` and `hev1` (ISO/IEC 14496-15), the sequence header of
-//! AV1, and HDR messages. They stand at a random access point, so the start of the first sample of each fragment is
-//! read.
+//! Codec headers inside MP4 samples: parameter sets of `avc3` and `hev1` (ISO/IEC 14496-15), slice headers of H.264 and HEVC, the
+//! sequence header of AV1, and HDR messages.
 
-use crate::codec::nal::{self, NalUnit, SliceKind};
+use super::expected_samples::{ExpectedSamples, SamplePart, samples_of};
+use super::nal_samples::NalSamples;
+use super::track::SampleDefaults;
 use crate::codec::parameters::{CodecParameters, ParameterSetKinds, TrackHeaders};
 use crate::codec::start_codes::VideoSyntax;
 use crate::codec::{av1, parameter_sets::ParameterSets};
 use crate::container::InitTrack;
+use mp4_atom::Trun;
 
-/// Largest number of bytes that are kept of a sample.
-const MAX_HEAD: u64 = 2048;
-/// Largest number of samples that are collected at a time: one of each track of the fragment.
-const MAX_REQUESTS: usize = 8;
+/// Largest number of bytes that are kept of an AV1 sample.
+const MAX_HEAD: usize = 2048;
 
-/// Collects the first bytes of requested samples as the media data passes.
+/// Reads the samples of one track as the media data passes.
 #[derive(Debug, Default)]
-pub(super) struct SampleHeads(Vec<SampleHead>);
-
-#[derive(Debug)]
-struct SampleHead {
-    track: u32,
-    from: u64,
-    end: u64,
-    bytes: Vec<u8>,
+pub(super) struct InBandSamples {
+    headers: InBandHeaders,
+    expected: ExpectedSamples,
 }
 
-impl SampleHeads {
-    /// Requests the first bytes of a sample of `size` bytes that begins at offset `from` of the resource.
-    pub(super) fn request(&mut self, track: u32, from: u64, size: u32) {
-        let end = from.saturating_add(u64::from(size).min(MAX_HEAD));
-        if self.0.len() < MAX_REQUESTS {
-            self.0.push(SampleHead { track, from, end, bytes: Vec::new() });
-        }
+impl InBandSamples {
+    #[must_use]
+    pub(super) fn for_track(init: &InitTrack) -> Self {
+        Self { headers: InBandHeaders::for_track(init), expected: ExpectedSamples::default() }
     }
 
-    /// Adds to each head the bytes of it that are in this media data, which begins at byte offset `at` of the resource.
+    #[must_use]
+    pub(super) fn is_read(&self) -> bool {
+        !matches!(self.headers, InBandHeaders::Unread)
+    }
+
+    /// Expects the samples of a fragment's runs, which begin at offset `from` of the resource: all of them, or the first, as AV1 has
+    /// its headers at random access points.
+    pub(super) fn expect(&mut self, from: u64, runs: &[Trun], defaults: SampleDefaults) {
+        let most = match self.headers {
+            InBandHeaders::NalUnits(_) => usize::MAX,
+            InBandHeaders::Av1(_) => 1,
+            InBandHeaders::Unread => 0,
+        };
+        self.expected.expect(samples_of(from, runs, defaults).take(most));
+    }
+
+    /// Passes on the media data that begins at offset `at`.
     pub(super) fn pass_media(&mut self, at: u64, bytes: &[u8]) {
-        for head in &mut self.0 {
-            let next = head.from + head.bytes.len() as u64;
-            let (Ok(skip), Ok(room)) = (usize::try_from(next.saturating_sub(at)), usize::try_from(head.end - next))
-            else {
-                continue;
-            };
-            if next >= at && room > 0 {
-                let bytes = bytes.get(skip..).unwrap_or_default();
-                head.bytes.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-            }
-        }
+        let Self { headers, expected } = self;
+        expected.pass_media(at, bytes, |part| match part {
+            SamplePart::Bytes(bytes) => headers.append(bytes),
+            SamplePart::End(_) | SamplePart::Missing(_) => headers.end_sample(),
+        });
     }
 
-    /// Returns the first bytes of samples that were collected, each with its track_ID.
-    pub(super) fn take(&mut self) -> Vec<(u32, Vec<u8>)> {
-        self.0.drain(..).map(|head| (head.track, head.bytes)).collect()
+    /// Ends a fragment; of a sample whose bytes haven't all come, those that came are read.
+    pub(super) fn end_fragment(&mut self) {
+        self.expected.clear();
+        self.headers.end_sample();
+    }
+
+    /// Returns the codec headers of the samples, merged with the codec parameters of the sample entry.
+    #[must_use]
+    pub(super) fn finish(self, entry: Option<CodecParameters>) -> TrackHeaders {
+        self.headers.finish(entry)
     }
 }
 
 /// Reader for the codec headers in the samples of one track.
 #[derive(Debug, Default)]
-pub(super) enum InBandHeaders {
-    /// The samples have NAL units, each behind a length field of this size in bytes.
-    NalUnits(Box<ParameterSets>, VideoSyntax, usize),
+enum InBandHeaders {
+    NalUnits(Box<NalSamples>),
     Av1(Box<Av1Headers>),
     /// Nothing is read of the samples: the track has another codec or encrypted samples.
     #[default]
@@ -68,8 +76,10 @@ pub(super) enum InBandHeaders {
 
 /// Reader for the headers of AV1 samples.
 #[derive(Debug, Default)]
-pub(super) struct Av1Headers {
+struct Av1Headers {
     headers: TrackHeaders,
+    /// The first bytes of the current sample.
+    head: Vec<u8>,
     /// Whether the sample entry has a sequence header, so that players can begin without one in the samples.
     in_entry: bool,
     /// Whether the first sample was read.
@@ -77,11 +87,20 @@ pub(super) struct Av1Headers {
 }
 
 impl Av1Headers {
-    fn read_sample(&mut self, head: &[u8]) {
+    fn append(&mut self, bytes: &[u8]) {
+        let room = (MAX_HEAD - self.head.len()).min(bytes.len());
+        self.head.extend_from_slice(bytes.get(..room).unwrap_or_default());
+    }
+
+    fn end_sample(&mut self) {
+        let head = std::mem::take(&mut self.head);
+        if head.is_empty() {
+            return;
+        }
         let headers = &mut self.headers;
         let begins = !std::mem::replace(&mut self.begun, true);
-        headers.missing_sets.sequence_header |= begins && !self.in_entry && av1::lacks_sequence_header(head);
-        let read = av1::parameters(head);
+        headers.missing_sets.sequence_header |= begins && !self.in_entry && av1::lacks_sequence_header(&head);
+        let read = av1::parameters(&head);
         match &headers.first {
             None => headers.first = read,
             Some(first) if headers.changed.is_none() => headers.changed = read.filter(|new| new != first),
@@ -91,20 +110,16 @@ impl Av1Headers {
 }
 
 impl InBandHeaders {
-    #[must_use]
-    pub(super) fn for_track(init: &InitTrack) -> Self {
+    fn for_track(init: &InitTrack) -> Self {
+        let nal_units = |syntax, required: ParameterSetKinds, length| {
+            let known = required.without(init.missing_parameter_sets);
+            let sets = ParameterSets::new(syntax).with_known(known, init.stored_sets.clone());
+            Self::NalUnits(Box::new(NalSamples::new(sets, length)))
+        };
         match (init.codec.as_str(), init.nal_length_size) {
             _ if init.encrypted() => Self::Unread,
-            ("h264", Some(length)) => {
-                let known = ParameterSetKinds::H264.without(init.missing_parameter_sets);
-                let sets = ParameterSets::new(VideoSyntax::H264).with_known(known, init.set_ids.clone());
-                Self::NalUnits(Box::new(sets), VideoSyntax::H264, length)
-            }
-            ("hevc", Some(length)) => {
-                let known = ParameterSetKinds::HEVC.without(init.missing_parameter_sets);
-                let sets = ParameterSets::new(VideoSyntax::Hevc).with_known(known, init.set_ids.clone());
-                Self::NalUnits(Box::new(sets), VideoSyntax::Hevc, length)
-            }
+            ("h264", Some(length)) => nal_units(VideoSyntax::H264, ParameterSetKinds::H264, length),
+            ("hevc", Some(length)) => nal_units(VideoSyntax::Hevc, ParameterSetKinds::HEVC, length),
             ("av1", _) => Self::Av1(Box::new(Av1Headers {
                 in_entry: !init.missing_parameter_sets.sequence_header,
                 ..Av1Headers::default()
@@ -113,26 +128,29 @@ impl InBandHeaders {
         }
     }
 
-    #[must_use]
-    pub(super) fn is_read(&self) -> bool {
-        !matches!(self, Self::Unread)
+    /// Reads the next bytes of the current sample.
+    fn append(&mut self, bytes: &[u8]) {
+        match self {
+            Self::NalUnits(samples) => samples.append(bytes),
+            Self::Av1(reader) => reader.append(bytes),
+            Self::Unread => {}
+        }
     }
 
-    /// Reads the codec headers at the start of a sample.
-    pub(super) fn read_sample(&mut self, head: &[u8]) {
+    /// Ends the current sample, also one of which bytes are missing.
+    fn end_sample(&mut self) {
         match self {
-            Self::NalUnits(sets, syntax, length) => read_units(sets, *syntax, *length, head),
-            Self::Av1(reader) => reader.read_sample(head),
+            Self::NalUnits(samples) => samples.end_sample(),
+            Self::Av1(reader) => reader.end_sample(),
             Self::Unread => {}
         }
     }
 
     /// Returns the codec headers of the samples, merged with the codec parameters of the sample entry. The boxes of the
     /// entry take precedence over the bitstream (ISO/IEC 14496-12 12.1.5).
-    #[must_use]
-    pub(super) fn finish(self, entry: Option<CodecParameters>) -> TrackHeaders {
+    fn finish(self, entry: Option<CodecParameters>) -> TrackHeaders {
         let mut headers = match self {
-            Self::NalUnits(sets, ..) => sets.finish(entry.clone()),
+            Self::NalUnits(samples) => samples.finish(entry.clone()),
             Self::Av1(reader) => reader.headers,
             Self::Unread => TrackHeaders::default(),
         };
@@ -142,26 +160,6 @@ impl InBandHeaders {
         };
         headers
     }
-}
-
-fn read_units(sets: &mut ParameterSets, syntax: VideoSyntax, length: usize, head: &[u8]) {
-    let mut rest = head;
-    while let Some((size, after)) = rest.split_at_checked(length) {
-        let size = size.iter().fold(0usize, |n, byte| n << 8 | usize::from(*byte));
-        // The kept bytes end within this unit, so it is the last one.
-        let (unit, next) = after.split_at_checked(size).unwrap_or((after, &[]));
-        sets.begin_unit();
-        sets.append(unit);
-        if let Some(NalUnit::Slice(kind)) = nal::classify(syntax, unit.get(..nal::MAX_HEAD).unwrap_or(unit)) {
-            if kind == SliceKind::RandomAccess {
-                sets.reach_random_access();
-            }
-            sets.begin_picture();
-            break;
-        }
-        rest = next;
-    }
-    sets.end_unit();
 }
 
 fn merge_entry(mut read: CodecParameters, entry: CodecParameters) -> CodecParameters {
@@ -179,20 +177,13 @@ fn merge_entry(mut read: CodecParameters, entry: CodecParameters) -> CodecParame
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::set_ids::SetIds;
+    use crate::codec::parameter_sets::DecoderSets;
     use std::sync::Arc;
 
-    #[test]
-    fn the_beginning_of_a_sample_is_kept_however_it_is_cut() {
-        let resource: Vec<u8> = (0..200u8).collect();
-        for size in [1, 7, 64, 200] {
-            let mut heads = SampleHeads::default();
-            heads.request(1, 20, 5);
-            heads.request(2, 190, 4000);
-            heads.request(3, u64::MAX, 7);
-            resource.chunks(size).enumerate().for_each(|(n, piece)| heads.pass_media((n * size) as u64, piece));
-            let expected = [(1, resource[20..25].to_vec()), (2, resource[190..].to_vec()), (3, Vec::new())];
-            assert_eq!(heads.take(), expected, "pieces of {size}");
+    impl InBandHeaders {
+        fn read_sample(&mut self, sample: &[u8]) {
+            sample.chunks(7).for_each(|piece| self.append(piece));
+            self.end_sample();
         }
     }
 
@@ -237,7 +228,7 @@ mod tests {
             parameters: None,
             nal_length_size: Some(4),
             missing_parameter_sets: ParameterSetKinds { pps: true, ..ParameterSetKinds::default() },
-            set_ids: SetIds::default(),
+            stored_sets: DecoderSets::new(VideoSyntax::H264),
             sets_in_samples: true,
         }
     }
@@ -259,12 +250,11 @@ mod tests {
         // The entry has picture parameter set 0; a slice begins with first_mb_in_slice 0 and slice_type 7.
         let (picture_set, slice_0, slice_1) = ([0x68, 0xeb, 0xe3], [0x65, 0x88, 0x84], [0x65, 0x88, 0x44]);
         let missing = |units: &[&[u8]]| {
-            let mut samples = track(false);
-            let InBandHeaders::NalUnits(sets, syntax, length) = &mut samples else { panic!() };
-            let mut ids = SetIds::default();
-            [SETS[0], &picture_set].into_iter().for_each(|unit| ids.add(*syntax, unit));
-            **sets = ParameterSets::new(*syntax).with_known(ParameterSetKinds::H264, ids);
-            assert_eq!(*length, 4);
+            let mut stored_sets = DecoderSets::new(VideoSyntax::H264);
+            [SETS[0], &picture_set].into_iter().for_each(|unit| stored_sets.add(VideoSyntax::H264, unit));
+            let missing_parameter_sets = ParameterSetKinds::default();
+            let mut samples =
+                InBandHeaders::for_track(&InitTrack { stored_sets, missing_parameter_sets, ..init(false) });
             let unit = |unit: &&[u8]| [&(unit.len() as u32).to_be_bytes(), *unit].concat();
             samples.read_sample(&units.iter().flat_map(unit).collect::<Vec<_>>());
             samples.finish(None).missing_sets.to_string()
@@ -311,26 +301,17 @@ mod tests {
             samples.read_sample(&whole[..cut]);
             let _ = samples.finish(None);
         }
-        assert!(!track(true).is_read(), "protected samples aren't looked into");
+        assert!(matches!(track(true), InBandHeaders::Unread), "protected samples aren't looked into");
     }
 
     #[test]
-    fn a_bounded_number_of_bounded_beginnings_is_kept() {
-        let mut heads = SampleHeads::default();
-        (0..MAX_REQUESTS as u32 + 1).for_each(|track| heads.request(track, 0, u32::MAX));
-        heads.pass_media(0, &[7; 3000]);
-        let taken = heads.take();
-        assert_eq!((taken.len(), taken.iter().all(|(_, bytes)| bytes.len() == 2048)), (MAX_REQUESTS, true));
-        assert_eq!(heads.take().len(), 0);
-    }
-
-    #[test]
-    fn bytes_behind_a_gap_are_not_kept() {
-        let mut heads = SampleHeads::default();
-        heads.request(1, 10, 5);
-        heads.pass_media(0, &[1; 12]);
-        heads.pass_media(13, &[2; 9]);
-        assert_eq!(heads.take(), [(1, vec![1, 1])]);
+    fn a_bounded_number_of_units_is_read_before_the_first_slice() {
+        let missing = |units: usize| {
+            let mut samples = track(false);
+            samples.read_sample(&[&[0; 4].repeat(units)[..], &[0, 0, 0, 2, 0x65, 0x88]].concat());
+            samples.finish(None).missing_sets.to_string()
+        };
+        assert_eq!([missing(63), missing(64)], ["PPS", ""]);
     }
 
     #[test]

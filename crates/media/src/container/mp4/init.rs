@@ -3,8 +3,8 @@
 use super::boxes::{BoxError, Mp4Box, printable_kind};
 use super::encryption;
 use super::sample_entry;
+use crate::codec::parameter_sets::DecoderSets;
 use crate::codec::parameters::{CodecParameters, ParameterSetKinds};
-use crate::codec::set_ids::SetIds;
 use crate::container::defects::DefectLog;
 use crate::container::{InitSegment, InitTrack, MAX_SAMPLE_ENTRIES, MAX_TRACKS, SampleEncryption};
 use crate::defect::DefectKind;
@@ -65,7 +65,7 @@ struct SampleEntry {
     missing_parameter_sets: ParameterSetKinds,
     /// Box with the configuration of an audio decoder that the entry must have and lacks.
     missing_configuration: Option<&'static str>,
-    set_ids: SetIds,
+    stored_sets: DecoderSets,
 }
 
 impl MovieBox {
@@ -144,7 +144,7 @@ impl MovieBox {
                 parameters: t.entry.as_ref().and_then(|e| e.parameters.clone()).map(Arc::new),
                 nal_length_size: t.entry.as_ref().and_then(|e| e.nal_length),
                 missing_parameter_sets: t.entry.as_ref().map(|e| e.missing_parameter_sets).unwrap_or_default(),
-                set_ids: t.set_ids(),
+                stored_sets: t.stored_sets(),
                 sets_in_samples: t.entry.as_ref().is_some_and(|e| has_sets_in_samples(e.format)),
             }
         });
@@ -153,11 +153,10 @@ impl MovieBox {
 }
 
 impl TrackBox {
-    /// Returns the identifiers of the parameter sets in the track's sample entry. Where there are several entries, a
-    /// fragment may use another one.
-    fn set_ids(&self) -> SetIds {
+    /// Returns the parameter sets in the track's sample entry. Where there are several entries, a fragment may use another one.
+    fn stored_sets(&self) -> DecoderSets {
         let only = self.entry.as_ref().filter(|_| self.sample_encryptions.len() < 2);
-        only.map_or_else(SetIds::unknown, |entry| entry.set_ids.clone())
+        only.map_or_else(DecoderSets::unknown, |entry| entry.stored_sets.clone())
     }
 
     /// Returns the number of ticks that the edit list adds to composition times: empty edits delay the track, and the
@@ -245,9 +244,9 @@ fn read_sample_entry(found: &Mp4Box<'_>, format: [u8; 4], handler: [u8; 4]) -> S
         nal_length: sample_entry::nal_length_size(found),
         missing_parameter_sets: sample_entry::missing_parameter_sets(found, &codec_name(format)),
         missing_configuration: sample_entry::missing_audio_configuration(found, format),
-        set_ids: match media_of_handler(handler) {
-            Some(Media::Video) => sample_entry::set_ids(found),
-            _ => SetIds::unknown(),
+        stored_sets: match media_of_handler(handler) {
+            Some(Media::Video) => sample_entry::stored_sets(found),
+            _ => DecoderSets::unknown(),
         },
     }
 }

@@ -6,8 +6,10 @@
 mod audio_samples;
 mod side_boxes;
 mod boxes;
+mod expected_samples;
 mod fragment;
 mod in_band;
+mod nal_samples;
 mod init;
 mod encryption;
 mod sample_entry;

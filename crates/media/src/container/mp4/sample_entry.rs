@@ -4,12 +4,12 @@
 
 use super::boxes::Mp4Box;
 use crate::codec::audio::dolby_channels;
+use crate::codec::parameter_sets::DecoderSets;
 use crate::codec::parameters::{
     AudioParameters, CodecParameters, ColourDescription, DolbyVisionConfig, ParameterSetKinds,
 };
 use crate::codec::rfc6381::{Codec, HevcProfileTierLevel};
 use crate::codec::sei::{self, HdrMetadata};
-use crate::codec::set_ids::SetIds;
 use crate::codec::start_codes::VideoSyntax;
 use crate::codec::{aac, av1, h264, hevc};
 use crate::stream::Resolution;
@@ -95,11 +95,9 @@ pub(super) fn missing_parameter_sets(entry: &Mp4Box<'_>, codec: &str) -> Paramet
     present.map_or(required, |present| required.without(present))
 }
 
-/// Returns the identifiers of the parameter sets in the codec configuration of a sample entry. A configuration that can't
-/// be read may have any.
+/// Returns the parameter sets in the codec configuration of a sample entry. A configuration that can't be read may have any.
 #[must_use]
-pub(super) fn set_ids(entry: &Mp4Box<'_>) -> SetIds {
-    let mut ids = SetIds::default();
+pub(super) fn stored_sets(entry: &Mp4Box<'_>) -> DecoderSets {
     for child in entry.children_after(VISUAL_FIELDS).map_while(Result::ok) {
         let units = match &child.kind {
             b"avcC" => child.decode::<Avcc>().ok().map(|record| {
@@ -112,10 +110,12 @@ pub(super) fn set_ids(entry: &Mp4Box<'_>) -> SetIds {
             }),
             _ => continue,
         };
-        let Some((syntax, units)) = units else { return SetIds::unknown() };
-        units.iter().for_each(|unit: &Vec<u8>| ids.add(syntax, unit));
+        let Some((syntax, units)) = units else { break };
+        let mut sets = DecoderSets::new(syntax);
+        units.iter().for_each(|unit: &Vec<u8>| sets.add(syntax, unit));
+        return sets;
     }
-    ids
+    DecoderSets::unknown()
 }
 
 /// Whether one of the NAL units has more than its header, of `header` bytes.

@@ -1,6 +1,6 @@
 //! Timeline of one MP4 track over the fragments of a segment.
 
-use super::in_band::InBandHeaders;
+use super::in_band::InBandSamples;
 use super::subtitles::SubtitleFormat;
 use crate::codec::parameters::CodecParameters;
 use crate::codec::rfc6381::Codec;
@@ -22,7 +22,7 @@ const DEPENDS_ON_OTHERS: u32 = 0x0100_0000;
 pub(super) struct FragmentedTrack {
     pub(super) id: u32,
     init: Option<InitTrack>,
-    pub(super) in_band: InBandHeaders,
+    pub(super) in_band: InBandSamples,
     start: Option<i64>,
     presentation_start: Option<i64>,
     /// Decode time in ticks of the next sample; `None` before the first `tfdt`, and behind a sample of unknown
@@ -59,7 +59,7 @@ impl FragmentedTrack {
     pub(super) fn new(id: u32, init: Option<InitTrack>) -> Self {
         Self {
             id,
-            in_band: init.as_ref().map(InBandHeaders::for_track).unwrap_or_default(),
+            in_band: init.as_ref().map(InBandSamples::for_track).unwrap_or_default(),
             init,
             start: None,
             presentation_start: None,
@@ -102,17 +102,6 @@ impl FragmentedTrack {
         let init = self.init.as_ref()?;
         let codec = init.parameters.as_ref()?.codec;
         init.timescale.filter(|_| matches!(codec, Codec::Aac { object_type: 1..=5 | 29 }))
-    }
-
-    /// Returns the size in bytes of the first sample of a fragment if the codec headers in it are read, otherwise
-    /// `None`.
-    #[must_use]
-    pub(super) fn first_sample_size(&self, runs: &[Trun], defaults: SampleDefaults) -> Option<u32> {
-        let size = match &runs.first().filter(|_| self.in_band.is_read())?.samples {
-            TrunSamples::Explicit(entries) => entries.first()?.size,
-            TrunSamples::Inherited { .. } => None,
-        };
-        size.or(defaults.size)
     }
 
     /// Returns the encryption of the sample entry to which the fragment's samples refer; `None` for a clear one.
@@ -264,7 +253,7 @@ impl FragmentedTrack {
 
 /// Stores the codec parameters that the samples contain in the track. If they equal those of the sample entry, the
 /// track keeps the sample entry's copy, which all segments share in memory.
-fn set_headers(track: &mut Track, in_band: InBandHeaders, entry: Option<Arc<CodecParameters>>) {
+fn set_headers(track: &mut Track, in_band: InBandSamples, entry: Option<Arc<CodecParameters>>) {
     let headers = in_band.finish(entry.as_deref().cloned());
     track.parameters = match (headers.first, entry) {
         (Some(read), Some(entry)) if read == *entry => Some(entry),
@@ -273,6 +262,7 @@ fn set_headers(track: &mut Track, in_band: InBandHeaders, entry: Option<Arc<Code
     track.changed_parameters = headers.changed.map(Arc::new);
     track.captions = headers.captions;
     track.missing_parameter_sets = headers.missing_sets;
+    track.quantizers = headers.quantizers;
 }
 
 fn is_sync(flags: u32) -> bool {
@@ -291,8 +281,8 @@ fn max_of(old: Option<i64>, new: i64) -> Option<i64> {
 mod tests {
 
     use super::*;
+    use crate::codec::parameter_sets::DecoderSets;
     use crate::codec::parameters::ParameterSetKinds;
-    use crate::codec::set_ids::SetIds;
     use std::num::NonZeroU32;
 
     fn init(media: Media) -> InitTrack {
@@ -310,7 +300,7 @@ mod tests {
             parameters: None,
             nal_length_size: None,
             missing_parameter_sets: ParameterSetKinds::default(),
-            set_ids: SetIds::unknown(),
+            stored_sets: DecoderSets::unknown(),
             sets_in_samples: false,
         }
     }
@@ -436,22 +426,6 @@ mod tests {
         assert!(track.set_encryption(protected(false), false));
         assert!(!track.set_encryption(protected(true), false));
         assert_eq!(track.finish().encryption.map(|e| e.clear), Some(false), "that of the newest encrypted samples");
-    }
-
-    #[test]
-    fn only_readable_headers_ask_for_a_first_sample() {
-        let mut init = init(Media::Video);
-        let size = |init: &InitTrack, samples| {
-            let track = FragmentedTrack::new(1, Some(init.clone()));
-            track.first_sample_size(&[run(samples)], track.defaults(&Tfhd::default()))
-        };
-        let explicit = |size| TrunSamples::Explicit(vec![entry(None, size, None, 0)]);
-        assert_eq!(size(&init, explicit(Some(9))), None, "no NAL unit lengths");
-        init.nal_length_size = Some(4);
-        assert_eq!(size(&init, explicit(Some(9))), Some(9));
-        assert_eq!(size(&init, explicit(None)), Some(7));
-        assert_eq!(size(&init, TrunSamples::Inherited { count: 1, first_flags: None }), Some(7));
-        assert_eq!(size(&init, TrunSamples::Explicit(Vec::new())), None);
     }
 
     #[test]

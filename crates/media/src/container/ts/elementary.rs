@@ -135,6 +135,7 @@ impl ElementaryStream {
         track.captions = headers.captions.filter(|_| !self.scrambled);
         if !self.scrambled {
             track.missing_parameter_sets = headers.missing_sets;
+            track.quantizers = headers.quantizers;
         }
         self.timeline.finish(&mut track);
         if track.media != Some(Media::Video) || self.scrambled {
@@ -162,7 +163,9 @@ impl ElementaryStream {
     fn read_payload(&mut self, body: &[u8]) {
         let Self { parser, timeline, access_unit, packing, .. } = self;
         match parser {
-            PayloadParser::Video(scanner) if access_unit.slice_seen && packing.one_unit_per_packet() => {
+            PayloadParser::Video(scanner)
+                if access_unit.slice_seen && packing.one_unit_per_packet() && scanner.has_unit() =>
+            {
                 scanner.skip_rest()
             }
             PayloadParser::Video(scanner) => scanner.push(body, |unit| {
