@@ -66,6 +66,18 @@ pub(super) struct TrackReport {
     captions: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     longest_digital_silence_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantizer: Option<QuantizerReport>,
+}
+
+/// Quantizers of the pictures of a track: the mean of each picture's first slice.
+#[derive(Debug, Serialize)]
+struct QuantizerReport {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    i_slices: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p_and_b_slices: Option<f64>,
+    slices: u32,
 }
 
 /// What was measured of transport packets.
@@ -139,12 +151,22 @@ impl TrackReport {
                 .map(|sets| sets.to_string()),
             captions: track.captions,
             longest_digital_silence_seconds: track.silence.map(|silence| rounded(silence.longest)),
+            quantizer: track.quantizers.map(|quantizers| QuantizerReport {
+                i_slices: quantizers.intra.mean().map(hundredths),
+                p_and_b_slices: quantizers.inter.mean().map(hundredths),
+                slices: quantizers.intra.slices().saturating_add(quantizers.inter.slices()),
+            }),
         }
     }
 }
 
 fn splice(section: &SpliceSection) -> SpliceReport {
     SpliceReport::new(section)
+}
+
+/// A value to two decimals.
+fn hundredths(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
 }
 
 /// Seconds to the millisecond.

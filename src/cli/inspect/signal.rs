@@ -37,7 +37,9 @@ struct PicturesReport {
     macroblocking: Option<f64>,
     decode_errors: u32,
     spatial_information: f64,
+    spatial_information_mean: f64,
     temporal_information: Option<f64>,
+    temporal_information_mean: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -130,7 +132,9 @@ fn pictures(found: &Pictures) -> PicturesReport {
         macroblocking: found.macroblocking().map(rounded),
         decode_errors: found.decode_errors,
         spatial_information: rounded(found.complexity.spatial),
+        spatial_information_mean: rounded(found.complexity.spatial_mean),
         temporal_information: found.complexity.temporal.map(rounded),
+        temporal_information_mean: found.complexity.temporal_mean.map(rounded),
     }
 }
 
