@@ -74,6 +74,10 @@ bench: ## Measure speed and memory, and write docs/performance.md.
 	mv docs/performance.md.new docs/performance.md
 	$(CARGO) bench --locked --workspace --features packager_exporter/testing
 
+quality: ## Calibrate the estimate of the mean opinion score: encodes, VMAF and fit, for docs/signal.md. One hour or more.
+	$(CARGO) build --locked --release --package packager_exporter --bins
+	scripts/quality.sh
+
 package: ## Make packages in target/packages: Debian package, static tarball, Helm chart, image; each if its tools are there.
 	packaging/package.sh
 
