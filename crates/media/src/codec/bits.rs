@@ -98,6 +98,22 @@ pub(crate) fn unescape(bytes: &[u8], most: usize) -> Vec<u8> {
     clean
 }
 
+/// Removes emulation prevention bytes from the beginning of a NAL unit, as far as `clean` has room.
+pub(crate) fn unescape_into<'a, const ROOM: usize>(bytes: &[u8], clean: &'a mut [u8; ROOM]) -> &'a [u8] {
+    let (mut zeros, mut length) = (0, 0);
+    for &byte in bytes {
+        if zeros >= 2 && byte == 3 {
+            zeros = 0;
+            continue;
+        }
+        zeros = if byte == 0 { zeros + 1 } else { 0 };
+        let Some(slot) = clean.get_mut(length) else { break };
+        *slot = byte;
+        length += 1;
+    }
+    clean.get(..length).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! NAL unit headers of H.264 (ISO/IEC 14496-10) and HEVC (ISO/IEC 23008-2), and pictures of MPEG-2 (ISO/IEC 13818-2):
 //! where an access unit begins, and whether a decoder can begin there.
 
-use super::bits::BitReader;
+use super::bits::{BitReader, unescape_into};
 use super::sei::{RECOVERY_POINT, SeiMessages};
 use super::start_codes::VideoSyntax;
 
@@ -81,22 +81,6 @@ fn classify_mpeg2(head: &[u8]) -> Option<NalUnit> {
 fn has_recovery_point(rbsp: &[u8]) -> bool {
     let mut clean = [0u8; MAX_HEAD];
     SeiMessages(unescape_into(rbsp, &mut clean)).any(|(kind, _)| kind == RECOVERY_POINT)
-}
-
-/// Removes emulation prevention bytes (emulation_prevention_three_byte, ISO/IEC 14496-10 7.4.1) from a NAL unit.
-fn unescape_into<'a>(bytes: &[u8], clean: &'a mut [u8; MAX_HEAD]) -> &'a [u8] {
-    let (mut zeros, mut length) = (0, 0);
-    for &byte in bytes {
-        if zeros >= 2 && byte == 3 {
-            zeros = 0;
-            continue;
-        }
-        zeros = if byte == 0 { zeros + 1 } else { 0 };
-        let Some(slot) = clean.get_mut(length) else { break };
-        *slot = byte;
-        length += 1;
-    }
-    clean.get(..length).unwrap_or_default()
 }
 
 #[cfg(test)]

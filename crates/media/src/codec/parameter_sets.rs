@@ -2,7 +2,7 @@
 
 use super::bits::{BitReader, MAX_UNIT, without_emulation_prevention};
 use super::parameters::{CodecParameters, ParameterSetKinds, TrackHeaders};
-use super::quantizer::{MAX_SLICE, SliceQuantizers, SliceSets};
+use super::quantizer::{MAX_SLICE, SliceQuantizers, SliceSets, USUAL_SLICE};
 use super::sei::{self, HdrMetadata};
 use super::set_ids::SetIds;
 use super::start_codes::VideoSyntax;
@@ -23,6 +23,11 @@ impl UnitKind {
     /// Returns the largest number of bytes that are read of such a NAL unit.
     fn most_bytes(self) -> usize {
         if self == Self::Slice { MAX_SLICE } else { MAX_UNIT }
+    }
+
+    /// Returns the number of bytes after which no further ones are waited for.
+    fn usual_bytes(self) -> usize {
+        if self == Self::Slice { USUAL_SLICE } else { MAX_UNIT }
     }
 }
 
@@ -64,8 +69,10 @@ impl DecoderSets {
 #[derive(Debug)]
 pub(crate) struct ParameterSets {
     syntax: VideoSyntax,
-    /// The current NAL unit as far as it has arrived; `None` when its kind isn't read.
-    unit: Option<(UnitKind, Vec<u8>)>,
+    /// Kind of the current NAL unit; `None` when it isn't read.
+    unit: Option<UnitKind>,
+    /// The current NAL unit as far as it has arrived. Its memory is used for all units.
+    bytes: Vec<u8>,
     /// Whether a NAL unit has begun of which no byte has arrived yet.
     unit_begun: bool,
     /// Sequence parameter sets that were parsed, kept to recognise a repeated one.
@@ -94,6 +101,7 @@ impl ParameterSets {
         Self {
             syntax,
             unit: None,
+            bytes: Vec::new(),
             unit_begun: false,
             known_sets: Vec::new(),
             kinds: ParameterSetKinds::default(),
@@ -130,40 +138,43 @@ impl ParameterSets {
         let Some(first) = bytes.first() else { return };
         if std::mem::take(&mut self.unit_begun) {
             self.kinds = self.kinds.union(self.set_kind(*first));
-            self.unit = self.unit_kind(*first).map(|kind| (kind, Vec::new()));
+            self.unit = self.unit_kind(*first);
+            self.bytes.clear();
         }
-        if let Some((kind, unit)) = &mut self.unit {
-            let room = kind.most_bytes().saturating_sub(unit.len()).min(bytes.len());
-            unit.extend_from_slice(bytes.get(..room).unwrap_or_default());
+        if let Some(kind) = self.unit {
+            let room = kind.most_bytes().saturating_sub(self.bytes.len()).min(bytes.len());
+            self.bytes.extend_from_slice(bytes.get(..room).unwrap_or_default());
         }
     }
 
-    /// Whether no further bytes of the current NAL unit are read.
+    /// Whether the bytes of the current NAL unit that have come suffice, as a rule, for what is read of it.
     #[must_use]
     pub(crate) fn has_unit(&self) -> bool {
-        !self.unit_begun && self.unit.as_ref().is_none_or(|(kind, unit)| unit.len() >= kind.most_bytes())
+        !self.unit_begun && self.unit.is_none_or(|kind| self.bytes.len() >= kind.usual_bytes())
     }
 
     /// Ends the current NAL unit and reads its contents.
     pub(crate) fn end_unit(&mut self) {
-        match self.unit.take() {
-            Some((UnitKind::ParameterSet, set)) => {
-                self.sets.add(self.syntax, &set);
-                self.add_set(set);
+        let Some(kind) = self.unit.take() else { return };
+        let unit = std::mem::take(&mut self.bytes);
+        match kind {
+            UnitKind::ParameterSet => {
+                self.sets.add(self.syntax, &unit);
+                self.add_set(&unit);
             }
-            Some((UnitKind::PictureSet, set)) => self.sets.add(self.syntax, &set),
-            Some((UnitKind::Slice, slice)) => {
-                self.quantizers.count(&self.sets.slices, &slice);
-                self.note_missing_sets(&slice);
+            UnitKind::PictureSet => self.sets.add(self.syntax, &unit),
+            UnitKind::Slice => {
+                self.quantizers.count(&self.sets.slices, &unit);
+                self.note_missing_sets(&unit);
             }
-            Some((UnitKind::Messages, unit)) => {
+            UnitKind::Messages => {
                 self.captions = self.captions || sei::has_captions(self.syntax, &unit);
                 if !self.picture_seen {
                     self.hdr.read_unit(self.syntax, &unit);
                 }
             }
-            None => {}
         }
+        self.bytes = unit;
     }
 
     /// Notes that a picture begins: the sequence parameter set before it describes it, and a different one after it is
@@ -218,18 +229,18 @@ impl ParameterSets {
         self.headers
     }
 
-    fn add_set(&mut self, set: Vec<u8>) {
-        if self.headers.changed.is_some() || self.known_sets.contains(&set) {
+    fn add_set(&mut self, set: &[u8]) {
+        if self.headers.changed.is_some() || self.known_sets.iter().any(|known| known == set) {
             return;
         }
-        let read = self.parse_set(&set);
+        let read = self.parse_set(set);
         match &self.headers.first {
             None => self.headers.first = read,
             Some(first) if self.picture_seen => self.headers.changed = read.filter(|new| new != first),
             Some(_) => {}
         }
         if self.known_sets.len() < MAX_KNOWN_SETS {
-            self.known_sets.push(set);
+            self.known_sets.push(set.to_vec());
         }
     }
 

@@ -4,15 +4,17 @@
 mod h264;
 mod hevc;
 
-use super::bits::{MAX_UNIT, unescape};
+use super::bits::{MAX_UNIT, unescape, unescape_into};
 use super::start_codes::VideoSyntax;
 use std::collections::BTreeMap;
 
 /// Largest number of bytes that are read of a slice: more than a slice header up to its quantizer has, weights for 16 reference
 /// pictures included.
 pub(crate) const MAX_SLICE: usize = 192;
-/// Number of bytes that are read of a slice at first. They suffice for nearly all headers.
-const SHORT_SLICE: usize = 40;
+/// Number of bytes that suffice for nearly all slice headers: encoders write weights of few reference pictures.
+pub(crate) const USUAL_SLICE: usize = 64;
+/// Number of bytes that are read of a slice at first.
+const SHORT_SLICE: usize = 32;
 
 /// Quantizers of the pictures of a video track, SliceQPY of the first slice of each picture (ISO/IEC 14496-10 7.4.3, ISO/IEC
 /// 23008-2 7.4.7.1). A picture whose slice header can't be read doesn't count.
@@ -117,15 +119,14 @@ impl SliceSets {
     /// Reads the header of a slice in a NAL unit of which at least the first bytes are there. `None` for one that isn't the first
     /// of its picture, and when the header can't be read.
     fn read_slice(&self, unit: &[u8]) -> Option<Slice> {
-        let read = |most| {
-            let clean = unescape(unit, most);
-            match self {
-                Self::H264(sets) => h264::read_slice(sets, &clean),
-                Self::Hevc(sets) => hevc::read_slice(sets, &clean),
-                Self::Unread => None,
-            }
+        let read = |clean: &[u8]| match self {
+            Self::H264(sets) => h264::read_slice(sets, clean),
+            Self::Hevc(sets) => hevc::read_slice(sets, clean),
+            Self::Unread => None,
         };
-        read(SHORT_SLICE).or_else(|| read(MAX_SLICE))
+        let mut short = [0; SHORT_SLICE];
+        let short = unescape_into(unit, &mut short);
+        read(short).or_else(|| read(&unescape(unit, MAX_SLICE)))
     }
 }
 
