@@ -6,6 +6,7 @@ pub(crate) mod derived;
 mod growing;
 mod i_frames;
 mod low_latency;
+pub mod mos;
 mod packager;
 pub(crate) mod quiet;
 mod signal;

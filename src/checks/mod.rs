@@ -120,6 +120,7 @@ check_list! {
     segments::picture_black,
     segments::picture_single_color,
     segments::macroblocking_high,
+    segments::mos_low,
     segments::sound_silent,
     segments::sound_channel_silent,
     segments::sound_clipped,
@@ -200,7 +201,8 @@ mod tests {
             segment.program_date_time = Some(time(-13.0 + 2.0 * n as f64));
         }
         scene.thresholds.loudness_target = Some(-23.0);
-        scene.thresholds.macroblocking_threshold = Some(0.15);
+        (scene.thresholds.macroblocking_threshold, scene.thresholds.min_mos) = (Some(0.15), Some(3.5));
+        scene.inspect_quantizers(&[22, 22]);
         scene.decode_at((0..=10).rev().map(|minute| (-60.0 * f64::from(minute), Decode::moving())));
         scene.remember((10..16).map(|n| clocked(ts_segment(n, 2.0 * n as f64, 2.0))));
         let map = packager_media::stream::Map { uri: url("init.ts"), byte_range: None, key: None };

@@ -204,7 +204,8 @@ impl Memory {
             mpds::record(&mut self.mpds, &mut self.mpd_arrived, facts, now, hold);
             patchable::record(&mut self.patchable, facts);
             for rendition in &facts.renditions {
-                self.renditions.entry(rendition.rendition.identity.clone()).or_default().take(rendition, now, kept);
+                let memory = self.renditions.entry(rendition.rendition.identity.clone()).or_default();
+                memory.take(rendition, facts.upscaling(rendition), now, kept);
             }
         }
         self.forget(now);
@@ -329,7 +330,7 @@ impl RenditionMemory {
         Seconds::between(self.touched, now) <= time
     }
 
-    fn take(&mut self, facts: &RenditionFacts, now: Timestamp, retention: Retention) {
+    fn take(&mut self, facts: &RenditionFacts, upscaling: f64, now: Timestamp, retention: Retention) {
         self.touched = self.touched.max(now);
         if facts.timeline.as_ref().is_some_and(|timeline| timeline.unnumbered) {
             // Nothing can be compared by number: the next playlist with numbers begins anew.
@@ -352,7 +353,7 @@ impl RenditionMemory {
         if !facts.segments.is_empty() || !facts.heads.is_empty() {
             self.inspected_elsewhere = None;
         }
-        self.take_decoded(facts);
+        self.take_decoded(facts, upscaling);
         remember_inspected(&mut self.past.segments, &facts.segments, retention);
         remember_inspected(&mut self.past.heads, &facts.heads, retention);
         for key in &facts.keys {

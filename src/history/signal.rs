@@ -1,8 +1,9 @@
 //! State of picture and sound by the media that were decoded so far.
 
 use super::clock_step::ObservedTimes;
+use super::mos::MosHistory;
 use super::spans::{FaultSpan, FaultSpans, Joint};
-use crate::facts::{DecodedFacts, Undecoded};
+use crate::facts::{DecodedFacts, RenditionFacts, Undecoded};
 use bytes::Bytes;
 use packager_media::units::{Seconds, Timestamp};
 use packager_signal::Decoded;
@@ -64,6 +65,7 @@ pub struct SignalHistory {
     pub thumbnail: Option<Thumbnail>,
     /// Instant and duration of each decode of the last 30 minutes.
     decodes: VecDeque<(Timestamp, Seconds)>,
+    pub mos: MosHistory,
 }
 
 /// The newest piece of which the picture, or the sound, was decoded.
@@ -200,22 +202,30 @@ impl SignalHistory {
         self.sound_half.failed
     }
 
-    /// Whether the packager began its numbers again: the listed segments, from `first` to `last`, end before the newest decoded one
+    /// Whether the packager began its numbers again: the listed segments, from `first` to `last`, end before the newest known one
     /// by more than they span, and by more than a few. Another edge of a CDN is behind by less.
     pub(super) fn is_behind(&self, first: u64, last: u64) -> bool {
-        let decoded = self.newest.map_or(0, |(last, _)| last);
-        decoded > last.saturating_add(last.saturating_sub(first).max(LEAST_STEP_BACK))
+        let decoded = self.newest.map(|(last, _)| last);
+        decoded.max(self.mos.newest_number()).unwrap_or(0)
+            > last.saturating_add(last.saturating_sub(first).max(LEAST_STEP_BACK))
     }
 
-    /// Forgets everything but the thumbnail.
+    /// Forgets everything but the thumbnail and the samples of the mean opinion score.
     pub(super) fn begin_again(&mut self) {
-        *self = Self { thumbnail: self.thumbnail.take(), ..Self::default() };
+        let mut mos = std::mem::take(&mut self.mos);
+        mos.begin_again();
+        *self = Self { thumbnail: self.thumbnail.take(), mos, ..Self::default() };
     }
 
-    /// Whether nothing was ever decoded.
+    /// Adds estimates of the mean opinion score. `upscaling` as in [`crate::facts::mos::PictureCoding`].
+    pub(crate) fn take_mos(&mut self, facts: &RenditionFacts, upscaling: f64) {
+        self.mos.take(facts, upscaling);
+    }
+
+    /// Whether nothing was ever decoded, and no mean opinion score estimated.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
-        self.newest.is_none() && self.thumbnail.is_none()
+        self.newest.is_none() && self.thumbnail.is_none() && self.mos.newest_number().is_none()
     }
 
     /// Time at which the newest media was decoded; `None` before the first decode.
@@ -386,7 +396,9 @@ fn seconds(at: Timestamp) -> f64 {
 
 impl ObservedTimes for SignalHistory {
     fn shift(&mut self, by: Seconds) {
-        let Self { newest, picture_half, sound_half, last_picture: _, picture: _, sounds, thumbnail, decodes } = self;
+        let Self { newest, picture_half, sound_half, last_picture: _, picture: _, sounds, thumbnail, decodes, mos } =
+            self;
+        mos.shift(by);
         let newest = [newest, &mut picture_half.newest, &mut sound_half.newest];
         newest.into_iter().flatten().for_each(|(_, at)| at.shift(by));
         thumbnail.iter_mut().for_each(|thumbnail| thumbnail.made_at.shift(by));

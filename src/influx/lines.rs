@@ -106,7 +106,10 @@ impl LineWriter<'_> {
             let line = line.field("available", i64::from(available));
             let line = optional(line, "bandwidth", bandwidth.declared.map(integer_field));
             let line = optional(line, "bandwidth_measured", bandwidth.measured);
-            optional(line, "playlist_age_seconds", rendition.playlist.playlist_age_seconds)
+            let line = optional(line, "playlist_age_seconds", rendition.playlist.playlist_age_seconds);
+            let line = optional(line, "quantizer", rendition.video.video_quantizer);
+            let line = optional(line, "mos", rendition.video_mos.qp);
+            optional(line, "mos_by_content", rendition.video_mos.qp_si)
         });
     }
 
@@ -203,7 +206,9 @@ mod tests {
         assert!(ladder.contains(" rung_count=2i,rungs_expected=2i,rungs_available=2i "), "{ladder}");
         let rung = line(&lines, "abr_ladder,channel=CH_TV_HD_001,output=hls,rendition=1080p,resolution=1920x1080,");
         assert!(
-            rung.contains(" available=1i,bandwidth=4500000i,bandwidth_measured=4500000,playlist_age_seconds=1.5 "),
+            rung.contains(
+                " available=1i,bandwidth=4500000i,bandwidth_measured=4500000,playlist_age_seconds=1.5,quantizer=27,mos="
+            ),
             "{rung}"
         );
         let segments: Vec<_> =

@@ -2,7 +2,7 @@
 
 use super::{Gauge, RENDITION, gauge};
 
-/// Gauges of the decoded media of each rendition. Which renditions are decoded, and how often, docs/signal.md says.
+/// Gauges of the picture and sound of each rendition. Which renditions are decoded, and how often, docs/signal.md says.
 pub(crate) const GAUGES: &[Gauge] = &[
     gauge(
         "packager_signal_seconds_inspected",
@@ -97,6 +97,23 @@ pub(crate) const GAUGES: &[Gauge] = &[
         "Temporal information of the pictures in the newest decode (ITU-T P.910), in units of 8-bit luma. Absent \
          without two decoded pictures.",
         |v, s| s.renditions(v, |r| r.signal.signal_temporal_information),
+    ),
+    gauge(
+        "packager_video_quantizer",
+        RENDITION,
+        "Mean quantizer (QP) of the P and B slices in the newest inspected segment of an H.264 or HEVC rendition, by the slice \
+         headers: a larger one is coarser. Encoders use the scale in different ways, so compare a rendition with itself. Absent \
+         for other codecs, and if no slice header can be read.",
+        |v, s| s.renditions(v, |r| r.video.video_quantizer),
+    ),
+    gauge(
+        "packager_video_mos",
+        &["output", "rendition", "method"],
+        "Estimated mean opinion score of the picture, 1 (bad) to 5 (excellent), calibrated on VMAF (1 + VMAF / 25); it is not \
+         ITU-T P.1203. Method qp+si: quantizer, spatial and temporal information of the newest decode, for the rendition that \
+         is decoded. Method qp: quantizer of the newest inspected segment, for the top rung; mos_low judges all. It shows a \
+         fall against the rendition's own past; docs/signal.md has its errors. Absent where packager_video_quantizer is.",
+        |v, s| s.kinds(v, |r| [("qp", r.video_mos.qp.filter(|_| r.is_top)), ("qp+si", r.video_mos.qp_si)]),
     ),
     gauge(
         "packager_signal_thumbnail_age_seconds",

@@ -308,7 +308,7 @@ fn in_json(json: &Value, name: &str, labels: &BTreeMap<String, String>) -> Optio
         }
         return Some(1.0);
     }
-    let inner = ["kind", "phase", "stage", "media", "name", "status"].iter().find_map(|l| labels.get(*l));
+    let inner = ["kind", "method", "phase", "stage", "media", "name", "status"].iter().find_map(|l| labels.get(*l));
     number(inner.map_or(found, |inner| &found[inner]))
 }
 

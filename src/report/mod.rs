@@ -4,7 +4,7 @@ use crate::catalog::{Channel, Template};
 use crate::checks::{CheckOutcome, CheckResult};
 use crate::facts::{Capture, OutputFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::{SignalHistory, Thumbnail};
+use crate::history::{MosHistory, SignalHistory, Thumbnail};
 use packager_media::container::Container;
 use packager_media::units::{Seconds, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
@@ -93,9 +93,18 @@ impl Report {
 
     /// The state of picture and sound of a rendition; `None` if it was never decoded, or too long ago.
     fn signal(&self, output: &OutputFacts, rendition: &str) -> Option<&SignalHistory> {
+        signal::valid(output, self.any_signal(output, rendition)?, self.started_at)
+    }
+
+    /// The history of a rendition's mean opinion score; `None` if nothing is known of its picture and sound.
+    fn mos(&self, output: &OutputFacts, rendition: &str) -> Option<&MosHistory> {
+        Some(&self.any_signal(output, rendition)?.mos)
+    }
+
+    /// The state of picture and sound of a rendition, however old.
+    fn any_signal(&self, output: &OutputFacts, rendition: &str) -> Option<&SignalHistory> {
         let mut known = self.signal.iter();
-        let (_, _, signal) = known.find(|(o, name, _)| *o == output.name && name == rendition)?;
-        signal::valid(output, signal, self.started_at)
+        known.find(|(o, name, _)| *o == output.name && name == rendition).map(|(_, _, signal)| signal.as_ref())
     }
 
     /// The newest thumbnail of the channel; `None` if none was made.

@@ -133,7 +133,12 @@ fn renditions<'a>(report: &'a Report, facts: &'a OutputFacts) -> Vec<RenditionVi
     let view = |r: &'a RenditionFacts| {
         let age = ages.get(r.rendition.name.as_str()).copied();
         let signal = report.signal(facts, &r.rendition.name);
-        RenditionView::new(r, report.inspected(facts, r), age, signal, report.started_at)
+        let mos = report.mos(facts, &r.rendition.name);
+        let is_top = facts.top_rung() == Some(&r.rendition.name);
+        RenditionView {
+            is_top,
+            ..RenditionView::new(r, report.inspected(facts, r), age, signal, mos, report.started_at)
+        }
     };
     facts.renditions.iter().map(view).collect()
 }

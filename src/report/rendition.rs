@@ -4,8 +4,8 @@ use super::derive;
 use super::measured::unmeasured;
 use super::segment::{TrackView, tracks};
 use super::{ContinuityView, PlaylistView, SegmentView, SignalView};
-use crate::facts::{RenditionFacts, SegmentFacts, derived};
-use crate::history::SignalHistory;
+use crate::facts::{RenditionFacts, SegmentFacts, derived, mos};
+use crate::history::{MosHistory, SignalHistory};
 use packager_media::drm::DrmSystem;
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{BitsPerSecond, Seconds, Timestamp};
@@ -31,6 +31,13 @@ pub struct RenditionView<'a> {
     pub continuity: ContinuityView,
     #[serde(flatten)]
     pub signal: SignalView,
+    #[serde(flatten)]
+    pub video: VideoView,
+    #[serde(skip_serializing_if = "unmeasured")]
+    pub video_mos: MosView,
+    /// Whether the rendition is the top rung of its output.
+    #[serde(skip)]
+    pub is_top: bool,
     /// The tracks in the newest inspected segment.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tracks: Vec<TrackView<'a>>,
@@ -75,17 +82,46 @@ measured! {
     }
 }
 
+measured! {
+    /// Mean quantizer of the P and B slices in the newest inspected segment of a video rendition.
+    VideoView { video_quantizer: f64 }
+}
+
+/// Estimated mean opinion score of a video rendition, 1 to 5; at most one of its values is measured.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize)]
+pub struct MosView {
+    /// By the quantizer of the newest inspected segment; `None` if it isn't known, or if a decode counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub qp: Option<f64>,
+    /// By quantizer and content of the newest decode; `None` if none counts.
+    #[serde(rename = "qp+si", skip_serializing_if = "Option::is_none")]
+    pub qp_si: Option<f64>,
+}
+
+impl MosView {
+    /// The values of a rendition. `newest` is its newest inspected segment that is listed, `mos` its history, and `signal` the
+    /// state of its decoded media; `None` if none count.
+    fn new(newest: Option<&SegmentFacts>, mos: Option<&MosHistory>, signal: Option<&SignalHistory>) -> Self {
+        let by_content = signal.and_then(|signal| signal.mos.decoded.newest());
+        let is_known = newest.and_then(mos::quantizer).is_some();
+        let by_quantizer = mos.filter(|_| is_known).and_then(|mos| mos.inspected.newest());
+        Self { qp: by_quantizer.filter(|_| by_content.is_none()), qp_si: by_content }
+    }
+}
+
 impl<'a> RenditionView<'a> {
     /// Makes the report's part about a rendition at the time `now`. `inspected` are the listed segments that this or an
     /// earlier probe inspected, oldest first. `age` is the time since the live edge last advanced; `None` if it isn't
-    /// known. `signal` is the state of its decoded media; `None` if none count.
+    /// known. `signal` is the state of its decoded media; `None` if none count. `mos` is the history of its mean opinion score.
     pub(super) fn new(
         facts: &'a RenditionFacts,
         inspected: &'a [Arc<SegmentFacts>],
         age: Option<Seconds>,
         signal: Option<&SignalHistory>,
+        mos: Option<&MosHistory>,
         now: Timestamp,
     ) -> Self {
+        let newest = inspected.last().map(AsRef::as_ref);
         Self {
             name: &facts.rendition.name,
             media: facts.rendition.media.as_str(),
@@ -96,6 +132,9 @@ impl<'a> RenditionView<'a> {
             segment: inspected.last().map(|s| SegmentView::new(s)).unwrap_or_default(),
             continuity: ContinuityView::new(inspected),
             signal: SignalView::new(inspected, signal, now),
+            video: VideoView { video_quantizer: newest.and_then(mos::quantizer) },
+            video_mos: MosView::new(newest, mos, signal),
+            is_top: false,
             tracks: inspected.last().map(|s| tracks(s)).unwrap_or_default(),
             drm: &facts.offered_systems() | &facts.systems_in_media(),
             live_edge: facts.timeline.as_deref().and_then(Timeline::live_edge),

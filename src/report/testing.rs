@@ -15,6 +15,7 @@ use crate::finding::{Finding, Severity};
 use crate::history::SignalHistory;
 use crate::report::Report;
 use crate::testing::{self, url};
+use packager_media::codec::quantizer::SliceQuantizers;
 use packager_media::container::{Container, Inspection, Track, TsFacts};
 use packager_media::dash::GrowingSegment;
 use packager_media::quiet::QuietSpans;
@@ -39,7 +40,13 @@ pub fn clean() -> Report {
     report.ad_break = vec![("hls".into(), false)];
     report.coverage = vec![("hls".into(), 0.75)];
     report.capture.outputs[0].signal.valid_for = Seconds(660.0);
-    report.signal = vec![("hls".into(), "720p".into(), Arc::new(decoded()))];
+    let [top, second, ..] = &report.capture.outputs[0].renditions[..] else { panic!("two rungs") };
+    let mut inspected_only = SignalHistory::default();
+    inspected_only.take_mos(top, 1.0);
+    report.signal = vec![
+        ("hls".into(), "1080p".into(), Arc::new(inspected_only)),
+        ("hls".into(), "720p".into(), Arc::new(decoded(second))),
+    ];
     report.outcomes = vec![
         outcome("manifest_unavailable", Severity::Critical, "hls", CheckResult::Ok),
         outcome("segment_duration_off_target", Severity::Major, "hls", CheckResult::Ok),
@@ -48,9 +55,12 @@ pub fn clean() -> Report {
     report
 }
 
-/// The state of a rendition that was decoded once a minute for twenty minutes.
-fn decoded() -> SignalHistory {
+/// The state of a rendition that was decoded once a minute for twenty minutes, and whose newest segment was decoded then.
+fn decoded(rendition: &RenditionFacts) -> SignalHistory {
     let mut signal = SignalHistory::default();
+    let newest = rendition.segments.last().unwrap().segment.number;
+    let decoded = Some(Arc::new(testing::decoded_facts(newest, at(0.0), testing::decoded(6.0, -23.0))));
+    signal.take_mos(&RenditionFacts { decoded, ..rendition.clone() }, 1.5);
     for minute in 0..=20 {
         let decoded = testing::decoded(10.0, -23.0);
         signal.take(&testing::decoded_facts(minute, at(60.0 * (minute as f64 - 20.0)), decoded));
@@ -318,6 +328,8 @@ fn inspected(segment: &Segment, bytes: u64) -> SegmentFacts {
 }
 
 fn track(id: u32, media: Media, start: u64) -> Track {
+    let mut quantizers = SliceQuantizers::default();
+    quantizers.inter.add(27);
     Track {
         start: Some(MediaTime::mpeg(start)),
         presentation_start: Some(MediaTime::mpeg(start)),
@@ -327,6 +339,7 @@ fn track(id: u32, media: Media, start: u64) -> Track {
         keyframes: 3,
         keyframe_interval_max: (media == Media::Video).then_some(Seconds(2.0)),
         silence: (media == Media::Audio).then(|| QuietSpans::of_piece(Seconds(6.0), false)),
+        quantizers: (media == Media::Video).then_some(quantizers),
         ..testing::track(id, media)
     }
 }

@@ -1,6 +1,7 @@
 //! Decoded media for the scenes of checks.
 
-use super::{Scene, time};
+use super::{NAME, Scene, at, rendition, time, ts_segment};
+use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::testing;
 use packager_media::units::Seconds;
 use packager_signal::sound::{Channel, Position};
@@ -76,7 +77,39 @@ impl Decode {
     }
 }
 
+/// Segment number `number` of H.264 whose P slices have this quantizer.
+fn quantized(number: u64, quantizer: i32) -> SegmentFacts {
+    let mut segment = ts_segment(number, 2.0 * number as f64, 2.0);
+    let video = &mut segment.inspection.as_mut().unwrap().tracks[0];
+    video.quantizers.get_or_insert_default().inter.add(quantizer);
+    segment
+}
+
 impl Scene {
+    /// Adds estimates of the mean opinion score of segments with these quantizers: one in five minutes, of which the last one was
+    /// inspected at the time of the probe.
+    pub(in crate::checks) fn inspect_quantizers(&mut self, quantizers: &[i32]) {
+        let last = quantizers.len() as i64 - 1;
+        for (n, quantizer) in (0..).zip(quantizers) {
+            let segments = vec![Arc::new(at(quantized(100 + n as u64, *quantizer), 300 * (n - last)))];
+            let facts = RenditionFacts { segments, ..rendition(NAME) };
+            Arc::make_mut(&mut self.past().signal).take_mos(&facts, 1.0);
+        }
+    }
+
+    /// Adds decodes of moving pictures in segments with these quantizers, the last at the time of the probe.
+    pub(in crate::checks) fn decode_with_quantizers(&mut self, quantizers: &[i32]) {
+        self.output.signal.valid_for = Seconds(660.0);
+        for (n, quantizer) in (200..).zip(quantizers) {
+            let decoded = Arc::new(testing::decoded_facts(n, time(0.0), Decode::moving().decoded()));
+            let segments = vec![Arc::new(quantized(n, *quantizer))];
+            let facts = RenditionFacts { segments, decoded: Some(Arc::clone(&decoded)), ..rendition(NAME) };
+            let signal = Arc::make_mut(&mut self.past().signal);
+            signal.take(&decoded);
+            signal.take_mos(&facts, 1.0);
+        }
+    }
+
     /// Adds consecutive decodes of 2 s each to the history, of which the last one ended at the time of the probe.
     pub(in crate::checks) fn decode(&mut self, decodes: impl IntoIterator<Item = Decode>) {
         let decodes: Vec<Decode> = decodes.into_iter().collect();

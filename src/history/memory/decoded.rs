@@ -1,7 +1,7 @@
 //! Turns of an output to be decoded, and what decoding showed.
 
 use super::{History, Memory, OutputKey, RenditionMemory, Retention};
-use crate::facts::RenditionFacts;
+use crate::facts::{RenditionFacts, mos};
 use crate::history::FollowUp;
 use crate::history::signal_turn::{self, SignalTurn};
 use packager_media::units::{Seconds, Timestamp};
@@ -48,7 +48,8 @@ impl Memory {
 
 impl RenditionMemory {
     /// Adds what decoding showed. A packager that began its numbers again begins with a new state.
-    pub(super) fn take_decoded(&mut self, facts: &RenditionFacts) {
+    /// `upscaling` is how much players scale the rendition's picture up.
+    pub(super) fn take_decoded(&mut self, facts: &RenditionFacts, upscaling: f64) {
         let newest = self.past.observations.last();
         let listed = newest.and_then(|o| Some((o.segments.first()?.number, o.last_number()?)));
         let signal = &mut self.past.signal;
@@ -57,6 +58,9 @@ impl RenditionMemory {
         }
         if let Some(decoded) = &facts.decoded {
             Arc::make_mut(signal).take(decoded);
+        }
+        if facts.segments.iter().any(|segment| mos::quantizer(segment).is_some()) {
+            Arc::make_mut(signal).take_mos(facts, upscaling);
         }
     }
 }
