@@ -32,6 +32,7 @@ PG:
   loudness_tolerance: 4.0
   macroblocking_threshold: 0.15
   freeze_threshold_ms: 1000
+  min_mos: 3.0
 ";
 
 /// Results of the probes of one programme.

@@ -164,7 +164,7 @@ programmes! {
         [part(36, MOVING, NOISE), damaged(36, MOVING, NOISE), part(24, MOVING, NOISE)], Some(1), ["macroblocking_high"],
         ["ts_continuity_error", "container_invalid", "timestamp_discontinuity"];
     "starved": "The encoder has 60 kbit/s for a picture that needs a megabit.", STARVED,
-        [part(60, MOVING, NOISE)], None, ["macroblocking_high"], [];
+        [part(60, MOVING, NOISE)], None, ["macroblocking_high", "mos_low"], [];
     "loud": "The programme is 10 LU too loud.", AVC,
         [part(60, DRIFT, LOUD)], None, ["loudness_off_target"], [];
     "quiet": "The programme is 20 LU too quiet.", AVC,
