@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Number of listed segments that are handed over of each rendition, the newest ones.
 const MAX_SEGMENTS: usize = 4;
 /// Longest time since a rendition was last seen for which it is taken over. After a longer time nobody watched the channel.
-const MAX_UNSEEN: Seconds = Seconds(300.0);
+pub(super) const MAX_UNSEEN: Seconds = Seconds(300.0);
 
 /// What is handed over of an output. Times are those of the clock of the exporter that wrote it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -140,16 +140,23 @@ impl RenditionHandover {
 }
 
 impl TakenOver {
-    /// Moves the memory of a rendition to `renditions`, if it was taken over and nothing is remembered of it there.
+    /// Whether nothing was taken over, or everything was given away.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Moves the memory of a rendition to `renditions`, if it was taken over, is not too old, and nothing is remembered of it there.
     pub(super) fn give(
         &mut self,
         identity: &RenditionIdentity,
+        now: Timestamp,
         renditions: &mut HashMap<RenditionIdentity, RenditionMemory>,
     ) {
         if self.0.is_empty() || renditions.contains_key(identity) {
             return;
         }
-        if let Some(memory) = self.0.remove(&hash_of(identity)) {
+        if let Some(memory) = self.0.remove(&hash_of(identity)).filter(|memory| memory.was_seen_within(MAX_UNSEEN, now))
+        {
             renditions.insert(identity.clone(), memory);
         }
     }

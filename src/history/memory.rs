@@ -135,7 +135,7 @@ impl History {
     ) {
         self.outputs.change(&(key.clone(), retention.query_identifies), now, |memory| {
             memory.begin(url, now, retention);
-            renditions.iter().for_each(|rendition| memory.give(&rendition.identity));
+            renditions.iter().for_each(|rendition| memory.give(&rendition.identity, now));
             for succession in memory.labels.assign(renditions, i_frames, now) {
                 if let Some(rendition) = memory.renditions.remove(&succession.from) {
                     memory.renditions.insert(succession.to, rendition);
@@ -199,7 +199,7 @@ impl Memory {
         ladder::record(&mut self.ladders, facts, now, kept);
         inputs::record(&mut self.inputs, facts, now, hold);
         self.signal_turns.take(&facts.signal, now);
-        facts.renditions.iter().for_each(|rendition| self.give(&rendition.rendition.identity));
+        facts.renditions.iter().for_each(|rendition| self.give(&rendition.rendition.identity, now));
         if self.enter_session(facts, now, retention.query_identifies) {
             mpds::record(&mut self.mpds, &mut self.mpd_arrived, facts, now, hold);
             patchable::record(&mut self.patchable, facts);
@@ -213,8 +213,8 @@ impl Memory {
     }
 
     /// Gives a rendition the memory that was taken over of it, if there is one and the rendition has none.
-    fn give(&mut self, identity: &RenditionIdentity) {
-        self.taken_over.give(identity, &mut self.renditions);
+    fn give(&mut self, identity: &RenditionIdentity, now: Timestamp) {
+        self.taken_over.give(identity, now, &mut self.renditions);
     }
 
     fn begin(&mut self, url: &Url, now: Timestamp, retention: Retention) {

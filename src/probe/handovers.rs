@@ -67,7 +67,8 @@ impl Handovers {
     pub(super) async fn take_over(&self, history: &History, channel: &Channel, template: &Template, clock: &Clock) {
         let retention = retention(template);
         let outputs = channel.outputs.iter().map(|output| (output, history_key(channel, output)));
-        let new: Vec<_> = outputs.filter(|(_, key)| !history.knows(key, retention)).collect();
+        let now = clock.now();
+        let new: Vec<_> = outputs.filter(|(_, key)| !history.knows(key, now, retention)).collect();
         if new.is_empty() || !matches!(self.store.health(), Health::Connected { .. }) {
             return;
         }
@@ -119,7 +120,11 @@ impl Handovers {
         if rows.is_empty() {
             return;
         }
-        match self.store.write_handovers(&rows, now).await {
+        let written = self.store.write_handovers(&rows, now).await;
+        if written.is_err() {
+            self.forget_written(&rows);
+        }
+        match written {
             Ok(()) => {}
             // The state of the database is reported elsewhere.
             Err(StoreError::Away(why)) => tracing::debug!(why, "what was remembered of outputs is not handed over"),
@@ -127,7 +132,16 @@ impl Handovers {
         }
     }
 
-    /// Returns the outputs whose rows have to be written. After a failure they are written with the next change.
+    /// Lets rows that could not be written be written after the next probe, even if nothing changes.
+    fn forget_written(&self, rows: &[HandoverRow]) {
+        let mut outputs = self.outputs();
+        for HandoverRow { channel, output, .. } in rows {
+            let key = OutputKey { channel: channel.clone(), output: output.clone() };
+            outputs.entry(key).and_modify(|output| output.written = None);
+        }
+    }
+
+    /// Returns the outputs whose rows have to be written.
     fn take_changed(&self) -> Vec<HandoverRow> {
         let mut outputs = self.outputs();
         // An output that nobody probes any more needs no entry.

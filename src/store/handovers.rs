@@ -31,6 +31,7 @@ const WRITE: &str = "
 INSERT INTO output_handovers (channel_code, output_name, handover, exporter_clock, updated_at)
 SELECT row->>'channel', row->>'output', row->'handover', $2::timestamptz, statement_timestamp()
 FROM jsonb_array_elements($1) AS r (row)
+ORDER BY 1, 2
 ON CONFLICT (channel_code, output_name) DO UPDATE SET handover = excluded.handover,
   exporter_clock = excluded.exporter_clock, updated_at = excluded.updated_at";
 

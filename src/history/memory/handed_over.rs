@@ -1,19 +1,22 @@
 //! What the history takes over from an earlier exporter, and hands over to the next one.
 
-use super::{History, OutputKey, Retention};
+use super::{History, Memory, OutputKey, Retention};
 use crate::history::OutputHandover;
+use crate::history::handover::MAX_UNSEEN;
 use packager_media::units::{Seconds, Timestamp};
 use url::Url;
 
 impl History {
-    /// Returns whether anything is remembered of an output, so that nothing has to be taken over from an earlier exporter.
+    /// Returns whether what is remembered of an output is of the last minutes, so that nothing has to be taken over from an
+    /// earlier exporter.
     #[must_use]
-    pub(crate) fn knows(&self, key: &OutputKey, retention: Retention) -> bool {
-        self.outputs.find(&(key.clone(), retention.query_identifies), |_| ()).is_some()
+    pub(crate) fn knows(&self, key: &OutputKey, now: Timestamp, retention: Retention) -> bool {
+        let is_fresh = |memory: &mut Memory| Seconds::between(memory.touched, now) <= MAX_UNSEEN;
+        self.outputs.find(&(key.clone(), retention.query_identifies), is_fresh).unwrap_or(false)
     }
 
     /// Takes over what an earlier exporter handed over of an output with the manifest at `url`. `by` is what its clock lacks to
-    /// this exporter's. What is remembered here already stays.
+    /// this exporter's. What is remembered here of the last minutes stays; what is older gives way.
     pub(crate) fn take_over(
         &self,
         key: &OutputKey,
@@ -24,9 +27,16 @@ impl History {
         retention: Retention,
     ) {
         self.outputs.change(&(key.clone(), retention.query_identifies), now, |memory| {
+            let is_old = Seconds::between(memory.touched, now) > MAX_UNSEEN;
             memory.begin(url, now, retention);
+            let taken = handover.take(&memory.url, retention.query_identifies, by, now);
+            if is_old && !taken.is_empty() {
+                let labels = std::mem::take(&mut memory.labels);
+                *memory = Memory { labels, ..Memory::default() };
+                memory.begin(url, now, retention);
+            }
             if memory.renditions.is_empty() {
-                memory.taken_over = handover.take(&memory.url, retention.query_identifies, by, now);
+                memory.taken_over = taken;
             }
         });
     }
