@@ -10,6 +10,7 @@ use packager_media::redact;
 use packager_media::stream::{ByteRange, Map, Timeline, Uninspected};
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::HashMap;
+use std::sync::Arc;
 use url::Url;
 
 pub(in crate::checks) const NO_MANIFEST: &str = "the manifest could not be read";
@@ -112,10 +113,30 @@ pub(in crate::checks) fn segments_and_heads<'a>(
 ) -> Option<Vec<&'a SegmentFacts>> {
     let mut segments = inspected_segments(facts, past).unwrap_or_default();
     if facts.covered || !facts.heads.is_empty() {
-        segments.extend(past.heads.iter().map(AsRef::as_ref));
-        segments.sort_by_key(|segment| segment.inspected_at);
+        segments = merged(segments, &past.heads);
     }
     (!segments.is_empty()).then_some(segments)
+}
+
+/// Time by which one segment must have been inspected after another to be of a later probe. A probe requests its newest segments first.
+const LATER_PROBE: Seconds = Seconds(5.0);
+
+/// Merges segments and heads, each in the order of inspection: those of an earlier probe first, those of one probe by their number.
+fn merged<'a>(segments: Vec<&'a SegmentFacts>, heads: &'a [Arc<SegmentFacts>]) -> Vec<&'a SegmentFacts> {
+    let mut all = Vec::with_capacity(segments.len() + heads.len());
+    let mut heads = heads.iter().map(AsRef::as_ref).peekable();
+    for segment in segments {
+        let is_before = |head: &&SegmentFacts| {
+            let later = Seconds::between(head.inspected_at, segment.inspected_at);
+            later > LATER_PROBE || (later.0.abs() <= LATER_PROBE.0 && head.segment.number < segment.segment.number)
+        };
+        while let Some(head) = heads.next_if(is_before) {
+            all.push(head);
+        }
+        all.push(segment);
+    }
+    all.extend(heads);
+    all
 }
 
 /// Returns the rank of a download among several downloads of one segment. The highest counts: a failure ranks above an
