@@ -97,10 +97,15 @@ pub fn quantizer(segment: &SegmentFacts) -> Option<f64> {
 }
 
 /// Returns how the picture of consecutive segments of a rendition is coded. `upscaling` as in [`PictureCoding`]. `None` unless the
-/// quantizer of each is known.
+/// quantizer of each is known, and for pictures of more than 8 bits, for which the estimates were not fitted.
 #[must_use]
 pub fn picture_coding(segments: &[&SegmentFacts], upscaling: f64) -> Option<PictureCoding> {
-    let codec = match video(segments.last()?)?.codec.as_str() {
+    let track = video(segments.last()?)?;
+    let bits = track.parameters.as_ref().and_then(|parameters| parameters.video.as_ref()?.bit_depth);
+    if bits.is_some_and(|bits| bits > 8) {
+        return None;
+    }
+    let codec = match track.codec.as_str() {
         "h264" => CodedBy::H264,
         "hevc" => CodedBy::Hevc,
         _ => return None,

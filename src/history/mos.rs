@@ -11,6 +11,9 @@ const REMEMBERED: i64 = 86_400;
 /// Least seconds between two samples. A day then has 360 at most.
 const BETWEEN_SAMPLES: i64 = 240;
 
+/// Least spatial information of pictures for which content helps the estimate, in units of 8-bit luma.
+const LEAST_DETAIL: f64 = 10.0;
+
 /// Estimates of a rendition: by the quantizer of each inspected segment, and by quantizer and content of each decode. The two are
 /// never compared with each other.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +51,10 @@ impl MosHistory {
         }
         let Some(decoded) = &facts.decoded else { return };
         let Some(complexity) = decoded.signal.pictures.as_ref().map(|pictures| pictures.complexity) else { return };
-        let Some(temporal) = complexity.temporal_mean else { return };
+        // A slate or a black picture: the estimate would fall with its content, not with its quality.
+        let Some(temporal) = complexity.temporal_mean.filter(|_| complexity.spatial_mean >= LEAST_DETAIL) else {
+            return;
+        };
         let is_decoded = |number: u64| (decoded.first..=decoded.last).contains(&number);
         let segments = facts.segments.iter().map(AsRef::as_ref).filter(|segment| is_decoded(segment.segment.number));
         if let Some(coding) = picture_coding(&segments.collect::<Vec<_>>(), upscaling) {
