@@ -321,7 +321,7 @@ async fn serve_synchronises_by_itself_and_reports_success_and_failure() {
     stack.inspector.serve_programs(&programs);
     stack.configure("    every: 1h\n");
     wait_until(&exporter, "the new channel", "/metrics", "packager_exporter_catalog_channels 4").await;
-    stack.files.write("exporter.yml", "");
+    stack.files.write("exporter.yml", "history: {max_outputs: 100}\n");
     let began = Instant::now();
     while exporter.get("/metrics").await.1.contains("packager_exporter_sync_successful{") {
         assert!(began.elapsed() < PATIENCE, "a source that is gone stays in /metrics");

@@ -31,7 +31,9 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         let tracks = bitstream::newest_first_with_heads(facts, past).filter(|_| !announced.is_empty())?;
         let newest = |media: Media| {
             let mut tracks = tracks.iter().filter(|t| t.track.media == Some(media));
-            tracks.find_map(|track| mismatch(track, &announced, terms))
+            // A picture in a rendition of sound is what tracks_missing reports.
+            let is_expected = facts.rendition.media == Media::Video || media != Media::Video;
+            tracks.find_map(|track| mismatch(track, &announced, terms, is_expected))
         };
         Some([Media::Video, Media::Audio].into_iter().filter_map(newest).collect())
     })
@@ -51,13 +53,14 @@ fn announced_codecs(rendition: &Rendition, output: &OutputFacts) -> Vec<String> 
     all
 }
 
-/// Returns a violation if codec strings for the track's media type are announced and none of them covers the track.
-fn mismatch(track: &ParsedTrack<'_>, announced: &[String], terms: &Terms) -> Option<Violation> {
+/// Returns a violation if codec strings for the track's media type are announced and none of them covers the track. If the rendition
+/// is expected to have the track, none that can be read is a violation too.
+fn mismatch(track: &ParsedTrack<'_>, announced: &[String], terms: &Terms, is_expected: bool) -> Option<Violation> {
     let actual = track.parameters;
     let same_medium = |c: &Codec| c.is_video() == actual.codec.is_video();
     let parsed: Vec<(&String, Codec)> = announced.iter().filter_map(|s| Some((s, Codec::parse(s)?))).collect();
     let Some((first, _)) = parsed.iter().find(|(_, c)| same_medium(c)) else {
-        return unread(track, announced, terms);
+        return unread(track, announced, terms).filter(|_| is_expected);
     };
     if parsed.iter().any(|(_, c)| covers(*c, actual)) {
         return None;
