@@ -40,7 +40,7 @@ pub fn clean() -> Report {
     report.ad_break = vec![("hls".into(), false)];
     report.coverage = vec![("hls".into(), 0.75)];
     report.capture.outputs[0].signal.valid_for = Seconds(660.0);
-    let [top, second, ..] = &report.capture.outputs[0].renditions[..] else { panic!("two rungs") };
+    let [top, second] = [0, 1].map(|rung| &report.capture.outputs[0].renditions[rung]);
     let mut inspected_only = SignalHistory::default();
     inspected_only.take_mos(top, 1.0);
     report.signal = vec![

@@ -27,9 +27,11 @@ pub(crate) struct SharingExporter {
     pub weight: f64,
 }
 
-/// The exporters that shared the channels when the table was last read.
+/// The exporters that shared the channels when the table was last read, and the time of that; `None` before the first reading.
 #[derive(Debug, Clone, Default)]
-pub(super) struct LastRead(Arc<Mutex<Option<(Instant, Vec<LiveExporter>)>>>);
+pub(super) struct LastRead(Arc<Mutex<Option<ReadExporters>>>);
+
+type ReadExporters = (Instant, Vec<LiveExporter>);
 
 /// Time in seconds after which an exporter that doesn't renew its row is given up.
 macro_rules! given_up_after {

@@ -236,7 +236,7 @@ fn damage(parts: &[Part], folder: &Path) -> io::Result<()> {
             let mut pictures = 0_usize;
             let kept = whole.chunks(PACKET).filter(|packet| {
                 pictures += usize::from(is_picture(packet));
-                !is_picture(packet) || pictures % LOST != 0
+                !is_picture(packet) || !pictures.is_multiple_of(LOST)
             });
             std::fs::write(&file, kept.flatten().copied().collect::<Vec<u8>>())?;
         }
