@@ -162,7 +162,10 @@ async fn every_panel_shows_something() {
         files.write(name, &text);
     }
     std::fs::copy(scratch.path().join("cert.pem"), files.path("cert.pem")).unwrap();
-    let exporter = Exporter::start(files.folder()).await;
+    // ffmpeg is found there.
+    let mut decoding = command(files.folder());
+    decoding.env("PATH", std::env::var_os("PATH").unwrap());
+    let exporter = Exporter::spawn(&mut decoding, &[]).await;
     // The channels of a database have no CA file, so the database is another exporter's.
     let mut with_database = command(files.folder());
     with_database.env("DATABASE_URL", postgres.url());
