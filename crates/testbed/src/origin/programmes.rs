@@ -100,7 +100,8 @@ const STARVED: &[&str] = &[
 ];
 
 const MOVING: &str = "mandelbrot=s=480x272:r=25:start_scale=1";
-const DRIFT: &str = "gradients=s=480x272:r=25:speed=0.3:n=4";
+/// Like the picture that moves, more slowly.
+const DRIFT: &str = "mandelbrot=s=480x272:r=25:start_scale=1:end_pts=700";
 const FROZEN: &str = "mandelbrot=s=480x272:r=25,trim=end_frame=1,loop=-1:1:0";
 const FROZEN_NOISE: &str = "mandelbrot=s=480x272:r=25,trim=end_frame=1,loop=-1:1:0,noise=alls=3:allf=t";
 const BLACK: &str = "color=black:s=480x272:r=25";
@@ -110,7 +111,7 @@ const FADE: &str =
     "mandelbrot=s=480x272:r=25,fade=t=out:st=4:d=1:enable='lt(t,5)',fade=t=in:st=5:d=1:enable='gte(t,5)'";
 const LETTERBOX: &str = "mandelbrot=s=480x200:r=25,pad=480:272:0:36";
 const DARK: &str = "mandelbrot=s=480x272:r=25,eq=brightness=-0.35:contrast=0.4";
-const HEAD: &str = "gradients=s=480x272:r=25:c0=0x304050:c1=0x806040,trim=end_frame=1,loop=-1:1:0[room{n}];\
+const HEAD: &str = "gradients=s=480x272:r=25:c0=0x304050:c1=0x806040:x0=0:y0=0:x1=479:y1=271:seed=11,trim=end_frame=1,loop=-1:1:0[room{n}];\
     mandelbrot=s=160x160:r=25[head{n}];[room{n}][head{n}]overlay=160:80";
 const NOISE: &str = "anoisesrc=c=pink:r=48000:a=0.25,pan=stereo|c0=c0|c1=c0";
 const SILENT: &str = "anoisesrc=c=white:r=48000:a=0.0001,pan=stereo|c0=c0|c1=c0";
