@@ -101,10 +101,10 @@ async fn read_body(
 /// 9110 14.4, 15.3.7); `None` if they are right. A Content-Range in another unit than bytes isn't judged.
 fn range_mismatch(request: &FetchRequest<'_>, exchange: &Exchange) -> Option<Failure> {
     let asked = request.range.filter(|_| exchange.status == 206)?;
-    let Some((_, got)) = exchange.headers.iter().find(|(name, _)| name == "content-range") else {
+    let Some(got) = exchange.header("content-range") else {
         return Some(wrong_range(asked, "the answer (206) has no Content-Range"));
     };
-    let unit_and_span = got.trim_start().strip_prefix("bytes")?.trim_start();
+    let unit_and_span = got.strip_prefix("bytes")?.trim_start();
     let span = unit_and_span.split('/').next().and_then(|span| span.split_once('-'));
     let span = span.and_then(|(first, last)| Some((first.trim().parse().ok()?, last.trim().parse().ok()?)));
     let size = unit_and_span.split_once('/').and_then(|(_, size)| size.trim().parse::<u64>().ok());
@@ -121,8 +121,8 @@ fn unasked_part(request: &FetchRequest<'_>, exchange: &Exchange) -> Option<Failu
     if request.range.is_some() || exchange.status != 206 {
         return None;
     }
-    let (_, got) = exchange.headers.iter().find(|(name, _)| name == "content-range")?;
-    let (span, all) = got.trim().strip_prefix("bytes")?.trim().split_once('/')?;
+    let got = exchange.header("content-range")?;
+    let (span, all) = got.strip_prefix("bytes")?.trim().split_once('/')?;
     let (first, last) = span.split_once('-')?;
     let [first, last, all] = [first, last, all].map(|number| number.trim().parse::<u64>().ok());
     let is_whole = first == Some(0) && all.is_none_or(|all| last.is_some_and(|last| last.saturating_add(1) >= all));

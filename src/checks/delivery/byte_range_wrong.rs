@@ -72,7 +72,7 @@ fn whole_resource(answer: &RangeAnswer<'_>) -> Option<Violation> {
 
 fn violation(answer: &RangeAnswer<'_>, text: &str) -> Violation {
     let exchange = answer.fetched.result.as_ref().ok();
-    let header = |name: &str| exchange?.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
+    let header = |name: &str| exchange?.header(name).map(str::to_owned);
     let message =
         format!("{}: {text}; send the same request to the origin and to the CDN to see which is wrong", answer.what);
     Violation::new(message)

@@ -44,7 +44,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, listing: &str, params:
 }
 
 fn listed(exchange: &Exchange, listing: &str, target: f64, params: &Params) -> Option<Violation> {
-    let (fresh, age) = (freshness(exchange), header(exchange, "age").and_then(|a| a.trim().parse::<f64>().ok()));
+    let (fresh, age) = (freshness(exchange), exchange.header("age").and_then(|a| a.trim().parse::<f64>().ok()));
     let allowed = (params.playlist_targets * target).max(1.0);
     let oldest = (params.age_targets * target).max(1.0);
     let message = match (fresh, age) {
@@ -59,7 +59,7 @@ fn listed(exchange: &Exchange, listing: &str, target: f64, params: &Params) -> O
         _ => return None,
     };
     let violation = Violation::new(message).with("url", redact::url(&exchange.final_url));
-    let control = header(exchange, "cache-control").map(str::to_owned);
+    let control = exchange.header("cache-control").map(str::to_owned);
     Some(violation.with("cache_control", control).with("fresh_seconds", fresh).with("age_seconds", age))
 }
 
@@ -82,7 +82,7 @@ fn freshness(exchange: &Exchange) -> Option<f64> {
 }
 
 fn expires(exchange: &Exchange) -> Option<f64> {
-    let text = header(exchange, "expires")?;
+    let text = exchange.header("expires")?;
     let at = httpdate::parse_http_date(text).ok().and_then(|t| Timestamp::try_from(t).ok());
     // RFC 9111 5.3: what is no date, such as `0` or `-1`, is in the past.
     let Some(at) = at else { return Some(0.0) };
@@ -105,11 +105,7 @@ fn refused(exchange: &Exchange) -> Option<&str> {
 }
 
 fn directives(exchange: &Exchange) -> Vec<&str> {
-    header(exchange, "cache-control").map_or_else(Vec::new, |v| v.split(',').map(str::trim).collect())
-}
-
-fn header<'a>(exchange: &'a Exchange, name: &str) -> Option<&'a str> {
-    exchange.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    exchange.header("cache-control").map_or_else(Vec::new, |v| v.split(',').map(str::trim).collect())
 }
 
 #[cfg(test)]

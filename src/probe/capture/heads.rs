@@ -112,8 +112,7 @@ fn size_of(exchange: &Exchange) -> Option<u64> {
     if exchange.status != 206 {
         return exchange.content_length;
     }
-    let range = exchange.headers.iter().find(|(name, _)| name == "content-range");
-    range?.1.rsplit_once('/')?.1.trim().parse().ok()
+    exchange.header("content-range")?.rsplit_once('/')?.1.trim().parse().ok()
 }
 
 /// Removes from an inspection what the end of the head makes of it, and not the segment: durations, intervals, and damage that a
