@@ -3,7 +3,7 @@ use crate::checks::support::select::NO_MANIFEST;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::ClockFacts;
 use crate::finding::Severity;
-use packager_media::dash::{Mpd, SegmentScheme, SegmentTiming, playable_representations, timing::ClockSource};
+use packager_media::dash::{Mpd, playable_representations, timing::ClockSource};
 use packager_media::redact::{self, Quoted};
 use packager_media::units::{Seconds, Timestamp};
 
@@ -69,9 +69,7 @@ fn dead_clock(dead: &ClockFacts, next: Option<&ClockFacts>) -> Option<Violation>
 }
 
 fn needs_clock(mpd: &Mpd) -> bool {
-    let paced =
-        |s: &SegmentScheme| matches!(s, SegmentScheme::Listed(l) if matches!(l.timing, SegmentTiming::Fixed(_)));
-    mpd.periods.iter().flat_map(playable_representations).any(|(_, r)| paced(&r.addressing.segments))
+    mpd.periods.iter().flat_map(playable_representations).any(|(_, r)| r.addressing.segments.is_paced())
 }
 
 fn wrong_clock(clock: &ClockFacts, params: &Params) -> Option<Violation> {

@@ -5,9 +5,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::{Observation, RenditionHistory};
-use packager_media::dash::{
-    Mpd, Representation, SegmentScheme, SegmentTiming, current_period, playable_representations,
-};
+use packager_media::dash::{Mpd, Representation, current_period, playable_representations};
 use packager_media::stream::{Timeline, labels};
 use packager_media::units::{Seconds, Timestamp};
 
@@ -48,7 +46,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let limits = AgeLimits { major_after, critical_after, date_allowance };
     let period = current_period(&dash.mpd, dash.clock_offset().after(context.now));
     let period_ends = period.is_some_and(|period| period.duration.is_some());
-    let has_end = |r: &Representation| r.addressing.listed_end().is_some() || (period_ends && is_paced(r));
+    let has_end =
+        |r: &Representation| r.addressing.listed_end().is_some() || (period_ends && r.addressing.segments.is_paced());
     let listed: Vec<_> = period.into_iter().flat_map(playable_representations).filter(|(_, r)| has_end(r)).collect();
     select::judge_renditions(context, NO_LIST, |facts, past| {
         let id = facts.rendition.id.as_deref();
@@ -63,12 +62,6 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let found = live_edge_age::judge(context, (facts, past, timeline), &unit, &made, &limits)?;
         Some(found.into_iter().map(|v| with_publication(v, context)).collect())
     })
-}
-
-/// Whether the segments have a fixed `@duration`, so that the clock says how far they go within the Period.
-fn is_paced(representation: &Representation) -> bool {
-    let SegmentScheme::Listed(listing) = &representation.addressing.segments else { return false };
-    matches!(listing.timing, SegmentTiming::Fixed(_))
 }
 
 /// Returns when another segment was last seen at the end of the list under the same time. Packagers that number a

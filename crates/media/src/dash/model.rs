@@ -261,6 +261,13 @@ impl SegmentScheme {
             _ => None,
         }
     }
+
+    /// Returns whether all segments have the same nominal `@duration`, so that the clock says which of them exist within the Period
+    /// (ISO/IEC 23009-1 5.3.9.2).
+    #[must_use]
+    pub fn is_paced(&self) -> bool {
+        matches!(self, Self::Listed(SegmentListing { timing: SegmentTiming::Fixed(_), .. }))
+    }
 }
 
 /// Description of segments by a SegmentTemplate, a SegmentList, or the segment index of a file.
