@@ -39,12 +39,7 @@ pub(super) fn add_set(sets: &mut SetsById<Sequence, Picture>, unit: &[u8]) {
             }
         }
         h264::PPS => {
-            let mut bits = BitReader::new(fields);
-            let Some(id) = bits.exp_golomb().filter(|id| *id <= MAX_PICTURE_SET) else { return };
-            match Picture::read(&mut bits) {
-                Some(picture) => sets.picture.insert(id, picture),
-                None => sets.picture.remove(&id),
-            };
+            sets.add_picture(fields, MAX_PICTURE_SET, Picture::read);
         }
         _ => {}
     }

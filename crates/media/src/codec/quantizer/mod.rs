@@ -4,7 +4,7 @@
 mod h264;
 mod hevc;
 
-use super::bits::{MAX_UNIT, unescape, unescape_into};
+use super::bits::{BitReader, MAX_UNIT, unescape, unescape_into};
 use super::start_codes::VideoSyntax;
 use std::collections::BTreeMap;
 
@@ -96,6 +96,19 @@ impl<S, P> Default for SetsById<S, P> {
     }
 }
 
+impl<S, P> SetsById<S, P> {
+    /// Takes the picture parameter set in `fields`, behind the header of its NAL unit, if its identifier is at most `largest_id`. One that
+    /// `read` can't read takes the place of the earlier one with its identifier, too: slices may refer to it.
+    fn add_picture(&mut self, fields: &[u8], largest_id: u32, read: impl Fn(&mut BitReader<'_>) -> Option<P>) {
+        let mut bits = BitReader::new(fields);
+        let Some(id) = bits.exp_golomb().filter(|id| *id <= largest_id) else { return };
+        match read(&mut bits) {
+            Some(picture) => self.picture.insert(id, picture),
+            None => self.picture.remove(&id),
+        };
+    }
+}
+
 impl SliceSets {
     #[must_use]
     pub(crate) fn new(syntax: VideoSyntax) -> Self {
@@ -139,7 +152,7 @@ impl SliceQuantizers {
         }
     }
 
-    /// Returns the quantizers if a slice was counted.
+    /// Returns these quantizers; `None` if no slice header was read, so that they say nothing.
     #[must_use]
     pub(crate) fn counted(self) -> Option<Self> {
         (self != Self::default()).then_some(self)
