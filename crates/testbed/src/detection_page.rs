@@ -111,17 +111,22 @@ fn fault_table(faults: &[FaultResult]) -> String {
     for row in faults.iter().filter(|row| !row.awaits_check()) {
         let after = row.found_after().map_or_else(String::new, |after| format!("{} s", after.as_secs()));
         let (fault, mark) = (row.fault, if row.is_found() { "✓" } else { "✗" });
-        let _ = writeln!(text, "| {} | {} | {} | {after} | {mark} |", fault.id, fault.description, failed_checks(row));
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {after} | {mark} |",
+            fault.id,
+            fault.description,
+            failed_checks(&row.result, row.fault.expected, &row.unexpected_checks())
+        );
     }
     text + &wrong_findings(faults)
 }
 
 /// Returns the failed checks of a fault with their severity: expected ones are bold, false ones are marked.
-fn failed_checks(row: &FaultResult) -> String {
-    let unexpected: Vec<&str> = row.unexpected_checks().iter().map(|s| s.check).collect();
-    let checks = row.result.failed_checks.iter().map(|s| match s.check {
-        check if row.fault.expected.contains(&check) => format!("**{check}** ({})", s.severity.as_str()),
-        check if unexpected.contains(&check) => format!("✗ {check} ({})", s.severity.as_str()),
+fn failed_checks(result: &StreamResult, expected: &[&str], unexpected: &[&FailedCheck]) -> String {
+    let checks = result.failed_checks.iter().map(|s| match s.check {
+        check if expected.contains(&check) => format!("**{check}** ({})", s.severity.as_str()),
+        check if unexpected.iter().any(|s| s.check == check) => format!("✗ {check} ({})", s.severity.as_str()),
         check => format!("{check} ({})", s.severity.as_str()),
     });
     comma_separated(checks.collect())
@@ -176,7 +181,7 @@ fn awaiting_table(faults: &[FaultResult]) -> String {
             fault.id,
             fault.description,
             fault.expected.join(", "),
-            failed_checks(row)
+            failed_checks(&row.result, row.fault.expected, &row.unexpected_checks())
         );
     }
     text
@@ -206,21 +211,13 @@ fn programme_table(programmes: &[ProgrammeResult]) -> String {
          | Programme | Description | Probes | Failed checks | Found | Cleared | Right |\n|---|---|---|---|---|---|---|\n",
     );
     for row in programmes {
-        let unexpected: Vec<&str> = row.unexpected_checks().iter().map(|s| s.check).collect();
-        let checks = row.result.failed_checks.iter().map(|s| match s.check {
-            check if row.programme.expected.contains(&check) => format!("**{check}** ({})", s.severity.as_str()),
-            check if unexpected.contains(&check) => format!("✗ {check} ({})", s.severity.as_str()),
-            check => format!("{check} ({})", s.severity.as_str()),
-        });
+        let unexpected = row.unexpected_checks();
+        let checks = failed_checks(&row.result, row.programme.expected, &unexpected);
         let seconds = |time: Option<u32>| time.map_or_else(String::new, |seconds| format!("{seconds} s"));
         let mark = if row.missing_checks().is_empty() && unexpected.is_empty() { "✓" } else { "✗" };
         let (id, description, probes) = (row.programme.id, row.programme.description, row.result.probes);
-        let (checks, found) = (comma_separated(checks.collect()), seconds(row.found_after()));
-        let _ = writeln!(
-            text,
-            "| {id} | {description} | {probes} | {checks} | {found} | {} | {mark} |",
-            seconds(row.cleared_after())
-        );
+        let (found, cleared) = (seconds(row.found_after()), seconds(row.cleared_after()));
+        let _ = writeln!(text, "| {id} | {description} | {probes} | {checks} | {found} | {cleared} | {mark} |");
     }
     text
 }

@@ -8,7 +8,6 @@ use crate::harness::Harness;
 use crate::matrix::{FailedCheck, StreamResult};
 use crate::origin::{Programme, SEGMENT_SECONDS, programmes};
 use futures_util::{StreamExt as _, stream};
-use packager_exporter::finding::Severity;
 use std::path::Path;
 use std::time::Duration;
 
@@ -78,12 +77,6 @@ impl ProgrammeResult {
     fn expected_failures(&self) -> Option<Vec<&FailedCheck>> {
         let failure = |check: &&str| self.result.failed_checks.iter().find(|failed| failed.check == *check);
         self.programme.expected.iter().map(failure).collect()
-    }
-
-    /// Returns the worst severity of a failed check. `None`: it never failed.
-    #[must_use]
-    pub fn severity(&self, check: &str) -> Option<Severity> {
-        self.result.failed_checks.iter().find(|failed| failed.check == check).map(|failed| failed.severity)
     }
 }
 
