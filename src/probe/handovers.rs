@@ -148,15 +148,20 @@ impl Handovers {
         outputs.retain(|_, output| {
             output.newest.is_some() || output.written.is_some_and(|(_, at)| at.elapsed() < 2 * REWRITE_AFTER)
         });
-        let rows = outputs.iter_mut().filter_map(|(key, output)| {
-            let handover = output.newest.take()?;
-            let fingerprint = handover.fingerprint();
+        let newest: Vec<_> = outputs.iter_mut().filter_map(|(key, o)| Some((key.clone(), o.newest.take()?))).collect();
+        drop(outputs);
+        // Probes wait for the lock; the fingerprints of thousands of outputs take a while.
+        let newest: Vec<_> =
+            newest.into_iter().map(|(key, handover)| (key, handover.fingerprint(), handover)).collect();
+        let mut outputs = self.outputs();
+        let rows = newest.into_iter().filter_map(|(key, fingerprint, handover)| {
+            let output = outputs.entry(key.clone()).or_default();
             let is_known = |(known, at): (u64, Instant)| known == fingerprint && at.elapsed() < REWRITE_AFTER;
             if output.written.is_some_and(is_known) {
                 return None;
             }
             output.written = Some((fingerprint, Instant::now()));
-            Some(HandoverRow { channel: key.channel.clone(), output: key.output.clone(), handover })
+            Some(HandoverRow { channel: key.channel, output: key.output, handover })
         });
         rows.collect()
     }
