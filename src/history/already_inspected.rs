@@ -45,7 +45,7 @@ impl AlreadyInspected {
         known.into_iter().any(|k| same_segment(k, segment, self.query_identifies))
     }
 
-    /// Returns whether no inspected segment of the rendition is remembered, not even by its first bytes.
+    /// Returns whether the rendition is new: no earlier probe inspected one of its segments, as a whole or by its first bytes.
     #[must_use]
     pub(crate) fn is_new(&self, rendition: &RenditionIdentity) -> bool {
         let is_empty = |known: &HashMap<_, Vec<_>>| known.get(rendition).is_none_or(Vec::is_empty);

@@ -14,8 +14,8 @@ const BETWEEN_SAMPLES: i64 = 240;
 /// Least spatial information of pictures for which content helps the estimate, in units of 8-bit luma.
 const LEAST_DETAIL: f64 = 10.0;
 
-/// Estimates of a rendition: by the quantizer of each inspected segment, and by quantizer and content of each decode. The two are
-/// never compared with each other.
+/// Estimates of a rendition: by the quantizer of each inspected segment, and by quantizer and content of each decode. An estimate of
+/// the one kind is never compared with one of the other.
 #[derive(Debug, Clone, Default)]
 pub struct MosHistory {
     pub inspected: MosTrend,

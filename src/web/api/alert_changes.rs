@@ -26,7 +26,7 @@ pub(super) enum AlertAction {
     Resolve,
 }
 
-/// One request of a person to change alerts. Its values are valid.
+/// A request of a person to acknowledge, un-acknowledge or resolve alerts, whose values were checked.
 pub(super) struct AlertChange {
     state: Arc<ServerState>,
     caller: Authorized<Operate>,

@@ -15,7 +15,7 @@ pub(super) struct ExpectedSamples {
     collected: u64,
 }
 
-/// Place and duration of a sample.
+/// Bytes of the file that a sample takes, and the sample's duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ExpectedSample {
     from: u64,
