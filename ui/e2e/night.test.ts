@@ -10,7 +10,12 @@ const PACKAGER = '127.0.0.2';
 /** Time in milliseconds from the probe of a fault until it must be on the page. */
 const SOON = 2_000;
 
-const stack = new Stack({ services: true });
+/** A channel of the origin whose picture stands still for 36 s of each 96 s. */
+const FREEZES = { channel_code: 'FREEZES', channel_name: 'Kênh FREEZES', tier: 1, resolution: '480x272' };
+/** Time in milliseconds in which the picture stands still at least once. */
+const A_LOOP = 120_000;
+
+const stack = new Stack({ services: true, programmes: ['frozen'] });
 let browser: Browser;
 let desk: Page;
 let wall: Page;
@@ -77,8 +82,12 @@ async function states(): Promise<Map<string, string>> {
 }
 
 /** Probes channels until the exporter finds each in a state that is wanted; the last probe has just ended then. */
-async function probeUntil(codes: string[], isWanted: (state: string | undefined) => boolean): Promise<void> {
-  const end = Date.now() + 30_000;
+async function probeUntil(
+  codes: string[],
+  isWanted: (state: string | undefined) => boolean,
+  within = 30_000,
+): Promise<void> {
+  const end = Date.now() + within;
   for (;;) {
     await Promise.all(codes.map((code) => stack.probe(code)));
     const now = await states();
@@ -86,6 +95,29 @@ async function probeUntil(codes: string[], isWanted: (state: string | undefined)
     if (Date.now() > end) throw new Error(`not in time: ${codes.map((code) => `${code} ${now.get(code)}`).join()}`);
   }
 }
+
+test('the picture of a channel freezes: it is on the page, on the wall and in sound, and its playlists are fine', async () => {
+  const template = { template_name: 'SIGNAL', segment_duration_target: 6, settings: { signal: 'full' } };
+  const { template_id } = await stack.write<{ template_id: number }>('POST', 'templates', template);
+  const input_url = `${stack.originUrl}/programme/frozen/live.m3u8`;
+  await stack.write('POST', 'channels', { ...FREEZES, template_id, input_url });
+  await stack.probeWhenKnown('FREEZES');
+  await probeUntil(['FREEZES'], (state) => state === 'up', A_LOOP);
+  await row('FREEZES').waitFor();
+  await tones(desk);
+
+  await probeUntil(['FREEZES'], (state) => state !== 'up', A_LOOP);
+  await expect.poll(() => row('FREEZES').textContent(), { timeout: SOON }).toContain('picture_frozen');
+  await wall.locator('.worst-one', { hasText: 'FREEZES' }).waitFor({ timeout: SOON });
+  await expect.poll(() => tones(desk), { timeout: SOON }).not.toEqual([]);
+  await row('FREEZES').getByRole('link').first().click();
+  await desk.getByRole('heading', { name: 'FREEZES' }).waitFor();
+  expect(await desk.locator('main').textContent()).toContain('picture_frozen');
+  await desk.goBack();
+
+  await probeUntil(['FREEZES'], (state) => state === 'up', A_LOOP);
+  await expect.poll(() => row('FREEZES').textContent(), { timeout: SOON }).not.toContain('picture_frozen');
+}, 400_000);
 
 test('a rung disappears: it is on the page, on the wall and in sound, and two clicks say which rung and why', async () => {
   await tones(desk);

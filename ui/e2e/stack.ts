@@ -28,18 +28,21 @@ export class Stack {
   originUrl = '';
   /** Address of the second origin, which a test can stop. */
   packagerUrl = '';
+  private readonly programmes: string[];
   private readonly postgres: Postgres | undefined;
   readonly alertmanager: Alertmanager | undefined;
 
-  /** With `services` the exporter has PostgreSQL and Alertmanager. */
-  constructor({ services = false } = {}) {
+  /** With `services` the exporter has PostgreSQL and Alertmanager. The origin encodes and plays the `programmes`. */
+  constructor({ services = false, programmes = [] as string[] } = {}) {
+    this.programmes = programmes;
     if (!services) return;
     this.postgres = new Postgres();
     this.alertmanager = new Alertmanager();
   }
 
   async start(): Promise<void> {
-    this.origin = spawn(join(programs, 'live_origin'), ['--listen', '127.0.0.1:0'], {
+    const programmes = this.programmes.flatMap((id) => ['--programme', id]);
+    this.origin = spawn(join(programs, 'live_origin'), ['--listen', '127.0.0.1:0', ...programmes], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const origin = await said(this.origin.stdout, /listening on (http:\S+)/);
@@ -73,14 +76,15 @@ export class Stack {
     }
   }
 
-  /** Writes with the API. */
-  async write(method: string, path: string, content: object): Promise<void> {
+  /** Writes with the API, and returns its answer. */
+  async write<T>(method: string, path: string, content: object): Promise<T> {
     const answer = await fetch(this.url(`api/v1/${path}`), {
       method,
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify(content),
     });
     if (!answer.ok) throw new Error(await answer.text());
+    return answer.json();
   }
 
   /** Reads with the API. */
