@@ -71,7 +71,8 @@ fn lost(protocol: Protocol, renditions: &[&Rendition], dead: &BTreeSet<String>) 
     let is_dead = |r: &&&Rendition| dead.contains(&r.name);
     let has_video = of(Media::Video).next().is_some();
     if has_video && protocol != Protocol::Dash {
-        let plays = of(Media::Video).any(|variant| !is_dead(&variant) && has_sound(variant, renditions, dead));
+        let is_variant = |r: &&&Rendition| !r.is_alternative;
+        let plays = of(Media::Video).filter(is_variant).any(|v| !is_dead(&v) && has_sound(v, renditions, dead));
         return if plays { Vec::new() } else { vec![Media::Video, Media::Audio] };
     }
     let first = renditions.first().map(|r| r.media);
@@ -87,7 +88,7 @@ fn lost(protocol: Protocol, renditions: &[&Rendition], dead: &BTreeSet<String>) 
 /// Whether an HLS variant has sound that can be played: its own, or a rendition of its audio group (RFC 8216bis 4.4.6.2.1). A
 /// group that no variant names helps nobody.
 fn has_sound(variant: &Rendition, renditions: &[&Rendition], dead: &BTreeSet<String>) -> bool {
-    let Some(group) = &variant.group else { return true };
+    let Some(group) = variant.group.as_ref().filter(|_| variant.muxed_audio.is_none()) else { return true };
     let mut members =
         renditions.iter().filter(|r| r.media == Media::Audio && r.group.as_ref() == Some(group)).peekable();
     members.peek().is_none() || members.any(|r| !dead.contains(&r.name))
@@ -173,6 +174,25 @@ mod tests {
             of(Media::Audio, Some("b"), "audio-b"),
         ];
         assert_eq!(severities(unnamed, &["audio-vi"]), [None], "no variant names the other group");
+    }
+
+    #[test]
+    fn a_camera_angle_does_not_stand_in_for_the_variants() {
+        let mut renditions = two(None);
+        let mut angle = of(Media::Video, Some("angles"), "stage");
+        angle.rendition.is_alternative = true;
+        renditions.push(angle);
+        assert_eq!(severities(renditions.clone(), &["1080p", "720p"]), [None, None]);
+        assert_eq!(severities(renditions, &["stage"]), [MAJOR]);
+    }
+
+    #[test]
+    fn sound_in_the_segments_of_a_variant_outlasts_its_alternatives() {
+        let mut renditions = with_sound(Some("a"));
+        for variant in renditions.iter_mut().filter(|r| r.rendition.media == Media::Video) {
+            variant.rendition.muxed_audio = Some(vec!["vi".to_owned()]);
+        }
+        assert_eq!(severities(renditions, &["audio-vi", "audio-en"]), [MAJOR, MAJOR]);
     }
 
     #[test]

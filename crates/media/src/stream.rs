@@ -146,6 +146,9 @@ pub struct Rendition {
     /// Group of the rendition. HLS: the AUDIO group that a variant refers to, or the GROUP-ID of an EXT-X-MEDIA. DASH:
     /// a group of video and audio whose media times can be compared. `None` without one.
     pub group: Option<String>,
+    /// Languages of the sound in the segments of an HLS variant itself, although it refers to an audio group: those of the
+    /// group's EXT-X-MEDIA without URI (RFC 8216bis 4.4.6.2.1). `None` if the group has no such member, or there is no group.
+    pub muxed_audio: Option<Vec<String>>,
     /// VIDEO-RANGE of a variant (HLS): `SDR`, `HLG` or `PQ`. `None` without it.
     pub video_range: Option<String>,
     /// Whether the manifest declares closed captions in the pictures; `None` if it says nothing.
@@ -154,6 +157,8 @@ pub struct Rendition {
     pub supplemental: Vec<String>,
     /// CHANNELS (HLS) as written, such as `6` or `16/JOC`. `None` without it.
     pub channels: Option<String>,
+    /// Whether the rendition is declared by EXT-X-MEDIA alone (HLS), so that players start with another one.
+    pub is_alternative: bool,
     /// Reason why the media of the rendition aren't inspected; `None` if they are.
     pub uninspected: Option<Uninspected>,
     /// Line of the manifest that declares the rendition, from 1. `None` if it isn't known.
@@ -226,6 +231,8 @@ impl Rendition {
             frame_rate: None,
             language: None,
             group: None,
+            muxed_audio: None,
+            is_alternative: false,
             video_range: None,
             captions: None,
             supplemental: Vec::new(),

@@ -32,7 +32,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     }
     let malformed: Vec<_> = output.defects.iter().filter(|d| d.kind == DefectKind::Attribute).collect();
     let mut found = cap_violations(malformed.iter().map(|d| defect_violation(&output.url, d)).collect());
-    for rendition in output.renditions.iter().map(|r| &r.rendition).filter(|r| r.media == Media::Video) {
+    let listed = output.renditions.iter().map(|r| &r.rendition);
+    for rendition in listed.filter(|r| r.media == Media::Video && !r.is_alternative) {
         let terms = terms(output.protocol());
         let missing =
             missing(rendition, terms, params).into_iter().filter(|name| !reported(&malformed, rendition, name));

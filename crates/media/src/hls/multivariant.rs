@@ -28,6 +28,8 @@ pub(super) struct PresentationBuilder<'a, 'b> {
     by_uri: HashMap<Url, usize>,
     i_frames: Vec<Rendition>,
     groups: RenditionGroups<'a>,
+    /// Languages of each audio group's members without URI, by GROUP-ID.
+    muxed_audio: HashMap<String, Vec<String>>,
     variants: VariantCounts,
     independent_segments: bool,
     /// Number of renditions beyond the bound, and the line of the first of them; `None` if there are none.
@@ -44,6 +46,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
             by_uri: HashMap::new(),
             i_frames: Vec::new(),
             groups: RenditionGroups::default(),
+            muxed_audio: HashMap::new(),
             variants: VariantCounts::default(),
             independent_segments: false,
             surplus: None,
@@ -122,11 +125,17 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
     /// Adds an EXT-X-MEDIA with a URI. Media without a URI are inside of the variants' segments, as CLOSED-CAPTIONS
     /// always are (RFC 8216bis 4.4.6.2.1).
     fn alternative(&mut self, list: &AttributeList<'a>, line: &PlaylistLine<'a>, defects: &mut DefectList) {
-        let Some(uri) = list.quoted("URI").filter(|uri| !uri.is_empty()) else { return };
         if !self.has_room(line.number) {
             return;
         }
         let Some(read) = m3u8::alternative(list) else { return };
+        let Some(uri) = list.quoted("URI").filter(|uri| !uri.is_empty()) else {
+            if let (AlternativeMediaType::Audio, Some(group)) = (&read.media_type, list.quoted("GROUP-ID")) {
+                let languages = self.muxed_audio.entry(bounded(group)).or_default();
+                languages.extend(read.language.as_deref().map(bounded));
+            }
+            return;
+        };
         let media = match read.media_type {
             AlternativeMediaType::Audio => Media::Audio,
             AlternativeMediaType::Video => Media::Video,
@@ -141,6 +150,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
             language: read.language.as_deref().map(bounded),
             group: list.quoted("GROUP-ID").map(bounded),
             channels: list.quoted("CHANNELS").map(bounded),
+            is_alternative: true,
             line: Some(line.number),
             ..Rendition::new(media, identity_of_alternative(media, list, uri.as_ref()))
         };
@@ -190,6 +200,9 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
                 format_args!("{count} renditions from here on were left out; {limit} are read"),
             );
         }
+        for variant in self.renditions.iter_mut().filter(|r| r.media == Media::Video) {
+            variant.muxed_audio = variant.group.as_ref().and_then(|group| self.muxed_audio.get(group).cloned());
+        }
         let mut renditions: Vec<&mut Rendition> = self.renditions.iter_mut().collect();
         let mut i_frames: Vec<&mut Rendition> = self.i_frames.iter_mut().collect();
         labels::assign_at_first_sight(&mut renditions, &mut i_frames);
@@ -215,6 +228,7 @@ fn complete(first: &mut Rendition, other: Rendition) {
     first.resolution = first.resolution.or(other.resolution);
     first.frame_rate = first.frame_rate.or(other.frame_rate);
     first.captions = first.captions.or(other.captions);
+    first.is_alternative &= other.is_alternative;
     first.language = first.language.take().or(other.language);
     first.title = first.title.take().or(other.title);
     if other.identity < first.identity {

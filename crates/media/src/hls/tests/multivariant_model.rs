@@ -45,6 +45,24 @@ fn alternatives_with_a_uri_are_renditions() {
 }
 
 #[test]
+fn a_variant_knows_the_sound_in_its_own_segments() {
+    let variant = |group: &str, uri: &str| {
+        format!("#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=1280x720,AUDIO=\"{group}\"\n{uri}.m3u8\n")
+    };
+    let r = renditions(&format!(
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"Main\",LANGUAGE=\"en\",DEFAULT=YES\n\
+         #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"Alt\",LANGUAGE=\"vi\",URI=\"vi.m3u8\"\n\
+         #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"b\",NAME=\"Apart\",LANGUAGE=\"en\",URI=\"en.m3u8\"\n\
+         #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"c\",NAME=\"Main\"\n{}{}{}",
+        variant("a", "1"),
+        variant("b", "2"),
+        variant("c", "3")
+    ));
+    let seen: Vec<_> = r.iter().filter(|r| r.media == Media::Video).map(|r| r.muxed_audio.clone()).collect();
+    assert_eq!(seen, [Some(vec!["en".to_owned()]), None, Some(Vec::new())]);
+}
+
+#[test]
 fn i_frame_playlists_are_no_renditions_and_each_is_listed_once() {
     let of = |uri: &str| format!("#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=300000,RESOLUTION=1280x720,URI=\"{uri}\"\n");
     let (p, _) = presentation(&format!("{}{}{}", of("a.m3u8"), of("b.m3u8"), of("a.m3u8")));
