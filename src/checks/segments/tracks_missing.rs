@@ -4,7 +4,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::{OutputFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
-use packager_media::container::{Container, Inspection};
+use packager_media::container::{Container, Inspection, Track};
 use packager_media::defect::DefectKind;
 use packager_media::stream::Media;
 use packager_media::stream::ads::AdRange;
@@ -17,11 +17,12 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when the audio or video that CODECS or the rendition's TYPE announces is missing in a segment, or \
-           has no samples there. Major between two discontinuities, as of an ad without sound: when segments inspected after them have \
+           has no samples there. Without CODECS, the PMT or the movie box, other segments of the rendition and the sound of other \
+           variants announce it. Major where only one of several audio or video tracks stopped, and between two discontinuities, as of an ad without sound: when segments inspected after them have \
            all again, or for as long as the longest announced ad break lasts, while segments before them are known to have all. \
            Critical after that time, and from the beginning where no ad break is announced: sound that went away with an encoder's \
            restart looks the same",
-    reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.6.1, 4.4.6.2",
+    reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.6.1, 4.4.6.2; ETSI TR 101 290 5.2.1 (1.6)",
     needs_history: false,
 };
 
@@ -34,26 +35,68 @@ params! {
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let output = context.output;
     select::judge_renditions(context, "no segment with announced tracks was inspected", |facts, past| {
-        judge(facts, past, output, params)
+        let has_codecs = !facts.rendition.codecs.is_empty() || facts.rendition.media != Media::Video;
+        let announced =
+            if has_codecs { announced_media(facts, output) } else { media_without_codecs(context, facts, past) };
+        if announced.is_empty() {
+            return None;
+        }
+        let announcement = if has_codecs { "the announced" } else { "the other segments'" };
+        judge(facts, past, (announcement, &announced), params)
     })
 }
 
 fn judge(
     facts: &RenditionFacts,
     past: &RenditionHistory,
-    output: &OutputFacts,
+    announced: (&str, &[Media]),
     params: &Params,
 ) -> Option<Vec<Violation>> {
-    let announced = announced_media(facts, output);
-    if announced.is_empty() {
-        return None;
-    }
     let mut segments = select::inspected_segments(facts, past)?;
     segments.retain(|s| s.segment.duration.0 >= params.min_duration);
     let readable: Vec<_> = segments.iter().rev().filter_map(|s| Some((*s, readable(s)?))).collect();
+    let stopped = stopped_track(&readable);
     readable.first()?;
-    let judged: Vec<_> = readable.into_iter().map(|(s, i)| (s, violation(s, i, &announced))).collect();
-    Some(rate_inserts(judged, longest_ad_break(facts, past)))
+    let judged: Vec<_> = readable.into_iter().map(|(s, i)| (s, violation(s, i, announced))).collect();
+    Some(rate_inserts(judged, longest_ad_break(facts, past)).into_iter().chain(stopped).collect())
+}
+
+/// Returns a violation if a track of the newest segment has no samples, although it had some in an earlier segment, and another
+/// track of its media has some now. `segments` begins with the newest. A track that never has samples is no fault: packagers
+/// announce some for later.
+fn stopped_track(segments: &[(&SegmentFacts, &Inspection)]) -> Option<Violation> {
+    let ((newest, inspection), earlier) = segments.split_first()?;
+    let had = |track: &Track| {
+        earlier.iter().flat_map(|(_, i)| &i.tracks).any(|t| (t.id, t.media) == (track.id, track.media) && t.samples > 0)
+    };
+    let goes_on = |media: Media| inspection.tracks.iter().any(|t| t.media == Some(media) && t.samples > 0);
+    let judged = |track: &&Track| track.media.is_some_and(|m| matches!(m, Media::Audio | Media::Video) && goes_on(m));
+    let stopped = inspection.tracks.iter().filter(judged).find(|track| track.samples == 0 && had(track))?;
+    let name = stopped.media.map_or("track", Media::as_str);
+    let (number, codec, id) = (newest.segment.number, &stopped.codec, stopped.id);
+    let message = format!(
+        "segment {number}: one of several {name} tracks ({codec}, track {id}) has no samples; in earlier segments it had some"
+    );
+    Some(segment_violation(newest, message).with("missing", name).severity(Severity::Major))
+}
+
+/// Returns the media types that the segments of a variant without CODECS must contain: what the tables of any of its remembered
+/// segments list, and the sound in the segments of other variants without CODECS. Their picture doesn't count: one may be sound
+/// only.
+fn media_without_codecs(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHistory) -> Vec<Media> {
+    let listed = |past: &RenditionHistory| -> Vec<Media> {
+        let inspections = past.segments.iter().filter_map(|segment| readable(segment));
+        inspections.flat_map(|i| &i.tracks).filter_map(|t| t.media).filter(|m| *m != Media::Text).collect()
+    };
+    let alike = |other: &RenditionFacts| {
+        let (own, other) = (&facts.rendition, &other.rendition);
+        other.codecs.is_empty() && other.media == Media::Video && other.group == own.group
+    };
+    let others = context.renditions().filter(|(other, _)| alike(other)).flat_map(|(_, past)| listed(past));
+    let mut announced: Vec<_> = listed(past).into_iter().chain(others.filter(|m| *m == Media::Audio)).collect();
+    announced.sort();
+    announced.dedup();
+    announced
 }
 
 /// Returns the violations, newest segment first, and rates those of inserts as major. An insert is a run of incomplete segments
@@ -95,9 +138,10 @@ fn announced_media(facts: &RenditionFacts, output: &OutputFacts) -> Vec<Media> {
     }
     let separate = output.renditions.iter().any(|r| r.rendition.media == Media::Audio)
         || output.defects.iter().any(|d| d.kind == DefectKind::Groups);
+    let has_own = rendition.group.is_none() || rendition.muxed_audio.is_some() || !separate;
     let mut announced = Vec::new();
     for codec in &rendition.codecs {
-        announced.extend(media_of(codec).filter(|m| *m == Media::Video || rendition.group.is_none() || !separate));
+        announced.extend(media_of(codec).filter(|m| *m == Media::Video || has_own));
     }
     announced.sort();
     announced.dedup();
@@ -125,12 +169,16 @@ fn readable(segment: &SegmentFacts) -> Option<&Inspection> {
     (media && !unknown).then_some(inspection)
 }
 
-fn violation(segment: &SegmentFacts, inspection: &Inspection, announced: &[Media]) -> Option<Violation> {
+fn violation(
+    segment: &SegmentFacts,
+    inspection: &Inspection,
+    (announcement, announced): (&str, &[Media]),
+) -> Option<Violation> {
     let of = |media: Media| inspection.tracks.iter().filter(move |t| t.media == Some(media));
     let missing = announced.iter().find(|m| of(**m).all(|t| t.samples == 0))?;
     let name = missing.as_str();
     let what = match of(*missing).next() {
-        None => format!("the announced {name} isn't there"),
+        None => format!("{announcement} {name} isn't there"),
         Some(track) => format!("the announced {name} ({}, track {}) has no samples", track.codec, track.id),
     };
     let there: Vec<_> = inspection.tracks.iter().map(|t| format!("{}: {} samples", t.codec, t.samples)).collect();
@@ -281,8 +329,65 @@ mod tests {
     }
 
     #[test]
-    fn without_codecs_nothing_is_announced() {
+    fn without_codecs_the_tables_and_other_segments_announce() {
         let none = |scene: &mut Scene| scene.rendition().rendition.codecs.clear();
-        assert_not_run(run_with(video_only, none), NONE);
+        assert_holds(run_with(video_only, none));
+        let empty = messages(run_with(|i| i.tracks[1].samples = 0, none));
+        assert!(empty.starts_with("segment 5: the announced audio (aac, track 257) has no samples"), "{empty}");
+        assert_eq!(violations(run_with(|i| i.tracks.iter_mut().for_each(|t| t.samples = 0), none)).len(), 1);
+        assert_not_run(run_with(|i| i.tracks.clear(), none), NONE);
+        let after_one_with_sound = |scene: &mut Scene| {
+            none(scene);
+            let mut silent = ts_segment(6, 12.0, 2.0);
+            video_only(silent.inspection.as_mut().unwrap());
+            scene.remember([ts_segment(5, 10.0, 2.0), silent]);
+        };
+        let message = "segment 6: the other segments' audio isn't there; it has h264: 50 samples";
+        assert_eq!(messages(run_with(|_| {}, after_one_with_sound)), message);
+    }
+
+    #[test]
+    fn a_variant_without_codecs_has_the_sound_of_the_others_and_may_lack_their_picture() {
+        let beside = |change: fn(&mut Inspection)| {
+            run_with(
+                |_| {},
+                |scene| {
+                    scene.rendition().rendition.codecs.clear();
+                    let mut other = rendition("480p");
+                    other.rendition.codecs.clear();
+                    scene.output.renditions.push(other);
+                    let mut segment = ts_segment(5, 10.0, 2.0);
+                    change(segment.inspection.as_mut().unwrap());
+                    scene.history.renditions.entry("480p".to_owned()).or_default().segments = vec![segment.into()];
+                },
+            )
+        };
+        assert_eq!(violations(beside(video_only)).len(), 1);
+        assert_holds(beside(|i| i.tracks.retain(|t| t.media == Some(Media::Audio))));
+    }
+
+    #[test]
+    fn a_second_track_that_stops_is_major_and_one_that_never_was_is_no_fault() {
+        let samples = |second: [u64; 2]| {
+            run_with(
+                |_| {},
+                |scene| {
+                    scene.remember([5, 6].map(|n| {
+                        let mut segment = ts_segment(n, 2.0 * n as f64, 2.0);
+                        let tracks = &mut segment.inspection.as_mut().unwrap().tracks;
+                        let mut track = tracks[1].clone();
+                        (track.id, track.samples) = (258, second[n as usize - 5]);
+                        tracks.push(track);
+                        segment
+                    }));
+                },
+            )
+        };
+        let found = violations(samples([90, 0]));
+        assert_eq!(found.iter().map(|v| v.severity).collect::<Vec<_>>(), [MAJOR]);
+        assert!(found[0].message.starts_with("segment 6: one of several audio tracks (aac, track 258)"), "{found:?}");
+        assert_holds(samples([0, 0]));
+        assert_holds(samples([0, 90]));
+        assert_holds(samples([90, 90]));
     }
 }
