@@ -1,3 +1,4 @@
+use crate::checks::support::language;
 use crate::checks::support::select::{self, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::expectations::{ExpectedLadder, ExpectedRung};
@@ -128,7 +129,11 @@ fn describe(rung: &ExpectedRung) -> String {
 }
 
 fn missing_languages(listed: &[&Rendition], media: Media, promised: &[String]) -> Vec<Violation> {
-    let declared: Vec<_> = listed.iter().filter(|r| r.media == media).filter_map(|r| r.language.as_deref()).collect();
+    let muxed = listed.iter().filter(|_| media == Media::Audio).filter_map(|r| r.muxed_audio.as_ref()).flatten();
+    let apart = listed.iter().filter(|r| r.media == media).filter_map(|r| r.language.as_deref());
+    let mut declared: Vec<_> = apart.chain(muxed.map(String::as_str)).collect();
+    // Each variant of a group declares the same.
+    declared.dedup();
     let there = |wanted: &str| declared.iter().any(|d| speaks(d, wanted));
     let missing = promised.iter().filter(|wanted| !there(wanted));
     missing
@@ -141,9 +146,9 @@ fn missing_languages(listed: &[&Rendition], media: Media, promised: &[String]) -
 }
 
 /// Whether the language of a rendition satisfies an expected language by basic filtering (RFC 4647, 3.3.1): `en-GB`
-/// satisfies `en`.
+/// and `eng` satisfy `en`.
 fn speaks(declared: &str, wanted: &str) -> bool {
-    let (declared, wanted) = (declared.to_ascii_lowercase(), wanted.to_ascii_lowercase());
+    let (declared, wanted) = (language::canonical(declared), language::canonical(wanted));
     declared.strip_prefix(&wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
@@ -283,6 +288,12 @@ mod tests {
         scene.rendition().rendition.language = Some("en-GB".to_owned());
         scene.expected.ladder.audio_languages = vec!["en".to_owned(), "vie".to_owned()];
         assert_eq!(messages(run(&scene)), "promised audio language is missing: vie");
+        scene.expected.ladder.audio_languages = vec!["eng".to_owned()];
+        assert_holds(run(&scene));
+        scene.expected.ladder.audio_languages = vec!["vi".to_owned()];
+        scene.rendition().rendition.language = None;
+        scene.rendition().rendition.muxed_audio = Some(vec!["vie".to_owned()]);
+        assert_holds(run(&scene));
         scene.expected.ladder = ExpectedLadder { text_languages: vec!["en".to_owned()], ..ExpectedLadder::default() };
         assert_eq!(messages(run(&scene)), "promised text language is missing: en");
     }

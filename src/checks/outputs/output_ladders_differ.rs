@@ -1,3 +1,4 @@
+use crate::checks::support::language;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::OutputFacts;
 use crate::finding::Severity;
@@ -60,12 +61,11 @@ fn resolutions(output: &OutputFacts) -> BTreeSet<String> {
     video.filter_map(|r| r.rendition.resolution.map(|r| r.to_string())).collect()
 }
 
-/// Returns the primary language subtags of an output's audio renditions in lower case, because packagers may write `en`
-/// in one manifest and `en-US` in the other.
+/// Returns the primary language subtags of an output's audio renditions, because packagers may write `en` in one manifest and
+/// `en-US` or `eng` in the other.
 fn languages(output: &OutputFacts) -> BTreeSet<String> {
     let audio = output.renditions.iter().filter(|r| r.rendition.media == Media::Audio);
-    let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
-    audio.filter_map(|r| r.rendition.language.as_deref().map(primary)).collect()
+    audio.filter_map(|r| r.rendition.language.as_deref().map(language::primary)).collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ pub(crate) mod ad_breaks;
 pub(crate) mod bitstream;
 pub(in crate::checks) mod decoded;
 pub(crate) mod dolby_vision;
+pub(in crate::checks) mod language;
 pub(crate) mod live_edge_age;
 pub(crate) mod mpd_step;
 pub(crate) mod playlist_step;
