@@ -5,7 +5,7 @@ use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::container::Container;
 use packager_media::redact;
-use packager_media::stream::Protocol;
+use packager_media::stream::{Media, Protocol};
 use std::collections::BTreeMap;
 
 pub const META: CheckMeta = CheckMeta {
@@ -53,17 +53,22 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, direct: bool, params: 
     for init in &facts.inits {
         found.extend(violation("initialization segment", &init.fetched, MP4, params));
     }
+    let media_type = facts.rendition.media;
     // One violation a type, not one a segment: the server is configured once.
     let mut by_type = BTreeMap::new();
     for segment in select::segments_and_heads(facts, past).unwrap_or_default() {
         by_type.insert(given(&segment.fetched), segment);
     }
-    found.extend(by_type.into_values().filter_map(|s| violation("segments", &s.fetched, &allowed(s), params)));
+    found.extend(
+        by_type.into_values().filter_map(|s| violation("segments", &s.fetched, &allowed(s, media_type), params)),
+    );
     Some(found)
 }
 
-fn allowed(segment: &SegmentFacts) -> Vec<&'static str> {
-    let any = [TS, MP4, PACKED, TEXT].concat();
+/// Returns the media types that a segment may be served with: those of its container, or of all containers that its rendition can
+/// have if it is in none that is known.
+fn allowed(segment: &SegmentFacts, media: Media) -> Vec<&'static str> {
+    let any = if media == Media::Text { [TEXT, MP4].concat() } else { [TS, MP4, PACKED, TEXT].concat() };
     match segment.inspection.as_ref().map(|i| i.container) {
         Some(Container::MpegTs) => TS.to_vec(),
         Some(Container::Cmaf) => MP4.to_vec(),

@@ -14,7 +14,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Hls,
     alert: None,
     help: "fails when the audio and video playlists of one output differ in target duration, playlist type, \
-           discontinuities or EXT-X-ENDLIST, or only some of them have EXT-X-PROGRAM-DATE-TIME",
+           discontinuities or EXT-X-ENDLIST, or only some of them have EXT-X-PROGRAM-DATE-TIME; major where the discontinuity \
+           sequence of audio isn't that of video",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.5, 6.2.4",
     needs_history: false,
 };
@@ -150,7 +151,10 @@ fn discontinuities(playlists: &[ComparedPlaylist<'_>]) -> Vec<Violation> {
             name(reference),
             theirs.discontinuity_sequence
         );
-        Some(violation(s, message).with("number", ours.number).with("line", ours.line))
+        let found = violation(s, message).with("number", ours.number).with("line", ours.line);
+        // Players line up picture and sound by these numbers.
+        let is_other_media = s.facts.rendition.media != reference.facts.rendition.media;
+        Some(if is_other_media { found.severity(Severity::Major) } else { found })
     };
     others.iter().filter_map(differs).collect()
 }
@@ -242,6 +246,14 @@ mod tests {
         assert!(messages(run(undated)).starts_with("the playlist has no EXT-X-PROGRAM-DATE-TIME"));
         let other = messages(run(|f| lines(f).segments[3].discontinuity_sequence = 7));
         assert_eq!(other, format!("segment 13 has discontinuity sequence 7; the same segment of {NAME} has 0"));
+        let of = |media: Media| {
+            let found = run(move |f| {
+                f.rendition.media = media;
+                lines(f).segments.iter_mut().for_each(|s| s.discontinuity_sequence = 7);
+            });
+            violations(found).iter().map(|v| v.severity).collect::<Vec<_>>()
+        };
+        assert_eq!((of(Media::Video), of(Media::Audio)), (vec![None], vec![Some(Severity::Major)]));
     }
 
     #[test]

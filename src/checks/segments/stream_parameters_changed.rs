@@ -26,7 +26,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         let segments = select::inspected_segments(facts, past)?;
         let tracks = bitstream::newest_first(facts, past)?;
         let inside = tracks.iter().find_map(changed_inside);
-        let pairs = select::consecutive_pairs(&segments, past).into_iter().rev();
+        let pairs = select::listed_pairs(&segments, past).into_iter().rev();
         let between = pairs.filter_map(|(before, next)| changed_between(before, next)).next();
         Some([inside, between].into_iter().flatten().collect())
     })
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use crate::checks::support::bitstream::testing::*;
     use crate::checks::testing::*;
-    use packager_media::stream::Resolution;
+    use packager_media::stream::{Map, Resolution};
     use std::sync::Arc;
 
     /// Runs stream_parameters_changed on one segment in the middle of which every track's parameters change.
@@ -121,6 +121,16 @@ mod tests {
         let message = "segment 6 has 44100 Hz and segment 5 before it 48000 Hz, without a discontinuity";
         assert_eq!((found.len(), found[0].message.as_str()), (1, message));
         assert_eq!(found[0].rendition.as_deref(), Some(NAME));
+    }
+
+    #[test]
+    fn another_initialization_segment_is_no_discontinuity() {
+        let mut scene = Scene::live();
+        let mut second = segment_with(6, video("avc1.64001f"), audio("mp4a.40.2", 2, 44_100));
+        let uri = url("new/init.mp4");
+        second.segment.map = Some(Arc::new(Map { uri, byte_range: None, key: None }));
+        scene.remember([segment_with(5, video("avc1.64001f"), stereo()), second]);
+        assert_eq!(violations(check(&scene.context(), &Params::default())).len(), 1);
     }
 
     #[test]
