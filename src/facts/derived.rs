@@ -3,7 +3,8 @@
 
 use super::{ChunkArrival, GrowingSegmentFacts, RenditionFacts, SegmentExtent, SegmentFacts};
 use packager_media::container::{Inspection, Track};
-use packager_media::stream::{Media, Timeline};
+use packager_media::defect::DefectKind;
+use packager_media::stream::{Map, Media, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 
 /// Returns the bit rate of several segments together, in bits per second by the durations that the playlist declares.
@@ -23,6 +24,39 @@ pub(crate) fn bits(segment: &SegmentFacts) -> Option<f64> {
         SegmentExtent::Head { size } => size?,
     };
     Some(bytes as f64 * 8.0)
+}
+
+/// Returns the inspection of a segment that arrived completely, `None` for other segments.
+pub(crate) fn complete_inspection(segment: &SegmentFacts) -> Option<&Inspection> {
+    segment.fetched.ok()?;
+    segment.inspection.as_ref()
+}
+
+/// Returns the inspection of an undamaged segment, `None` for other segments. Times and counters of a damaged segment
+/// are wrong for a reason that other checks report, and say nothing about the next segment.
+pub(crate) fn undamaged_inspection(segment: &SegmentFacts) -> Option<&Inspection> {
+    let damaged = |i: &Inspection| {
+        let packets = i.ts.as_ref().is_some_and(|t| t.continuity_errors > 0 || t.transport_errors > 0);
+        packets || i.defects.iter().any(|d| matches!(d.kind, DefectKind::Container | DefectKind::Initialization))
+    };
+    complete_inspection(segment).filter(|i| !damaged(i))
+}
+
+/// Whether the playlist or MPD lists `next` right after `before` without a discontinuity, and both are undamaged.
+pub(crate) fn is_listed_on(before: &SegmentFacts, next: &SegmentFacts) -> bool {
+    next.segment.follows(before.segment.number)
+        && !next.segment.discontinuity
+        && before.segment.discontinuity_sequence == next.segment.discontinuity_sequence
+        && undamaged_inspection(before).is_some()
+        && undamaged_inspection(next).is_some()
+}
+
+/// Whether players play `next` right after `before` without a reset: as [`is_listed_on`], with the same initialization segment.
+pub(crate) fn plays_on(before: &SegmentFacts, next: &SegmentFacts) -> bool {
+    // Query strings contain tokens that change with every request.
+    let file = |map: &Map| (map.uri.path().to_owned(), map.byte_range);
+    let init = |facts: &SegmentFacts| facts.segment.map.as_deref().map(file);
+    is_listed_on(before, next) && init(before) == init(next)
 }
 
 /// Returns the presentation start of audio minus that of video within one segment: positive if audio starts later. Of

@@ -31,17 +31,15 @@ pub(crate) fn measured_duration(inspection: &Inspection) -> Option<f64> {
 }
 
 /// Returns the largest absolute distance in seconds between the end of a segment and the start of the segment that
-/// follows it, over all tracks. Timestamps may jump at an announced discontinuity, so nothing is measured there.
-/// `None`: no two consecutive segments were inspected.
+/// follows it, over all tracks. Timestamps may jump at an announced discontinuity and at another initialization segment, and
+/// those of damaged segments mean nothing, so nothing is measured there. `None`: no such pair was inspected.
 pub(crate) fn timestamp_gap(segments: &[Arc<SegmentFacts>]) -> Option<f64> {
     let pairs = segments.iter().zip(segments.iter().skip(1));
     pairs.filter_map(|(before, after)| pair_gap(before, after)).reduce(f64::max)
 }
 
 fn pair_gap(before: &SegmentFacts, after: &SegmentFacts) -> Option<f64> {
-    let (from, to) = (&before.segment, &after.segment);
-    let announced = to.discontinuity || from.discontinuity_sequence != to.discontinuity_sequence;
-    if !to.follows(from.number) || announced {
+    if !derived::plays_on(before, after) {
         return None;
     }
     let (ended, began) = (before.inspection.as_ref()?, after.inspection.as_ref()?);

@@ -143,8 +143,8 @@ fn renditions<'a>(report: &'a Report, facts: &'a OutputFacts) -> Vec<RenditionVi
     facts.renditions.iter().map(view).collect()
 }
 
-/// Returns the seconds between the earliest and the latest live edge of the renditions. `None`: fewer than two live
-/// edges are known.
+/// Returns the seconds between the earliest and the latest live edge of the video and audio renditions that go on. `None`: fewer
+/// than two live edges are known.
 fn skew(renditions: &[RenditionView<'_>]) -> Option<f64> {
     let edges = || renditions.iter().filter_map(|r| r.live_edge);
     if edges().count() < 2 {

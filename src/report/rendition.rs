@@ -44,6 +44,7 @@ pub struct RenditionView<'a> {
     /// The DRM systems that the rendition's playlist, MPD or segments name.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub drm: BTreeSet<DrmSystem>,
+    /// Live edge of a video or audio rendition that goes on: subtitles may pause. `None` for others, and without a date.
     #[serde(skip)]
     pub live_edge: Option<Timestamp>,
     /// Whether the rendition has no playlist of its own, because it is captions or audio inside the video.
@@ -126,7 +127,7 @@ impl<'a> RenditionView<'a> {
             name: &facts.rendition.name,
             media: facts.rendition.media.as_str(),
             rendition_info: RenditionInfoView::new(facts),
-            ladder: LadderView::new(facts, now),
+            ladder: LadderView::new(facts, inspected, now),
             rendition_bandwidth_bits_per_second: BandwidthView::new(facts, inspected),
             playlist: PlaylistView::new(facts, age, now),
             segment: inspected.last().map(|s| SegmentView::new(s)).unwrap_or_default(),
@@ -137,7 +138,11 @@ impl<'a> RenditionView<'a> {
             is_top: false,
             tracks: inspected.last().map(|s| tracks(s)).unwrap_or_default(),
             drm: &facts.offered_systems() | &facts.systems_in_media(),
-            live_edge: facts.timeline.as_deref().and_then(Timeline::live_edge),
+            live_edge: facts
+                .timeline
+                .as_deref()
+                .filter(|timeline| !timeline.ended && facts.rendition.media != Media::Text)
+                .and_then(Timeline::live_edge),
             embedded: facts.playlist.is_none()
                 && facts.rendition.uri.is_none()
                 && facts.rendition.media != Media::Video,
@@ -165,10 +170,10 @@ impl<'a> RenditionInfoView<'a> {
 }
 
 impl LadderView {
-    fn new(facts: &RenditionFacts, now: Timestamp) -> Self {
+    fn new(facts: &RenditionFacts, inspected: &[Arc<SegmentFacts>], now: Timestamp) -> Self {
         let came = facts.timeline.is_some();
         Self {
-            rendition_available: available(facts),
+            rendition_available: available(facts, inspected),
             rendition_height_pixels: facts.rendition.resolution.map(|r| r.height),
             rendition_frame_rate: facts.rendition.frame_rate.filter(|f| f.is_finite()),
             segments_inspected: came.then_some(facts.segments.len() as u64),
@@ -198,14 +203,14 @@ fn key_first_byte(facts: &RenditionFacts, now: Timestamp) -> Option<f64> {
     asked.filter_map(|key| key.fetched.result.as_ref().ok()).map(|e| e.timings.first_byte.0).reduce(f64::max)
 }
 
-/// Whether the rendition's playlist and newest segment were fetched. `None`: the rendition has no playlist, or a
-/// request is missing because the deadline of the probe passed.
-fn available(facts: &RenditionFacts) -> Option<bool> {
+/// Whether the rendition's playlist and the newest segment were fetched, the segment by this probe or by an earlier one. `None`:
+/// the rendition has no playlist, or a request is missing because the deadline of the probe passed.
+fn available(facts: &RenditionFacts, inspected: &[Arc<SegmentFacts>]) -> Option<bool> {
     let playlist = facts.playlist.as_ref().filter(|p| !p.probe_timed_out())?;
     if playlist.ok().is_none() || facts.timeline.is_none() {
         return Some(false);
     }
-    match facts.segments.last() {
+    match facts.segments.last().or(inspected.last()) {
         Some(newest) if newest.fetched.probe_timed_out() => None,
         Some(newest) => Some(newest.fetched.ok().is_some()),
         None => (facts.covered || facts.skipped == 0).then_some(true),

@@ -108,7 +108,7 @@ impl ContinuityView {
     pub fn new(segments: &[Arc<SegmentFacts>]) -> Self {
         let ts = || inspections(segments).filter_map(|i| i.ts.as_ref());
         let sum = |count: fn(&TsFacts) -> u64| ts().map(count).reduce(u64::saturating_add);
-        let newest = segments.last().and_then(|s| s.inspection.as_ref());
+        let newest = segments.last().and_then(|s| derived::undamaged_inspection(s));
         Self {
             ts_continuity_errors: sum(|t| t.continuity_errors),
             ts_transport_errors: sum(|t| t.transport_errors),

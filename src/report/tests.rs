@@ -5,7 +5,7 @@ use crate::facts::{Failure, FailureKind, SegmentFacts, derived};
 use crate::finding::Severity;
 use packager_media::container::Inspection;
 use packager_media::defect::{Defect, DefectKind, Position};
-use packager_media::stream::Key;
+use packager_media::stream::{Key, Media};
 use packager_media::units::{MPEG_TIMESCALE, MediaTime};
 use serde_json::Value;
 
@@ -219,6 +219,22 @@ fn skew_needs_two_live_edges() {
     assert_eq!(late(12.0), Some(12.0));
     let alone = report(vec![output("hls", vec![video(720, 2500)])]);
     assert_eq!(json(&alone)["outputs"][0].get("rendition_skew_seconds"), None);
+}
+
+#[test]
+fn a_rendition_that_paused_or_ended_has_no_skew() {
+    let skew = |change: fn(&mut RenditionFacts)| {
+        let mut report = report(vec![output("hls", vec![video(720, 2500), video(480, 1000), audio()])]);
+        let other = &mut report.capture.outputs[0].renditions[2];
+        let timeline = Arc::make_mut(other.timeline.as_mut().unwrap());
+        let newest = timeline.segments.last_mut().unwrap();
+        newest.program_date_time = newest.program_date_time.map(|at| Seconds(-30.0).after(at));
+        change(other);
+        json(&report)["outputs"][0]["rendition_skew_seconds"].as_f64()
+    };
+    assert_eq!(skew(|_| {}), Some(30.0));
+    assert_eq!(skew(|other| other.rendition.media = Media::Text), Some(0.0));
+    assert_eq!(skew(|other| Arc::make_mut(other.timeline.as_mut().unwrap()).ended = true), Some(0.0));
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use crate::checks::support::playlist_step::{self, PlaylistChange};
 use crate::checks::{CheckContext, CheckVerdict, Violation};
+pub(in crate::checks) use crate::facts::derived::{complete_inspection, undamaged_inspection};
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::history::RenditionHistory;
-use packager_media::container::{Container, Inspection};
-use packager_media::defect::{Defect, DefectKind, Position};
+use packager_media::container::Container;
+use packager_media::defect::{Defect, Position};
 use packager_media::redact;
-use packager_media::stream::{ByteRange, Map, Timeline, Uninspected};
+use packager_media::stream::{ByteRange, Timeline, Uninspected};
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -162,34 +163,38 @@ pub(in crate::checks) fn measurable_segments<'a>(
     (!measured.is_empty()).then_some(measured)
 }
 
-/// Returns the inspection of a segment that arrived completely, `None` for other segments.
-pub(in crate::checks) fn complete_inspection(segment: &SegmentFacts) -> Option<&Inspection> {
-    segment.fetched.ok()?;
-    segment.inspection.as_ref()
-}
-
-/// Returns the inspection of an undamaged segment, `None` for other segments. Times and counters of a damaged segment
-/// are wrong for a reason that other checks report, and say nothing about the next segment.
-pub(in crate::checks) fn undamaged_inspection(segment: &SegmentFacts) -> Option<&Inspection> {
-    let damaged = |i: &Inspection| {
-        let packets = i.ts.as_ref().is_some_and(|t| t.continuity_errors > 0 || t.transport_errors > 0);
-        packets || i.defects.iter().any(|d| matches!(d.kind, DefectKind::Container | DefectKind::Initialization))
-    };
-    complete_inspection(segment).filter(|i| !damaged(i))
-}
-
 /// Returns pairs of segments that a player plays one after the other: consecutive numbers, no discontinuity announced,
 /// the same initialization segment, both undamaged, and no packager restart between their inspections.
 pub(in crate::checks) fn consecutive_pairs<'a>(
     segments: &[&'a SegmentFacts],
     past: &RenditionHistory,
 ) -> Vec<(&'a SegmentFacts, &'a SegmentFacts)> {
+    pairs(segments, past, derived::plays_on)
+}
+
+/// Returns pairs of segments as [`consecutive_pairs`], also of segments with different initialization segments.
+pub(in crate::checks) fn listed_pairs<'a>(
+    segments: &[&'a SegmentFacts],
+    past: &RenditionHistory,
+) -> Vec<(&'a SegmentFacts, &'a SegmentFacts)> {
+    pairs(segments, past, derived::is_listed_on)
+}
+
+fn pairs<'a>(
+    segments: &[&'a SegmentFacts],
+    past: &RenditionHistory,
+    belong: fn(&SegmentFacts, &SegmentFacts) -> bool,
+) -> Vec<(&'a SegmentFacts, &'a SegmentFacts)> {
     let restarts = restart_times(past);
+    // A playlist is observed before its segments are fetched.
+    let restarted = |before: &SegmentFacts, next: &SegmentFacts| {
+        restarts.iter().any(|at| before.inspected_at < *at && next.inspected_at >= *at)
+    };
     let mut latest: HashMap<u64, &'a SegmentFacts> = HashMap::new();
     let mut pairs = Vec::new();
     for &next in segments {
         let before = next.segment.after.and_then(|n| latest.get(&n));
-        pairs.extend(before.filter(|b| plays_on(b, next, &restarts)).map(|&b| (b, next)));
+        pairs.extend(before.filter(|b| belong(b, next) && !restarted(b, next)).map(|&b| (b, next)));
         latest.insert(next.segment.number, next);
     }
     pairs
@@ -199,24 +204,6 @@ pub(in crate::checks) fn consecutive_pairs<'a>(
 pub(in crate::checks) fn restart_times(past: &RenditionHistory) -> Vec<Timestamp> {
     let steps = playlist_step::all_steps(past).into_iter();
     steps.filter(|s| s.change == PlaylistChange::Restarted).map(|s| s.later.first_seen).collect()
-}
-
-fn plays_on(before: &SegmentFacts, next: &SegmentFacts, restarts: &[Timestamp]) -> bool {
-    // A playlist is observed before its segments are fetched.
-    let restarted = restarts.iter().any(|at| before.inspected_at < *at && next.inspected_at >= *at);
-    !next.segment.discontinuity
-        && !restarted
-        && before.segment.discontinuity_sequence == next.segment.discontinuity_sequence
-        && same_map(before.segment.map.as_deref(), next.segment.map.as_deref())
-        && undamaged_inspection(before).is_some()
-        && undamaged_inspection(next).is_some()
-}
-
-/// Whether two segments have the same initialization segment. Query strings are ignored, because they contain tokens
-/// that change with every request.
-fn same_map(a: Option<&Map>, b: Option<&Map>) -> bool {
-    let file = |m: &Map| (m.uri.path().to_owned(), m.byte_range);
-    a.map(file) == b.map(file)
 }
 
 /// Makes a violation whose evidence has the segment's number, URL, line and the time of its inspection.
@@ -249,6 +236,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
     use crate::facts::SegmentExtent;
+    use packager_media::stream::Map;
 
     #[test]
     fn media_that_are_not_looked_into_are_the_reason_why_a_check_does_not_run() {
