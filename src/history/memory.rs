@@ -15,7 +15,7 @@ use super::outputs::Outputs;
 use super::patchable;
 use super::signal_turn::SignalTurns;
 use super::uri_names::UriNames;
-use super::{KeyUsage, Observation, OutputHistory, RenditionHistory};
+use super::{KeyUsage, ListedSegment, Observation, OutputHistory, RenditionHistory};
 use crate::facts::{OutputFacts, PatchableMpd, RenditionFacts, SegmentFacts};
 use packager_media::stream::labels::LabelMemory;
 use packager_media::stream::{Rendition, RenditionIdentity, Timeline};
@@ -384,10 +384,14 @@ impl RenditionMemory {
             Arc::make_mut(last).last_seen = seen.last_seen;
             return true;
         }
-        if last.last_number() != seen.last_number() {
+        // Edges of a network may alternate between two states, of which one was seen before: that is no new segment.
+        let is_known = |edge: &Arc<ListedSegment>| observations.iter().any(|o| o.segments.last() == Some(edge));
+        if !seen.segments.last().is_some_and(is_known) {
             self.past.edge_since = Some(seen.first_seen);
         }
-        seen.share(last);
+        if let Some(last) = observations.last() {
+            seen.share(last);
+        }
         observations.push(Arc::new(seen));
         true
     }
@@ -419,13 +423,11 @@ impl RenditionMemory {
         self.touched == touched && self.stood_still(since).0 > FROZEN.0 + self.target_duration().0 * STUCK
     }
 
-    /// Returns the time for which probes have seen the live edge at its present position. Only observations after
-    /// `since` count.
+    /// Returns the time for which probes have seen no newer segment at the live edge. Only the time after `since` counts.
     fn stood_still(&self, since: Timestamp) -> Seconds {
-        let observations = &self.past.observations;
-        let Some(last) = observations.last() else { return Seconds::ZERO };
-        let still = observations.iter().rev().take_while(|o| o.last_number() == last.last_number());
-        still.last().map_or(Seconds::ZERO, |first| Seconds::between(first.first_seen.max(since), last.last_seen))
+        let seen = self.past.observations.last().map(|last| last.last_seen);
+        let span = self.past.edge_since.zip(seen);
+        span.map_or(Seconds::ZERO, |(edge_since, seen)| Seconds::between(edge_since.max(since).min(seen), seen))
     }
 
     fn target_duration(&self) -> Seconds {

@@ -15,6 +15,19 @@ fn an_unchanged_playlist_is_one_observation_and_its_edge_stands_still() {
 }
 
 #[test]
+fn edges_that_alternate_between_two_states_bring_no_new_segment() {
+    let history = History::new(10);
+    record(&history, 9, 0);
+    record(&history, 10, 2);
+    for when in [4, 8, 12] {
+        assert_eq!(record(&history, 9, when).edge_since, Some(at(2)), "seen before");
+        assert_eq!(record(&history, 10, when + 2).edge_since, Some(at(2)));
+    }
+    assert_eq!(record(&history, 11, 20).edge_since, Some(at(20)));
+    assert_eq!(record(&history, 3, 22).edge_since, Some(at(22)), "a restart");
+}
+
+#[test]
 fn an_event_stays_for_hold_and_then_is_the_baseline() {
     let history = History::new(10);
     record(&history, 100, 0);
