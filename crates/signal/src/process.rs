@@ -57,8 +57,11 @@ impl<T> Finished<T> {
     /// Why a process that gave nothing ended.
     pub(crate) fn failure(&self) -> NotDecoded {
         match self.status.signal() {
-            // SIGPIPE and the exporter's own kill at a bound: what was read stands by itself.
-            Some(libc::SIGXCPU | libc::SIGKILL) => NotDecoded::Stopped("its limit of CPU time".to_owned()),
+            // SIGPIPE, and the exporter's own kill of a process that writes too many messages.
+            Some(libc::SIGKILL) if self.messages.too_many => NotDecoded::Nothing(self.messages.last_error()),
+            Some(libc::SIGXCPU) => NotDecoded::Stopped("its limit of CPU time".to_owned()),
+            // The kernel: at the hard limit of CPU time, or because memory is short.
+            Some(libc::SIGKILL) => NotDecoded::Stopped("SIGKILL: out of CPU time or memory".to_owned()),
             Some(signal) if signal != libc::SIGPIPE => NotDecoded::Stopped(format!("signal {signal}: it crashed")),
             _ => NotDecoded::Nothing(self.messages.last_error()),
         }

@@ -15,8 +15,8 @@ use url::Url;
 
 /// Largest number of bytes that are read of a key. A key has 16; more are read to report the real length.
 const MAX_BYTES: u64 = 1024;
-/// Largest number of keys that are fetched in one probe. No real channel has more.
-const MAX_KEYS: usize = 64;
+/// Largest number of keys that are fetched in one probe: one for each of sixteen segments of 64 renditions.
+const MAX_KEYS: usize = 1024;
 
 type KeyCell = Arc<OnceCell<Option<Arc<KeyFacts>>>>;
 

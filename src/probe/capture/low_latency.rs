@@ -67,7 +67,9 @@ impl Capturer<'_> {
         let (segment, part) = (newest.segment, newest.index.saturating_add(1));
         let mut url = url.clone();
         url.query_pairs_mut().append_pair("_HLS_msn", &segment.to_string()).append_pair("_HLS_part", &part.to_string());
-        let (deadline, patience) = self.hold_time(target)?;
+        let patience =
+            ll_hls_blocking_reload_failed::late_after(&self.template.checks.ll_hls_blocking_reload_failed, target);
+        let deadline = held_until(Instant::now(), self.budget.segments(), target, patience)?;
         let began = Instant::now();
         let (fetched, body) = self.fetch_text(&url, deadline).await;
         if cut_by_budget(&fetched, began, patience) {
@@ -84,7 +86,9 @@ impl Capturer<'_> {
         if self.template.segments.mode == CoverageMode::None {
             return Ok(None);
         }
-        let (deadline, patience) = self.hold_time(target)?;
+        let patience =
+            ll_hls_blocking_reload_failed::late_after(&self.template.checks.ll_hls_blocking_reload_failed, target);
+        let deadline = held_until(Instant::now(), self.budget.segments(), target, patience)?;
         let began = Instant::now();
         // A resource without an end yet contains the parts that follow as well, so only its headers are read.
         let headers_only = hint.start.is_some() && hint.length.is_none();
@@ -114,19 +118,6 @@ impl Capturer<'_> {
         }
         let read = fetched.ok().and_then(|e| parse_media_playlist(&body, &e.final_url, variables).0);
         Ok(Some(DeltaUpdateFacts { fetched, timeline: read.map(Arc::new) }))
-    }
-
-    /// Returns the deadline of the wait for the next part, and the time after which its lateness is the server's fault.
-    fn hold_time(&self, part_target: Seconds) -> Result<(Instant, Seconds), OutOfTime> {
-        let patience =
-            ll_hls_blocking_reload_failed::late_after(&self.template.checks.ll_hls_blocking_reload_failed, part_target);
-        let (now, deadline) = (Instant::now(), self.budget.segments());
-        let part = Duration::try_from_secs_f64(part_target.0).map_err(|_| OutOfTime)?;
-        if now + part >= deadline {
-            return Err(OutOfTime);
-        }
-        let wait = Duration::try_from_secs_f64(patience.0).unwrap_or(part) + LATE;
-        Ok((deadline.min(now + wait), patience))
     }
 
     /// Fetches and inspects the newest parts, and returns them oldest first.
@@ -209,5 +200,36 @@ fn hint_range(hint: &PreloadHint) -> Option<ByteRange> {
         (None, None) => None,
         (_, Some(length)) => Some(ByteRange { offset, length }),
         (Some(_), None) => Some(ByteRange { offset, length: LAST_BYTE.saturating_sub(offset).saturating_add(1) }),
+    }
+}
+
+/// Returns the deadline of the wait for the next part. `patience` is the time after which its lateness is the server's fault.
+fn held_until(now: Instant, deadline: Instant, part_target: Seconds, patience: Seconds) -> Result<Instant, OutOfTime> {
+    // A time that no clock can tell is after every deadline.
+    let after = |time: Seconds| now.checked_add(Duration::try_from_secs_f64(time.0).ok()?);
+    if after(part_target).is_none_or(|next_part| next_part >= deadline) {
+        return Err(OutOfTime);
+    }
+    let late = after(patience).and_then(|at| at.checked_add(LATE));
+    Ok(late.map_or(deadline, |at| at.min(deadline)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_waited_for_within_the_probe_whatever_its_target_is() {
+        let now = Instant::now();
+        let until = |part: f64, patience: f64| {
+            let deadline = now + Duration::from_secs(10);
+            held_until(now, deadline, Seconds(part), Seconds(patience)).ok().map(|at| at - now)
+        };
+        assert_eq!(until(1.0, 3.0), Some(Duration::from_millis(3500)));
+        assert_eq!(until(1.0, 60.0), Some(Duration::from_secs(10)));
+        assert_eq!(until(1.0, 1e19), Some(Duration::from_secs(10)));
+        for endless in [10.0, 1e19, f64::MAX, f64::INFINITY, f64::NAN, -1.0] {
+            assert_eq!(until(endless, endless), None, "{endless}");
+        }
     }
 }

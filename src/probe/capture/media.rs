@@ -198,7 +198,7 @@ impl Capturer<'_> {
         }
         let newest = timeline.last_number() == Some(segment.number);
         if !newest && is_gone(&fetched) {
-            match self.still_listed(facts, segment).await {
+            match self.still_listed(facts, timeline, segment).await {
                 Some(true) => {}
                 Some(false) => return SegmentAttempt::LeftTheWindow,
                 None => return SegmentAttempt::OutOfTime,
@@ -321,7 +321,7 @@ impl Capturer<'_> {
                 fetched = other;
             }
         }
-        let missing = !is_gone(&fetched) || self.still_listed(facts, segment).await == Some(true);
+        let missing = !is_gone(&fetched) || self.still_listed(facts, timeline, segment).await == Some(true);
         missing.then(|| OldestSegmentFacts { segment: segment.clone(), fetched })
     }
 
@@ -336,10 +336,14 @@ impl Capturer<'_> {
     }
 
     /// Returns whether a fresh playlist still lists the segment. A segment may leave the window between the answers for
-    /// the playlist and for the segment, so the playlist is fetched again before the segment is reported as missing.
+    /// the playlist and for the segment, so the playlist is fetched again before the segment is reported as missing. An MPD, and
+    /// a media playlist without a multivariant one, are not fetched again: their window moves on with the time since.
     /// `None` if the probe's time ended first.
-    async fn still_listed(&self, facts: &RenditionFacts, segment: &Segment) -> Option<bool> {
-        let Some(url) = &facts.rendition.uri else { return Some(true) };
+    async fn still_listed(&self, facts: &RenditionFacts, timeline: &Timeline, segment: &Segment) -> Option<bool> {
+        let Some(url) = &facts.rendition.uri else {
+            let since = facts.playlist_at.map_or(Seconds::ZERO, |at| Seconds::between(at, self.clock.now()));
+            return Some(timeline.ended || since.0 < time_listed(timeline, segment).0);
+        };
         let began = Instant::now();
         let (fetched, body) = self.fetch_text(url, self.budget.segments()).await;
         if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
@@ -372,6 +376,12 @@ pub(super) enum SegmentAttempt {
     Inspected(Box<SegmentFacts>),
     LeftTheWindow,
     OutOfTime,
+}
+
+/// Returns the time after which a segment has left a live window in any case: that which older segments and the segment itself play.
+fn time_listed(timeline: &Timeline, segment: &Segment) -> Seconds {
+    let older = timeline.segments.iter().take_while(|listed| listed.number != segment.number);
+    older.map(|listed| listed.duration).fold(segment.duration, |sum, duration| sum + duration)
 }
 
 /// Returns the alternative addresses of a resource.
