@@ -21,7 +21,7 @@ pub use signal::{DecodedFacts, SignalFacts, Undecoded};
 
 use bytes::Bytes;
 use packager_media::container::Inspection;
-use packager_media::crypt::{AesKey, DecryptError};
+use packager_media::crypt::{AesKey, BLOCK_SIZE, DecryptError};
 use packager_media::dash::BaseUrls;
 use packager_media::defect::Defect;
 use packager_media::stream::{Key, Map, Protocol, Rendition, Segment, Timeline, VariantCounts};
@@ -271,13 +271,14 @@ pub struct KeyFacts {
 }
 
 impl KeyFacts {
-    /// Returns whether a player can use the key server's answer. For the format `identity` it has to be a key of 16
-    /// bytes. For other formats any answer below status 500 counts, because only the player of the DRM system knows how
+    /// Returns whether a player can use the key server's answer. For the format `identity` it has to be a key of as many
+    /// bytes as the METHOD needs. For other formats any answer below status 500 counts, because only the player of the DRM system knows how
     /// to request a licence.
     #[must_use]
     pub fn usable(&self) -> bool {
         match self.key.format() {
-            "identity" => self.secret.is_some(),
+            "identity" if self.key.length() == BLOCK_SIZE => self.secret.is_some(),
+            "identity" => self.fetched.ok().is_some_and(|e| e.body_bytes == self.key.length() as u64),
             _ => self.fetched.result.as_ref().is_ok_and(|e| e.status < 500),
         }
     }

@@ -413,8 +413,8 @@ impl Segment {
         self.after == Some(previous)
     }
 
-    /// Returns whether the segment is encrypted as a whole, by AES-128 or AES-256-GCM (RFC 8216bis 4.4.4.4). Without
-    /// the key not even the container of such a segment can be identified.
+    /// Returns whether the segment is encrypted as a whole, by AES-128, AES-256, AES-256-CTR or AES-256-GCM. Without the
+    /// key not even the container of such a segment can be identified.
     #[must_use]
     pub fn wholly_encrypted(&self) -> bool {
         self.key.as_deref().is_some_and(Key::encrypts_wholly)
@@ -458,10 +458,24 @@ pub struct Key {
 }
 
 impl Key {
-    /// Returns whether the key encrypts segments and parts as a whole, and not only their samples.
+    /// Returns whether the key encrypts segments and parts as a whole, and not only their samples. RFC 8216bis 4.4.4.4
+    /// defines AES-128 and AES-256-GCM; hls.js and Shaka Player also decrypt AES-256 and AES-256-CTR.
     #[must_use]
     pub fn encrypts_wholly(&self) -> bool {
-        self.method == "AES-128" || self.method == "AES-256-GCM"
+        matches!(self.method.as_str(), "AES-128" | "AES-256" | "AES-256-CTR" | "AES-256-GCM")
+    }
+
+    /// Returns whether some player decrypts with the METHOD of an EXT-X-KEY. Players ignore a tag with another METHOD
+    /// (RFC 8216bis 6.3.1) and take its segments for clear ones. SAMPLE-AES-CENC is an older name of SAMPLE-AES-CTR.
+    #[must_use]
+    pub fn has_known_method(&self) -> bool {
+        self.encrypts_wholly() || matches!(self.method.as_str(), "SAMPLE-AES" | "SAMPLE-AES-CTR" | "SAMPLE-AES-CENC")
+    }
+
+    /// Returns the number of bytes of a key in a file (KEYFORMAT identity): 32 for the methods with AES-256, 16 for others.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        if self.method.starts_with("AES-256") { 32 } else { 16 }
     }
 
     /// Returns whether two keys have the same URI and KEYFORMAT, so that they come from the same file or licence; their
@@ -522,12 +536,15 @@ mod tests {
     }
 
     #[test]
-    fn only_two_methods_encrypt_a_segment_as_a_whole() {
-        let whole = |method| key(method, None, None).encrypts_wholly();
-        assert_eq!(
-            ["AES-128", "AES-256-GCM", "SAMPLE-AES", "SAMPLE-AES-CTR", "aes-128"].map(whole),
-            [true, true, false, false, false]
-        );
+    fn a_method_says_what_is_encrypted_and_how_long_its_key_is() {
+        let of = |method| {
+            let key = key(method, None, None);
+            (key.encrypts_wholly(), key.has_known_method(), key.length())
+        };
+        assert_eq!(of("AES-128"), (true, true, 16));
+        assert_eq!(["AES-256", "AES-256-CTR", "AES-256-GCM"].map(of), [(true, true, 32); 3]);
+        assert_eq!(["SAMPLE-AES", "SAMPLE-AES-CTR", "SAMPLE-AES-CENC"].map(of), [(false, true, 16); 3]);
+        assert_eq!(["aes-128", "AES128", "AES-512", "NONSENSE"].map(of), [(false, false, 16); 4]);
     }
 
     #[test]

@@ -5,7 +5,6 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::{Decryption, InitFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
-use packager_media::container::Container;
 use packager_media::crypt::BLOCK_SIZE;
 use packager_media::stream::Protocol;
 use samples::Announcement;
@@ -18,8 +17,9 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when a segment is clear although the playlist or MPD announces it as encrypted, is encrypted although nothing announces \
-           it, or is encrypted with another scheme or key ID than announced",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.4, 5.2; ISO/IEC 23001-7; ISO/IEC 23009-1 5.8.4.1",
+           it, is encrypted with another scheme or key ID than announced, or is encrypted under an EXT-X-KEY with a METHOD that no \
+           player knows",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.4, 5.2, 6.3.1; ISO/IEC 23001-7; ISO/IEC 23009-1 5.8.4.1",
     needs_history: false,
 };
 
@@ -69,8 +69,7 @@ fn mismatch(facts: &SegmentFacts, announcement: &Announcement) -> Option<Violati
 /// them, and have no key. A single such segment may be chance or damage, so at least two are needed.
 fn unannounced_noise(segments: &[&SegmentFacts], tag: &str) -> Option<Violation> {
     let noise = |s: &SegmentFacts| {
-        let unknown = complete_inspection(s)
-            .is_some_and(|i| i.container == Container::Unknown && !i.head.iter().all(u8::is_ascii));
+        let unknown = complete_inspection(s).is_some_and(samples::is_noise);
         let bytes = s.fetched.ok().map_or(0, |e| e.body_bytes);
         unknown && s.segment.key.is_none() && bytes > 0 && bytes.is_multiple_of(BLOCK_SIZE as u64)
     };
@@ -86,6 +85,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
     use crate::facts::FailureKind;
+    use packager_media::container::Container;
     use packager_media::crypt::DecryptError;
     use packager_media::stream::Key;
 

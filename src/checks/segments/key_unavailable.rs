@@ -2,7 +2,6 @@ use crate::checks::support::select::{self};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::KeyFacts;
 use crate::finding::Severity;
-use packager_media::crypt::BLOCK_SIZE;
 use packager_media::redact;
 
 pub const META: CheckMeta = CheckMeta {
@@ -11,7 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when the URI of a key or of a licence doesn't answer, or an AES-128 key doesn't have 16 bytes",
+    help: "fails when the URI of a key or of a licence doesn't answer, or a key in a file doesn't have the 16 bytes of AES-128 \
+           or the 32 bytes of AES-256",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.4",
     needs_history: false,
 };
@@ -47,7 +47,8 @@ fn unusable(facts: &KeyFacts, params: &Params) -> Option<Violation> {
         Some(problem) => format!("the {name} doesn't answer: {problem}"),
         None => {
             let bytes = exchange.map_or(0, |e| e.body_bytes);
-            format!("the key has {bytes} bytes instead of {BLOCK_SIZE}: players can't decrypt anything with it")
+            let length = facts.key.length();
+            format!("the key has {bytes} bytes instead of {length}: players can't decrypt anything with it")
         }
     };
     let violation =
@@ -87,6 +88,20 @@ mod tests {
         let message = "the key has 15 bytes instead of 16: players can't decrypt anything with it";
         assert_eq!(messages(run(answering(200, 15), false)), message);
         assert!(messages(run(answering(200, 17), false)).contains("has 17 bytes instead of 16"));
+    }
+
+    #[test]
+    fn a_key_of_aes_256_has_32_bytes() {
+        let answering = |method: &str, bytes| {
+            let mut facts = answering(200, bytes);
+            facts.key.method = method.to_owned();
+            run(facts, false)
+        };
+        for method in ["AES-256", "AES-256-CTR", "AES-256-GCM"] {
+            assert_holds(answering(method, 32));
+            assert!(messages(answering(method, 16)).starts_with("the key has 16 bytes instead of 32: "));
+        }
+        assert!(messages(answering("SAMPLE-AES", 32)).starts_with("the key has 32 bytes instead of 16: "));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use packager_media::container::{Container, Inspection, SampleEncryption};
 use packager_media::drm::{ProtectionScheme, Uuid};
+use packager_media::redact::Quoted;
 use packager_media::stream::{Key, Segment};
 
 /// Announcement of encryption by the manifest: by which tag, and whether clear samples may be announced as encrypted.
@@ -17,7 +18,8 @@ pub(super) struct Announcement {
 /// N". `None`: there is no difference.
 pub(super) fn mismatch(segment: &Segment, inspection: &Inspection, announcement: &Announcement) -> Option<String> {
     let method = segment.key.as_deref().map(|k| k.method.as_str());
-    let announced = matches!(method, Some("SAMPLE-AES" | "SAMPLE-AES-CTR")) || method.is_some_and(is_mpd_scheme);
+    let announced = matches!(method, Some("SAMPLE-AES" | "SAMPLE-AES-CTR" | "SAMPLE-AES-CENC"))
+        || method.is_some_and(is_mpd_scheme);
     match (method, inspection.encrypted) {
         (_, true) if inspection.ts.as_ref().is_some_and(|ts| ts.scrambled_packets > 0) => {
             Some("has scrambled packets (transport_scrambling_control), which no key of HLS or DASH undoes".to_owned())
@@ -26,6 +28,11 @@ pub(super) fn mismatch(segment: &Segment, inspection: &Inspection, announcement:
             "is encrypted but no {} announces it: players ask for no key and show nothing",
             announcement.tag
         )),
+        (Some(method), encrypted)
+            if !is_mpd_scheme(method) && announcement.tag == "EXT-X-KEY" && players_know_no_key(segment) =>
+        {
+            (encrypted || is_noise(inspection)).then(|| ignored_key(method))
+        }
         (Some(method), false)
             if announced && !announcement.clear_samples_allowed && may_show_encryption(inspection) =>
         {
@@ -37,6 +44,24 @@ pub(super) fn mismatch(segment: &Segment, inspection: &Inspection, announcement:
         }
         _ => None,
     }
+}
+
+/// Whether no player knows the METHOD of any key of an HLS segment.
+fn players_know_no_key(segment: &Segment) -> bool {
+    segment.keys.iter().chain(segment.key.as_deref()).all(|key| !key.has_known_method())
+}
+
+fn ignored_key(method: &str) -> String {
+    format!(
+        "is encrypted, and its EXT-X-KEY has METHOD={}, which no player knows: players ignore the tag and can't play the \
+         segment; write the METHOD that the packager uses, such as AES-128 or SAMPLE-AES",
+        Quoted(method)
+    )
+}
+
+/// Whether the body of a segment is neither media nor text.
+pub(super) fn is_noise(inspection: &Inspection) -> bool {
+    inspection.container == Container::Unknown && !inspection.head.iter().all(u8::is_ascii)
 }
 
 /// Whether the segment's container would declare encrypted samples, and it has samples that could be encrypted.
@@ -52,7 +77,7 @@ fn may_show_encryption(inspection: &Inspection) -> bool {
 fn wrong_scheme(method: &str, track: &SampleEncryption) -> Option<String> {
     let meant = match method {
         "SAMPLE-AES" => ProtectionScheme::CBCS,
-        "SAMPLE-AES-CTR" => ProtectionScheme::CENC,
+        "SAMPLE-AES-CTR" | "SAMPLE-AES-CENC" => ProtectionScheme::CENC,
         named => ProtectionScheme(named.as_bytes().try_into().ok()?),
     };
     let scheme = track.scheme.filter(|s| *s != meant)?;
@@ -129,6 +154,30 @@ mod tests {
         assert_eq!([under("SAMPLE-AES", b"cbcs"), under("SAMPLE-AES-CTR", b"cenc")], [None, None]);
         assert!(under("SAMPLE-AES", b"cenc").unwrap().contains("the scheme cenc; SAMPLE-AES stands for cbcs"));
         assert!(under("SAMPLE-AES-CTR", b"cbcs").unwrap().contains("SAMPLE-AES-CTR stands for cenc"));
+        assert_eq!(under("SAMPLE-AES-CENC", b"cenc"), None, "the older name of SAMPLE-AES-CTR");
+    }
+
+    #[test]
+    fn an_encrypted_segment_whose_methods_no_player_knows_fails() {
+        let widevine = "urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
+        let unknown = || key("SAMPLE-AES-256", widevine, None);
+        let message = run(*b"cenc", None, &[unknown()]).unwrap();
+        assert!(message.starts_with("is encrypted, and its EXT-X-KEY has METHOD=`SAMPLE-AES-256`, which no player"));
+        let known = key("SAMPLE-AES", "com.apple.streamingkeydelivery", None);
+        assert_eq!(run(*b"cbcs", None, &[known, unknown()]), None, "players take the key that they know");
+    }
+
+    #[test]
+    fn noise_under_an_unknown_method_fails_and_clear_media_hold() {
+        let of = |method: &str, container, head: &[u8]| {
+            let facts = ts_segment(5, 0.0, 2.0);
+            let inspection = Inspection { container, head: head.to_vec(), ..facts.inspection.unwrap() };
+            let segment = Segment { key: Some(key(method, "identity", None).into()), ..facts.segment };
+            mismatch(&segment, &inspection, &HLS)
+        };
+        assert!(of("AES128", Container::Unknown, &[0x9c, 7]).unwrap().contains("METHOD=`AES128`"));
+        assert_eq!(of("AES128", Container::MpegTs, &[0x47]), None, "players that ignore the tag play it");
+        assert_eq!(of("AES128", Container::Unknown, b"<html>"), None, "container_invalid reports text");
     }
 
     #[test]
