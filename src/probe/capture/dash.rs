@@ -42,7 +42,7 @@ impl Capturer<'_> {
     ) -> Option<Instant> {
         facts.content = ManifestFacts::Unreadable(Protocol::Dash);
         let base = facts.manifest.ok()?.final_url.clone();
-        let (mpd, defects) = dash::parse(body, &base);
+        let (mpd, defects) = self.parse_mpd(body, &base).await;
         facts.defects.clone_from(&defects);
         let newest = MpdAnswer { mpd: mpd?, defects, body: body.to_vec(), asked_at, fetched: facts.manifest.clone() };
         let (session, followed) = self.follow_mpd(output, &newest).await;

@@ -11,6 +11,7 @@ mod low_latency;
 mod media;
 mod plan;
 mod reader;
+mod remote_elements;
 mod downloads;
 mod sessions;
 mod updates;

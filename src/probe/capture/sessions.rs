@@ -11,7 +11,7 @@ use crate::facts::{Fetched, SessionFacts};
 use crate::history::AlreadyInspected;
 use crate::probe::sessions::{SessionAddresses, SessionStep};
 use futures_util::stream::{self, StreamExt};
-use packager_media::dash::{self, Mpd, Period, playable_representations};
+use packager_media::dash::{Mpd, Period, playable_representations};
 use packager_media::defect::Defect;
 use packager_media::stream::{Media, Presentation, Rendition, Resolution, Timeline};
 use packager_media::units::Timestamp;
@@ -217,7 +217,7 @@ impl Capturer<'_> {
             return Err(None);
         }
         let Some(base) = fetched.ok().map(|exchange| exchange.final_url.clone()) else { return Err(Some(fetched)) };
-        match dash::parse(&body, &base) {
+        match self.parse_mpd(&body, &base).await {
             (Some(mpd), defects) => Ok(MpdAnswer { mpd, defects, body, asked_at, fetched }),
             (None, _) => Err(Some(fetched)),
         }

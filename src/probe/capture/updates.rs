@@ -22,8 +22,10 @@ impl Capturer<'_> {
         let url =
             mpd.locations.first().filter(|url| mpd.dynamic && self.updates_wanted() && !asked.contains(&Some(*url)));
         let (fetched, body) = self.fetch_update(url?).await?;
-        let base = fetched.ok().map(|e| e.final_url.clone());
-        let mpd = base.and_then(|base| dash::parse(&body, &base).0).map(Box::new);
+        let mpd = match fetched.ok() {
+            Some(exchange) => self.parse_mpd(&body, &exchange.final_url).await.0.map(Box::new),
+            None => None,
+        };
         Some(LocationFacts { fetched, mpd })
     }
 

@@ -18,6 +18,7 @@ mod defect_log;
 mod snapshot;
 mod patch;
 mod period;
+mod remote;
 mod video_range;
 mod runs;
 mod spans;
@@ -40,6 +41,7 @@ pub use model::{
     ServiceLatency, TimelineRun, UrlRange,
 };
 pub use patch::{Patch, patch};
+pub use remote::{RemoteElement, required_remote_elements, resolve_remote_elements};
 pub use snapshot::{RenditionSnapshot, current_period, playable_representations, renditions_at};
 pub use spans::{SegmentSpan, segment_spans};
 pub use splices::is_scte35;

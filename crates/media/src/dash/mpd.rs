@@ -5,8 +5,9 @@ use super::defect_log::DefectLog;
 use super::descriptors;
 use super::model::{Mpd, Period, PlaybackRate, ServiceLatency};
 use super::period;
+use super::remote::{self, existing};
 use super::snapshot::playable_representations;
-use super::values::{attribute, child, children, decimal, duration, instant, number, string, words};
+use super::values::{attribute, child, decimal, duration, instant, number, string, words};
 use super::{event_order, unique_ids, updates};
 use crate::redact::Quoted;
 use crate::units::Seconds;
@@ -85,7 +86,7 @@ fn playback_rate(root: Node<'_, '_>, log: &mut DefectLog<'_>) -> Option<Playback
 
 /// Parses the newest Periods of the MPD, each with its start and its duration.
 fn periods(root: Node<'_, '_>, base: &Url, mpd: &Mpd, log: &mut DefectLog<'_>) -> Vec<Period> {
-    let count = children(root, "Period").count();
+    let count = existing(root, "Period").count();
     if count == 0 && !mpd.list {
         log.wrong(root, PERIOD, format_args!("the MPD has no Period"));
     }
@@ -97,7 +98,7 @@ fn periods(root: Node<'_, '_>, base: &Url, mpd: &Mpd, log: &mut DefectLog<'_>) -
         log.wrong(root, PERIOD, format_args!("the oldest {surplus} Periods were left out; {MAX_PERIODS} are read"));
     }
     let mut reader = period::Reader::new(root, mpd_url, log);
-    let all = children(root, "Period").zip(times).skip(surplus);
+    let all = existing(root, "Period").zip(times).skip(surplus);
     all.map(|(node, time)| reader.period(node, &base, time)).collect()
 }
 
@@ -106,7 +107,7 @@ fn periods(root: Node<'_, '_>, base: &Url, mpd: &Mpd, log: &mut DefectLog<'_>) -
 fn reopen_last_period(root: Node<'_, '_>, mpd: &mut Mpd, log: &mut DefectLog<'_>) {
     let Some(total) = mpd.duration.filter(|_| mpd.dynamic && mpd.minimum_update_period.is_some()) else { return };
     let Some(period) = mpd.periods.last_mut() else { return };
-    let own = children(root, "Period").last().and_then(|node| attribute(node, "duration"));
+    let own = existing(root, "Period").last().and_then(|node| attribute(node, "duration"));
     let Some((start, lasts)) = period.start.zip(period.duration).filter(|_| own.is_none()) else { return };
     let ends = playable_representations(period).filter_map(|(_, r)| r.addressing.listed_end());
     let Some((end, last)) = ends.reduce(|a, b| if b.0 > a.0 { b } else { a }) else { return };
@@ -126,7 +127,7 @@ fn reopen_last_period(root: Node<'_, '_>, mpd: &mut Mpd, log: &mut DefectLog<'_>
 /// 5.3.2.1).
 fn times(root: Node<'_, '_>, mpd: &Mpd, log: &mut DefectLog<'_>) -> Vec<period::PeriodTimes> {
     let mut times: Vec<period::PeriodTimes> = Vec::new();
-    for node in children(root, "Period") {
+    for node in existing(root, "Period") {
         let before = times.last().map(|t| (t.start, t.duration));
         let follows = match before {
             None if !mpd.dynamic => Some(Seconds::ZERO),
@@ -134,8 +135,14 @@ fn times(root: Node<'_, '_>, mpd: &Mpd, log: &mut DefectLog<'_>) -> Vec<period::
             Some((start, duration)) => start.zip(duration).map(|(start, duration)| start + duration),
         };
         let start = duration(node, "start", log);
-        // ffmpeg and other packagers omit the start of a live presentation's only Period.
+        // Most players take 0 for the start that a live presentation's first Period doesn't have.
         let alone = before.is_none().then_some(Seconds::ZERO).filter(|_| attribute(node, "start").is_none());
+        if mpd.dynamic && alone.is_some() && remote::href(node).is_none() {
+            log.wrong(node, PERIOD, format_args!(
+                "the first Period of a dynamic MPD has no start, which makes it an Early Available Period: players that keep to the \
+                 standard (dash.js) don't play it; write start=\"PT0S\""
+            ));
+        }
         times.push((start.or(follows).or(alone), duration(node, "duration", log)).into());
     }
     let mut next = mpd.duration;

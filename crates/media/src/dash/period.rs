@@ -5,6 +5,7 @@ use super::base_urls::BaseUrls;
 use super::defect_log::DefectLog;
 use super::descriptors;
 use super::model::{AdaptationSet, Descriptor, Period, Representation, Resync, SegmentAddressing, SegmentScheme};
+use super::remote::{self, existing};
 use super::url_query::UrlQuery;
 use super::values::{attribute, bounded, child, children, decimal, frame_rate, number, string, words};
 use crate::redact::Quoted;
@@ -81,7 +82,7 @@ impl<'n, 't> Reader<'n, 't> {
         self.count = 0;
         self.unfollowed(node);
         let base = BaseUrls::of(node, base, self.log);
-        let sets: Vec<_> = children(node, "AdaptationSet").map(|set| self.set(&[set, node], &base)).collect();
+        let sets: Vec<_> = existing(node, "AdaptationSet").map(|set| self.set(&[set, node], &base)).collect();
         self.unplayable(node, &sets);
         if self.count > super::MAX_REPRESENTATIONS {
             let (count, limit) = (self.count, super::MAX_REPRESENTATIONS);
@@ -219,15 +220,13 @@ impl<'n, 't> Reader<'n, 't> {
 
     /// Logs a remote element, whose content is not fetched.
     fn unfollowed(&mut self, node: Node<'_, '_>) {
-        let Some(href) = attribute(node, "href").filter(|_| attribute(node, "bandwidth").is_none()) else { return };
-        if href != "urn:mpeg:dash:resolve-to-zero:2013" {
-            let name = node.tag_name().name();
-            self.log.wrong(
-                node,
-                super::REMOTE,
-                format_args!("{name}@xlink:href {} is not followed: what it stands for isn't probed", Quoted(href)),
-            );
-        }
+        let Some(href) = remote::href(node) else { return };
+        let name = node.tag_name().name();
+        self.log.wrong(
+            node,
+            super::REMOTE,
+            format_args!("{name}@xlink:href {} is not followed: what it stands for isn't probed", Quoted(href)),
+        );
     }
 }
 

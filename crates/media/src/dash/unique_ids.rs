@@ -3,6 +3,7 @@
 
 use super::defect_log::DefectLog;
 use super::model::{Period, Representation};
+use super::remote::existing;
 use super::values::{attribute, children};
 use crate::redact::Quoted;
 use roxmltree::Node;
@@ -15,11 +16,11 @@ const REPRESENTATION: &str = "ISO/IEC 23009-1 5.3.5.2";
 /// Logs ids that occur twice in one Period: players identify their selection by these ids, and segment URLs contain
 /// those of Representations. `periods` are the newest Periods of the MPD, as far as they were read.
 pub(super) fn check_unique_ids(root: Node<'_, '_>, periods: &[Period], log: &mut DefectLog<'_>) {
-    let unread = children(root, "Period").count().saturating_sub(periods.len());
-    for (node, period) in children(root, "Period").skip(unread).zip(periods) {
+    let unread = existing(root, "Period").count().saturating_sub(periods.len());
+    for (node, period) in existing(root, "Period").skip(unread).zip(periods) {
         let mut sets = HashSet::new();
         let mut representations: HashMap<&str, &Representation> = HashMap::new();
-        for (set, read) in children(node, "AdaptationSet").zip(&period.sets) {
+        for (set, read) in existing(node, "AdaptationSet").zip(&period.sets) {
             if let Some(id) = attribute(set, "id").filter(|id| !sets.insert(*id)) {
                 log.group(set, SET, format_args!("AdaptationSet@id {} stands twice in its Period", Quoted(id)));
             }

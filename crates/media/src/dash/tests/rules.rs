@@ -4,6 +4,7 @@ use super::super::{SegmentScheme, SegmentTiming};
 use super::*;
 use crate::defect::DefectKind;
 use crate::stream::Uninspected;
+use crate::units::Seconds;
 
 const NOW: &str = "2026-01-01T00:01:00Z";
 
@@ -60,7 +61,20 @@ fn missing_and_malformed_attributes_are_named() {
     let missing = |name: &str| format!("MPD@{name} is missing; a dynamic MPD must have it");
     assert_eq!(messages[0], "MPD@minimumUpdatePeriod is `2s`: not a duration such as PT6.0S");
     let expected = ["profiles", "minBufferTime", "availabilityStartTime", "publishTime"].map(missing);
-    assert_eq!(messages[1..], expected);
+    assert_eq!(messages[1..5], expected);
+    assert!(
+        messages[5].starts_with("the first Period of a dynamic MPD has no start, which makes it an Early Available")
+    );
+}
+
+#[test]
+fn only_the_first_period_of_a_dynamic_mpd_needs_a_start() {
+    let template = r#"<SegmentTemplate media="$Number$" duration="2"/>"#;
+    let (mpd, defects) = read(&live(template).replace(" start=\"PT0S\"", ""));
+    assert_eq!((mpd.periods[0].start, defects.len()), (Some(Seconds::ZERO), 1), "most players take 0");
+    assert_eq!(read(&live(template).replace("</MPD>", "<Period id=\"early\"/></MPD>")).1, []);
+    let fixed = live(template).replace("dynamic", "static").replace(" start=\"PT0S\"", "");
+    assert!(!read(&fixed).1.iter().any(|d| d.message.contains("has no start")));
 }
 
 #[test]
