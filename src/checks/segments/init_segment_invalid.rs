@@ -15,7 +15,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when an initialization segment is cut, empty, not a media container or without a readable movie \
-           box, when fragments don't fit it, or when its content changes under the same URI without a discontinuity \
+           box, when a sample entry lacks its decoder's configuration, when fragments don't fit it, or when its content changes under the same URI without a discontinuity \
            (a warning if tracks and codecs stay the same). rendition_unavailable reports one that doesn't answer",
     reference: "draft-pantos-hls-rfc8216bis-22 3.1.2, 4.4.4.5; ISO/IEC 14496-12 8.2, 8.8; ISO/IEC 23000-19 7.3.1",
     needs_history: false,

@@ -3,7 +3,6 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
-use packager_media::codec::parameters::ParameterSetKinds;
 use packager_media::container::{Container, Track};
 use packager_media::redact;
 
@@ -14,16 +13,16 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when the first key frame of a segment comes without its parameter sets (SPS and PPS of H.264; VPS, SPS and PPS \
-           of HEVC; the sequence header of AV1), which are neither before it in the segment nor in the initialization segment, \
+           of HEVC; the sequence header of AV1 or MPEG-2), which are neither before it in the segment nor in the initialization segment, \
            or that lack the identifier to which its slices refer: no decoder can begin there",
-    reference: "ISO/IEC 14496-10 7.4.1.2.1; ISO/IEC 23008-2 7.4.2.4.2; ISO/IEC 14496-15 5.3.3.1, 8.3.3.1; AV1 Codec ISO \
+    reference: "ISO/IEC 14496-10 7.4.1.2.1; ISO/IEC 23008-2 7.4.2.4.2; ISO/IEC 14496-15 5.3.3.1, 8.3.3.1; ISO/IEC 13818-2 6.1.1.6; AV1 Codec ISO \
                 Media File Format Binding 2.4, 2.5",
     needs_history: false,
 };
 
 params! {}
 
-const NONE: &str = "no segment with H.264, HEVC or AV1 was inspected";
+const NONE: &str = "no segment with H.264, HEVC, AV1 or MPEG-2 was inspected";
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NONE, judge)
@@ -33,7 +32,8 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violatio
     let segments = select::segments_and_heads(facts, past)?;
     let tracks = segments.iter().rev().flat_map(|s| undamaged_inspection(s).into_iter().map(|i| (*s, i)));
     let tracks = tracks.flat_map(|(s, i)| i.tracks.iter().map(move |t| (s, i.container, t)));
-    let mut video = tracks.filter(|(.., t)| matches!(t.codec.as_str(), "h264" | "hevc" | "av1")).peekable();
+    let mut video =
+        tracks.filter(|(.., t)| matches!(t.codec.as_str(), "h264" | "hevc" | "av1" | "mpeg2video")).peekable();
     video.peek()?;
     Some(video.filter_map(|(segment, container, track)| violation(segment, container, track)).collect())
 }
@@ -41,7 +41,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violatio
 fn violation(segment: &SegmentFacts, container: Container, track: &Track) -> Option<Violation> {
     let missing = Some(track.missing_parameter_sets).filter(|m| !m.is_empty())?;
     let number = segment.segment.number;
-    let are = if missing == ParameterSetKinds::AV1 { "is" } else { "are" };
+    let (are, do_not) = if missing.sequence_header { ("is", "doesn't") } else { ("are", "don't") };
     let message = match container {
         Container::Cmaf => format!(
             "segment {number}: {missing} of {} {are} neither in the initialization segment nor before the first key frame: players \
@@ -49,7 +49,7 @@ fn violation(segment: &SegmentFacts, container: Container, track: &Track) -> Opt
             track.codec
         ),
         _ => format!(
-            "segment {number}: {missing} of {} don't come before the first key frame: players that begin here can't decode the \
+            "segment {number}: {missing} of {} {do_not} come before the first key frame: players that begin here can't decode the \
              picture; let the encoder repeat its headers at each key frame",
             track.codec
         ),
@@ -63,6 +63,7 @@ fn violation(segment: &SegmentFacts, container: Container, track: &Track) -> Opt
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use packager_media::codec::parameters::ParameterSetKinds;
     use packager_media::stream::Map;
 
     fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> CheckVerdict {
@@ -94,6 +95,17 @@ mod tests {
              let the encoder repeat its headers at each key frame"
         );
         assert_eq!((&found[0].evidence["missing"], &found[0].evidence["track"]), (&"PPS".into(), &256.into()));
+    }
+
+    #[test]
+    fn mpeg_2_needs_a_sequence_header() {
+        let mut segment = without(5, ParameterSetKinds::MPEG2);
+        segment.inspection.as_mut().unwrap().tracks[0].codec = "mpeg2video".to_owned();
+        let message = messages(run([segment]));
+        assert!(
+            message.starts_with("segment 5: sequence header of mpeg2video doesn't come before the first key frame"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -27,6 +27,33 @@ pub(crate) fn channel_count(configuration: u32) -> Option<u16> {
 /// codec.
 #[must_use]
 pub fn parse_esds(body: &[u8]) -> Option<CodecParameters> {
+    let (indication, specific) = decoder_config(body)?;
+    match indication {
+        // MPEG-4 audio, and MPEG-2 AAC, which has the same configuration.
+        0x40 | 0x66..=0x68 => parameters(find_descriptor(specific, 5)?),
+        0x69 | 0x6b => Some(CodecParameters::new(Codec::Mp3)),
+        0xa5 => Some(CodecParameters::new(Codec::Ac3)),
+        0xa6 => Some(CodecParameters::new(Codec::Eac3)),
+        _ => None,
+    }
+}
+
+/// Smallest number of bytes of an AudioSpecificConfig: object type, sample rate and channels take 13 bits (ISO/IEC 14496-3
+/// 1.6.2.1).
+const MIN_CONFIG: usize = 2;
+
+/// Whether the body of an `esds` box behind its version and flags announces AAC and has no AudioSpecificConfig
+/// (DecoderSpecificInfo), without which no decoder can be set up.
+#[must_use]
+pub fn lacks_configuration(body: &[u8]) -> bool {
+    let is_aac = |(indication, _): &(u8, &[u8])| matches!(indication, 0x40 | 0x66..=0x68);
+    decoder_config(body)
+        .filter(is_aac)
+        .is_some_and(|(_, specific)| find_descriptor(specific, 5).is_none_or(|config| config.len() < MIN_CONFIG))
+}
+
+/// Returns objectTypeIndication of the DecoderConfigDescriptor in the body of an `esds` box, and the descriptors inside it.
+fn decoder_config(body: &[u8]) -> Option<(u8, &[u8])> {
     let stream = find_descriptor(body, 3)?;
     let (&[_, _, flags], mut rest) = stream.split_first_chunk::<3>()?;
     // streamDependenceFlag, URL_Flag, OCRstreamFlag.
@@ -41,14 +68,7 @@ pub fn parse_esds(body: &[u8]) -> Option<CodecParameters> {
     }
     let (&fields, specific) = find_descriptor(rest, 4)?.split_first_chunk::<13>()?;
     let [indication, ..] = fields;
-    match indication {
-        // MPEG-4 audio, and MPEG-2 AAC, which has the same configuration.
-        0x40 | 0x66..=0x68 => parameters(find_descriptor(specific, 5)?),
-        0x69 | 0x6b => Some(CodecParameters::new(Codec::Mp3)),
-        0xa5 => Some(CodecParameters::new(Codec::Ac3)),
-        0xa6 => Some(CodecParameters::new(Codec::Eac3)),
-        _ => None,
-    }
+    Some((indication, specific))
 }
 
 /// Returns the body of the first MPEG-4 descriptor with the tag `wanted`. The length field of a descriptor has at most

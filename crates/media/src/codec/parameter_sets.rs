@@ -31,6 +31,8 @@ impl UnitKind {
     }
 }
 
+/// start_code of an MPEG-2 sequence header (ISO/IEC 13818-2 table 6-1).
+const MPEG2_SEQUENCE_HEADER: u8 = 0xb3;
 /// NAL unit types of slices in H.264 (ISO/IEC 14496-10 7.4.1): of an IDR picture, and of others.
 const IDR_SLICE: u8 = 5;
 const OTHER_SLICE: u8 = 1;
@@ -202,7 +204,7 @@ impl ParameterSets {
             let required = match self.syntax {
                 VideoSyntax::H264 => ParameterSetKinds::H264,
                 VideoSyntax::Hevc => ParameterSetKinds::HEVC,
-                VideoSyntax::Mpeg2 => ParameterSetKinds::default(),
+                VideoSyntax::Mpeg2 => ParameterSetKinds::MPEG2,
             };
             self.headers.missing_sets = self.headers.missing_sets.union(required.without(self.kinds));
         }
@@ -313,6 +315,7 @@ impl ParameterSets {
             (VideoSyntax::Hevc, _, hevc::VPS) if header & 1 == 0 => ParameterSetKinds { vps: true, ..none },
             (VideoSyntax::Hevc, _, hevc::SPS) if header & 1 == 0 => ParameterSetKinds { sps: true, ..none },
             (VideoSyntax::Hevc, _, hevc::PPS) if header & 1 == 0 => ParameterSetKinds { pps: true, ..none },
+            (VideoSyntax::Mpeg2, ..) if header == MPEG2_SEQUENCE_HEADER => ParameterSetKinds::MPEG2,
             _ => none,
         }
     }
@@ -402,7 +405,9 @@ mod tests {
         let layer =
             missing(VideoSyntax::Hevc, none, &[(32 << 1 | 1, false), (33 << 1, false), (34 << 1, false), (38, true)]);
         assert_eq!(layer, "VPS", "a set of another layer");
-        assert_eq!(missing(VideoSyntax::Mpeg2, none, &[(0, true)]), "");
+        let mpeg2 = |units: &[(u8, bool)]| missing(VideoSyntax::Mpeg2, none, units);
+        assert_eq!([mpeg2(&[(0xb3, false), (0, true)]), mpeg2(&[(0, false)])], ["", ""]);
+        assert_eq!([mpeg2(&[(0, true)]), mpeg2(&[(0xb8, false), (0, true), (0xb3, false)])], ["sequence header"; 2]);
     }
 
     #[test]

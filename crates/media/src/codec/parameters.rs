@@ -45,8 +45,8 @@ impl CodecParameters {
     }
 }
 
-/// Kinds of parameter sets of H.264 (ISO/IEC 14496-10 7.4.1.2.1) and HEVC (ISO/IEC 23008-2 7.4.2.4.2): a decoder needs one of
-/// each before the first picture that it decodes.
+/// Kinds of parameter sets of H.264 (ISO/IEC 14496-10 7.4.1.2.1) and HEVC (ISO/IEC 23008-2 7.4.2.4.2), and sequence headers of AV1
+/// and MPEG-2 (ISO/IEC 13818-2 6.1.1.6): a decoder needs one of each before the first picture that it decodes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ParameterSetKinds {
     /// Whether there is a video parameter set, which only HEVC has.
@@ -55,7 +55,7 @@ pub struct ParameterSetKinds {
     pub sps: bool,
     /// Whether there is a picture parameter set.
     pub pps: bool,
-    /// Whether there is a sequence header, which is AV1's parameter set.
+    /// Whether there is a sequence header, which is the parameter set of AV1 and of MPEG-2.
     pub sequence_header: bool,
 }
 
@@ -63,6 +63,7 @@ impl ParameterSetKinds {
     pub const H264: Self = Self { vps: false, sps: true, pps: true, sequence_header: false };
     pub const HEVC: Self = Self { vps: true, ..Self::H264 };
     pub const AV1: Self = Self { vps: false, sps: false, pps: false, sequence_header: true };
+    pub const MPEG2: Self = Self::AV1;
 
     #[must_use]
     pub fn is_empty(self) -> bool {

@@ -109,7 +109,7 @@ impl MovieBox {
             if let Some(name) = track.entry.as_ref().and_then(|entry| entry.missing_configuration) {
                 add_error(
                     track.offset,
-                    format!("the sample entry of track {id} has no `{name}`: players can't set up its decoder"),
+                    format!("the sample entry of track {id} has no {name}: players can't set up its decoder"),
                 );
             }
             let common =
@@ -243,7 +243,7 @@ fn read_sample_entry(found: &Mp4Box<'_>, format: [u8; 4], handler: [u8; 4]) -> S
         parameters,
         nal_length: sample_entry::nal_length_size(found),
         missing_parameter_sets: sample_entry::missing_parameter_sets(found, &codec_name(format)),
-        missing_configuration: sample_entry::missing_audio_configuration(found, format),
+        missing_configuration: sample_entry::missing_configuration(found, format),
         stored_sets: match media_of_handler(handler) {
             Some(Media::Video) => sample_entry::stored_sets(found),
             _ => DecoderSets::unknown(),

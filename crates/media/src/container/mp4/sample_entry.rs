@@ -123,23 +123,35 @@ fn has_unit(units: &[Vec<u8>], header: usize) -> bool {
     units.iter().any(|unit| unit.len() > header)
 }
 
-/// Returns the box with the decoder's configuration that an audio sample entry of this format must have and lacks (ISO/IEC 14496-14
-/// 6.7.2, ETSI TS 102 366 F.3 and F.5, Encapsulation of Opus in ISOBMFF 4.3.2). `None` for other formats, and for an entry whose
-/// boxes can't be read.
+/// Returns the name of the decoder's configuration that a sample entry of this format must have and lacks (ISO/IEC 14496-14 6.7.2,
+/// ISO/IEC 14496-15 5.4.2.1 and 8.4.1, ETSI TS 102 366 F.3 and F.5, Encapsulation of Opus in ISOBMFF 4.3.2, AV1 Codec ISO Media
+/// File Format Binding 2.2, VP Codec ISO Media File Format Binding). `None` for other formats, for an entry whose boxes can't be
+/// read, and for a format whose parameter sets stand in the entry only: [`missing_parameter_sets`] has these.
 #[must_use]
-pub(super) fn missing_audio_configuration(entry: &Mp4Box<'_>, format: [u8; 4]) -> Option<&'static str> {
-    let needed = match &format {
-        b"mp4a" => "esds",
-        b"ac-3" => "dac3",
-        b"ec-3" => "dec3",
-        b"Opus" => "dOps",
+pub(super) fn missing_configuration(entry: &Mp4Box<'_>, format: [u8; 4]) -> Option<&'static str> {
+    let (kind, name) = match &format {
+        b"mp4a" => (b"esds", "`esds`"),
+        b"ac-3" => (b"dac3", "`dac3`"),
+        b"ec-3" => (b"dec3", "`dec3`"),
+        b"Opus" => (b"dOps", "`dOps`"),
+        b"avc3" | b"avc4" => (b"avcC", "`avcC`"),
+        b"hev1" | b"dvhe" => (b"hvcC", "`hvcC`"),
+        b"av01" | b"dav1" => (b"av1C", "`av1C`"),
+        b"vp08" | b"vp09" => (b"vpcC", "`vpcC`"),
         _ => return None,
     };
-    let fields = *AUDIO_FIELDS.get(usize::from(*entry.body.get(9)?))?;
+    let fields = match &format {
+        b"mp4a" | b"ac-3" | b"ec-3" | b"Opus" => *AUDIO_FIELDS.get(usize::from(*entry.body.get(9)?))?,
+        _ => VISUAL_FIELDS,
+    };
     let children = entry.children_after(fields).collect::<Result<Vec<_>, _>>().ok()?;
     // QuickTime puts the configuration into a box of its own.
-    let has = |child: &Mp4Box<'_>| child.kind == *needed.as_bytes() || &child.kind == b"wave";
-    (!children.iter().any(has)).then_some(needed)
+    if children.iter().any(|child| &child.kind == b"wave") {
+        return None;
+    }
+    let Some(configuration) = children.iter().find(|child| child.kind == *kind) else { return Some(name) };
+    let lacks_its_own = &format == b"mp4a" && configuration.body.get(4..).is_some_and(aac::lacks_configuration);
+    lacks_its_own.then_some("AudioSpecificConfig in its `esds`")
 }
 
 /// Returns the audio parameters of a sample entry. `format` is the format of the entry, or the original format of a
@@ -305,6 +317,41 @@ mod tests {
             (Codec::Aac { object_type: 2 }, Some(2), Some(48_000), None)
         );
         assert_eq!(sound(audio(0, &[])), (Codec::Flac, None, None, None), "by its format");
+    }
+
+    #[test]
+    fn aac_needs_an_audio_specific_config_in_its_esds() {
+        let missing = |indication: u8, specific: &[u8]| {
+            let decoder = [&[indication, 0x15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], specific].concat();
+            let decoder = [&[4, decoder.len() as u8][..], &decoder].concat();
+            let stream = [&[0, 1, 0][..], &decoder].concat();
+            let esds = child(b"esds", &[&[0, 0, 0, 0, 3, stream.len() as u8][..], &stream].concat());
+            let body = [&[0; 28][..], &esds].concat();
+            missing_configuration(&Mp4Box::new(*b"mp4a", 0, &body, 8), *b"mp4a")
+        };
+        assert_eq!(missing(0x40, &[5, 2, 0x11, 0x90]), None);
+        let lacks = Some("AudioSpecificConfig in its `esds`");
+        assert_eq!([missing(0x40, &[]), missing(0x40, &[5, 0]), missing(0x67, &[5, 1, 0x11])], [lacks; 3]);
+        assert_eq!([missing(0x6b, &[]), missing(0x69, &[]), missing(0xa5, &[])], [None; 3], "MPEG layers have none");
+    }
+
+    #[test]
+    fn an_entry_without_its_configuration_box_is_recognised() {
+        let missing = |format: &[u8; 4], fields: usize, children: &[u8]| {
+            let body = [&vec![0; fields][..], children].concat();
+            missing_configuration(&Mp4Box::new(*format, 0, &body, 8), *format)
+        };
+        for (format, name) in
+            [(b"av01", "`av1C`"), (b"vp09", "`vpcC`"), (b"vp08", "`vpcC`"), (b"avc3", "`avcC`"), (b"hev1", "`hvcC`")]
+        {
+            assert_eq!(missing(format, VISUAL_FIELDS, &child(b"pasp", &[0; 8])), Some(name));
+            let kind = name.trim_matches('`').as_bytes().first_chunk::<4>().unwrap();
+            assert_eq!(missing(format, VISUAL_FIELDS, &child(kind, &[0; 12])), None);
+        }
+        assert_eq!(missing(b"avc1", VISUAL_FIELDS, &[]), None, "its parameter sets are missing");
+        assert_eq!(missing(b"mp4a", 28, &[]), Some("`esds`"));
+        assert_eq!(missing(b"mp4a", 28, &child(b"wave", &[])), None);
+        assert_eq!(missing(b"av01", VISUAL_FIELDS, &[0, 0, 0, 99, 1, 2, 3, 4]), None, "unreadable");
     }
 
     fn visual(children: &[u8]) -> Vec<u8> {
