@@ -1,6 +1,7 @@
-use crate::checks::support::playlist_step::{self, PlaylistChange};
+use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep};
 use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
+use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::redact;
@@ -14,8 +15,9 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Hls,
     alert: None,
     help: "fails when a live playlist lists fewer than `target_durations` target durations (major) or fewer than \
-           `segments` segments (warning); a playlist that is still filling after a start isn't judged",
-    reference: "draft-pantos-hls-rfc8216bis-22 6.2.2; HLS authoring specification 8",
+           `segments` segments (warning), or when segments leave the start of a playlist with EXT-X-PLAYLIST-TYPE:EVENT; a \
+           playlist that is still filling after a start isn't judged",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.5, 6.2.1, 6.2.2; HLS authoring specification 8",
     needs_history: false,
 };
 
@@ -32,9 +34,32 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NO_FULL_WINDOW, |facts, past| {
         let timeline = facts.timeline.as_deref()?;
         let url = facts.playlist.as_ref().map(|p| redact::url(&p.url));
+        let slid = slid_event(context, facts, past);
         let judged = !timeline.ended && !filling(timeline, past);
-        judged.then(|| judge(timeline, params).map(|v| v.with("url", url)).into_iter().collect())
+        let short = judged.then(|| judge(timeline, params));
+        (judged || slid.is_some())
+            .then(|| slid.into_iter().chain(short.flatten()).map(|v| v.with("url", url.clone())).collect())
     })
+}
+
+/// Returns a violation if segments left the start of an EVENT playlist, to which a server may only append (RFC 8216bis 4.4.3.5,
+/// 6.2.1). A playlist that shares no segment with the one before is another event.
+fn slid_event(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHistory) -> Option<Violation> {
+    facts.timeline.as_deref().filter(|timeline| timeline.playlist_type.as_deref() == Some("EVENT"))?;
+    let steps = playlist_step::recent_steps(context, facts, past)?;
+    let slid = |step: &&PlaylistStep<'_>| {
+        step.change == PlaylistChange::Continued
+            && step.later.media_sequence > step.earlier.media_sequence
+            && playlist_step::common_segments(step.earlier, step.later).next().is_some()
+    };
+    let step = steps.iter().rev().find(slid)?;
+    let (was, is) = (step.earlier.media_sequence, step.later.media_sequence);
+    let message = format!(
+        "EXT-X-PLAYLIST-TYPE is EVENT, but segments left the start of the playlist (media sequence {was}, then {is}): players \
+         offer to rewind to them; remove the tag from a window that slides"
+    );
+    let violation = Violation::new(message).with("before_first", was).with("after_first", is);
+    Some(violation.with("seen_at", step.later.first_seen.to_string()).severity(Severity::Minor))
 }
 
 /// Whether the window is still being filled, because no segment has left it since the packager started.
@@ -108,6 +133,31 @@ mod tests {
         let mut restarted = listing(7, 8);
         restarted.observe([observation(-60, 900, 905), observation(-10, 7, 8)]);
         assert_not_run(run(&restarted), NO_FULL_WINDOW);
+    }
+
+    fn event(observations: [crate::history::Observation; 2]) -> Scene {
+        let mut scene = listing(12, 17);
+        scene.timeline().playlist_type = Some("EVENT".to_owned());
+        scene.observe(observations);
+        scene
+    }
+
+    #[test]
+    fn an_event_playlist_that_loses_its_start_fails() {
+        let mut scene = event([observation(-20, 10, 15), observation(-10, 12, 17)]);
+        let found = violations(run(&scene));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Minor)));
+        let message =
+            "EXT-X-PLAYLIST-TYPE is EVENT, but segments left the start of the playlist (media sequence 10, then 12): ";
+        assert!(found[0].message.starts_with(message), "{}", found[0].message);
+        scene.timeline().playlist_type = None;
+        assert_holds(run(&scene));
+    }
+
+    #[test]
+    fn an_event_playlist_that_grows_or_begins_anew_holds() {
+        assert_holds(run(&event([observation(-20, 10, 15), observation(-10, 10, 17)])));
+        assert_holds(run(&event([observation(-20, 4, 9), observation(-10, 12, 17)])));
     }
 
     #[test]
