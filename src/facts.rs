@@ -1,6 +1,7 @@
 //! Facts that one capture of a channel found, as plain data without verdicts.
 
 mod caches;
+mod content_range;
 mod dash;
 pub(crate) mod derived;
 mod growing;
@@ -13,6 +14,7 @@ mod signal;
 mod systems;
 
 pub use caches::CacheStatus;
+pub use content_range::ContentRange;
 pub use dash::{ClockFacts, DashFacts, LocationFacts, PatchFacts, PatchableMpd};
 pub use growing::{ChunkArrival, GrowingSegmentFacts};
 pub use i_frames::IFrameFacts;

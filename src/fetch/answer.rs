@@ -1,6 +1,6 @@
 //! Reads the headers and body of an HTTP answer into an [`Exchange`], the record of a request that checks judge.
 
-use crate::facts::{Exchange, Failure, FailureKind, Timings};
+use crate::facts::{ContentRange, Exchange, Failure, FailureKind, Timings};
 use crate::fetch::body::{self, BodyBounds, BodyResult};
 use crate::fetch::dial::PeerCertificate;
 use crate::fetch::headers::{last_byte, range_text};
@@ -98,18 +98,18 @@ async fn read_body(
 }
 
 /// Returns the failure of a 206 answer whose headers announce other, more or fewer bytes than the requested ones (RFC
-/// 9110 14.4, 15.3.7); `None` if they are right. A Content-Range in another unit than bytes isn't judged.
+/// 9110 14.4, 15.3.7); `None` if they are right.
 fn range_mismatch(request: &FetchRequest<'_>, exchange: &Exchange) -> Option<Failure> {
     let asked = request.range.filter(|_| exchange.status == 206)?;
     let Some(got) = exchange.header("content-range") else {
         return Some(wrong_range(asked, "the answer (206) has no Content-Range"));
     };
-    let unit_and_span = got.strip_prefix("bytes")?.trim_start();
-    let span = unit_and_span.split('/').next().and_then(|span| span.split_once('-'));
-    let span = span.and_then(|(first, last)| Some((first.trim().parse().ok()?, last.trim().parse().ok()?)));
-    let size = unit_and_span.split_once('/').and_then(|(_, size)| size.trim().parse::<u64>().ok());
+    let Some(ContentRange { first, last, size, .. }) = ContentRange::parse(got) else {
+        let what = format!("the answer (206) has the Content-Range `{got}`, which names no range of bytes");
+        return Some(wrong_range(asked, &what));
+    };
     let end = size.filter(|_| request.may_end_early).and_then(|size| size.checked_sub(1)).unwrap_or(u64::MAX);
-    if span != Some((asked.offset, last_byte(asked).min(end))) {
+    if (first, last) != (asked.offset, last_byte(asked).min(end)) {
         return Some(wrong_range(asked, &format!("the answer (206) has the Content-Range `{got}`")));
     }
     length_mismatch(request, exchange, exchange.content_length?)
@@ -122,10 +122,8 @@ fn unasked_part(request: &FetchRequest<'_>, exchange: &Exchange) -> Option<Failu
         return None;
     }
     let got = exchange.header("content-range")?;
-    let (span, all) = got.strip_prefix("bytes")?.trim().split_once('/')?;
-    let (first, last) = span.split_once('-')?;
-    let [first, last, all] = [first, last, all].map(|number| number.trim().parse::<u64>().ok());
-    let is_whole = first == Some(0) && all.is_none_or(|all| last.is_some_and(|last| last.saturating_add(1) >= all));
+    let ContentRange { first, last, size, .. } = ContentRange::parse(got)?;
+    let is_whole = first == 0 && size.is_none_or(|size| last.saturating_add(1) >= size);
     let message =
         format!("the whole resource was asked for, but the answer (206) is a part of it: Content-Range `{got}`");
     (!is_whole).then(|| Failure::new(FailureKind::Cut, message))
@@ -231,7 +229,11 @@ mod tests {
         assert!(!accepted(206, "bytes 101-149/1000") && !accepted(206, "bytes 10-149/1000"));
         assert!(!accepted(206, "bytes 100-148/1000") && !accepted(206, "bytes 100-150/1000"));
         assert!(!accepted(206, "bytes 100-148/149") && !accepted(206, "bytes */1000"));
-        assert!(accepted(206, "pages 9-14/1000"), "another unit is not judged");
+        assert!(accepted(206, "bytes 100-149"), "byte_range_wrong reports what is missing");
+        for wrong in ["bytes */1000", "pages 100-149/1000", "100-149/1000", "bytes", ""] {
+            let message = range_mismatch(&request, &exchange(206, wrong)).unwrap().message;
+            assert!(message.ends_with(&format!("Content-Range `{wrong}`, which names no range of bytes")), "{message}");
+        }
         assert!(accepted(200, "bytes 0-1/2"), "the whole resource is cut here");
         let first = FetchRequest { may_end_early: true, ..request };
         let begins = |text: &str| range_mismatch(&first, &exchange(206, text)).is_none();

@@ -65,7 +65,7 @@ pub(super) async fn read(
         Ok(decoder) => decoder,
         Err(broken) => return BodyResult { bytes: 0, broken: Some(broken) },
     };
-    if let Some(broken) = announced_too_large(&bounds, decoder, expected) {
+    if let Some(broken) = announced_too_large(&bounds, &decoder, expected) {
         return BodyResult { bytes: 0, broken: Some(broken) };
     }
     let wire = Arc::new(AtomicU64::new(0));
@@ -118,7 +118,7 @@ async fn next_piece(source: &mut DecodedBody, deadline: Instant) -> Option<io::R
 
 /// Returns the failure of a body whose headers announce more than the bound, so that nothing of it has to be read;
 /// `None` otherwise.
-fn announced_too_large(bounds: &BodyBounds, decoder: ContentDecoder, expected: Option<u64>) -> Option<Failure> {
+fn announced_too_large(bounds: &BodyBounds, decoder: &ContentDecoder, expected: Option<u64>) -> Option<Failure> {
     let max = bounds.max;
     if let Some(range) = bounds.cut
         && range.offset.saturating_add(range.length) > max
@@ -129,8 +129,7 @@ fn announced_too_large(bounds: &BodyBounds, decoder: ContentDecoder, expected: O
         );
         return Some(Failure::new(FailureKind::Range, message));
     }
-    let announced =
-        expected.filter(|n| *n > max && bounds.cut.is_none() && matches!(decoder, ContentDecoder::Identity))?;
+    let announced = expected.filter(|n| *n > max && bounds.cut.is_none() && decoder.codings.is_empty())?;
     let message =
         format!("the server announces {announced} bytes, more than the {max} that are allowed; the body was not read");
     Some(Failure::new(FailureKind::TooLarge, message))
@@ -203,40 +202,61 @@ fn slice_between(data: &[u8], at: u64, from: u64, to: u64) -> &[u8] {
 
 type DecodedBody = Pin<Box<dyn AsyncBufRead + Send>>;
 
-#[derive(Debug, Clone, Copy)]
-enum ContentDecoder {
-    Identity,
+/// Largest number of codings that one body may have on top of each other.
+const MAX_CODINGS: usize = 3;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ContentCoding {
     Gzip,
     Brotli,
 }
 
+/// Decoder of the codings that a body has on top of each other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct ContentDecoder {
+    /// The codings in the order in which they were applied; empty for a body as it is.
+    codings: Vec<ContentCoding>,
+}
+
 impl ContentDecoder {
-    /// Returns the decoder for the answer's Content-Encoding (RFC 9110 8.4). An encoding that the request didn't accept
-    /// is decoded too, as players do.
+    /// Returns the decoder for the answer's Content-Encoding: a list of codings in the order in which they were applied,
+    /// in one header or several (RFC 9110 5.3, 8.4). A coding that the request didn't accept is decoded too, as players do.
     fn of(headers: &HeaderMap) -> Result<Self, Failure> {
-        let value = headers.get(CONTENT_ENCODING).map(|v| String::from_utf8_lossy(v.as_bytes()).to_ascii_lowercase());
-        match value.as_deref().map_or("", str::trim) {
-            "" | "identity" => Ok(Self::Identity),
-            "gzip" | "x-gzip" => Ok(Self::Gzip),
-            "br" => Ok(Self::Brotli),
-            other => {
-                let name = redact::sanitize_line(other, 64);
-                let message = format!("Content-Encoding `{name}` is not supported; use gzip, br or identity");
-                Err(Failure::new(FailureKind::Encoding, message))
+        let values = headers.get_all(CONTENT_ENCODING).iter();
+        let values: Vec<_> = values.map(|v| String::from_utf8_lossy(v.as_bytes()).to_ascii_lowercase()).collect();
+        let mut codings = Vec::new();
+        for name in values.iter().flat_map(|value| value.split(',')).map(str::trim) {
+            match name {
+                "" | "identity" => {}
+                "gzip" | "x-gzip" => codings.push(ContentCoding::Gzip),
+                "br" => codings.push(ContentCoding::Brotli),
+                other => {
+                    let name = redact::sanitize_line(other, 64);
+                    let message = format!("Content-Encoding `{name}` is not supported; use gzip, br or identity");
+                    return Err(Failure::new(FailureKind::Encoding, message));
+                }
             }
         }
+        if codings.len() > MAX_CODINGS {
+            let message = format!("Content-Encoding has {} codings on top of each other; use one", codings.len());
+            return Err(Failure::new(FailureKind::Encoding, message));
+        }
+        Ok(Self { codings })
     }
 
-    fn over(self, pieces: WireBody) -> DecodedBody {
-        match self {
-            Self::Identity => Box::pin(pieces),
-            Self::Gzip => {
-                let mut decoder = GzipDecoder::new(pieces);
-                decoder.multiple_members(true);
-                Box::pin(BufReader::with_capacity(PIECE, decoder))
-            }
-            Self::Brotli => Box::pin(BufReader::with_capacity(PIECE, BrotliDecoder::new(pieces))),
+    fn over(&self, pieces: WireBody) -> DecodedBody {
+        let mut body: DecodedBody = Box::pin(pieces);
+        for coding in self.codings.iter().rev() {
+            body = match coding {
+                ContentCoding::Gzip => {
+                    let mut decoder = GzipDecoder::new(body);
+                    decoder.multiple_members(true);
+                    Box::pin(BufReader::with_capacity(PIECE, decoder))
+                }
+                ContentCoding::Brotli => Box::pin(BufReader::with_capacity(PIECE, BrotliDecoder::new(body))),
+            };
         }
+        body
     }
 }
 
@@ -352,15 +372,16 @@ mod tests {
     #[test]
     fn a_length_is_too_large_only_above_the_bound_and_only_without_content_encoding() {
         let refused = |decoder, expected| announced_too_large(&bounds(10, None), decoder, expected).is_some();
-        assert!(!refused(ContentDecoder::Identity, None));
-        assert!(!refused(ContentDecoder::Identity, Some(10)));
-        assert!(refused(ContentDecoder::Identity, Some(11)));
-        assert!(!refused(ContentDecoder::Gzip, Some(11)), "the bound is on decoded bytes");
+        let (identity, gzip) = (ContentDecoder::default(), ContentDecoder { codings: vec![ContentCoding::Gzip] });
+        assert!(!refused(&identity, None));
+        assert!(!refused(&identity, Some(10)));
+        assert!(refused(&identity, Some(11)));
+        assert!(!refused(&gzip, Some(11)), "the bound is on decoded bytes");
     }
 
     #[test]
     fn a_range_out_of_a_whole_body_must_end_within_the_bound() {
-        let failure = |max| announced_too_large(&bounds(max, Some(RANGE)), ContentDecoder::Identity, Some(1_000));
+        let failure = |max| announced_too_large(&bounds(max, Some(RANGE)), &ContentDecoder::default(), Some(1_000));
         assert_eq!(failure(7), None);
         let refused = failure(6).unwrap();
         assert_eq!(refused.kind, FailureKind::Range);
@@ -372,13 +393,20 @@ mod tests {
 
     #[test]
     fn content_encodings_are_read_in_any_case() {
-        let decoder = |value: &str| ContentDecoder::of(&headers(CONTENT_ENCODING, value));
-        assert!(matches!(decoder("GZip "), Ok(ContentDecoder::Gzip)));
-        assert!(matches!(decoder("x-gzip"), Ok(ContentDecoder::Gzip)));
-        assert!(matches!(decoder("BR"), Ok(ContentDecoder::Brotli)));
-        assert!(matches!(decoder("identity"), Ok(ContentDecoder::Identity)));
-        assert!(matches!(ContentDecoder::of(&HeaderMap::new()), Ok(ContentDecoder::Identity)));
-        assert_eq!(decoder("gzip, br").unwrap_err().kind, FailureKind::Encoding);
+        use ContentCoding::{Brotli, Gzip};
+        let codings = |value: &str| ContentDecoder::of(&headers(CONTENT_ENCODING, value)).map(|d| d.codings);
+        assert_eq!(
+            [codings("GZip "), codings("x-gzip"), codings("BR")],
+            [Ok(vec![Gzip]), Ok(vec![Gzip]), Ok(vec![Brotli])]
+        );
+        assert_eq!([codings("identity"), codings("")], [Ok(Vec::new()), Ok(Vec::new())]);
+        assert_eq!(ContentDecoder::of(&HeaderMap::new()), Ok(ContentDecoder::default()));
+        assert_eq!([codings("gzip, br"), codings("identity,gzip")], [Ok(vec![Gzip, Brotli]), Ok(vec![Gzip])]);
+        let mut two = headers(CONTENT_ENCODING, "gzip");
+        two.append(CONTENT_ENCODING, "gzip".parse().unwrap());
+        assert_eq!(ContentDecoder::of(&two).unwrap().codings, [Gzip, Gzip], "two headers are one list");
+        assert_eq!(codings("gzip, gzip, gzip, gzip").unwrap_err().kind, FailureKind::Encoding);
+        assert!(codings("gzip, zstd").unwrap_err().message.contains("`zstd` is not supported"));
     }
 
     #[test]

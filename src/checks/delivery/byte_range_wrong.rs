@@ -1,6 +1,6 @@
 use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
-use crate::facts::{Fetched, RenditionFacts};
+use crate::facts::{ContentRange, Fetched, RenditionFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::redact;
@@ -13,7 +13,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: None,
     help: "fails when the server answers a request for a byte range with other, more or fewer bytes (206), or with the whole \
-           resource (200); critical when the newest segment or an initialization segment can't be read for it. The media in such answers aren't judged",
+           resource (200); critical when the newest segment or an initialization segment can't be read for it; minor for a \
+           malformed Content-Range with the right bytes. The media in such answers aren't judged",
     reference: "RFC 9110 14.2, 14.4, 15.3.7; draft-pantos-hls-rfc8216bis-22 4.4.4.2, 4.4.4.5",
     needs_history: false,
 };
@@ -35,7 +36,8 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         let answers = range_answers(facts, past);
         let found = (!answers.is_empty()).then(|| judge(&answers))?;
         let unreadable = is_unreadable(facts, past);
-        Some(found.into_iter().map(|v| if unreadable { v.severity(Severity::Critical) } else { v }).collect())
+        let rated = found.into_iter().map(|v| if unreadable { v.severity(Severity::Critical) } else { v });
+        Some(rated.chain(answers.iter().find_map(malformed)).collect())
     })
 }
 
@@ -45,6 +47,18 @@ fn judge(answers: &[RangeAnswer<'_>]) -> Vec<Violation> {
     let mut found: Vec<_> = answers.iter().filter_map(wrong_bytes).collect();
     found.extend(answers.iter().find_map(whole_resource));
     found
+}
+
+/// Returns a violation if the Content-Range of an answer with the right bytes breaks its syntax, which caches and players
+/// that combine ranges may not use (RFC 9110 14.4).
+fn malformed(answer: &RangeAnswer<'_>) -> Option<Violation> {
+    let exchange = answer.fetched.ok().filter(|e| e.status == 206)?;
+    let got =
+        exchange.header("content-range").filter(|got| ContentRange::parse(got).is_some_and(|r| !r.well_formed))?;
+    let text = format!(
+        "the answer (206) has the malformed Content-Range `{got}`; the form is `bytes FIRST-LAST/SIZE`, with `*` for an unknown size"
+    );
+    Some(violation(answer, &text).severity(Severity::Minor))
 }
 
 fn wrong_bytes(answer: &RangeAnswer<'_>) -> Option<Violation> {
@@ -155,6 +169,25 @@ mod tests {
     #[test]
     fn the_requested_bytes_hold() {
         assert_holds(run(&scene([answered_by(5, RANGE, 206, Some(500))])));
+    }
+
+    #[test]
+    fn a_malformed_content_range_with_the_right_bytes_is_minor() {
+        let with = |value: &str| {
+            let mut segment = answered_by(5, RANGE, 206, Some(500));
+            segment.fetched.result.as_mut().unwrap().headers.push(("content-range".to_owned(), value.to_owned()));
+            run(&scene([segment]))
+        };
+        for sound in ["bytes 1000-1499/9000", "bytes 1000-1499/*", "bytes  1000-1499 / 1500"] {
+            assert_holds(with(sound));
+        }
+        for malformed in ["bytes 1000-1499", "bytes 1000-1499/1499", "bytes 1000-1499/x"] {
+            let found = violations(with(malformed));
+            assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Minor)), "{malformed}");
+            let message =
+                format!("segment 5: the answer (206) has the malformed Content-Range `{malformed}`; the form is");
+            assert!(found[0].message.starts_with(&message), "{}", found[0].message);
+        }
     }
 
     #[test]

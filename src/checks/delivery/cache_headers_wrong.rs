@@ -13,8 +13,9 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: None,
     help: "fails when caches may keep a live media playlist for longer than half a target duration, kept it for longer than a target \
-           duration, or may not keep segments",
-    reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.3.4; RFC 9111 4.2, 5.1, 5.2.2; HLS authoring specification 7",
+           duration, may answer with one that is older while they ask for a new one or the origin fails \
+           (stale-while-revalidate, stale-if-error), or may not keep segments",
+    reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.3.4; RFC 9111 4.2, 5.1, 5.2.2; RFC 5861 3, 4; HLS authoring specification 7",
     needs_history: false,
 };
 
@@ -25,6 +26,9 @@ params! {
     /// Greatest allowed age (header `Age`) of a cached media playlist, in target durations.
     age_targets: f64 = 1.0,
 }
+
+/// Target durations after which hls_playlist_stale calls a playlist that doesn't move an outage.
+const ERROR_TARGETS: f64 = 3.0;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NO_MANIFEST, |facts, past| {
@@ -44,6 +48,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, listing: &str, params:
 }
 
 fn listed(exchange: &Exchange, listing: &str, target: f64, params: &Params) -> Option<Violation> {
+    let stale = staleness(exchange);
     let (fresh, age) = (freshness(exchange), exchange.header("age").and_then(|a| a.trim().parse::<f64>().ok()));
     let allowed = (params.playlist_targets * target).max(1.0);
     let oldest = (params.age_targets * target).max(1.0);
@@ -56,6 +61,15 @@ fn listed(exchange: &Exchange, listing: &str, target: f64, params: &Params) -> O
         (_, Some(old)) if old > oldest => {
             format!("a cache answered with a {listing} {old} s old; the target duration is {target} s")
         }
+        _ if stale.while_revalidate > oldest => format!(
+            "caches may answer with a live {listing} that is {} s old (stale-while-revalidate); the target duration is {target} s",
+            stale.while_revalidate
+        ),
+        _ if stale.if_error > ERROR_TARGETS * target => format!(
+            "caches may answer with a live {listing} that is {} s old while the origin fails (stale-if-error): players wait instead \
+             of going to another server; at most {ERROR_TARGETS} target durations of {target} s are sound",
+            stale.if_error
+        ),
         _ => return None,
     };
     let violation = Violation::new(message).with("url", redact::url(&exchange.final_url));
@@ -71,14 +85,37 @@ fn freshness(exchange: &Exchange) -> Option<f64> {
     if has("no-store") || has("no-cache") {
         return Some(0.0);
     }
-    let seconds = |name: &str| {
-        let values = directives.iter().filter_map(|d| d.split_once('='));
-        let mut named = values.filter(|(n, _)| n.trim().eq_ignore_ascii_case(name));
-        named.next()?.1.trim().trim_matches('"').parse::<f64>().ok()
-    };
+    let seconds = |name: &str| seconds(&directives, name);
     let browser = seconds("max-age").or_else(|| expires(exchange));
     let shared = if has("private") { Some(0.0) } else { seconds("s-maxage").or(browser) };
     browser.into_iter().chain(shared).reduce(f64::max)
+}
+
+/// Returns the seconds of a directive of Cache-Control. `None` without a readable one.
+fn seconds(directives: &[&str], name: &str) -> Option<f64> {
+    let values = directives.iter().filter_map(|d| d.split_once('='));
+    let mut named = values.filter(|(n, _)| n.trim().eq_ignore_ascii_case(name));
+    named.next()?.1.trim().trim_matches('"').parse::<f64>().ok()
+}
+
+/// Ages in seconds up to which caches may answer with what isn't fresh any more (RFC 5861 3, 4); 0 where they may not.
+#[derive(Default)]
+struct Staleness {
+    while_revalidate: f64,
+    if_error: f64,
+}
+
+/// Returns how old the answer of a cache may be beyond its freshness. Directives that forbid stale answers go before
+/// (RFC 9111 4.2.4, 5.2.2).
+fn staleness(exchange: &Exchange) -> Staleness {
+    let directives = directives(exchange);
+    let forbids = ["no-store", "no-cache", "must-revalidate", "proxy-revalidate"];
+    if directives.iter().any(|d| forbids.iter().any(|name| d.eq_ignore_ascii_case(name))) {
+        return Staleness::default();
+    }
+    let fresh = freshness(exchange).unwrap_or(0.0);
+    let until = |name: &str| seconds(&directives, name).map_or(0.0, |more| fresh + more);
+    Staleness { while_revalidate: until("stale-while-revalidate"), if_error: until("stale-if-error") }
 }
 
 fn expires(exchange: &Exchange) -> Option<f64> {
@@ -170,6 +207,27 @@ mod tests {
     fn an_old_copy_fails() {
         assert_holds(run(&answered_with(&[("age", "6")])));
         assert!(messages(run(&answered_with(&[("age", "7")]))).contains("a playlist 7 s old"));
+    }
+
+    #[test]
+    fn a_stale_answer_counts_beyond_freshness() {
+        let control = |value: &str| run(&answered_with(&[("cache-control", value)]));
+        assert_holds(control("max-age=3, stale-while-revalidate=3"));
+        let message = messages(control("max-age=3, stale-while-revalidate=4"));
+        assert!(
+            message.starts_with("caches may answer with a live playlist that is 7 s old (stale-while-"),
+            "{message}"
+        );
+        assert_eq!(violations(control("stale-while-revalidate=7")).len(), 1, "nothing says that it is fresh");
+        assert_holds(control("max-age=3, stale-if-error=15"));
+        let message = messages(control("max-age=3, Stale-If-Error=16"));
+        assert!(
+            message.contains("19 s old while the origin fails") && message.contains("at most 3 target"),
+            "{message}"
+        );
+        for forbids in ["no-cache", "no-store", "must-revalidate", "proxy-revalidate"] {
+            assert_holds(control(&format!("{forbids}, max-age=1, stale-while-revalidate=60, stale-if-error=60")));
+        }
     }
 
     #[test]

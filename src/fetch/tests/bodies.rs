@@ -48,6 +48,19 @@ async fn gzip_and_brotli_are_decoded() {
 }
 
 #[tokio::test]
+async fn codings_on_top_of_each_other_are_decoded_in_reverse_order() {
+    let text = b"#EXTM3U\n".repeat(1000);
+    let twice = gzip(&gzip(&text).await).await;
+    for headers in ["content-encoding: gzip, gzip\r\n", "content-encoding: gzip\r\ncontent-encoding: gzip\r\n"] {
+        assert_eq!(broken(with(headers, &twice)).await, (text.clone(), None));
+    }
+    let both = brotli(&gzip(&text).await).await;
+    assert_eq!(broken(with("content-encoding: gzip, br\r\n", &both)).await, (text.clone(), None));
+    let (_, fault) = broken(with("content-encoding: gzip, gzip\r\n", &gzip(&text).await)).await;
+    assert_eq!(fault.unwrap().kind, FailureKind::Encoding, "it was compressed once");
+}
+
+#[tokio::test]
 async fn an_empty_body_is_no_fault() {
     assert_eq!(broken(ok(b"")).await, (Vec::new(), None));
     assert_eq!(broken(with("content-encoding: gzip\r\n", b"")).await, (Vec::new(), None));
