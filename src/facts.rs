@@ -191,6 +191,8 @@ pub struct RenditionFacts {
     /// URLs at which a segment or initialization segment could not be fetched in this probe, so that an alternative URL
     /// was requested.
     pub failed_addresses: Vec<FailedAddress>,
+    /// Alternative base URLs that don't have a segment which the first one has. Empty if the rendition has no alternatives.
+    pub dead_alternatives: Vec<DeadAlternative>,
     /// Answers to the requests of low-latency players. `None` for a playlist without parts and delivery directives.
     pub low_latency: Option<LowLatencyFacts>,
     /// The newest segment, requested while it was being made (DASH). `None`: its segments are complete when they become
@@ -223,6 +225,7 @@ impl RenditionFacts {
             oldest: None,
             base_urls: Vec::new(),
             failed_addresses: Vec::new(),
+            dead_alternatives: Vec::new(),
             low_latency: None,
             growing: None,
             skipped: 0,
@@ -242,6 +245,15 @@ pub struct FailedAddress {
     pub found_at: Option<Url>,
     /// URL that has the segment and that only players request which ignore the MPD's Location; `None` if there is none.
     pub without_location: Option<Url>,
+}
+
+/// An alternative base URL at which a segment is missing.
+#[derive(Debug, Clone)]
+pub struct DeadAlternative {
+    /// Number of the segment that was requested.
+    pub number: u64,
+    /// The request for the segment's first byte.
+    pub fetched: Fetched,
 }
 
 /// One initialization segment: where it is, how it was fetched, and what it contains.

@@ -1,6 +1,6 @@
 use crate::checks::support::select::{self, NO_SEGMENT};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
-use crate::facts::{FailureKind, Fetched, RenditionFacts, SegmentFacts};
+use crate::facts::{DeadAlternative, FailureKind, Fetched, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::redact;
@@ -12,9 +12,9 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: None,
     help: "fails when a listed segment, newest or oldest of the window, isn't there: no answer, or a status other than 2xx; major for the oldest, which \
-           only those who seek back miss, and for one that an alternative BaseURL has. A segment that is missing below the \
+           only those who seek back miss, and for one that an alternative BaseURL has; minor for one that only an alternative BaseURL lacks. A segment that is missing below the \
            MPD's Location is critical also if it is below the MPD's own URL, because players follow Location",
-    reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2",
+    reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2; ISO/IEC 23009-1 5.6.5; ETSI TS 103 285 10.8.2",
     needs_history: false,
 };
 
@@ -45,6 +45,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violatio
         .into_iter()
         .collect();
     found.extend(elsewhere(facts));
+    found.extend(dead_alternatives(facts));
     let newest_first = asked.collect::<Vec<_>>().into_iter().rev();
     found.extend(newest_first.filter_map(|s| Some(violation(facts, s, &missing(&s.fetched)?))));
     Some(found)
@@ -77,6 +78,22 @@ fn elsewhere(facts: &RenditionFacts) -> Option<Violation> {
     let message = format!("segment {number} is not at {url}: {problem}; players go on with the next BaseURL, {next}");
     let violation = Violation::new(message).with("number", number).with("url", url).with("found_at", next);
     Some(violation.with("status", status(&last.fetched)).with("segments", missed().count()).severity(Severity::Major))
+}
+
+/// Returns a violation for each alternative BaseURL without a segment that the first one has. Where the first one lacks segments,
+/// the alternatives are named with them.
+fn dead_alternatives(facts: &RenditionFacts) -> Vec<Violation> {
+    let judged = facts.dead_alternatives.iter().filter(|_| facts.failed_addresses.is_empty());
+    let violation = |dead: &DeadAlternative| {
+        let (problem, url) = (missing(&dead.fetched)?, redact::url(&dead.fetched.url));
+        let message = format!(
+            "segment {} is not at the alternative BaseURL, {url}: {problem}; players that change over to it stop",
+            dead.number
+        );
+        let violation = Violation::new(message).with("number", dead.number).with("url", url);
+        Some(violation.with("status", status(&dead.fetched)).severity(Severity::Minor))
+    };
+    judged.filter_map(violation).collect()
 }
 
 fn status(fetched: &Fetched) -> Option<u16> {
@@ -175,6 +192,21 @@ mod tests {
         let message = "segment 5 is not at https://packager.example/tv1/a/5.ts: HTTP status 503; players go on with the next BaseURL, \
                        https://packager.example/tv1/b/5.ts";
         assert_eq!(found[0].message, message);
+    }
+
+    #[test]
+    fn a_segment_that_only_an_alternative_lacks_is_minor() {
+        let mut scene = scene([ts_segment(5, 0.0, 2.0)]);
+        let mut fetched = answered("b/3.ts", "text/plain");
+        fetched.result.as_mut().unwrap().status = 404;
+        scene.rendition().dead_alternatives = vec![DeadAlternative { number: 3, fetched }];
+        let found = violations(run(&scene));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Minor)));
+        let message = "segment 3 is not at the alternative BaseURL, https://packager.example/tv1/b/3.ts: HTTP status 404; players that \
+                       change over to it stop";
+        assert_eq!(found[0].message, message);
+        scene.rendition().failed_addresses = vec![failed_address(Some(5), "a/5.ts", Some("c/5.ts"))];
+        assert_eq!(violations(run(&scene)).len(), 1, "the alternatives are judged with the first one");
     }
 
     #[test]

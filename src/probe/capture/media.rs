@@ -1,6 +1,7 @@
 //! Capture of a rendition's media: initialization segments, the segments to inspect from the newest to the oldest, and
 //! the oldest segment of the window.
 
+use super::alternatives::alternatives;
 use super::downloads::DownloadedBody;
 use super::growing::GrowingSegments;
 use super::heads;
@@ -59,8 +60,9 @@ impl Capturer<'_> {
         let budget = HeadsBudget { share: self.budget_share(), bandwidth: facts.rendition.bandwidth };
         let plan = plan_downloads(&timeline, &facts.rendition.identity, known, coverage, budget);
         let downloaded = plan.downloaded();
-        let (oldest, keys, inspected, low_latency) = tokio::join!(
+        let (oldest, dead_alternatives, keys, inspected, low_latency) = tokio::join!(
             self.fetch_oldest(facts, &timeline, &plan),
+            self.ask_alternatives(facts, &timeline),
             self.fetch_keys(&timeline, &downloaded, known),
             self.inspect_media(facts, &timeline, &plan, known, growing),
             self.capture_low_latency(facts.rendition.uri.as_ref(), &timeline, variables)
@@ -69,6 +71,7 @@ impl Capturer<'_> {
         let planned = plan.segments.len() + plan.heads.len();
         let out_of_time = (planned - segments.len() - heads.len()) as u64 - gone;
         facts.oldest = oldest;
+        facts.dead_alternatives = dead_alternatives;
         facts.keys = keys;
         facts.growing = growing;
         facts.low_latency = low_latency.map(|asked| LowLatencyFacts { parts, ..asked });
@@ -326,7 +329,7 @@ impl Capturer<'_> {
     }
 
     /// Fetches the first byte of a segment at `url`. `None` means that the probe's time ended first.
-    async fn fetch_first_byte(&self, segment: &Segment, url: &Url) -> Option<Fetched> {
+    pub(super) async fn fetch_first_byte(&self, segment: &Segment, url: &Url) -> Option<Fetched> {
         let offset = segment.byte_range.map_or(0, |r| r.offset);
         let range = Some(ByteRange { offset, length: 1 });
         let request = FetchRequest { range, headers_only: true, ..self.request(url) };
@@ -384,13 +387,8 @@ fn time_listed(timeline: &Timeline, segment: &Segment) -> Seconds {
     older.map(|listed| listed.duration).fold(segment.duration, |sum, duration| sum + duration)
 }
 
-/// Returns the alternative addresses of a resource.
-fn alternatives(facts: &RenditionFacts, url: &Url) -> Vec<Url> {
-    facts.base_urls.iter().map(|bases| bases.alternatives(url)).find(|urls| !urls.is_empty()).unwrap_or_default()
-}
-
 /// Returns whether an address doesn't have the resource: there is no answer, or its status isn't 2xx.
-fn is_absent(fetched: &Fetched) -> bool {
+pub(super) fn is_absent(fetched: &Fetched) -> bool {
     !matches!(&fetched.result, Ok(e) if e.is_success()) && !fetched.probe_timed_out()
 }
 

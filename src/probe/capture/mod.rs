@@ -1,6 +1,7 @@
 //! Capture of a channel: it fetches and parses manifests, fetches what they list, and inspects it. It never fails,
 //! because a broken stream is data.
 
+mod alternatives;
 mod dash;
 mod growing;
 mod heads;

@@ -1,6 +1,7 @@
 //! Parser for SegmentTemplate, SegmentList and SegmentBase, with inherited attributes and elements (ISO/IEC 23009-1
 //! 5.3.9).
 
+use super::base_urls::by_priority;
 use super::defect_log::DefectLog;
 use super::model::{
     SegmentAddressing, SegmentListing, SegmentScheme, SegmentTiming, SegmentUrls, TimelineRun, UrlRange,
@@ -86,7 +87,7 @@ pub(super) fn read(
 /// The first BaseURL of the Representation, its AdaptationSet, its Period and the MPD, as far as they have one.
 fn base_urls<'a, 'd>(way: &[Node<'a, 'd>]) -> Vec<Node<'a, 'd>> {
     let mpd = way.last().and_then(Node::parent_element);
-    way.iter().copied().chain(mpd).filter_map(|level| child(level, "BaseURL")).collect()
+    way.iter().copied().chain(mpd).filter_map(|level| by_priority(level).next()).collect()
 }
 
 struct Reader<'r, 'a, 'd, 't> {

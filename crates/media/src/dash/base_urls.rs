@@ -1,11 +1,22 @@
-//! Parser for BaseURL elements. The first BaseURL of a level resolves URLs; further ones are alternatives that serve
-//! the same resources (ISO/IEC 23009-1 5.6.4, 5.6.5).
+//! Parser for BaseURL elements. The first BaseURL of a level, by `dvb:priority` and then by their order, resolves URLs; further ones
+//! are alternatives that serve the same resources (ISO/IEC 23009-1 5.6.4, 5.6.5, ETSI TS 103 285 10.8.2.1).
 
 use super::defect_log::DefectLog;
-use super::values::children;
+use super::values::{attribute, children};
 use crate::redact::Quoted;
 use roxmltree::Node;
 use url::Url;
+
+/// Largest number of BaseURL elements of one level that are sorted.
+const MAX_SORTED: usize = 64;
+
+/// Iterates over the BaseURL elements of `node` in the order in which players try them: those with the lowest `dvb:priority`
+/// first, which is 1 without the attribute, and those of equal priority in their order.
+pub(super) fn by_priority<'a, 'd: 'a>(node: Node<'a, 'd>) -> impl Iterator<Item = Node<'a, 'd>> + use<'a, 'd> {
+    let mut elements: Vec<_> = children(node, "BaseURL").take(MAX_SORTED).collect();
+    elements.sort_by_key(|element| attribute(*element, "priority").and_then(|p| p.parse::<u64>().ok()).unwrap_or(1));
+    elements.into_iter()
+}
 
 /// Largest number of alternatives that are kept beside the first BaseURL.
 const MAX_ALTERNATIVES: usize = 3;
@@ -40,7 +51,7 @@ impl BaseUrls {
     /// Parses the BaseURL elements of `node`, and resolves them against the base URLs of the element around it.
     pub(super) fn of(node: Node<'_, '_>, outer: &Self, log: &mut DefectLog<'_>) -> Self {
         let mut written = Vec::new();
-        for element in children(node, "BaseURL").take(1 + MAX_ALTERNATIVES) {
+        for element in by_priority(node).take(1 + MAX_ALTERNATIVES) {
             let text = element.text().unwrap_or_default().trim();
             match outer.first.join(text) {
                 Ok(url) => written.push((text, url)),
@@ -116,6 +127,23 @@ mod tests {
         assert_eq!(urls(&[&[]]).others, []);
         assert_eq!(urls(&[&["http://a/", "http://a/"]]).others, [], "the same one twice");
         assert_eq!(urls(&[&["a/", "b/", "c/", "d/", "e/"]]).others.len(), MAX_ALTERNATIVES);
+    }
+
+    #[test]
+    fn the_lowest_priority_of_dvb_goes_before_the_order() {
+        let order = |priorities: [&str; 3]| {
+            let elements = priorities.iter().zip(["a", "b", "c"]);
+            let elements =
+                elements.map(|(p, host)| format!("<BaseURL {p}>http://{host}/</BaseURL>")).collect::<String>();
+            let text = format!("<Period xmlns:dvb=\"urn:dvb:dash:dash-extensions:2014-1\">{elements}</Period>");
+            let tree = roxmltree::Document::parse(&text).unwrap();
+            let outer = BaseUrls::one(Url::parse("http://origin/").unwrap());
+            let bases = BaseUrls::of(tree.root_element(), &outer, &mut DefectLog::new(&text));
+            [vec![bases.first], bases.others].concat().iter().filter_map(Url::host_str).collect::<String>()
+        };
+        assert_eq!(order(["dvb:priority=\"2\"", "dvb:priority=\"1\"", "dvb:priority=\"10\""]), "bac");
+        assert_eq!(order(["dvb:priority=\"10\"", "dvb:priority=\"2\"", ""]), "cba", "without the attribute it is 1");
+        assert_eq!(order(["dvb:priority=\"1\"", "", "dvb:priority=\"x\""]), "abc", "equal ones stay in their order");
     }
 
     #[test]
