@@ -35,7 +35,7 @@ pub(crate) use key_usage::KeyUsage;
 pub(crate) use ladder::LadderState;
 pub(crate) use memory::{History, OutputKey, Retention};
 pub(crate) use mos::{MosHistory, MosTrend};
-pub(crate) use mpds::{MpdState, MpdWindow, PeriodStart};
+pub(crate) use mpds::{MpdState, MpdWindow, PeriodStart, SAME_START};
 pub(crate) use observation::{ListedSegment, Observation};
 pub(crate) use signal::{FollowUp, PictureHistory, SignalHistory, SoundHistory, Thumbnail};
 pub(crate) use signal_turn::SignalTurn;

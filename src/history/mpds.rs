@@ -46,6 +46,37 @@ pub enum MpdWindow {
 pub struct PeriodStart {
     pub id: Option<String>,
     pub start: Seconds,
+    /// Start with which the Period was first seen, by which a start that moves in many small steps is noticed. Where the
+    /// Period has moved by more than [`SAME_START`], it is its start from then on.
+    pub first_start: Seconds,
+}
+
+/// Largest difference in seconds between two starts of the same Period, because packagers write times with three
+/// decimals or none.
+pub(crate) const SAME_START: f64 = 1.0;
+
+impl PeriodStart {
+    /// Makes the start of a Period that is seen for the first time.
+    #[must_use]
+    pub fn new(id: Option<String>, start: Seconds) -> Self {
+        Self { id, start, first_start: start }
+    }
+
+    /// Whether the Period begins at this time, but for rounding.
+    pub(crate) fn begins_at(&self, start: Seconds) -> bool {
+        (self.start - start).0.abs() <= SAME_START
+    }
+
+    /// Takes over the first start of this Period from an earlier state of the MPD.
+    fn follow(&mut self, earlier: &[Self]) {
+        let same = |p: &&Self| p.id == self.id && (p.id.is_some() || p.begins_at(self.start));
+        let mut known = earlier.iter().filter(same);
+        if let (Some(known), None) = (known.next(), known.next())
+            && (self.start - known.first_start).0.abs() <= SAME_START
+        {
+            self.first_start = known.first_start;
+        }
+    }
 }
 
 const MAX_STATES: usize = 64;
@@ -55,7 +86,7 @@ impl MpdState {
     /// Makes the state of `mpd`, which was requested at `at`.
     #[must_use]
     pub fn of(mpd: &Mpd, at: Timestamp) -> Self {
-        let known = mpd.periods.iter().filter_map(|p| Some(PeriodStart { id: p.id.clone(), start: p.start? }));
+        let known = mpd.periods.iter().filter_map(|p| Some(PeriodStart::new(p.id.clone(), p.start?)));
         let mut periods: Vec<_> = known.collect();
         periods.drain(..periods.len().saturating_sub(MAX_PERIODS));
         Self {
@@ -90,7 +121,10 @@ pub(super) fn record(
     if let Some(dash) = live.filter(|d| states.is_empty() || d.asked_at >= *arrived) {
         let took = facts.manifest.ok().map_or(Seconds::ZERO, |e| e.timings.total);
         *arrived = took.after(dash.asked_at);
-        let seen = MpdState::of(&dash.mpd, dash.asked_at);
+        let mut seen = MpdState::of(&dash.mpd, dash.asked_at);
+        if let Some(last) = states.last() {
+            seen.periods.iter_mut().for_each(|period| period.follow(&last.periods));
+        }
         match states.last_mut() {
             Some(last) if last.same_state(&seen) => Arc::make_mut(last).last_seen = seen.last_seen,
             _ => states.push(Arc::new(seen)),
@@ -161,6 +195,30 @@ fn one(mpd: &Mpd, period: &Period, addressing: &SegmentAddressing) -> Option<Mpd
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_period_keeps_its_first_start_while_it_moves_in_small_steps() {
+        let mut known = vec![PeriodStart::new(Some("p".to_owned()), Seconds(10.0))];
+        let mut firsts = Vec::new();
+        for start in [10.4, 10.8, 11.0, 11.4, 11.8, 11.0] {
+            let mut next = PeriodStart::new(Some("p".to_owned()), Seconds(start));
+            next.follow(&known);
+            firsts.push(next.first_start.0);
+            known = vec![next];
+        }
+        assert_eq!(firsts, [10.0, 10.0, 10.0, 11.4, 11.4, 11.4]);
+        let first = |id: Option<&str>, start, known: &[PeriodStart]| {
+            let mut next = PeriodStart::new(id.map(str::to_owned), Seconds(start));
+            next.follow(known);
+            next.first_start.0
+        };
+        let nameless = [PeriodStart::new(None, Seconds(5.0)), PeriodStart::new(None, Seconds(20.0))];
+        assert_eq!(
+            [first(None, 5.5, &nameless), first(None, 7.0, &nameless), first(Some("p"), 5.5, &nameless)],
+            [5.0, 7.0, 5.5]
+        );
+        assert_eq!(first(Some("p"), 10.5, &[known.clone(), known].concat()), 10.5, "two Periods have the id");
+    }
     use packager_media::dash;
     use url::Url;
 

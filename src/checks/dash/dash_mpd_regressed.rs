@@ -17,7 +17,7 @@ pub const META: CheckMeta = CheckMeta {
     alert: Some("OriginsOutOfStep"),
     help: "fails when an update of a live MPD changes availabilityStartTime while the timeline goes on, lists an \
            older newest segment, or moves, removes or replaces a Period that had begun; major when the timeline goes back by a single segment of picture or sound (the shortest of their \
-           newest ones), as between two edges of a CDN; minor when only publishTime is older; \
+           newest ones), as between two edges of a CDN, or a Period moves in steps of up to a second; minor when only publishTime is older; \
            packager_restarted reports a packager restart, and dash_period_id_wrong another id of a Period",
     reference: "ISO/IEC 23009-1 5.4.1, 5.3.1.2",
     needs_history: true,
@@ -85,6 +85,12 @@ fn violation(update: &MpdStep<'_>, segment: Seconds) -> Option<Violation> {
         MpdRegression::Edge(by) if by.0 <= segment.0 + ROUNDING && mpd_step::regressed_period(a, b).is_none() => {
             Some(Severity::Major)
         }
+        // Players follow each small step, and are late for what a clock starts.
+        MpdRegression::Period(PeriodRegression::Moved(at, to))
+            if a.periods.get(at).is_some_and(|period| mpd_step::drifted(period, to)) =>
+        {
+            Some(Severity::Major)
+        }
         _ => None,
     };
     Some(Violation { severity: severity.or(violation.severity), ..violation })
@@ -94,7 +100,7 @@ fn period_message(a: &MpdState, b: &MpdState, change: PeriodRegression) -> Strin
     let name = |at: usize| {
         let period = a.periods.get(at);
         let id = period.and_then(|p| p.id.as_deref());
-        let start = period.map_or(0.0, |p| p.start.0);
+        let start = period.map_or(0.0, |p| p.first_start.0);
         (id.map_or_else(|| "a Period without an id".to_owned(), |id| format!("the Period {}", Quoted(id))), start)
     };
     match change {
@@ -181,8 +187,7 @@ mod tests {
     #[test]
     fn a_period_that_moves_is_named_with_both_times() {
         let state = |second: i64, edge: f64, periods: &[(Option<&str>, f64)]| {
-            let period =
-                |(id, start): &(Option<&str>, f64)| PeriodStart { id: id.map(str::to_owned), start: Seconds(*start) };
+            let period = |(id, start): &(Option<&str>, f64)| PeriodStart::new(id.map(str::to_owned), Seconds(*start));
             MpdState { periods: periods.iter().map(period).collect(), ..mpd(second, edge) }
         };
         let message = |later: MpdState| messages(run([state(-20, 980.0, &[(Some("ad"), 970.0)]), later]));
@@ -197,6 +202,20 @@ mod tests {
         assert!(message(state(-18, 982.0, &[(Some("x"), 980.0)])).contains("the oldest one now begins at 980.000 s"));
         let nameless = messages(run([state(-20, 980.0, &[(None, 970.0)]), state(-18, 982.0, &[(None, 972.0)])]));
         assert!(nameless.starts_with("a Period without an id had begun at 970.000 s"), "{nameless}");
+    }
+
+    #[test]
+    fn a_period_that_moves_in_small_steps_is_major() {
+        let state = |second: i64, start: f64, first: f64| {
+            let period =
+                PeriodStart { first_start: Seconds(first), ..PeriodStart::new(Some("p".to_owned()), Seconds(start)) };
+            MpdState { periods: vec![period], ..mpd(second, 980.0) }
+        };
+        assert_holds(run([state(-30, 10.5, 10.0), state(-20, 11.0, 10.0)]));
+        let found = violations(run([state(-30, 10.5, 10.0), state(-20, 11.25, 11.25), state(-10, 12.0, 11.25)]));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
+        let begins = "the Period `p` had begun at 10.000 s of the presentation and now begins at 11.250 s";
+        assert!(found[0].message.starts_with(begins), "{}", found[0].message);
     }
 
     #[test]

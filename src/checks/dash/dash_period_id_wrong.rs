@@ -145,7 +145,7 @@ mod tests {
     }
 
     fn state(second: i64, edge: f64, periods: &[(&str, f64)]) -> MpdState {
-        let period = |(id, start): &(&str, f64)| PeriodStart { id: Some((*id).to_owned()), start: Seconds(*start) };
+        let period = |(id, start): &(&str, f64)| PeriodStart::new(Some((*id).to_owned()), Seconds(*start));
         MpdState { periods: periods.iter().map(period).collect(), ..mpd(second, edge) }
     }
 

@@ -160,7 +160,7 @@ mod tests {
             let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
             let states = (0..).zip(starts).map(|(n, start)| {
                 let mut state = mpd(-100 + 10 * n, 980.0 + 2.0 * n as f64);
-                state.periods = vec![PeriodStart { id: Some("p".to_owned()), start: Seconds(*start) }];
+                state.periods = vec![PeriodStart::new(Some("p".to_owned()), Seconds(*start))];
                 state
             });
             scene.published(states);

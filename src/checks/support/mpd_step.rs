@@ -5,12 +5,11 @@
 //! compared: a change of a clock would look like the packager's fault.
 
 use crate::checks::CheckContext;
-use crate::history::{MpdState, MpdWindow, PeriodStart};
+use crate::history::{MpdState, MpdWindow, PeriodStart, SAME_START};
 use packager_media::units::{Seconds, Timestamp};
 
-/// Largest difference in seconds between two times that count as equal, because packagers write times with three
-/// decimals or none.
-const SAME: f64 = 1.0;
+/// Largest difference in seconds between two times that count as equal.
+const SAME: f64 = SAME_START;
 /// Largest difference in seconds between the ends of two segments that count as the same instant.
 const CLOSE: f64 = 0.1;
 
@@ -107,7 +106,7 @@ fn has_caught_up(a: &MpdState, b: &MpdState) -> bool {
 /// Whether the MPD `later` is back at the live edge and publishTime that the MPD had before the regression in `step`,
 /// or beyond them. If a Period was moved or removed, a Period must begin at its time again.
 pub(in crate::checks) fn has_returned(step: &MpdStep<'_>, later: &MpdState) -> bool {
-    let begins = |p: &PeriodStart| later.periods.iter().any(|q| is_same_start(q.start, p.start));
+    let begins = |p: &PeriodStart| later.periods.iter().any(|q| is_same_start(q.start, p.first_start));
     let periods = match step.change {
         MpdChange::Regressed(MpdRegression::Period(PeriodRegression::Moved(at, _) | PeriodRegression::Gone(at))) => {
             step.earlier.periods.get(at).is_some_and(begins)
@@ -197,8 +196,8 @@ fn begun_periods(a: &MpdState) -> impl Iterator<Item = (usize, &PeriodStart)> {
     a.periods.iter().enumerate().filter(move |(_, p)| begun(p.start))
 }
 
-/// Returns the first Period that had begun when MPD `a` was seen and that begins at another time in MPD `b`. Periods
-/// are matched by id, unless two Periods in one MPD have the same id. A Period without an id was moved if no Period of
+/// Returns the first Period that had begun when MPD `a` was seen and that begins at another time in MPD `b`, or whose start has
+/// moved in small steps since it was first seen. Periods are matched by id, unless two Periods in one MPD have the same id. A Period without an id was moved if no Period of
 /// `b` begins at its time, and `b` has a new Period without an id. If the new start is after everything that `a`
 /// listed, the Period is a new one and wasn't moved.
 fn moved_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
@@ -210,10 +209,14 @@ fn moved_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     let moved = |(at, period): (usize, &PeriodStart)| {
         let to = match &period.id {
             Some(id) => match (by_id(a, id).as_slice(), by_id(b, id).as_slice()) {
-                ([_], [to]) => Some(*to).filter(|to| !is_same_start(*to, period.start)),
+                ([_], [to]) => Some(*to).filter(|to| has_moved(period, *to)),
                 _ => None,
             },
             None => {
+                let mut nameless = b.periods.iter().filter(|p| p.id.is_none());
+                if let Some(same) = nameless.find(|p| is_same_start(p.start, period.start)) {
+                    return drifted(period, same.start).then_some(PeriodRegression::Moved(at, same.start));
+                }
                 let known = |start: Seconds| a.periods.iter().any(|p| is_same_start(p.start, start));
                 let others = b.periods.iter().filter(|p| p.id.is_none() && !known(p.start));
                 others.map(|p| p.start).find(|_| !stays(period.start))
@@ -222,6 +225,15 @@ fn moved_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
         (!begins_later(a, to)).then_some(PeriodRegression::Moved(at, to))
     };
     begun_periods(a).find_map(moved)
+}
+
+fn has_moved(period: &PeriodStart, to: Seconds) -> bool {
+    !is_same_start(to, period.start) || drifted(period, to)
+}
+
+/// Whether a Period has moved away from its first start, with no step of its own that is more than rounding.
+pub(in crate::checks) fn drifted(period: &PeriodStart, to: Seconds) -> bool {
+    is_same_start(to, period.start) && !is_same_start(to, period.first_start)
 }
 
 /// Returns the first Period that had begun when MPD `a` was seen and is missing from MPD `b`, while a Period that began
@@ -326,9 +338,8 @@ mod tests {
     /// Makes the state of an MPD with these Periods, given by id and start in seconds. Its window of 20 s ends `edge`
     /// seconds after the start of the presentation. An empty id means that the Period has none.
     fn with_edge(second: i64, edge: f64, periods: &[(&str, f64)]) -> MpdState {
-        let period = |(id, start): &(&str, f64)| PeriodStart {
-            id: Some((*id).to_owned()).filter(|id| !id.is_empty()),
-            start: Seconds(*start),
+        let period = |(id, start): &(&str, f64)| {
+            PeriodStart::new(Some((*id).to_owned()).filter(|id| !id.is_empty()), Seconds(*start))
         };
         MpdState { periods: periods.iter().map(period).collect(), ..mpd(second, edge) }
     }
@@ -339,6 +350,22 @@ mod tests {
 
     fn period(change: PeriodRegression) -> MpdChange {
         Regressed(Period(change))
+    }
+
+    #[test]
+    fn small_steps_of_a_period_add_up() {
+        for id in ["p", ""] {
+            let at = |second, start, first| {
+                let mut state = with(second, &[(id, start)]);
+                state.periods[0].first_start = Seconds(first);
+                state
+            };
+            assert_eq!(changes([at(-30, 10.9, 10.0), at(-20, 11.0, 10.0)]), [Continued]);
+            let steps = [at(-40, 10.9, 10.0), at(-30, 11.8, 11.8), at(-20, 12.7, 11.8)];
+            assert_eq!(changes(steps.clone()), [period(Moved(0, Seconds(11.8))), Continued]);
+            let step = MpdStep { earlier: &steps[0], later: &steps[1], change: period(Moved(0, Seconds(11.8))) };
+            assert!(!has_returned(&step, &steps[1]) && has_returned(&step, &with(-10, &[(id, 10.2)])));
+        }
     }
 
     #[test]
