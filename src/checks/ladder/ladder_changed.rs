@@ -1,8 +1,10 @@
 use crate::checks::support::select::{FIRST_OBSERVATION, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
-use crate::history::LadderState;
+use crate::history::{LadderState, RepresentationIds};
+use packager_media::redact::Quoted;
 use packager_media::units::Seconds;
+use std::sync::Arc;
 
 pub const META: CheckMeta = CheckMeta {
     id: "ladder_changed",
@@ -10,8 +12,9 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Ladder,
     scope: CheckScope::Any,
     alert: Some("ChannelChanged"),
-    help: "fails when renditions appeared in or vanished from the manifest; bit rates may change",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6",
+    help: "fails when renditions appeared in or vanished from the manifest, or the Representations of a Period have other ids than in \
+           the MPD before; bit rates may change",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6; ISO/IEC 23009-1 5.3.5.2, 5.4.1",
     needs_history: true,
 };
 
@@ -30,8 +33,40 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         return CheckVerdict::NotRun(FIRST_OBSERVATION);
     }
     let steps = ladders.iter().zip(ladders.iter().skip(1));
-    let recent = steps.filter(|(_, later)| Seconds::between(later.first_seen, context.now) <= context.hold);
-    CheckVerdict::Ran(recent.map(|(earlier, later)| violation(earlier, later)).rev().collect())
+    let recent: Vec<_> =
+        steps.filter(|(_, later)| Seconds::between(later.first_seen, context.now) <= context.hold).collect();
+    let changed = recent.iter().rev().filter(|(earlier, later)| earlier.rungs != later.rungs);
+    let changed = changed.map(|(earlier, later)| violation(earlier, later));
+    CheckVerdict::Ran(changed.chain(renamed(&recent)).collect())
+}
+
+/// Returns a violation for the newest MPD in which the same Representations have other ids, with the number of such MPDs.
+fn renamed(steps: &[(&Arc<LadderState>, &Arc<LadderState>)]) -> Option<Violation> {
+    let all: Vec<_> =
+        steps.iter().rev().filter_map(|(earlier, later)| Some((*later, other_id(earlier, later)?))).collect();
+    let (later, (was, is)) = all.first()?;
+    let more = match all.len() {
+        1 => String::new(),
+        2 => "; an earlier update did the same".to_owned(),
+        n => format!("; {} earlier updates did the same", n - 1),
+    };
+    let message = format!(
+        "a Representation of the Period that plays now had the id {} and now has {}{more}: players take it for another one and may \
+         begin anew",
+        Quoted(was),
+        Quoted(is)
+    );
+    let violation = Violation::new(message).with("before", was.as_str()).with("after", is.as_str());
+    Some(violation.with("changes", all.len()).with("seen_at", later.first_seen.to_string()))
+}
+
+/// Returns an id that the Period of two MPDs has in the first one only, and one that it has in the second one only. `None` if
+/// the ladders or the Periods differ, or each id is still there.
+fn other_id<'a>(earlier: &'a LadderState, later: &'a LadderState) -> Option<(&'a String, &'a String)> {
+    let ids = |ladder: &'a LadderState| -> Option<&'a RepresentationIds> { ladder.representations.as_ref() };
+    let (a, b) = (ids(earlier)?, ids(later)?);
+    let same = earlier.rungs == later.rungs && a.same_period(b);
+    Some((a.ids.difference(&b.ids).next()?, b.ids.difference(&a.ids).next()?)).filter(|_| same)
 }
 
 fn violation(earlier: &LadderState, later: &LadderState) -> Violation {
@@ -59,11 +94,10 @@ fn more(a: &LadderState, b: &LadderState) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use std::sync::Arc;
 
     fn ladder(seconds: f64, kinds: &[&str]) -> Arc<LadderState> {
         let rungs = kinds.iter().map(|k| ((*k).to_owned(), 1)).collect();
-        Arc::new(LadderState { first_seen: time(seconds), rungs })
+        Arc::new(LadderState { first_seen: time(seconds), rungs, representations: None })
     }
 
     fn run(ladders: Vec<Arc<LadderState>>) -> CheckVerdict {
@@ -91,6 +125,41 @@ mod tests {
         let mut two = ladder(-20.0, &["video"]);
         Arc::make_mut(&mut two).rungs.insert("video".to_owned(), 2);
         assert_eq!(violations(run(vec![two, ladder(-10.0, &["video"])])).len(), 1);
+    }
+
+    fn with_ids(seconds: f64, period: &str, ids: &[&str]) -> Arc<LadderState> {
+        let mut state = ladder(seconds, &["video"]);
+        let period = (Some(period.to_owned()), Seconds(0.0));
+        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+        Arc::make_mut(&mut state).representations = Some(RepresentationIds { period, ids });
+        state
+    }
+
+    #[test]
+    fn representations_with_other_ids_in_the_same_period_are_reported_once() {
+        let states = [
+            with_ids(-30.0, "p", &["a1", "v1"]),
+            with_ids(-20.0, "p", &["a1", "v2"]),
+            with_ids(-10.0, "p", &["a1", "v3"]),
+        ];
+        let found = violations(run(states.to_vec()));
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            found[0].message,
+            "a Representation of the Period that plays now had the id `v2` and now has `v3`; an earlier update did the same: players \
+             take it for another one and may begin anew"
+        );
+        assert_eq!(found[0].evidence["changes"], 2);
+    }
+
+    #[test]
+    fn ids_of_another_period_or_of_another_ladder_are_no_other_ids() {
+        assert_holds(run(vec![with_ids(-20.0, "p", &["v1"]), with_ids(-10.0, "q", &["v2"])]));
+        assert_holds(run(vec![with_ids(-20.0, "p", &["v1"]), with_ids(-10.0, "p", &["v1", "v2"])]));
+        let mut wider = with_ids(-10.0, "p", &["v2", "v3"]);
+        Arc::make_mut(&mut wider).rungs.insert("video".to_owned(), 2);
+        let found = messages(run(vec![with_ids(-20.0, "p", &["v1"]), wider]));
+        assert_eq!(found, "the ladder changed; appeared: video");
     }
 
     #[test]
