@@ -3,6 +3,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::finding::Severity;
 use packager_media::dash::{SegmentScheme, SegmentTiming, timing};
 use packager_media::redact;
+use packager_media::stream::Media;
 use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
@@ -13,8 +14,9 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when no segment of a Representation is available by the wall clock (corrected by UTCTiming), or \
            the newest segment of a fixed pace or an open S (r=-1) is due and can't be fetched; major while other \
-           renditions of its kind play, and when segments are listed before their time",
-    reference: "ISO/IEC 23009-1 5.3.9.5; DASH-IF IOP 4.3",
+           renditions of its kind play, and when segments are listed before their time; and when a Representation is one file \
+           without segments, although its Period goes on",
+    reference: "ISO/IEC 23009-1 5.3.9.2, 5.3.9.5; DASH-IF IOP 4.3",
     needs_history: false,
 };
 
@@ -34,9 +36,23 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
             // An open S goes on by the clock, as a fixed pace does.
             Some(runs) if runs.last().is_some_and(|run| run.count.is_none()) => missing(rung, params),
             Some(_) => nothing_available(rung, params).or_else(|| early(rung, params)),
-            None => nothing_available(rung, params).or_else(|| missing(rung, params)),
+            None => one_file(rung).or_else(|| nothing_available(rung, params)).or_else(|| missing(rung, params)),
         };
         found.into_iter().collect()
+    })
+}
+
+/// Returns a violation if video or audio of a Period without an end is one file: it names no segment (SegmentTemplate,
+/// SegmentList) and no index of a file, so that it is a single segment as long as the Period (ISO/IEC 23009-1 5.3.9.2).
+fn one_file(rung: &LiveRepresentation<'_>) -> Option<Violation> {
+    let is_media = matches!(rung.facts.rendition.media, Media::Video | Media::Audio);
+    let is_file = rung.representation.addressing.segments == SegmentScheme::Single { index: None };
+    (is_media && is_file && rung.period.duration.is_none()).then(|| {
+        Violation::new(
+            "the Representation is one file without segments, and its Period has no end: players can't follow it live; write a \
+             SegmentTemplate or a SegmentList",
+        )
+        .with("line", rung.representation.line)
     })
 }
 
@@ -141,6 +157,22 @@ mod tests {
         let found = violations(run(&Scene::dash(&ended(900))));
         assert!(found[0].message.contains("the newest listed segment ended 100.0 s ago"), "{found:?}");
         assert_eq!(found[0].severity, None);
+    }
+
+    #[test]
+    fn a_file_without_segments_cannot_be_live() {
+        let file = |period: &str, kind: &str| {
+            run(&Scene::dash(&dynamic(&format!(
+                "<Period start=\"PT0S\"{period}><AdaptationSet contentType=\"{kind}\" mimeType=\"{kind}/mp4\"><Representation \
+                 id=\"v1\" bandwidth=\"1000000\" codecs=\"avc1.64001f\"><BaseURL>v.mp4</BaseURL></Representation></AdaptationSet></Period>"
+            ))))
+        };
+        let found = violations(file("", "video"));
+        assert!(found[0].message.starts_with("the Representation is one file without segments"), "{found:?}");
+        assert_eq!((found[0].severity, found.len()), (None, 1));
+        assert_eq!(violations(file("", "audio")).len(), 1);
+        assert_holds(file("", "text"));
+        assert_holds(file(" duration=\"PT2000S\"", "video"));
     }
 
     #[test]
