@@ -99,6 +99,9 @@ pub(super) fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: 
     if timeline.effect == Some(Effect::FirstBaseUrlDead) {
         text.push_str("<BaseURL>gone/</BaseURL>\n<BaseURL>./</BaseURL>\n");
     }
+    if timeline.effect == Some(Effect::SecondBaseUrlDead) {
+        text.push_str("<BaseURL>./</BaseURL>\n<BaseURL>gone/</BaseURL>\n");
+    }
     if let Some(latency) = mpd_updates::service_description(file, timeline.effect) {
         text.push_str(&latency);
     }

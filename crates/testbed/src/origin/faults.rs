@@ -39,6 +39,8 @@ pub(super) enum Effect {
     RungSegmentsMissing,
     /// The first of two BaseURL elements leads nowhere.
     FirstBaseUrlDead,
+    /// The second of two BaseURL elements leads nowhere.
+    SecondBaseUrlDead,
     OldestSegmentMissing,
     SegmentSlow,
     SlowFirstByte,
@@ -189,12 +191,20 @@ pub(super) enum Effect {
     MpdWithout(&'static str),
     /// availabilityStartTime is more than an hour ahead of the clock.
     MpdStartAhead,
+    /// The Period of the MPD has no start.
+    PeriodStartMissing,
+    /// The only Period of the MPD is remote, and its document answers 404.
+    RemotePeriodMissing,
+    /// EXT-X-KEY has a METHOD that no player knows.
+    KeyMethodUnknown,
     /// Every SegmentTemplate lacks its media attribute.
     MediaTemplateMissing,
     /// Transport streams have no NAL units of these H.264 types.
     UnitsMissing(&'static [u8]),
     /// The codec configuration in initialization segments has no parameter sets.
     ConfigurationEmpty,
+    /// The `esds` in the audio's initialization segment has no AudioSpecificConfig.
+    AudioConfigMissing,
     /// Like `ConfigurationEmpty`, with the sample entry `avc3`, which announces parameter sets in the samples.
     SetsInSamplesMissing,
     /// Requests for a byte range of media are answered with 206, the right Content-Range and the whole resource.
@@ -366,6 +376,10 @@ static FAULTS: &[Fault] = &[
         &["playable_renditions_missing"], &["ladder_incomplete"]) },
     Fault { path: NUMBER, ..fault("mpd_without_representations", Effect::MpdWithout("Representation"), "CM1", "The MPD's AdaptationSets have no Representation.",
         &["playable_renditions_missing"], &["ladder_incomplete"]) },
+    Fault { path: TIME, ..fault("dash_period_start_missing", Effect::PeriodStartMissing, "CM1", "The only Period of the live MPD has no start.",
+        &["dash_syntax_error"], &[]) },
+    Fault { path: TIME, ..fault("dash_period_remote", Effect::RemotePeriodMissing, "CM1", "The only Period of the MPD is remote, and its document answers 404.",
+        &["playable_renditions_missing", "dash_syntax_error"], &["ladder_incomplete"]) },
     Fault { path: NUMBER, ..fault("mpd_without_template", Effect::MediaTemplateMissing, "CM1", "The MPD's SegmentTemplates lack their media attribute.",
         &["playable_renditions_missing", "dash_syntax_error"], &[]) },
     Fault { path: NUMBER, ..fault("mpd_not_begun", Effect::MpdStartAhead, "CM1", "availabilityStartTime is more than an hour ahead of the clock.",
@@ -392,6 +406,8 @@ static FAULTS: &[Fault] = &[
         &["segment_unavailable"], &[]),
     Fault { path: TIME, ..fault("dash_first_base_url_dead", Effect::FirstBaseUrlDead, "CM1", "The first of two BaseURL elements leads nowhere; the second has everything.",
         &["segment_unavailable", "rendition_unavailable"], &[]) },
+    Fault { path: TIME, ..fault("dash_second_base_url_dead", Effect::SecondBaseUrlDead, "CM1", "The second of two BaseURL elements leads nowhere; the first has everything.",
+        &["segment_unavailable"], &[]) },
     fault("segment_oldest_404", Effect::OldestSegmentMissing, "TV1", "The oldest listed segment answers 404.",
         &["segment_unavailable"], &[]),
     fault("segment_slow", Effect::SegmentSlow, "TV1", "Segments arrive at two thirds of real time.",
@@ -460,6 +476,8 @@ static FAULTS: &[Fault] = &[
         &["parameter_sets_missing"], &[]),
     fault("parameter_sets_missing_avc3", Effect::SetsInSamplesMissing, "CM1", "The sample entry is avc3, but no sample has SPS and PPS.",
         &["parameter_sets_missing"], &[]),
+    fault("audio_config_missing", Effect::AudioConfigMissing, "CM1", "The esds of the audio has no AudioSpecificConfig.",
+        &["init_segment_invalid"], &[]),
     Fault { path: TIME, ..fault("dash_parameter_sets", Effect::ConfigurationEmpty, "CM1", "avcC in the MPD's initialization segments has no SPS and no PPS.",
         &["parameter_sets_missing"], &[]) },
     fault("timestamp_discontinuity", Effect::TimestampJump, "TV1", "Timestamps jump by 10 s every ten segments without a discontinuity tag.",
@@ -546,6 +564,8 @@ static FAULTS: &[Fault] = &[
         &["encryption_mismatch"], &[]),
     fault("encryption_unannounced", Effect::EncryptionUnannounced, "AE1", "Segments are encrypted with AES-128, but no EXT-X-KEY announces it.",
         &["encryption_mismatch"], &["container_invalid"]),
+    fault("key_method_unknown", Effect::KeyMethodUnknown, "AE1", "Segments are encrypted with AES-128, and EXT-X-KEY has METHOD=AES128.",
+        &["encryption_mismatch", "hls_syntax_error"], &["container_invalid"]),
     fault("key_unavailable", Effect::KeyMissing, "AE1", "The announced key answers 404.",
         &["key_unavailable"], &[]),
     fault("key_short", Effect::KeyShort, "AE1", "The key has 15 bytes.",
@@ -691,6 +711,8 @@ static FAULTS: &[Fault] = &[
         &["discontinuity_excess"], &[]),
     fault("hls_window_too_short", Effect::WindowTooShort, "TV1", "Media playlists list two segments.",
         &["hls_window_too_short"], &[]),
+    fault("event_window_slides", Effect::MediaLine("#EXT-X-PLAYLIST-TYPE:EVENT"), "TV1", "A window that slides has EXT-X-PLAYLIST-TYPE:EVENT.",
+        &["hls_window_too_short"], &[]),
     fault("hls_program_date_time_wrong", Effect::ProgramDateTimeMissing, "TV1", "There is no EXT-X-PROGRAM-DATE-TIME.",
         &["hls_program_date_time_wrong"], &[]),
     fault("program_date_time_jump", Effect::DateJump, "TV1", "Dates jump by 5 s every five segments, back and forth.",
@@ -813,7 +835,7 @@ static FAULTS: &[Fault] = &[
     Fault { path: TIME, ..fault("mpd_cut", Effect::MpdTruncated, "CM1", "The MPD ends before its last element is closed.",
         &["dash_syntax_error"], &["manifest_unavailable"]) },
     Fault { path: NUMBER, ..fault("mpd_attribute", Effect::AvailabilityStartMissing, "CM1", "The MPD lacks availabilityStartTime.",
-        &["dash_syntax_error"], &["ladder_incomplete"]) },
+        &["dash_syntax_error", "playable_renditions_missing"], &["ladder_incomplete"]) },
     Fault { path: TIME, ..fault("mpd_length", Effect::TimelineDurationMissing, "CM1", "The S elements of a SegmentTimeline have no duration.",
         &["dash_syntax_error"], &["dash_live_edge_unavailable"]) },
     Fault { path: TIME, ..fault("dash_mpd_stale", Effect::Stale, "CM1", "The MPD stops being updated.",

@@ -154,6 +154,18 @@ pub(super) fn init_without_sets(track: &Track) -> Vec<u8> {
     bytes
 }
 
+/// Returns the initialization segment with an `esds` in which another descriptor takes the place of the AudioSpecificConfig.
+pub(super) fn init_without_audio_config(track: &Track) -> Vec<u8> {
+    // DecoderConfigDescriptor has 13 bytes before the DecoderSpecificInfo (tag 5; ISO/IEC 14496-1 7.2.6.6).
+    let mut bytes = track.init.to_vec();
+    if let Some(esds) = bytes.windows(4).position(|w| w == b"esds")
+        && let Some(audio) = bytes[esds..].windows(2).position(|w| w == [0x40, 0x15]).map(|at| esds + at)
+    {
+        bytes[audio + 13] = 0x7f;
+    }
+    bytes
+}
+
 /// Returns the initialization segment with other transfer characteristics in its colour box (ISO/IEC 14496-12 12.1.5).
 pub(super) fn init_with_transfer(track: &Track, characteristics: u8) -> Vec<u8> {
     const COLOUR: &[u8] = b"colrnclx";

@@ -218,7 +218,8 @@ fn write_key_tag(text: &mut String, timeline: &Timeline, before: Option<i64>, in
     let announced = timeline.effect != Some(Effect::EncryptionUnannounced);
     if timeline.cipher == Cipher::Aes128 && changes && announced {
         let number = number(index);
-        let _ = write!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"key_{number}.bin{suffix}\"");
+        let method = if timeline.effect == Some(Effect::KeyMethodUnknown) { "AES128" } else { "AES-128" };
+        let _ = write!(text, "#EXT-X-KEY:METHOD={method},URI=\"key_{number}.bin{suffix}\"");
         let vector = encryption::explicit_vector(number).map(|vector| format!(",IV=0x{vector:032x}"));
         text.push_str(&vector.unwrap_or_default());
         text.push('\n');

@@ -338,6 +338,9 @@ fn init(timeline: &Timeline, now_ms: i64, rendition: Rendition) -> Reply {
         Some(Effect::InitRewritten) if now_ms.div_euclid(20_000) % 2 == 1 => {
             ok(kind, [track.init, &mp4::mp4_box(b"free", &[])].concat().into(), Some(EPOCH_MS))
         }
+        Some(Effect::AudioConfigMissing) if kind == "audio/mp4" => {
+            ok(kind, mp4::init_without_audio_config(track).into(), Some(EPOCH_MS))
+        }
         Some(Effect::ConfigurationEmpty) => ok(kind, mp4::init_without_sets(track).into(), Some(EPOCH_MS)),
         Some(Effect::SetsInSamplesMissing) => {
             let mut bytes = mp4::init_without_sets(track);
