@@ -2,6 +2,7 @@
 
 use super::bits::{BitReader, without_emulation_prevention};
 use super::parameters::{CodecParameters, ColourDescription, Ratio, VideoParameters};
+use super::quantizer::macroblocks;
 use super::rfc6381::Codec;
 use crate::stream::Resolution;
 
@@ -45,6 +46,8 @@ pub(crate) struct SliceSequence {
     /// Whether slices have chroma samples (ChromaArrayType isn't 0).
     pub(super) has_chroma: bool,
     pub(super) luma_depth: u32,
+    /// Number of macroblocks of a frame.
+    pub(super) macroblocks: u32,
     /// Number of bits of frame_num.
     pub(super) frame_number_bits: usize,
     pub(super) order: PictureOrder,
@@ -89,6 +92,7 @@ fn read_coding(
         separate_planes: chroma.separate,
         has_chroma: chroma.format > 0 && !chroma.separate,
         luma_depth: picture.bit_depth.map_or(8, u32::from),
+        macroblocks: macroblocks(coded),
         frame_number_bits,
         order,
         may_have_fields: picture.interlaced,

@@ -3,6 +3,7 @@
 use super::bits::{BitReader, without_emulation_prevention};
 use super::h264::{self, vui_signal};
 use super::parameters::{CodecParameters, Ratio, VideoParameters};
+use super::quantizer::macroblocks;
 use super::rfc6381::{Codec, HevcProfileTierLevel};
 use crate::stream::Resolution;
 
@@ -82,6 +83,8 @@ pub(crate) struct SliceSequence {
     /// Whether slices have chroma samples (ChromaArrayType isn't 0).
     pub(super) has_chroma: bool,
     pub(super) luma_depth: u32,
+    /// Number of macroblocks of 16 x 16 luma samples that cover a picture.
+    pub(super) macroblocks: u32,
     /// Number of bits of slice_pic_order_cnt_lsb.
     pub(super) order_bits: usize,
     pub(super) sample_adaptive_offset: bool,
@@ -118,7 +121,8 @@ fn read_coding(bits: &mut BitReader<'_>, sub_layers: u32, picture: &mut VideoPar
     let id = bits.exp_golomb().filter(|id| *id <= MAX_SEQUENCE_SET)?;
     let format = bits.exp_golomb()?;
     let separate_planes = format == 3 && bits.flag()?;
-    picture.resolution = Some(picture_size(bits, format)?);
+    let size = picture_size(bits, format)?;
+    picture.resolution = Some(size);
     let luma_depth = bits.exp_golomb()?.checked_add(8)?;
     picture.bit_depth = u8::try_from(luma_depth).ok();
     bits.exp_golomb()?;
@@ -147,6 +151,7 @@ fn read_coding(bits: &mut BitReader<'_>, sub_layers: u32, picture: &mut VideoPar
         separate_planes,
         has_chroma,
         luma_depth,
+        macroblocks: macroblocks(size),
         order_bits,
         sample_adaptive_offset,
         reference_sets,

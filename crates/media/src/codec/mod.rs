@@ -19,6 +19,7 @@ pub(crate) mod start_codes;
 pub mod sei;
 pub(crate) mod set_ids;
 pub mod quantizer;
+pub mod still;
 pub(crate) mod parameter_sets;
 pub mod ttml;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::quantizer::{MAX_SLICE, SliceQuantizers, SliceSets, USUAL_SLICE};
 use super::sei::{self, HdrMetadata};
 use super::set_ids::SetIds;
 use super::start_codes::VideoSyntax;
+use super::still::StillCounter;
 use super::{h264, hevc};
 
 /// Number of sequence parameter sets that are remembered of a stream: it may announce several and use one.
@@ -23,11 +24,6 @@ impl UnitKind {
     /// Returns the largest number of bytes that are read of such a NAL unit.
     fn most_bytes(self) -> usize {
         if self == Self::Slice { MAX_SLICE } else { MAX_UNIT }
-    }
-
-    /// Returns the number of bytes after which no further ones are waited for.
-    fn usual_bytes(self) -> usize {
-        if self == Self::Slice { USUAL_SLICE } else { MAX_UNIT }
     }
 }
 
@@ -75,6 +71,10 @@ pub(crate) struct ParameterSets {
     unit: Option<UnitKind>,
     /// The current NAL unit as far as it has arrived. Its memory is used for all units.
     bytes: Vec<u8>,
+    /// Number of bytes of the current slice that have arrived.
+    slice_bytes: usize,
+    /// Whether the header of the current slice was read, or can't be.
+    header_read: bool,
     /// Whether a NAL unit has begun of which no byte has arrived yet.
     unit_begun: bool,
     /// Sequence parameter sets that were parsed, kept to recognise a repeated one.
@@ -84,6 +84,7 @@ pub(crate) struct ParameterSets {
     /// The parameter sets that have come, or that the container stores outside of the stream.
     sets: DecoderSets,
     quantizers: SliceQuantizers,
+    still: StillCounter,
     /// Whether the first slice of the first random access point was read.
     slice_read: bool,
     /// Whether a random access point of the video stream was reached.
@@ -104,11 +105,14 @@ impl ParameterSets {
             syntax,
             unit: None,
             bytes: Vec::new(),
+            slice_bytes: 0,
+            header_read: false,
             unit_begun: false,
             known_sets: Vec::new(),
             kinds: ParameterSetKinds::default(),
             sets: DecoderSets::new(syntax),
             quantizers: SliceQuantizers::default(),
+            still: StillCounter::default(),
             slice_read: false,
             random_access_seen: false,
             picture_seen: false,
@@ -142,22 +146,55 @@ impl ParameterSets {
             self.kinds = self.kinds.union(self.set_kind(*first));
             self.unit = self.unit_kind(*first);
             self.bytes.clear();
+            (self.slice_bytes, self.header_read) = (0, false);
         }
         if let Some(kind) = self.unit {
             let room = kind.most_bytes().saturating_sub(self.bytes.len()).min(bytes.len());
             self.bytes.extend_from_slice(bytes.get(..room).unwrap_or_default());
+            if kind == UnitKind::Slice {
+                self.slice_bytes = self.slice_bytes.saturating_add(bytes.len());
+                if self.bytes.len() >= USUAL_SLICE {
+                    self.read_header();
+                }
+            }
         }
     }
 
-    /// Whether the bytes of the current NAL unit that have come suffice, as a rule, for what is read of it.
+    /// Whether the bytes of the current NAL unit that have come suffice, as a rule, for what is read of it. Those of a slice do when
+    /// its header was read, and its picture is too large to be still.
     #[must_use]
     pub(crate) fn has_unit(&self) -> bool {
-        !self.unit_begun && self.unit.is_none_or(|kind| self.bytes.len() >= kind.usual_bytes())
+        let suffices = |kind: UnitKind| match kind {
+            UnitKind::Slice => self.header_read && self.still.is_decided(self.slice_bytes),
+            UnitKind::ParameterSet | UnitKind::PictureSet | UnitKind::Messages => self.bytes.len() >= MAX_UNIT,
+        };
+        !self.unit_begun && self.unit.is_none_or(suffices)
+    }
+
+    /// Whether everything is known of the current picture, whatever slices follow.
+    #[must_use]
+    pub(crate) fn has_picture(&self) -> bool {
+        self.still.is_decided(0)
+    }
+
+    /// Reads the header of the current slice once.
+    fn read_header(&mut self) {
+        if std::mem::replace(&mut self.header_read, true) {
+            return;
+        }
+        if let Some(slice) = self.sets.slices.read_slice(&self.bytes) {
+            self.quantizers.count(&slice);
+            self.still.begin(&slice);
+        }
     }
 
     /// Ends the current NAL unit and reads its contents.
     pub(crate) fn end_unit(&mut self) {
         let Some(kind) = self.unit.take() else { return };
+        if kind == UnitKind::Slice {
+            self.read_header();
+            self.still.add(self.slice_bytes);
+        }
         let unit = std::mem::take(&mut self.bytes);
         match kind {
             UnitKind::ParameterSet => {
@@ -166,7 +203,6 @@ impl ParameterSets {
             }
             UnitKind::PictureSet => self.sets.add(self.syntax, &unit),
             UnitKind::Slice => {
-                self.quantizers.count(&self.sets.slices, &unit);
                 self.note_missing_sets(&unit);
             }
             UnitKind::Messages => {
@@ -213,6 +249,7 @@ impl ParameterSets {
     /// Drops the current NAL unit, because bytes of the stream are missing.
     pub(crate) fn reset(&mut self) {
         self.sets.ids = SetIds::unknown();
+        self.still.reset();
         self.unit = None;
         self.unit_begun = false;
     }
@@ -225,6 +262,7 @@ impl ParameterSets {
         self.headers.captions = (self.captions || read).then_some(self.captions);
         self.headers.first = self.headers.first.or(announced);
         self.headers.quantizers = self.quantizers.counted();
+        self.headers.still_pictures = self.still.finish();
         for picture in [&mut self.headers.first, &mut self.headers.changed].into_iter().flatten() {
             self.hdr.fill(picture.video.get_or_insert_default());
         }

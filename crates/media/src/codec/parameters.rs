@@ -2,6 +2,7 @@
 
 use super::quantizer::SliceQuantizers;
 use super::rfc6381::Codec;
+use super::still::StillPictures;
 use crate::stream::Resolution;
 use serde::{Serialize, Serializer};
 
@@ -119,6 +120,8 @@ pub struct TrackHeaders {
     pub missing_sets: ParameterSetKinds,
     /// Quantizers of the track's pictures; `None` when no slice header could be read.
     pub quantizers: Option<SliceQuantizers>,
+    /// How many of the track's P and B pictures look like repetitions; `None` when none was judged.
+    pub still_pictures: Option<StillPictures>,
 }
 
 /// Parameters of a video codec. Values that aren't known are left out of the serialized form.

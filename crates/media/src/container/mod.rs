@@ -12,6 +12,7 @@ mod ts;
 use crate::codec::parameter_sets::DecoderSets;
 use crate::codec::parameters::{CodecParameters, ParameterSetKinds};
 use crate::codec::quantizer::SliceQuantizers;
+use crate::codec::still::StillPictures;
 use crate::defect::{Defect, DefectKind};
 use crate::drm::Pssh;
 use crate::quiet::QuietSpans;
@@ -212,6 +213,8 @@ pub struct Track {
     pub silence: Option<QuietSpans>,
     /// H.264 and HEVC: quantizers of the pictures. `None` for another codec, and when no slice header could be read.
     pub quantizers: Option<SliceQuantizers>,
+    /// H.264 and HEVC: how many of the P and B pictures look like repetitions. `None` for another codec, and when none was judged.
+    pub still_pictures: Option<StillPictures>,
 }
 
 impl Track {
@@ -241,6 +244,7 @@ impl Track {
             encryption: None,
             silence: None,
             quantizers: None,
+            still_pictures: None,
         }
     }
 

@@ -117,7 +117,8 @@ pub(super) fn read_slice(sets: &SetsById<Sequence, Picture>, unit: &[u8]) -> Opt
         // cabac_init_idc.
         bits.exp_golomb().filter(|table| *table <= 2)?;
     }
-    Slice::new(kind == SliceType::I, picture.initial_quantizer, bits.signed_exp_golomb()?, sequence.luma_depth)
+    let (intra, delta) = (kind == SliceType::I, bits.signed_exp_golomb()?);
+    Slice::new(intra, picture.initial_quantizer, delta, sequence.luma_depth, sequence.macroblocks)
 }
 
 /// Skips the fields that number the picture and say which field it is.

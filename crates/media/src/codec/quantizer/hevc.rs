@@ -164,7 +164,8 @@ pub(super) fn read_slice(sets: &SetsById<Sequence, Picture>, unit: &[u8]) -> Opt
     if kind != SliceType::I {
         skip_prediction(&mut bits, sequence, picture, references, kind == SliceType::B)?;
     }
-    Slice::new(kind == SliceType::I, picture.initial_quantizer, bits.signed_exp_golomb()?, sequence.luma_depth)
+    let (intra, delta) = (kind == SliceType::I, bits.signed_exp_golomb()?);
+    Slice::new(intra, picture.initial_quantizer, delta, sequence.luma_depth, sequence.macroblocks)
 }
 
 /// What a slice header says about the pictures that the decoder keeps.

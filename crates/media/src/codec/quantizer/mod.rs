@@ -6,6 +6,7 @@ mod hevc;
 
 use super::bits::{BitReader, MAX_UNIT, unescape, unescape_into};
 use super::start_codes::VideoSyntax;
+use crate::stream::Resolution;
 use std::collections::BTreeMap;
 
 /// Largest number of bytes that are read of a slice: more than a slice header up to its quantizer has, weights for 16 reference
@@ -56,22 +57,29 @@ impl QuantizerMean {
 
 /// What a slice header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Slice {
-    intra: bool,
-    quantizer: i32,
+pub(crate) struct Slice {
+    pub(crate) intra: bool,
+    pub(crate) quantizer: i32,
+    /// Number of macroblocks of 16 x 16 luma samples of a frame.
+    pub(crate) macroblocks: u32,
 }
 
 /// Largest quantizer (ISO/IEC 14496-10 7.4.3, ISO/IEC 23008-2 7.4.7.1).
 const MAX_QUANTIZER: i32 = 51;
 
 impl Slice {
-    /// Makes a slice from the initial quantizer of its picture parameter set, its own difference to that, and the number of bits of
-    /// a luma sample. `None` for a quantizer that doesn't exist, because then the header was misread.
-    fn new(intra: bool, initial: i32, delta: i32, luma_depth: u32) -> Option<Self> {
+    /// Makes a slice from the initial quantizer of its picture parameter set, its own difference to that, the number of bits of a luma
+    /// sample, and the number of macroblocks of a frame. `None` for a quantizer that doesn't exist, because then the header was misread.
+    fn new(intra: bool, initial: i32, delta: i32, luma_depth: u32, macroblocks: u32) -> Option<Self> {
         let least = -6 * i32::try_from(luma_depth.checked_sub(8)?).ok()?;
         let quantizer = initial.checked_add(delta)?;
-        (least..=MAX_QUANTIZER).contains(&quantizer).then_some(Self { intra, quantizer })
+        (least..=MAX_QUANTIZER).contains(&quantizer).then_some(Self { intra, quantizer, macroblocks })
     }
+}
+
+/// Returns the number of macroblocks of 16 x 16 luma samples that cover a frame.
+pub(crate) fn macroblocks(frame: Resolution) -> u32 {
+    frame.width.div_ceil(16).saturating_mul(frame.height.div_ceil(16))
 }
 
 /// Fields of parameter sets on which the syntax of slice headers depends, by the identifiers of the sets.
@@ -131,7 +139,7 @@ impl SliceSets {
 
     /// Reads the header of a slice in a NAL unit of which at least the first bytes are there. `None` for one that isn't the first
     /// of its picture, and when the header can't be read.
-    fn read_slice(&self, unit: &[u8]) -> Option<Slice> {
+    pub(crate) fn read_slice(&self, unit: &[u8]) -> Option<Slice> {
         let read = |clean: &[u8]| match self {
             Self::H264(sets) => h264::read_slice(sets, clean),
             Self::Hevc(sets) => hevc::read_slice(sets, clean),
@@ -144,12 +152,10 @@ impl SliceSets {
 }
 
 impl SliceQuantizers {
-    /// Counts the slice in a NAL unit, if its header can be read and it is the first of its picture.
-    pub(crate) fn count(&mut self, sets: &SliceSets, unit: &[u8]) {
-        if let Some(slice) = sets.read_slice(unit) {
-            let mean = if slice.intra { &mut self.intra } else { &mut self.inter };
-            mean.add(slice.quantizer);
-        }
+    /// Counts the first slice of a picture.
+    pub(crate) fn count(&mut self, slice: &Slice) {
+        let mean = if slice.intra { &mut self.intra } else { &mut self.inter };
+        mean.add(slice.quantizer);
     }
 
     /// Returns these quantizers; `None` if no slice header was read, so that they say nothing.

@@ -47,7 +47,7 @@ impl Bits {
 fn count(syntax: VideoSyntax, sets: &[Vec<u8>], slices: &[Vec<u8>]) -> SliceQuantizers {
     let (mut known, mut quantizers) = (SliceSets::new(syntax), SliceQuantizers::default());
     sets.iter().for_each(|set| known.add(set));
-    slices.iter().for_each(|slice| quantizers.count(&known, slice));
+    slices.iter().filter_map(|slice| known.read_slice(slice)).for_each(|slice| quantizers.count(&slice));
     quantizers
 }
 

@@ -3,10 +3,11 @@
 use crate::codec::parameter_sets::ParameterSets;
 use crate::codec::parameters::{CodecParameters, TrackHeaders};
 
-/// Largest number of NAL units that are read of a sample before its first slice. Real samples have a few.
+/// Largest number of NAL units that are read of a sample. Real samples have a few before the first slice.
 const MAX_UNITS: u32 = 64;
 
-/// Reads the samples of one track as their bytes arrive, each up to the header of its first slice.
+/// Reads the samples of one track as their bytes arrive, each up to the header of its first slice, and further slices as long as the
+/// picture may be still.
 #[derive(Debug)]
 pub(super) struct NalSamples {
     sets: ParameterSets,
@@ -79,7 +80,7 @@ impl NalSamples {
         self.place = Place::Unit { left, is_slice: Some(is_slice) };
         if is_slice && (left == 0 || self.sets.has_unit()) {
             self.sets.end_unit();
-            self.place = Place::Behind;
+            self.place = if left == 0 && !self.sets.has_picture() { START } else { Place::Behind };
         }
     }
 }

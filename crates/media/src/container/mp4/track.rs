@@ -263,6 +263,7 @@ fn set_headers(track: &mut Track, in_band: InBandSamples, entry: Option<Arc<Code
     track.captions = headers.captions;
     track.missing_parameter_sets = headers.missing_sets;
     track.quantizers = headers.quantizers;
+    track.still_pictures = headers.still_pictures;
 }
 
 fn is_sync(flags: u32) -> bool {

@@ -136,6 +136,7 @@ impl ElementaryStream {
         if !self.scrambled {
             track.missing_parameter_sets = headers.missing_sets;
             track.quantizers = headers.quantizers;
+            track.still_pictures = headers.still_pictures;
         }
         self.timeline.finish(&mut track);
         if track.media != Some(Media::Video) || self.scrambled {
