@@ -11,6 +11,7 @@ pub mod mos;
 mod packager;
 pub(crate) mod quiet;
 mod signal;
+pub(crate) mod still;
 mod systems;
 
 pub use caches::CacheStatus;

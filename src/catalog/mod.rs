@@ -189,8 +189,8 @@ impl Default for Coverage {
 pub enum SignalMode {
     /// Nothing is decoded. The checks that need decoded pictures or sound don't run.
     Off,
-    /// Each channel is decoded once within `signal_interval`, at once when its coded sound is silent, and in every probe
-    /// while the last decode shows a fault.
+    /// Each channel is decoded once within `signal_interval`, at once when its coded sound is silent or its coded picture looks still,
+    /// and in every probe while the last decode shows a fault.
     #[default]
     Rotation,
     /// The newest inspected segments are decoded in every probe.

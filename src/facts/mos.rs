@@ -119,7 +119,8 @@ pub fn picture_coding(segments: &[&SegmentFacts], upscaling: f64) -> Option<Pict
     Some(PictureCoding { codec, quantizer, upscaling })
 }
 
-fn video(segment: &SegmentFacts) -> Option<&Track> {
+/// Returns the first video track of a segment; `None` if it has none, or wasn't inspected.
+pub(super) fn video(segment: &SegmentFacts) -> Option<&Track> {
     segment.inspection.as_ref()?.tracks.iter().find(|track| track.media == Some(Media::Video))
 }
 

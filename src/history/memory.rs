@@ -198,7 +198,6 @@ impl Memory {
         let kept = Retention { hold, ..retention };
         ladder::record(&mut self.ladders, facts, now, kept);
         inputs::record(&mut self.inputs, facts, now, hold);
-        self.signal_turns.take(&facts.signal, now);
         facts.renditions.iter().for_each(|rendition| self.give(&rendition.rendition.identity, now));
         if self.enter_session(facts, now, retention.query_identifies) {
             mpds::record(&mut self.mpds, &mut self.mpd_arrived, facts, now, hold);
@@ -208,6 +207,7 @@ impl Memory {
                 memory.take(rendition, facts.upscaling(rendition), now, kept);
             }
         }
+        self.take_turn(facts, now);
         self.forget(now);
         self.past(facts, now, retention.hold)
     }

@@ -241,6 +241,12 @@ impl SignalHistory {
         Seconds(recent.map(|(_, seconds)| seconds.0).sum())
     }
 
+    /// Whether the picture stands still, is black or has one colour at the end of the newest decoded media.
+    pub(super) fn has_lost_picture(&self) -> bool {
+        let lost = |p: &PictureHistory| [&p.frozen, &p.black, &p.single_color].iter().any(|s| s.now() > Seconds::ZERO);
+        self.picture().is_some_and(lost)
+    }
+
     /// Whether a probe at `now` has to decode more of a fault that the newest decode shows, or of one whose end is to be confirmed. A
     /// fault whose severity can't grow any more is decoded every 45 s. After 150 s without a decode nothing is followed up.
     pub(super) fn needs_follow_up(&self, follow_up: &FollowUp, now: Timestamp) -> bool {

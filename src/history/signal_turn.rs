@@ -15,6 +15,8 @@ pub(crate) enum SignalTurn {
     Due,
     /// The coded sound at the live edge is digital silence.
     Silent,
+    /// The picture is suspected to stand still, by the sizes of coded pictures.
+    Suspected,
     /// The last decode showed a fault whose end hasn't been seen.
     Unsettled,
     /// The template has the output decoded in every probe.
@@ -33,6 +35,8 @@ pub(super) struct SignalTurns {
     interval: Seconds,
     /// Time of a turn before the first question, which the first probe takes that may decode at once.
     first_ended: Option<Timestamp>,
+    /// Time of the newest decode that didn't confirm that the picture stands still, although it was suspected to.
+    refuted: Option<Timestamp>,
 }
 
 impl SignalTurns {
@@ -47,6 +51,17 @@ impl SignalTurns {
         let due = if first > latest { latest } else { first };
         self.due = Some(due);
         now >= due
+    }
+
+    /// Whether a suspicion is a reason to decode at `now`: none was refuted within the interval. So a picture that is suspected again and
+    /// again and isn't at fault, such as a talk with hardly any movement, takes few decodes from other outputs.
+    pub(super) fn may_suspect(&self, now: Timestamp) -> bool {
+        self.refuted.is_none_or(|at| Seconds::between(at, now) >= self.interval)
+    }
+
+    /// Takes what a decode in a probe that began at `now` showed of a suspected picture.
+    pub(super) fn take_suspicion(&mut self, is_confirmed: bool, now: Timestamp) {
+        self.refuted = (!is_confirmed).then_some(now);
     }
 
     /// Takes what came of the turn of a probe that began at `now`.
@@ -84,6 +99,7 @@ impl ObservedTimes for SignalTurns {
     fn shift(&mut self, by: Seconds) {
         self.due.shift(by);
         self.first_ended.shift(by);
+        self.refuted.shift(by);
     }
 }
 
@@ -133,6 +149,20 @@ mod tests {
         assert!(due(&mut turns, 71));
         turns.take(&SignalFacts { attempted: true, ..refused }, at(75));
         assert!(!due(&mut turns, 365) && due(&mut turns, 370));
+    }
+
+    #[test]
+    fn a_refuted_suspicion_waits_for_an_interval_and_a_confirmed_one_does_not() {
+        let mut turns = SignalTurns::default();
+        assert!(!turns.is_due(at(0), Seconds(300.0), Seconds(40.0)) && turns.may_suspect(at(0)));
+        turns.take_suspicion(false, at(10));
+        assert!(!turns.may_suspect(at(20)) && !turns.may_suspect(at(309)) && turns.may_suspect(at(310)));
+        turns.take_suspicion(false, at(310));
+        turns.take_suspicion(true, at(320));
+        assert!(turns.may_suspect(at(321)));
+        turns.take_suspicion(false, at(330));
+        turns.shift(Seconds(-100.0));
+        assert!(!turns.may_suspect(at(529)) && turns.may_suspect(at(530)), "a clock that is set changes no age");
     }
 
     #[test]

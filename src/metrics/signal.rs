@@ -1,8 +1,9 @@
 //! Gauges of picture and sound, for `/probe`.
 
-use super::{Gauge, RENDITION, gauge};
+use super::series::flag;
+use super::{Gauge, OUTPUT, RENDITION, gauge};
 
-/// Gauges of the picture and sound of each rendition. Which renditions are decoded, and how often, docs/signal.md says.
+/// Gauges of the picture and sound of each output and rendition. Which renditions are decoded, and how often, docs/signal.md says.
 pub(crate) const GAUGES: &[Gauge] = &[
     gauge(
         "packager_signal_seconds_inspected",
@@ -10,6 +11,16 @@ pub(crate) const GAUGES: &[Gauge] = &[
         "Seconds of media that were decoded within the last 30 minutes. Picture and sound are decoded in samples, \
          as the template's `signal` says. Absent if nothing was decoded, or too long ago.",
         |v, s| s.renditions(v, |r| r.signal.signal_seconds_inspected),
+    ),
+    gauge(
+        "packager_signal_still_suspected",
+        OUTPUT,
+        "1 while the picture looks as if it stood still, were black or one flat picture: in the newest inspected segment of each \
+         H.264 or HEVC rendition, three quarters of the P and B pictures are as small as repetitions. It is a suspicion without \
+         decoding and no verdict: slides, test cards and a talk with hardly any movement have 1 too. A decode in the same probe or \
+         the next one confirms or refutes it if ffmpeg is there. Absent if a rendition doesn't look so, and if no segment with such \
+         pictures was inspected whole.",
+        |v, s| s.outputs(v, |o| o.signal_still_suspected.filter(|suspected| *suspected).and_then(flag)),
     ),
     gauge(
         "packager_signal_freeze_seconds",

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 /// Parses an exposition and returns the value of each sample by name and labels.
 fn samples(text: &str) -> BTreeMap<(String, BTreeMap<String, String>), f64> {
@@ -90,12 +91,34 @@ fn promtool_accepts_what_a_probe_and_the_exporter_answer() {
 fn every_gauge_of_the_tables_is_filled_by_a_healthy_channel() {
     let mut report = clean();
     report.outcomes.extend(broken().outcomes);
+    suspect(&mut report);
     let finding = report.outcomes.iter_mut().find_map(|outcome| outcome.findings.first_mut()).unwrap();
     finding.evidence.insert("status".into(), 404.into());
     let filled: Vec<String> = samples(&exposition(&report)).into_keys().map(|(name, _)| name).collect();
     for gauge in gauges() {
         assert!(filled.iter().any(|name| name == gauge.name), "{}", gauge.name);
     }
+}
+
+/// Makes all pictures of a report look like repetitions.
+fn suspect(report: &mut Report) {
+    let renditions = report.capture.outputs.iter_mut().flat_map(|output| &mut output.renditions);
+    for segment in renditions.flat_map(|rendition| &mut rendition.segments) {
+        let inspection = Arc::make_mut(segment).inspection.iter_mut();
+        for pictures in inspection.flat_map(|i| &mut i.tracks).filter_map(|track| track.still_pictures.as_mut()) {
+            pictures.still = pictures.judged;
+        }
+    }
+}
+
+#[test]
+fn a_suspicion_is_there_while_it_lasts() {
+    let suspected =
+        |report: &Report| value(&exposition(report), "packager_signal_still_suspected", &[("output", "hls")]);
+    let mut report = clean();
+    assert_eq!(suspected(&report), None);
+    suspect(&mut report);
+    assert_eq!(suspected(&report), Some(1.0));
 }
 
 #[test]

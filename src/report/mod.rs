@@ -2,7 +2,7 @@
 
 use crate::catalog::{Channel, Template};
 use crate::checks::{CheckOutcome, CheckResult};
-use crate::facts::{Capture, OutputFacts, RenditionFacts, SegmentFacts};
+use crate::facts::{Capture, OutputFacts, RenditionFacts, SegmentFacts, still};
 use crate::finding::Severity;
 use crate::history::{MosHistory, SignalHistory, Thumbnail};
 use packager_media::container::Container;
@@ -89,6 +89,13 @@ impl Report {
         let mut inspected = self.inspected.iter();
         let found = inspected.find(|(o, rendition, _)| *o == output.name && *rendition == facts.rendition.name);
         found.map_or(&facts.segments, |(_, _, segments)| segments)
+    }
+
+    /// Whether the picture of an output is suspected to stand still, by the sizes of coded pictures in the newest inspected segment of each
+    /// rendition. `None` if they say nothing.
+    #[must_use]
+    pub fn still_suspected(&self, output: &OutputFacts) -> Option<bool> {
+        still::is_suspected(output.renditions.iter().map(|facts| still::looks_still(self.inspected(output, facts))))
     }
 
     /// The state of picture and sound of a rendition; `None` if it was never decoded, or too long ago.

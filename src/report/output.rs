@@ -45,6 +45,9 @@ pub struct OutputView<'a> {
     pub scte35_splices: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ad_break: Option<bool>,
+    /// Whether the picture is suspected to stand still, by the sizes of coded pictures. `None` if they say nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal_still_suspected: Option<bool>,
     /// Values of all renditions together.
     #[serde(flatten)]
     pub summary: SummaryView,
@@ -120,6 +123,7 @@ impl<'a> OutputView<'a> {
             coverage_ratio: report.coverage.iter().find(|(output, _)| *output == facts.name).map(|(_, share)| *share),
             scte35_splices: splices(report, facts),
             ad_break: report.ad_break.iter().find(|(output, _)| *output == facts.name).map(|(_, within)| *within),
+            signal_still_suspected: report.still_suspected(facts),
             summary: SummaryView::new(&renditions),
             renditions,
             listed,

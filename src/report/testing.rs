@@ -16,6 +16,7 @@ use crate::history::SignalHistory;
 use crate::report::Report;
 use crate::testing::{self, url};
 use packager_media::codec::quantizer::SliceQuantizers;
+use packager_media::codec::still::StillPictures;
 use packager_media::container::{Container, Inspection, Track, TsFacts};
 use packager_media::dash::GrowingSegment;
 use packager_media::quiet::QuietSpans;
@@ -340,6 +341,7 @@ fn track(id: u32, media: Media, start: u64) -> Track {
         keyframe_interval_max: (media == Media::Video).then_some(Seconds(2.0)),
         silence: (media == Media::Audio).then(|| QuietSpans::of_piece(Seconds(6.0), false)),
         quantizers: (media == Media::Video).then_some(quantizers),
+        still_pictures: (media == Media::Video).then_some(StillPictures { judged: 177, still: 12 }),
         ..testing::track(id, media)
     }
 }

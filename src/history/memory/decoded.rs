@@ -1,7 +1,7 @@
 //! Turns of an output to be decoded, and what decoding showed.
 
 use super::{History, Memory, OutputKey, RenditionMemory, Retention};
-use crate::facts::{RenditionFacts, mos};
+use crate::facts::{OutputFacts, RenditionFacts, mos, still};
 use crate::history::FollowUp;
 use crate::history::signal_turn::{self, SignalTurn};
 use packager_media::units::{Seconds, Timestamp};
@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 /// Time after a decode within which digital silence isn't looked into again.
 const DECODED_RECENTLY: Seconds = Seconds(60.0);
+/// Time after which a segment is no reason any more to suspect, or not to suspect, that a picture stands still.
+const SUSPECTED_BY: Seconds = Seconds(120.0);
 
 impl History {
     /// Returns whether a probe that begins at `now` has to decode the output's picture and sound, and why. Without a fault the
@@ -32,6 +34,8 @@ impl History {
                 None
             };
             let is_due = memory.signal_turns.is_due(now, interval, delay);
+            let is_suspected = || memory.signal_turns.may_suspect(now) && memory.is_suspected(now);
+            let turn = turn.or_else(|| is_suspected().then_some(SignalTurn::Suspected));
             turn.or(is_due.then_some(SignalTurn::Due))
         });
         turn.unwrap_or_else(|| (delay.0 <= 0.0).then_some(SignalTurn::Due))
@@ -39,6 +43,24 @@ impl History {
 }
 
 impl Memory {
+    /// Takes what came of the output's turn in a probe that began at `now`, after the renditions have taken what was captured of them.
+    pub(super) fn take_turn(&mut self, facts: &OutputFacts, now: Timestamp) {
+        self.signal_turns.take(&facts.signal, now);
+        if facts.signal.attempted && self.is_suspected(now) {
+            let lasts = self.renditions.values().any(|rendition| rendition.past.signal.has_lost_picture());
+            self.signal_turns.take_suspicion(lasts, now);
+        }
+    }
+
+    /// Whether the picture is suspected to stand still, by the newest segments that were inspected in the last minutes.
+    fn is_suspected(&self, now: Timestamp) -> bool {
+        let recent = self.renditions.values().filter(|rendition| {
+            let inspected = rendition.past.segments.iter().map(|segment| segment.inspected_at).max();
+            inspected.is_some_and(|at| Seconds::between(at, now) < SUSPECTED_BY)
+        });
+        still::is_suspected(recent.map(|rendition| still::looks_still(&rendition.past.segments))) == Some(true)
+    }
+
     /// Whether media were decoded so recently that digital silence, which may last for days, is no reason to decode again.
     fn was_decoded(&self, now: Timestamp) -> bool {
         let decoded = self.renditions.values().filter_map(|rendition| rendition.past.signal.decoded_at());

@@ -15,6 +15,7 @@ mod manifests;
 mod observations;
 mod retention;
 mod sessions;
+mod suspicion;
 
 const RETENTION: Retention = Retention { hold: Seconds(60.0), query_identifies: false };
 
