@@ -25,7 +25,7 @@ use crate::permits::{GrantOrder, Permit, Permits};
 use crate::report::Report;
 use crate::store::Store;
 use budget::TimeBudget;
-use capture::{Capturer, KeptMedia};
+use capture::Capturer;
 use channel_cookies::ChannelCookies;
 use clock::ClockSteps;
 use handovers::Handovers;
@@ -36,7 +36,7 @@ use packager_media::stream::Timeline;
 use packager_media::units::{Seconds, Timestamp};
 use sessions::Sessions;
 use shared_captures::SharedCaptures;
-use signal::SignalDecoding;
+use signal::{DecodePlan, SignalDecoding};
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -229,8 +229,8 @@ impl Shared {
         let max_outputs = loaded.exporter.history.max_outputs;
         let requests = OutputRequests::of_channel(&channel, &template, &client, &self.cookies, max_outputs);
         self.signal.prepare(&template, budget.admission()).await;
-        let turn = |output| self.signal.turn(&self.history, &capture::history_key(&channel, output), &template, now);
-        let capturer = |(requests, turn)| Capturer {
+        let plan = |output| self.signal.plan(&self.history, &capture::history_key(&channel, output), &template, now);
+        let capturer = |(requests, DecodePlan { turn, watch, kept })| Capturer {
             requests,
             bounds: &loaded.exporter.fetch,
             max_segments: loaded.exporter.probe.max_segments,
@@ -242,12 +242,13 @@ impl Shared {
             template: &template,
             budget,
             turn,
-            kept: KeptMedia::default(),
+            watch,
+            kept,
             bandwidth: 0.into(),
         };
-        let turns = channel.outputs.iter().map(turn);
-        let capturers: Vec<Capturer<'_>> = requests.into_iter().zip(turns).map(capturer).collect();
-        capturers.iter().filter(|c| c.turn.is_some()).for_each(|c| c.requests.downloads.keep_bytes());
+        let plans = channel.outputs.iter().map(plan);
+        let capturers: Vec<Capturer<'_>> = requests.into_iter().zip(plans).map(capturer).collect();
+        capturers.iter().for_each(|c| c.requests.downloads.keep_bytes(c.kept.largest_segment()));
         let mut capture = capture::capture(&channel, &capturers, now).await;
         self.signal.decode(&mut capture, &capturers, budget.decoding()).await;
         let captured = Instant::now();

@@ -42,6 +42,14 @@ impl History {
     }
 }
 
+impl History {
+    /// Whether a suspicion that the picture of an output stands still is a reason to decode it at `now`.
+    pub(crate) fn may_suspect(&self, key: &OutputKey, now: Timestamp, retention: Retention) -> bool {
+        let key = (key.clone(), retention.query_identifies);
+        self.outputs.find(&key, |memory| memory.signal_turns.may_suspect(now)).unwrap_or(true)
+    }
+}
+
 impl Memory {
     /// Takes what came of the output's turn in a probe that began at `now`, after the renditions have taken what was captured of them.
     pub(super) fn take_turn(&mut self, facts: &OutputFacts, now: Timestamp) {

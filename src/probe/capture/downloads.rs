@@ -7,7 +7,7 @@ use packager_media::container::Inspection;
 use packager_media::stream::{ByteRange, Key, Map, Segment};
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use url::Url;
@@ -37,8 +37,8 @@ pub(crate) struct Downloads {
     /// URLs that have a segment for players that ignore the MPD's Location. The key is the URL below the Location, which
     /// doesn't have it.
     without_location: Mutex<HashMap<Url, Url>>,
-    /// Whether any of the outputs decodes segments, so that the bytes of these are kept.
-    keeps_bytes: AtomicBool,
+    /// Largest size of a segment whose bytes are kept, because one of the outputs may decode it; 0 if none does.
+    largest_kept: AtomicUsize,
 }
 
 /// Properties that a segment must have in two playlists or MPDs to be downloaded only once: they name the same bytes,
@@ -54,13 +54,14 @@ struct DownloadKey {
 }
 
 impl Downloads {
-    /// Keeps the bytes of segments that are decoded. To be called before the first download.
-    pub(crate) fn keep_bytes(&self) {
-        self.keeps_bytes.store(true, Ordering::Relaxed);
+    /// Keeps the bytes of segments that may be decoded, if they are at most `largest`. To be called before the first download.
+    pub(crate) fn keep_bytes(&self, largest: usize) {
+        self.largest_kept.fetch_max(largest, Ordering::Relaxed);
     }
 
-    pub(super) fn keeps_bytes(&self) -> bool {
-        self.keeps_bytes.load(Ordering::Relaxed)
+    /// Largest size of a segment whose bytes are kept; 0 if none is.
+    pub(super) fn largest_kept(&self) -> usize {
+        self.largest_kept.load(Ordering::Relaxed)
     }
 
     pub(super) fn segment(&self, segment: &Segment) -> DownloadCell<Arc<DownloadedBody>> {

@@ -7,14 +7,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Largest size of a segment whose bytes are kept.
 pub(super) const MAX_SEGMENT_BYTES: usize = 16 << 20;
-/// Largest number of bytes that are kept of one output.
+/// Largest number of bytes that are kept of one output that has its turn.
 const MAX_BYTES: usize = 48 << 20;
 /// Lowest height in pixels of a picture that is worth decoding: smaller ones hide what a viewer sees on a screen.
 const LEAST_HEIGHT: u32 = 240;
 
 /// Renditions of an output that are decoded, and the bytes of their segments.
-#[derive(Debug, Default)]
-pub(crate) struct KeptMedia(Mutex<KeptState>);
+#[derive(Debug)]
+pub(crate) struct KeptMedia {
+    /// Largest number of bytes that are kept.
+    most: usize,
+    state: Mutex<KeptState>,
+}
 
 #[derive(Debug, Default)]
 struct KeptState {
@@ -41,9 +45,24 @@ pub(crate) struct KeptSegment {
 }
 
 impl KeptMedia {
+    /// Keeps the segments of an output that is decoded for sure.
+    pub(crate) fn of_turn() -> Self {
+        Self { most: MAX_BYTES, state: Mutex::default() }
+    }
+
+    /// Keeps at most this number of bytes of an output that may be decoded; 0 if it isn't.
+    pub(crate) fn of_watched(most: usize) -> Self {
+        Self { most, state: Mutex::default() }
+    }
+
     /// Sets which renditions are decoded.
     pub(super) fn choose(&self, decoded: DecodedRenditions) {
         self.lock().decoded = decoded;
+    }
+
+    /// Largest size of a segment that is kept; 0 if none is.
+    pub(crate) fn largest_segment(&self) -> usize {
+        self.most.min(MAX_SEGMENT_BYTES)
     }
 
     pub(super) fn wants(&self, rendition: &RenditionIdentity) -> bool {
@@ -51,13 +70,17 @@ impl KeptMedia {
         [&state.decoded.video, &state.decoded.audio].into_iter().flatten().any(|wanted| wanted == rendition)
     }
 
-    /// Keeps the bytes of a segment if there is room for them.
+    /// Keeps the bytes of a segment, in place of older segments of its rendition if there is no room for them.
     pub(super) fn keep(&self, rendition: &RenditionIdentity, number: u64, bytes: &Bytes) {
         let mut state = self.lock();
-        if bytes.len() <= MAX_BYTES - state.bytes {
-            state.bytes += bytes.len();
-            state.segments.push(KeptSegment { rendition: rendition.clone(), number, bytes: bytes.clone() });
+        while bytes.len() > self.most.saturating_sub(state.bytes) {
+            let older = |kept: &&KeptSegment| kept.rendition == *rendition && kept.number < number;
+            let Some(oldest) = state.segments.iter().filter(older).map(|kept| kept.number).min() else { return };
+            state.segments.retain(|kept| kept.rendition != *rendition || kept.number != oldest);
+            state.bytes = state.segments.iter().map(|kept| kept.bytes.len()).sum();
         }
+        state.bytes += bytes.len();
+        state.segments.push(KeptSegment { rendition: rendition.clone(), number, bytes: bytes.clone() });
     }
 
     /// Returns the renditions to decode and takes the kept segments.
@@ -68,7 +91,7 @@ impl KeptMedia {
     }
 
     fn lock(&self) -> MutexGuard<'_, KeptState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -138,13 +161,26 @@ mod tests {
 
     #[test]
     fn no_more_is_kept_than_there_is_room_for() {
-        let kept = KeptMedia::default();
+        let kept = KeptMedia::of_turn();
         let rendition = RenditionIdentity::place("360p");
         kept.choose(DecodedRenditions { video: Some(rendition.clone()), audio: None });
         assert!(kept.wants(&rendition) && !kept.wants(&RenditionIdentity::place("720p")));
+        assert_eq!(kept.largest_segment(), MAX_SEGMENT_BYTES);
         let bytes = Bytes::from(vec![0; MAX_SEGMENT_BYTES]);
         (0..5).for_each(|number| kept.keep(&rendition, number, &bytes));
-        assert_eq!(kept.take().1.iter().map(|segment| segment.number).collect::<Vec<_>>(), [0, 1, 2]);
+        let numbers = |kept: &KeptMedia| kept.take().1.iter().map(|segment| segment.number).collect::<Vec<_>>();
+        assert_eq!(numbers(&kept), [2, 3, 4], "the newest ones");
         assert!(kept.take().1.is_empty());
+        [6, 7, 8, 5].into_iter().for_each(|number| kept.keep(&rendition, number, &bytes));
+        assert_eq!(numbers(&kept), [6, 7, 8], "an old one takes no newer one's place");
+        let watched = KeptMedia::of_watched(100);
+        assert_eq!(watched.largest_segment(), 100);
+        (0..3).for_each(|number| watched.keep(&rendition, number, &bytes.slice(..60)));
+        watched.keep(&rendition, 3, &bytes.slice(..101));
+        assert_eq!(
+            numbers(&watched),
+            Vec::<u64>::new(),
+            "a large segment leaves no older ones, which are of no use alone"
+        );
     }
 }

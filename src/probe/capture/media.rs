@@ -161,7 +161,8 @@ impl Capturer<'_> {
             None => None,
         };
         let began = Instant::now();
-        let mut reader = BodyReader::new(None, lock).keeping(self.requests.downloads.keeps_bytes());
+        let most = if self.requests.downloads.largest_kept() > 0 { MAX_KEPT_INIT } else { 0 };
+        let mut reader = BodyReader::new(None, lock).keeping(most);
         let mut digest = DefaultHasher::new();
         let request =
             FetchRequest { range: map.byte_range, max_bytes: self.bounds.max_manifest_bytes, ..self.request(url) };
@@ -178,7 +179,7 @@ impl Capturer<'_> {
         let (inspection, init) = (inspection.filter(|_| complete), init.filter(|_| complete));
         // Packagers truncate the file before they write it anew, so an incomplete one has no digest.
         let digest = (init.is_some() && map.key.is_none()).then(|| digest.finish());
-        let kept = kept.filter(|bytes| init.is_some() && bytes.len() <= MAX_KEPT_INIT);
+        let kept = kept.filter(|_| init.is_some());
         Some((Arc::new(InitFacts { map: map.clone(), fetched, inspection, decryption, digest, kept }), init))
     }
 
@@ -192,11 +193,12 @@ impl Capturer<'_> {
     ) -> SegmentAttempt {
         let place = self.requests.downloads.segment(segment);
         let identity = &facts.rendition.identity;
-        let keep = self.requests.downloads.keeps_bytes() && self.kept.wants(identity);
+        // Another output that shares the download may decode it.
+        let keep = if self.kept.wants(identity) { self.requests.downloads.largest_kept() } else { 0 };
         let download = async || self.download_anywhere(facts, segment, init, known, keep).await.map(Arc::new);
         let Some(body) = place.get_or_init(download).await else { return SegmentAttempt::OutOfTime };
         let DownloadedBody { fetched, inspection, decryption, kept } = (**body).clone();
-        if let Some(bytes) = kept.filter(|_| keep && fetched.ok().is_some()) {
+        if let Some(bytes) = kept.filter(|_| keep > 0 && fetched.ok().is_some()) {
             self.kept.keep(identity, segment.number, &bytes);
         }
         let newest = timeline.last_number() == Some(segment.number);
@@ -228,7 +230,7 @@ impl Capturer<'_> {
         segment: &Segment,
         init: Option<&InitSegment>,
         known: &AlreadyInspected,
-        keep: bool,
+        keep: usize,
     ) -> Option<DownloadedBody> {
         let first = self.download_segment(segment, &segment.uri, init, known, keep).await?;
         let others = alternatives(facts, &segment.uri);
@@ -279,7 +281,7 @@ impl Capturer<'_> {
         url: &Url,
         init: Option<&InitSegment>,
         known: &AlreadyInspected,
-        keep: bool,
+        keep: usize,
     ) -> Option<DownloadedBody> {
         let lock = match segment.key.as_deref().filter(|k| k.encrypts_wholly()) {
             Some(key) => Some(self.access(key, Some(segment.number), known).await),

@@ -44,6 +44,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 use url::Url;
 
@@ -67,6 +68,9 @@ pub(crate) struct Capturer<'a> {
     pub(crate) budget: TimeBudget,
     /// Why the output's picture and sound are decoded in this probe; `None`: they aren't.
     pub(crate) turn: Option<SignalTurn>,
+    /// Room for the newest segments of an output without a turn, which is decoded if its picture is suspected to stand still. `None`:
+    /// they aren't kept.
+    pub(crate) watch: Option<SemaphorePermit<'a>>,
     /// Segments that are decoded after the capture.
     pub(crate) kept: KeptMedia,
     /// Sum of the bit rates that the manifest declares for the output's renditions, in bits per second; 0 before it was read, and
@@ -180,7 +184,7 @@ impl Capturer<'_> {
         i_frames: &mut [&mut Rendition],
         now: Timestamp,
     ) -> AlreadyInspected {
-        if self.requests.downloads.keeps_bytes() {
+        if self.requests.downloads.largest_kept() > 0 {
             let direct = RenditionIdentity::place(DIRECT);
             let listed = DecodedRenditions::of(renditions.iter().map(|r| &**r));
             let is_direct = renditions.is_empty();

@@ -1,6 +1,5 @@
 //! Reader that passes a body to the inspector as it arrives, and decrypts it first if it is encrypted as a whole.
 
-use super::kept_media::MAX_SEGMENT_BYTES;
 use super::keys::Access;
 use crate::facts::Decryption;
 use bytes::Bytes;
@@ -13,8 +12,8 @@ pub(super) struct BodyReader {
     state: ReaderState,
     /// First decrypted bytes, by which a wrong key is distinguished from a wrong initialization vector.
     opening: Vec<u8>,
-    /// Clear bytes of the body for the decoder; `None` if they aren't wanted or are too many.
-    kept: Option<Vec<u8>>,
+    /// Clear bytes of the body for the decoder, and the largest number of them; `None` if they aren't wanted or are too many.
+    kept: Option<(Vec<u8>, usize)>,
 }
 
 /// Length of a transport stream packet in bytes.
@@ -54,9 +53,9 @@ impl BodyReader {
         Self { inspector: SegmentInspector::new(init), state, opening: Vec::new(), kept: None }
     }
 
-    /// Keeps the clear bytes of the body if `wanted`.
-    pub(super) fn keeping(self, wanted: bool) -> Self {
-        Self { kept: wanted.then(Vec::new), ..self }
+    /// Keeps the clear bytes of the body if they are at most `most`.
+    pub(super) fn keeping(self, most: usize) -> Self {
+        Self { kept: (most > 0).then(|| (Vec::new(), most)), ..self }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
@@ -116,22 +115,22 @@ impl BodyReader {
                 let end = decryptor.finish(rest).err();
                 let read = judge_decrypted(inspector.finish(), end, &opening, complete);
                 let kept = kept.filter(|_| read.inspection.is_some());
-                return ReadBody { kept: kept.map(Bytes::from), ..read };
+                return ReadBody { kept: kept.map(|(bytes, _)| bytes.into()), ..read };
             }
         };
         let (inspection, init) = inspector.finish();
         let inspection = Some(inspection).filter(|_| decryption != Some(Decryption::Locked));
-        let kept = kept.filter(|_| inspection.is_some()).map(Bytes::from);
+        let kept = kept.filter(|_| inspection.is_some()).map(|(bytes, _)| bytes.into());
         ReadBody { inspection, init, decryption, kept }
     }
 }
 
 /// Appends clear bytes to the kept ones, and gives up a body that is too large to be decoded.
-fn keep(kept: &mut Option<Vec<u8>>, clear: &[u8]) {
-    if let Some(bytes) = kept.take_if(|bytes| bytes.len() + clear.len() > MAX_SEGMENT_BYTES) {
+fn keep(kept: &mut Option<(Vec<u8>, usize)>, clear: &[u8]) {
+    if let Some(bytes) = kept.take_if(|(bytes, most)| bytes.len() + clear.len() > *most) {
         drop(bytes);
     }
-    if let Some(bytes) = kept {
+    if let Some((bytes, _)) = kept {
         bytes.extend_from_slice(clear);
     }
 }
@@ -251,17 +250,17 @@ mod tests {
 
     #[test]
     fn what_is_kept_for_the_decoder_is_clear() {
-        let kept = |lock, body: &[u8], wanted| {
-            let mut reader = BodyReader::new(None, lock).keeping(wanted);
+        let kept = |lock, body: &[u8], most| {
+            let mut reader = BodyReader::new(None, lock).keeping(most);
             body.chunks(100).for_each(|piece| reader.push(piece));
             reader.finish(true).kept
         };
         let clear = packets();
-        assert_eq!(kept(None, &clear, true).as_deref(), Some(&*clear));
-        assert_eq!(kept(Some(open(KEY, 5)), &encrypted(&clear), true).as_deref(), Some(&*clear));
-        assert_eq!(kept(Some(open([8; 16], 5)), &encrypted(&clear), true), None, "noise");
-        assert_eq!(kept(None, &clear, false), None);
-        assert_eq!(kept(None, &clear.repeat(MAX_SEGMENT_BYTES / clear.len() + 1), true), None, "too much");
+        assert_eq!(kept(None, &clear, clear.len()).as_deref(), Some(&*clear));
+        assert_eq!(kept(Some(open(KEY, 5)), &encrypted(&clear), 1 << 20).as_deref(), Some(&*clear));
+        assert_eq!(kept(Some(open([8; 16], 5)), &encrypted(&clear), 1 << 20), None, "noise");
+        assert_eq!(kept(None, &clear, 0), None);
+        assert_eq!(kept(None, &clear, clear.len() - 1), None, "too much");
     }
 
     #[test]

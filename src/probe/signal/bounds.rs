@@ -9,18 +9,32 @@ use tokio::time::{Instant, timeout_at};
 const MAX_WAIT: Duration = Duration::from_millis(500);
 /// Number of probes that may wait, for each decode that may run.
 const WAITING_PER_DECODE: usize = 2;
+/// Number of outputs without a turn whose newest segments are kept at the same time, in case their picture is suspected.
+const WATCHED: usize = 64;
+/// Largest number of bytes that are kept of each of them: a low rung of a few seconds. With 64 outputs it is 128 MiB.
+pub(super) const WATCHED_BYTES: usize = 2 << 20;
 
 #[derive(Debug)]
 pub(super) struct DecodeBounds {
     decodes: Semaphore,
     queue: Semaphore,
+    watched: Semaphore,
 }
 
 impl DecodeBounds {
     /// Makes bounds with at most `decodes` decodes at the same time, at least one.
     pub(super) fn new(decodes: usize) -> Self {
         let decodes = decodes.clamp(1, Semaphore::MAX_PERMITS / WAITING_PER_DECODE);
-        Self { decodes: Semaphore::new(decodes), queue: Semaphore::new(decodes * WAITING_PER_DECODE) }
+        Self {
+            decodes: Semaphore::new(decodes),
+            queue: Semaphore::new(decodes * WAITING_PER_DECODE),
+            watched: Semaphore::new(WATCHED),
+        }
+    }
+
+    /// Returns the room for the newest segments of one output; `None` if so many others have theirs kept.
+    pub(super) fn watch(&self) -> Option<SemaphorePermit<'_>> {
+        self.watched.try_acquire().ok()
     }
 
     /// Returns the permit for the decodes of one output. Waits for at most half a second, and not at all if enough other probes wait;
@@ -55,6 +69,15 @@ mod tests {
         assert!(began.elapsed() < PROBE / 2, "they waited for {:?}", began.elapsed());
         drop(taken);
         assert!(bounds.begin(Instant::now() + PROBE).await.is_some());
+    }
+
+    #[test]
+    fn so_many_outputs_are_watched_at_the_same_time() {
+        let bounds = DecodeBounds::new(1);
+        let mut watched: Vec<_> = (0..WATCHED).map_while(|_| bounds.watch()).collect();
+        assert!(watched.len() == WATCHED && bounds.watch().is_none());
+        watched.pop();
+        assert!(bounds.watch().is_some());
     }
 
     #[tokio::test]

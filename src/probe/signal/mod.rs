@@ -5,11 +5,11 @@ mod follow_up;
 mod lookup;
 mod pieces;
 
-use super::capture::{self, Capturer, DecodedRenditions};
+use super::capture::{self, Capturer, DecodedRenditions, KeptMedia};
 use crate::catalog::{SignalMode, Template};
-use crate::facts::{Capture, DecodedFacts, OutputFacts, RenditionFacts, SignalFacts, Undecoded};
+use crate::facts::{Capture, DecodedFacts, OutputFacts, RenditionFacts, SignalFacts, Undecoded, still};
 use crate::history::{History, OutputKey, SignalTurn};
-use bounds::DecodeBounds;
+use bounds::{DecodeBounds, WATCHED_BYTES};
 use lookup::DecoderLookup;
 use packager_media::stream::RenditionIdentity;
 use packager_media::units::{Seconds, Timestamp};
@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 /// Shortest time in which a decode is tried.
@@ -50,6 +51,17 @@ pub(super) struct SignalDecoding {
     lookup: DecoderLookup,
     bounds: DecodeBounds,
     counts: DecodeCounts,
+}
+
+/// What a probe does for the decoder of an output.
+#[derive(Debug)]
+pub(super) struct DecodePlan<'a> {
+    /// Why the output is decoded; `None`: it has no turn.
+    pub(super) turn: Option<SignalTurn>,
+    /// Room for the newest segments of an output without a turn; `None`: they aren't kept.
+    pub(super) watch: Option<SemaphorePermit<'a>>,
+    /// Place for the segments.
+    pub(super) kept: KeptMedia,
 }
 
 /// Numbers of decodes since the start, and their cost.
@@ -104,13 +116,7 @@ impl SignalDecoding {
     }
 
     /// Returns why the probe that begins at `now` decodes an output; `None` if it doesn't.
-    pub(super) fn turn(
-        &self,
-        history: &History,
-        key: &OutputKey,
-        template: &Template,
-        now: Timestamp,
-    ) -> Option<SignalTurn> {
+    fn turn(&self, history: &History, key: &OutputKey, template: &Template, now: Timestamp) -> Option<SignalTurn> {
         self.lookup.decoder().ok()?;
         let delay = if self.lookup.is_at_once() { Seconds::ZERO } else { first_turn(key, template.signal_interval) };
         match template.signal {
@@ -124,7 +130,27 @@ impl SignalDecoding {
         }
     }
 
-    /// Decodes the outputs that have their turn, and adds what it showed to the facts of their renditions. Ends before `deadline`.
+    /// Returns what the probe that begins at `now` does for the decoder. An output without a turn is watched if there is room: if this
+    /// probe finds that its picture looks still, it can decode it at once; otherwise the next probe does.
+    pub(super) fn plan(
+        &self,
+        history: &History,
+        key: &OutputKey,
+        template: &Template,
+        now: Timestamp,
+    ) -> DecodePlan<'_> {
+        let turn = self.turn(history, key, template, now);
+        let may_watch = turn.is_none() && template.signal == SignalMode::Rotation && self.lookup.decoder().is_ok();
+        let may_suspect = || history.may_suspect(key, now, capture::retention(template));
+        let watch = (may_watch && may_suspect()).then(|| self.bounds.watch()).flatten();
+        let kept = match turn {
+            Some(_) => KeptMedia::of_turn(),
+            None => KeptMedia::of_watched(watch.as_ref().map_or(0, |_| WATCHED_BYTES)),
+        };
+        DecodePlan { turn, watch, kept }
+    }
+
+    /// Decodes the outputs that have their turn or whose picture is suspected, and adds what it showed to the facts of their renditions. Ends before `deadline`.
     pub(super) async fn decode(&self, capture: &mut Capture, capturers: &[Capturer<'_>], deadline: Instant) {
         let outputs = capture.outputs.iter_mut().zip(capturers);
         futures_util::future::join_all(
@@ -145,7 +171,9 @@ impl SignalDecoding {
         };
         let missing = decoder.as_ref().err().copied().unwrap_or(Undecoded::Waiting);
         output.signal = SignalFacts { missing, valid_for, ..SignalFacts::default() };
-        let (Some(turn), Ok(decoder)) = (capturer.turn, decoder) else { return };
+        let suspected = || capturer.watch.is_some() && output.looks_still();
+        let turn = capturer.turn.or_else(|| suspected().then_some(SignalTurn::Suspected));
+        let (Some(turn), Ok(decoder)) = (turn, decoder) else { return };
         let (DecodedRenditions { video, audio }, kept) = capturer.kept.take();
         let most = if turn == SignalTurn::Due { ROTATION_MEDIA } else { Seconds(f64::INFINITY) };
         let piece = |identity: &Option<RenditionIdentity>| {
@@ -229,6 +257,11 @@ impl SignalDecoding {
 type DecodeResult = Result<(RenditionIdentity, DecodedFacts), Undecoded>;
 
 impl OutputFacts {
+    /// Whether the picture is suspected to stand still, by the segments that this probe inspected.
+    fn looks_still(&self) -> bool {
+        still::is_suspected(self.renditions.iter().map(|facts| still::looks_still(&facts.segments))) == Some(true)
+    }
+
     /// Adds the results of decoding to the renditions. A reason why nothing was decoded is kept for the checks.
     fn take_decoded(&mut self, results: [Option<DecodeResult>; 2]) {
         if results.iter().all(Option::is_none) {
