@@ -52,6 +52,33 @@ async fn every_fault_of_picture_and_sound_fails_its_checks_and_a_good_programme_
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Programmes whose fault the coded picture or sound shows.
+const FOUND_WITHOUT_TURN: &[&str] =
+    &["frozen", "frozen_hevc", "frozen_interlaced", "black", "black_logo", "bars", "silent_digital"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encoder_without_input_is_found_within_two_probes_although_its_turn_is_far_away() {
+    let rows = programme_results().await;
+    let found =
+        |id: &&str| rows.iter().find(|row| row.programme.id == *id).and_then(ProgrammeResult::found_in_rotation);
+    let late: Vec<_> = FOUND_WITHOUT_TURN.iter().filter(|id| found(id).is_none_or(|probes| probes > 2)).collect();
+    assert!(late.is_empty(), "{late:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_good_programme_is_not_suspected() {
+    let mut wrong = Vec::new();
+    for row in programme_results().await.iter().filter(|row| row.programme.expected.is_empty()) {
+        let rotation = row.rotation.as_ref().unwrap();
+        // The first decode shows a pause of a drama, whose end is then followed up.
+        let decodes = if row.programme.id == "good_drama" { 0 } else { rotation.decodes };
+        if rotation.suspicions + decodes > 0 || !rotation.result.failed_checks.is_empty() {
+            wrong.push((row.programme.id, rotation));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_check_has_a_fault_made_for_it() {
     let faults = fault_results().await.iter().map(|row| (row.fault.expected, &row.result));

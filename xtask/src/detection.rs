@@ -3,6 +3,7 @@
 //! the checks that failed.
 
 use packager_testbed::detection_page::{self, OriginResults};
+use packager_testbed::programme_results::RotationResult;
 use packager_testbed::{matrix, packagers, programme_results};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -89,6 +90,12 @@ async fn named(only: &[String]) -> io::Result<()> {
             row.programme.id
         )?;
         print_failed_checks(&mut out, &row.result)?;
+        if let Some(rotation) = &row.rotation {
+            let RotationResult { suspicions, decodes, result } = rotation;
+            let found = row.found_in_rotation();
+            writeln!(out, "  in rotation: {suspicions} suspicions, {decodes} decodes, found in probe {found:?}")?;
+            print_failed_checks(&mut out, result)?;
+        }
     }
     for row in packagers::watch_named(matches).await? {
         writeln!(out, "{} {}", if row.result.failed_checks.is_empty() { "clean" } else { "WRONG" }, row.name)?;

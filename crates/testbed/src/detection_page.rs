@@ -1,7 +1,7 @@
 //! Generator of docs/detection.md. Every run gives the same text, except for the section about real packagers.
 
 use crate::matrix::{CleanResult, FailedCheck, FaultResult, PackagerResult, StreamResult};
-use crate::programme_results::ProgrammeResult;
+use crate::programme_results::{ProgrammeResult, RotationResult};
 use crate::restarts::Reported;
 use packager_exporter::checks::CHECKS;
 use std::fmt::Write as _;
@@ -49,6 +49,7 @@ pub fn reproducible_part(origin: &OriginResults<'_>) -> String {
         awaiting_table(faults),
         clean_table(clean),
         programme_table(programmes),
+        rotation_table(programmes),
         String::new(),
     ]
     .join("\n")
@@ -218,6 +219,26 @@ fn programme_table(programmes: &[ProgrammeResult]) -> String {
         let (id, description, probes) = (row.programme.id, row.programme.description, row.result.probes);
         let (found, cleared) = (seconds(row.found_after()), seconds(row.cleared_after()));
         let _ = writeln!(text, "| {id} | {description} | {probes} | {checks} | {found} | {cleared} | {mark} |");
+    }
+    text
+}
+
+fn rotation_table(programmes: &[ProgrammeResult]) -> String {
+    let mut text = String::from(
+        "## Picture and sound in rotation\n\nThe same programmes with `signal: rotation`, probed after each segment. They are decoded in the first probe, \
+         before the fault begins, and the turn of the rotation doesn't come again: every further decode follows a suspicion by the coded picture or \
+         sound, or a fault that was found. Suspected is the number of probes in which the picture was suspected to stand still; found is the number of \
+         probes, from the first one that lists a whole segment of the fault, until all bold checks of the table above had failed.\n\n\
+         | Programme | Probes | Suspected | Decoded | Found |\n|---|---|---|---|---|\n",
+    );
+    for (row, rotation) in programmes.iter().filter_map(|row| Some((row, row.rotation.as_ref()?))) {
+        let RotationResult { result, suspicions, decodes } = rotation;
+        let found = match (row.programme.faulty, row.found_in_rotation()) {
+            (None, _) => String::new(),
+            (Some(_), Some(probes)) => probes.to_string(),
+            (Some(_), None) => "by its turn".to_owned(),
+        };
+        let _ = writeln!(text, "| {} | {} | {suspicions} | {decodes} | {found} |", row.programme.id, result.probes);
     }
     text
 }

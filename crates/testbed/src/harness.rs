@@ -117,20 +117,22 @@ impl Harness {
         Self::with_origin(origin, origin_clock, start_ms, channels, (templates, ""), None)
     }
 
-    /// Code of the channel of [`Self::with_programme`].
+    /// Codes of the two channels of [`Self::with_programme`], which have the same URL.
     pub const PROGRAMME: &str = "CH";
+    pub const PROGRAMME_IN_ROTATION: &str = "CR";
 
     /// Starts an origin that plays a programme of picture and sound, and a prober that decodes it. `exporter` is the
-    /// exporter's program, which confines itself and becomes ffmpeg. `templates` has the template of the channel, `PG`.
+    /// exporter's program, which confines itself and becomes ffmpeg. `templates` has the templates of the two channels, `PG` and `PR`.
     pub async fn with_programme(id: &str, templates: &str, exporter: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let origin_clock = origin::Clock::manual(START_MS);
         let origin = Origin::start(listener, origin_clock.clone());
         tokio::task::block_in_place(|| origin.add_programme(id)).expect("ffmpeg encodes the programme");
         let path = format!("programme/{id}/live.m3u8");
-        let channel = ChannelSpec { code: Self::PROGRAMME, path: &path, template: "PG" };
+        let channel = |code, template| ChannelSpec { code, path: &path, template };
+        let channels = [channel(Self::PROGRAMME, "PG"), channel(Self::PROGRAMME_IN_ROTATION, "PR")];
         let decoding = Some(decoding_with(exporter));
-        Self::with_origin(origin, origin_clock, START_MS, &[channel], (templates, ""), decoding)
+        Self::with_origin(origin, origin_clock, START_MS, &channels, (templates, ""), decoding)
     }
 
     fn with_origin(
@@ -152,7 +154,7 @@ impl Harness {
             };
             let ChannelSpec { code, template, .. } = channel;
             let expected = match *template {
-                "TO" | "PG" => "",
+                "TO" | "PG" | "PR" => "",
                 "TS" => "is_hdr: false, resolution: 1920x1080, fps: 25, ",
                 "TH" => "is_hdr: true, resolution: 1920x1080, fps: 25, ",
                 _ => "resolution: 1920x1080, fps: 25, ",

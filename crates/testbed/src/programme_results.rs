@@ -8,6 +8,7 @@ use crate::harness::Harness;
 use crate::matrix::{FailedCheck, StreamResult};
 use crate::origin::{Programme, SEGMENT_SECONDS, programmes};
 use futures_util::{StreamExt as _, stream};
+use packager_exporter::report::Report;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ const PROBES: u32 = 20;
 /// Number of probes, one a minute, of a programme whose loudness is judged: the verdict needs samples of 20 minutes.
 const LOUDNESS_PROBES: u32 = 24;
 
-/// Template of the programmes. `SIGNAL` is how they are decoded: every segment, or in samples of each minute for the loudness.
+/// Templates of the programmes. `SIGNAL` is how they are decoded: every segment, or in samples of each minute for the loudness.
 const TEMPLATE: &str = "
 PG:
   timeout: 60s
@@ -32,6 +33,10 @@ PG:
   macroblocking_threshold: 0.15
   freeze_threshold_ms: 1000
   min_mos: 3.0
+PR:
+  extends: PG
+  signal: rotation
+  signal_interval: 1h
 ";
 
 /// Results of the probes of one programme.
@@ -39,6 +44,19 @@ PG:
 pub struct ProgrammeResult {
     pub programme: &'static Programme,
     pub result: StreamResult,
+    /// What the same probes found with `signal: rotation`, whose turn doesn't come; `None` for a programme whose loudness is judged.
+    pub rotation: Option<RotationResult>,
+}
+
+/// Results of the probes of one programme with `signal: rotation`: it is decoded in the first probe, before its fault, and then only because
+/// the coded picture or sound is suspected of a fault.
+#[derive(Debug, Clone)]
+pub struct RotationResult {
+    pub result: StreamResult,
+    /// Number of probes in which the picture was suspected to stand still.
+    pub suspicions: usize,
+    /// Number of probes after the first one that decoded.
+    pub decodes: usize,
 }
 
 impl ProgrammeResult {
@@ -74,9 +92,38 @@ impl ProgrammeResult {
         last.checked_sub(ends)
     }
 
+    /// Returns the number of probes in rotation, from the first one in which a whole segment of the fault was listed, until all expected
+    /// checks had failed. `None`: one of them never failed, or the programme has no fault that begins.
+    #[must_use]
+    pub fn found_in_rotation(&self) -> Option<u32> {
+        let (begins, _) = self.programme.fault_seconds()?;
+        let failures = failures(&self.rotation.as_ref()?.result, self.programme.expected)?;
+        let last = failures.iter().map(|failed| listed_seconds(failed.first)).max()?;
+        Some(last.checked_sub(begins)? / SEGMENT_SECONDS)
+    }
+
     fn expected_failures(&self) -> Option<Vec<&FailedCheck>> {
-        let failure = |check: &&str| self.result.failed_checks.iter().find(|failed| failed.check == *check);
-        self.programme.expected.iter().map(failure).collect()
+        failures(&self.result, self.programme.expected)
+    }
+}
+
+/// Returns the failures of these checks; `None` if one of them never failed.
+fn failures<'a>(result: &'a StreamResult, checks: &[&str]) -> Option<Vec<&'a FailedCheck>> {
+    checks.iter().map(|check| result.failed_checks.iter().find(|failed| failed.check == *check)).collect()
+}
+
+impl RotationResult {
+    fn new(every: Duration) -> Self {
+        Self { result: StreamResult::new(every), suspicions: 0, decodes: 0 }
+    }
+
+    fn record(&mut self, report: &Report) {
+        let outputs = || report.capture.outputs.iter();
+        let is_suspected = outputs().any(|output| report.still_suspected(output) == Some(true));
+        let is_decoded = outputs().flat_map(|output| &output.renditions).any(|rendition| rendition.decoded.is_some());
+        self.suspicions += usize::from(is_suspected);
+        self.decodes += usize::from(is_decoded && self.result.probes > 0);
+        self.result.record(report);
     }
 }
 
@@ -113,10 +160,14 @@ async fn probe_programme(programme: &'static Programme, exporter: &Path) -> Prog
     };
     let every = Duration::from_secs(u64::from(every));
     let mut result = StreamResult::new(every);
+    let mut rotation = (!is_loudness).then(|| RotationResult::new(every));
     for _ in 0..probes {
         result.record(&*harness.probe(Harness::PROGRAMME).await);
+        if let Some(rotation) = &mut rotation {
+            rotation.record(&*harness.probe(Harness::PROGRAMME_IN_ROTATION).await);
+        }
         harness.advance(every);
     }
     result.sort();
-    ProgrammeResult { programme, result }
+    ProgrammeResult { programme, result, rotation }
 }

@@ -115,6 +115,7 @@ const HEAD: &str = "gradients=s=480x272:r=25:c0=0x304050:c1=0x806040:x0=0:y0=0:x
     mandelbrot=s=160x160:r=25[head{n}];[room{n}][head{n}]overlay=160:80";
 const NOISE: &str = "anoisesrc=c=pink:r=48000:a=0.25,pan=stereo|c0=c0|c1=c0";
 const SILENT: &str = "anoisesrc=c=white:r=48000:a=0.0001,pan=stereo|c0=c0|c1=c0";
+const DIGITAL_SILENCE: &str = "anullsrc=r=48000:cl=stereo";
 const RIGHT_DEAD: &str = "anoisesrc=c=pink:r=48000:a=0.25,pan=stereo|c0=c0|c1=0*c0";
 const CLIPPED: &str = "anoisesrc=c=pink:r=48000:a=1,volume=24dB:precision=fixed,pan=stereo|c0=c0|c1=c0";
 const LOUD: &str = "anoisesrc=c=pink:r=48000:a=0.9,pan=stereo|c0=c0|c1=c0";
@@ -155,6 +156,8 @@ programmes! {
         [part(36, MOVING, NOISE), part(36, BARS, NOISE), part(24, MOVING, NOISE)], Some(1), ["picture_single_color"], ["picture_frozen"];
     "silent": "The sound is at -80 dBFS for 36 s.", AVC,
         [part(36, DRIFT, NOISE), part(36, DRIFT, SILENT), part(24, DRIFT, NOISE)], Some(1), ["sound_silent"], [];
+    "silent_digital": "The sound is digital silence for 36 s.", AVC,
+        [part(36, DRIFT, NOISE), part(36, DRIFT, DIGITAL_SILENCE), part(24, DRIFT, NOISE)], Some(1), ["sound_silent"], [];
     "input_lost": "The picture stands still and the sound is away for 36 s.", AVC,
         [part(36, MOVING, NOISE), part(36, FROZEN, SILENT), part(24, MOVING, NOISE)], Some(1), ["picture_frozen", "sound_silent"], [];
     "right_silent": "The right channel has no sound for 90 s.", AVC,
