@@ -14,8 +14,8 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when no segment of a Representation is available by the wall clock (corrected by UTCTiming), or \
            the newest segment of a fixed pace or an open S (r=-1) is due and can't be fetched; major while other \
-           renditions of its kind play, and when segments are listed before their time; and when a Representation is one file \
-           without segments, although its Period goes on",
+           renditions of its kind play, and when the whole list is before its time; and when a Representation is one file without \
+           segments, although its Period goes on. Segments that are listed ahead, such as those of an ad, are no fault",
     reference: "ISO/IEC 23009-1 5.3.9.2, 5.3.9.5; DASH-IF IOP 4.3",
     needs_history: false,
 };
@@ -23,8 +23,8 @@ pub const META: CheckMeta = CheckMeta {
 params! {
     /// Longest time in seconds for which a segment may be late.
     late: f64 = 2.0,
-    /// Seconds by which a segment may be listed early, in addition to its own duration. Healthy MPDs of ffmpeg do this:
-    /// it reads its input for 5 s and then declares the end of this time as the start of the presentation.
+    /// Seconds by which a whole list may be early, in addition to the duration of its last segment and minimumUpdatePeriod. Healthy
+    /// MPDs of ffmpeg are: it reads its input for 5 s and then declares the end of this time as the start of the presentation.
     early: f64 = 8.0,
     /// Seconds after the start of a Period in which no segment has to be available.
     grace: f64 = 20.0,
@@ -35,7 +35,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let found = match rung.timeline_runs() {
             // An open S goes on by the clock, as a fixed pace does.
             Some(runs) if runs.last().is_some_and(|run| run.count.is_none()) => missing(rung, params),
-            Some(_) => nothing_available(rung, params).or_else(|| early(rung, params)),
+            Some(_) => early(rung, params).or_else(|| nothing_available(rung, params)),
             None => one_file(rung).or_else(|| nothing_available(rung, params)).or_else(|| missing(rung, params)),
         };
         found.into_iter().collect()
@@ -71,6 +71,15 @@ fn nothing_available(rung: &LiveRepresentation<'_>, params: &Params) -> Option<V
     }
     let ended = last_end(rung, begun).map(|ended| Seconds::between(ended, rung.now).0);
     let depth = rung.mpd.time_shift_buffer_depth.map_or(f64::INFINITY, |d| d.0);
+    let first = rung.timeline_runs().and_then(|runs| rung.wall_clock_time(runs.first()?.start));
+    let until_first = first.map(|begins| Seconds::between(rung.now, begins).0).filter(|left| *left > 0.0);
+    if let Some(left) = until_first {
+        let message = format!(
+            "no segment is available: the first listed one begins in {left:.1} s; availabilityStartTime or a clock is off"
+        );
+        let violation = Violation::new(message).with("early_seconds", left).with("line", rung.representation.line);
+        return Some(violation.severity(Severity::Major));
+    }
     let message = match (ended, &listing.timing) {
         (Some(ago), _) if ago > 0.0 => format!(
             "no segment is available: the newest listed segment ended {ago:.1} s ago; the time-shift buffer holds {depth} s"
@@ -92,16 +101,26 @@ fn last_end(rung: &LiveRepresentation<'_>, begun: Timestamp) -> Option<Timestamp
     ends.min_by(|a, b| a.0.total_cmp(&b.0)).map(|end| end.after(begun))
 }
 
-/// Returns a violation if a segment is listed too long before its time, because the packager's clock or
+/// Returns a violation if the whole list is too long before its time, because the packager's clock or
 /// availabilityStartTime is wrong. A player that follows the clock requests segments later than it could.
+///
+/// A list that only goes on into the future is right: ads are listed as a whole, and a list has to cover
+/// minimumUpdatePeriod. Such a list begins where the time-shift buffer or the Period does.
 fn early(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
-    let last = rung.timeline_runs()?.last()?;
+    let runs = rung.timeline_runs()?;
+    let (first, last) = runs.first().zip(runs.last())?;
     let available = rung.wall_clock_time(last.end()?)?;
     let ahead = Seconds::between(rung.now, available) - timing::early_availability(&rung.representation.addressing);
-    let allowed = rung.seconds(i128::from(last.duration)) + params.early;
-    (ahead.0 > allowed).then(|| {
+    let update = rung.mpd.minimum_update_period.map_or(0.0, |period| period.0);
+    let allowed = rung.seconds(i128::from(last.duration)) + params.early + update;
+    let period_start = rung.period.start?.after(rung.mpd.availability_start?);
+    let buffer_start = rung.mpd.time_shift_buffer_depth.map(|depth| Seconds(-depth.0).after(rung.now));
+    let due = buffer_start.map_or(period_start, |buffer| if buffer > period_start { buffer } else { period_start });
+    let begins_late = Seconds::between(due, rung.wall_clock_time(first.start)?).0;
+    (ahead.0 > allowed && begins_late > allowed).then(|| {
         let message = format!(
-            "the newest segment is listed {:.1} s before its time; availabilityStartTime or a clock is off",
+            "the newest segment is listed {:.1} s before its time, and the list begins {begins_late:.1} s after the time-shift \
+             buffer; availabilityStartTime or a clock is off",
             ahead.0
         );
         Violation::new(message)
@@ -193,11 +212,32 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_listed_long_before_its_time_is_major() {
-        assert_holds(run(&Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"9\"/>"))));
-        let found = violations(run(&Scene::dash(&timed("<S t=\"990100\" d=\"2000\" r=\"9\"/>"))));
+    fn a_list_that_is_long_before_its_time_is_major() {
+        // A segment lasts 2 s, the MPD is updated every 2 s, and 8 s more are allowed.
+        assert_holds(run(&Scene::dash(&timed("<S t=\"992000\" d=\"2000\" r=\"9\"/>"))));
+        let found = violations(run(&Scene::dash(&timed("<S t=\"992100\" d=\"2000\" r=\"9\"/>"))));
         assert_eq!(found[0].severity, Some(Severity::Major));
-        assert!(found[0].message.contains("10.1 s before its time"), "{found:?}");
+        assert!(found[0].message.contains("12.1 s before its time"), "{found:?}");
+        // An hour too early: nothing is available by the clock, and players go by the list.
+        let scene = Scene::dash(&timed("<S t=\"4590000\" d=\"2000\" r=\"9\"/>"));
+        assert_eq!(scene.output.renditions[0].timeline.as_ref().unwrap().segments.len(), 10);
+        assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Major));
+    }
+
+    #[test]
+    fn a_list_that_begins_with_the_buffer_or_the_period_may_go_on_into_the_future() {
+        // The buffer begins at 940 s: 12 s later is too late for a list that goes on for 100 s from now.
+        let ahead = |start: u32| timed(&format!("<S t=\"{start}\" d=\"2000\" r=\"79\"/>"));
+        let scene = Scene::dash(&ahead(940_000));
+        assert_holds(run(&scene));
+        assert_eq!(scene.output.renditions[0].timeline.as_ref().unwrap().last_number(), Some(998_000));
+        assert_holds(run(&Scene::dash(&ahead(952_000))));
+        assert_eq!(violations(run(&Scene::dash(&ahead(952_100)))).len(), 1);
+        // An ad of 30 s that began 10 s ago is listed as a whole.
+        let ad = dynamic(&period("ad", 990, "<S t=\"0\" d=\"2000\" r=\"14\"/>"));
+        let scene = Scene::dash(&ad);
+        assert_holds(run(&scene));
+        assert_eq!(scene.output.renditions[0].timeline.as_ref().unwrap().last_number(), Some(998_000));
     }
 
     #[test]

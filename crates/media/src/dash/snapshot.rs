@@ -66,14 +66,26 @@ fn mark(snapshots: &mut [RenditionSnapshot], markers: Vec<Marker>) {
 /// analyses its input, then declares the end of this analysis as the start of the presentation.
 const SOON: Seconds = Seconds(10.0);
 
-/// Returns the newest Period that has begun and has segments; else the newest that has begun; else the first, if it
-/// begins within 10 s. `None` otherwise.
+/// Returns the newest Period that has begun and has available segments; else the newest that has begun and lists segments
+/// for later; else the newest that has begun; else the first, if it begins within 10 s. `None` otherwise.
 #[must_use]
 pub fn current_period(mpd: &Mpd, now: Timestamp) -> Option<&Period> {
     let newest_first = || mpd.periods.iter().rev().filter(|p| begun(mpd, p, now));
-    let has_segments = |p: &&Period| playable_representations(p).any(|(_, r)| newest(mpd, p, r, now).is_some());
+    let has = |p: &Period, listed| playable_representations(p).any(|(_, r)| newest(mpd, p, r, now, listed).is_some());
+    let has_available = |p: &&Period| has(p, Listed::Available);
+    let has_listed = |p: &&Period| has(p, Listed::All);
     let soon = || mpd.periods.first().filter(|p| begun(mpd, p, SOON.after(now)));
-    newest_first().find(has_segments).or_else(|| newest_first().next()).or_else(soon)
+    let listed = || newest_first().find(has_listed).or_else(|| newest_first().next());
+    newest_first().find(has_available).or_else(listed).or_else(soon)
+}
+
+/// Which segments of a live SegmentTimeline are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listed {
+    /// Those that are available by the clock (ISO/IEC 23009-1 5.3.9.5.3).
+    Available,
+    /// All that are listed, although their time may not have come.
+    All,
 }
 
 /// Iterates over the Representations that players can select for normal playback, with their AdaptationSets. Trick
@@ -90,8 +102,24 @@ fn begun(mpd: &Mpd, period: &Period, now: Timestamp) -> bool {
     if mpd.dynamic { mpd.availability_start.is_some_and(since) } else { period.start.is_some() }
 }
 
-fn newest(mpd: &Mpd, period: &Period, representation: &Representation, now: Timestamp) -> Option<SegmentSpan> {
-    segment_spans(&representation.addressing, stretch(mpd, period, &representation.addressing, now)?, 1).0.pop()
+fn newest(
+    mpd: &Mpd,
+    period: &Period,
+    representation: &Representation,
+    now: Timestamp,
+    listed: Listed,
+) -> Option<SegmentSpan> {
+    let addressing = &representation.addressing;
+    segment_spans(addressing, stretch(mpd, period, addressing, now)?.with(listed), 1).0.pop()
+}
+
+impl TickWindow {
+    fn with(self, listed: Listed) -> Self {
+        match listed {
+            Listed::Available => self,
+            Listed::All => Self { listed_until: FAR, ..self },
+        }
+    }
 }
 
 /// Representations of a Period by kind of media and id. An id should be unique in its Period, but packagers repeat it
@@ -138,11 +166,14 @@ impl RenditionSnapshot {
     /// Makes the snapshot of one rendition over several Periods. `pieces` are its Representation in each Period, the
     /// newest Period first. At most the newest `most` segments are listed.
     fn of(rendition: Rendition, pieces: &[Piece<'_>], now: Timestamp, most: usize) -> Self {
+        let available = pieces.iter().any(|p| p.newest(now).is_some());
+        let early = !available && pieces.first().is_some_and(|p| p.is_early(now));
+        let listed = if early { Listed::All } else { Listed::Available };
         let mut newest_first: Vec<Segment> = Vec::new();
         let mut base_urls: Vec<BaseUrls> = Vec::new();
         let mut oldest = None;
         for piece in pieces {
-            let (mut segments, first) = piece.segments(now, most - newest_first.len().min(most));
+            let (mut segments, first) = piece.segments(now, listed, most - newest_first.len().min(most));
             let Some(first) = first else { continue };
             let base = &piece.representation.base;
             let has_others = !base.others.is_empty() || base.without_location.is_some();
@@ -198,10 +229,27 @@ impl<'m> Piece<'m> {
         self.segments_in(TickWindow { from: from.until, ..until }, most).0
     }
 
-    fn segments(&self, now: Timestamp, most: usize) -> (Vec<Segment>, Option<Segment>) {
+    fn newest(&self, now: Timestamp) -> Option<SegmentSpan> {
+        newest(self.mpd, self.period, self.representation, now, Listed::Available)
+    }
+
+    /// Returns whether the SegmentTimeline begins in the future although the Period had begun long before its first segment: the
+    /// packager works, and its clock or availabilityStartTime is off. Players that go by the list play it.
+    fn is_early(&self, now: Timestamp) -> bool {
+        let addressing = &self.representation.addressing;
+        let Some((first, last)) = addressing.segments.runs().and_then(|runs| runs.first().zip(runs.last())) else {
+            return false;
+        };
+        let Some(window) = stretch(self.mpd, self.period, addressing, now) else { return false };
+        let (begin, long) = (i128::from(first.start), i128::from(last.duration));
+        let at_the_period_s_start = begin < i128::from(addressing.presentation_time_offset) + long;
+        !at_the_period_s_start && begin > window.listed_until.saturating_add(2 * long)
+    }
+
+    fn segments(&self, now: Timestamp, listed: Listed, most: usize) -> (Vec<Segment>, Option<Segment>) {
         let addressing = &self.representation.addressing;
         let Some(stretch) = stretch(self.mpd, self.period, addressing, now) else { return (Vec::new(), None) };
-        let (mut segments, first) = self.segments_in(stretch, most);
+        let (mut segments, first) = self.segments_in(stretch.with(listed), most);
         if self.mpd.dynamic && !addressing.availability_time_complete {
             // A SegmentTimeline lists the segment that is being made, too.
             segments.retain(|s| s.program_date_time.is_none_or(|start| s.duration.after(start) <= now));
@@ -268,6 +316,10 @@ fn media_start(addressing: &SegmentAddressing, listing: &SegmentListing, span: S
 /// A time in ticks that is later than every time that an MPD can contain.
 const FAR: i128 = i128::MAX / 4;
 
+/// Time before its availability for which the end of a SegmentTimeline counts as available: packagers that list a segment when they
+/// have made it round availabilityStartTime. Of a list that goes on further, the clock says what is available.
+const LIST_GRACE: Seconds = Seconds(1.0);
+
 /// Returns the window of media time that is available at `now`. `None` if the start of the Period is unknown.
 fn stretch(mpd: &Mpd, period: &Period, addressing: &SegmentAddressing, now: Timestamp) -> Option<TickWindow> {
     let start = period.start?;
@@ -279,12 +331,16 @@ fn stretch(mpd: &Mpd, period: &Period, addressing: &SegmentAddressing, now: Time
     let end = period.duration.map_or(FAR, ticks);
     if !mpd.dynamic {
         let until = if period.duration.is_some() || names_its_end(addressing) { FAR } else { 0 };
-        return Some(TickWindow { from: -FAR, until, end });
+        return Some(TickWindow { from: -FAR, until, listed_until: FAR, end });
     }
     let elapsed = Seconds::between(mpd.availability_start?, now) - start;
     let from = mpd.time_shift_buffer_depth.map_or(-FAR, |depth| ticks(elapsed - depth));
     let early = if is_indexed(addressing) { Seconds::ZERO } else { timing::early_availability(addressing) };
-    Some(TickWindow { from, until: ticks(elapsed + early), end })
+    let until = ticks(elapsed + early);
+    let grace = (LIST_GRACE.0 * f64::from(addressing.timescale.get())) as i128;
+    let listed_end = addressing.segments.runs().and_then(|runs| runs.last()?.end()).map(i128::from);
+    let listed_until = listed_end.filter(|end| *end <= until + grace).map_or(until, |end| end.max(until));
+    Some(TickWindow { from, until, listed_until, end })
 }
 
 /// Returns whether the segments are subsegments of one file. A player plays each of them at its time, however early the

@@ -24,8 +24,11 @@ pub struct TickWindow {
     /// Start of the window in ticks: it holds only segments that end after this time.
     pub from: i128,
     /// End of the window for segments whose times are computed (a fixed duration, an open run) and for subsegments of a
-    /// file: they have to end by this time. It doesn't apply to segments that a SegmentTimeline lists.
+    /// file: they have to end by this time.
     pub until: i128,
+    /// End of the window for segments that a SegmentTimeline lists, which have to end by this time. A live MPD may list
+    /// segments long before they are available, such as all of an ad.
+    pub listed_until: i128,
     /// End of the Period in ticks, exclusive: no segment starts at this time or later.
     pub end: i128,
 }
@@ -73,7 +76,8 @@ fn places(run: &TimelineRun, listing: &SegmentListing, stretch: TickWindow) -> R
     let wanted = if stretch.from <= start { 0 } else { fit(stretch.from).max(0) };
     let written = match (run.count, &listing.timing) {
         (Some(count), SegmentTiming::Indexed(_)) => fit(stretch.until).min(i128::from(count)),
-        (Some(count), _) => i128::from(count),
+        (Some(count), _) if start + duration.saturating_mul(count.into()) <= stretch.listed_until => count.into(),
+        (Some(_), _) => fit(stretch.listed_until),
         (None, _) => fit(stretch.until),
     };
     let whole = start.saturating_add(written.saturating_mul(duration)) <= stretch.end;
@@ -108,7 +112,8 @@ mod tests {
     use crate::units::Seconds;
     use std::num::NonZeroU32;
 
-    const ALWAYS: TickWindow = TickWindow { from: -1_000_000, until: 1_000_000, end: 1_000_000 };
+    const ALWAYS: TickWindow =
+        TickWindow { from: -1_000_000, until: 1_000_000, listed_until: 1_000_000, end: 1_000_000 };
 
     fn addressing(timing: SegmentTiming, end_number: Option<u64>) -> SegmentAddressing {
         let urls = SegmentUrls::Template(UrlTemplate::parse("$Number$").unwrap());
@@ -154,9 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_segment_counts_before_it_ends() {
-        let listed = SegmentTiming::Runs([run(Some(3))].into());
-        assert_eq!(numbers(listed, TickWindow { until: 0, ..ALWAYS }, 9), (vec![5, 6, 7], Some(5)));
+    fn a_listed_segment_counts_until_the_end_of_the_list_s_own_window() {
+        let second = TimelineRun { number: 8, start: 130, ..run(Some(2)) };
+        let listed = || SegmentTiming::Runs([run(Some(3)), second].into());
+        assert_eq!(numbers(listed(), TickWindow { until: 0, ..ALWAYS }, 9), (vec![5, 6, 7, 8, 9], Some(5)));
+        let window = |listed_until| TickWindow { listed_until, ..ALWAYS };
+        assert_eq!(numbers(listed(), window(140), 9), (vec![5, 6, 7, 8], Some(5)));
+        assert_eq!(numbers(listed(), window(139), 9), (vec![5, 6, 7], Some(5)), "the second run has just begun");
+        assert_eq!(numbers(listed(), window(109), 9), (vec![], None));
     }
 
     #[test]
