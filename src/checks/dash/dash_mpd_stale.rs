@@ -1,4 +1,5 @@
 use crate::checks::support::live_edge_age::{self, AgeLimits, AgeUnit, PublishedAt};
+use crate::checks::support::player_delay::player_delay;
 use crate::checks::support::representations::STATIC_MPD;
 use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
@@ -16,8 +17,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Dash,
     alert: Some("MpdStale"),
     help: "fails when the list of segments in a live MPD (SegmentTimeline, SegmentList, or numbers up to @endNumber or the end of the Period) has had \
-           no new segment for `major_after` times its longest segment (or minimumUpdatePeriod, if that is longer); \
-           critical after `critical_after`. On a first probe the age is taken from publishTime or Last-Modified. \
+           no segment that has newly become available for `major_after` times its longest segment (or minimumUpdatePeriod, if that is \
+           longer, but at most the delay of players: suggestedPresentationDelay, four segments or 10 s); critical after `critical_after`. On a first probe the age is taken from publishTime or Last-Modified. \
            dash_live_edge_unavailable judges segments that only the clock counts",
     reference: "ISO/IEC 23009-1 5.4.1, 5.3.1.2, 5.3.9",
     needs_history: false,
@@ -25,7 +26,7 @@ pub const META: CheckMeta = CheckMeta {
 
 params! {
     /// Time without a new segment after which the check fails, as a multiple of the longest segment, or of
-    /// minimumUpdatePeriod if this is longer.
+    /// minimumUpdatePeriod if this is longer, up to the delay of players.
     major_after: f64 = 1.5,
     /// Time without a new segment after which the failure is critical, as a multiple of the longest segment or of
     /// minimumUpdatePeriod.
@@ -77,12 +78,17 @@ fn renewed(past: &RenditionHistory) -> Option<Timestamp> {
 }
 
 /// Returns the unit in which the age of the live edge is counted: the longest segment, or minimumUpdatePeriod if this
-/// is longer, because no new segment can be listed between two updates of the MPD.
+/// is longer, because no new segment can be listed between two updates of the MPD. Whatever minimumUpdatePeriod says, players
+/// have media only for their delay: a list has to go on until the next update (ISO/IEC 23009-1 5.4.1).
 fn age_unit(mpd: &Mpd, timeline: &Timeline) -> Option<AgeUnit> {
     let longest = live_edge_age::target_duration_unit(timeline)?.length;
-    let period = mpd.minimum_update_period.unwrap_or(Seconds::ZERO);
-    let length = if period > longest { period } else { longest };
-    Some(AgeUnit { length, name: if period > longest { "minimum update period" } else { "segment duration" } })
+    let update = mpd.minimum_update_period.unwrap_or(Seconds::ZERO);
+    let delay = player_delay(mpd, longest);
+    Some(match update {
+        update if update <= longest => AgeUnit { length: longest, name: "segment duration" },
+        update if update <= delay => AgeUnit { length: update, name: "minimum update period" },
+        _ => AgeUnit { length: delay, name: "player delay" },
+    })
 }
 
 /// Returns the later of publishTime and Last-Modified, because some packagers update only one of them.
@@ -141,6 +147,17 @@ mod tests {
         let mpd = timed(LISTED).replace("minimumUpdatePeriod=\"PT2S\"", "minimumUpdatePeriod=\"PT10S\"");
         assert_holds(run(&still(&mpd, 15.0)));
         assert!(messages(run(&still(&mpd, 15.1))).contains("1.5 minimum update periods of 10 s"));
+    }
+
+    #[test]
+    fn a_minimum_update_period_beyond_the_delay_of_players_does_not_hide_a_dead_list() {
+        let mpd = timed(LISTED).replace("minimumUpdatePeriod=\"PT2S\"", "minimumUpdatePeriod=\"PT1H\"");
+        assert_holds(run(&still(&mpd, 15.0)));
+        assert!(messages(run(&still(&mpd, 15.1))).contains("1.5 player delays of 10 s"));
+        assert_eq!(violations(run(&still(&mpd, 30.1)))[0].severity, Some(Severity::Critical));
+        let later = mpd.replace("minBufferTime", "suggestedPresentationDelay=\"PT40S\" minBufferTime");
+        assert_holds(run(&still(&later, 60.0)));
+        assert_eq!(violations(run(&still(&later, 60.1))).len(), 1);
     }
 
     #[test]

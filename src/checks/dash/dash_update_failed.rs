@@ -1,3 +1,5 @@
+mod reload;
+
 use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{LocationFacts, PatchFacts};
@@ -15,8 +17,9 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when the MPD's Location doesn't answer with an MPD of the same presentation, or PatchLocation doesn't answer with a patch \
            that applies to the MPD, or has no patch within its ttl: players download the whole MPD instead, or lose the channel at an \
-           update. Major if the Location leads to no MPD, critical if the MPD there stands still",
-    reference: "ISO/IEC 23009-1 5.3.1.2, 5.15",
+           update. Also fails when the list of segments ends before players reload the MPD, because minimumUpdatePeriod is missing or \
+           too long. Major if so or if the Location leads to no MPD, critical if the MPD there stands still",
+    reference: "ISO/IEC 23009-1 5.3.1.2, 5.4.1, 5.15",
     needs_history: false,
 };
 
@@ -27,16 +30,18 @@ params! {}
 const START_TOLERANCE: f64 = 1.0;
 /// HTTP statuses with which a server says that there is no patch: no content, not modified, not found, gone, too early.
 const NO_PATCH: &[u16] = &[204, 304, 404, 410, 425];
-const MISSING: &str = "no Location and no patch was requested";
+const MISSING: &str = "the MPD has no list of segments that ends, and no Location and no patch was requested";
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let output = context.output;
     let Some(dash) = output.dash() else { return CheckVerdict::NotRun(NO_MANIFEST) };
     let defects = output.defects.iter().filter(|d| d.kind == DefectKind::Update);
     let mut found: Vec<_> = defects.map(|d| defect_violation(&output.url, d)).collect();
-    if found.is_empty() && dash.location.is_none() && dash.patch.is_none() {
+    let reload = reload::late_reload(&dash.mpd, dash.clock_offset().after(dash.asked_at));
+    if found.is_empty() && reload.is_none() && dash.location.is_none() && dash.patch.is_none() {
         return CheckVerdict::NotRun(MISSING);
     }
+    found.extend(reload.flatten());
     let now = dash.clock_offset().after(context.now);
     found.extend(dash.location.as_ref().and_then(|location| wrong_location(location, &dash.mpd, now)));
     if let Some(facts) = &dash.patch {
@@ -294,7 +299,8 @@ mod tests {
         let mut scene = scene();
         let at = Position::Line { line: 3, column: 1 };
         let wrong = |kind| Defect { kind, at, message: "Location `` is no URL".into(), reference: "" };
-        assert_not_run(run(&scene), MISSING);
+        assert_holds(run(&scene));
+        assert_not_run(run(&Scene::dash(&paced())), MISSING);
         scene.output.defects = vec![wrong(DefectKind::Update), wrong(DefectKind::Mpd), wrong(DefectKind::EventStream)];
         assert_eq!(violations(run(&scene)).len(), 1);
         scene.output.content = crate::facts::ManifestFacts::Unreadable(packager_media::stream::Protocol::Dash);
