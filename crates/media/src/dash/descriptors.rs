@@ -3,10 +3,12 @@
 use super::defect_log::DefectLog;
 use super::model::{ContentProtection, Descriptor, EventStream, MpdEvent};
 use super::splices;
-use super::values::{attribute, child, children, number, string, timescale};
+use super::values::{attribute, child, children, is, number, string, timescale};
 use crate::drm::{self, Uuid};
 use crate::redact::Quoted;
 use roxmltree::Node;
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 
 /// Largest number of descriptors of one kind that are read in one element.
@@ -37,19 +39,70 @@ pub(super) fn descriptor(node: Node<'_, '_>, log: &mut DefectLog<'_>) -> Option<
     Some(Descriptor { scheme: scheme?, value: string(node, "value") })
 }
 
-pub(super) fn protections(node: Node<'_, '_>, log: &mut DefectLog<'_>) -> Vec<ContentProtection> {
+/// The ContentProtection elements of an MPD to which others refer, by their `@refId`. They are looked for when the first
+/// element refers to one, because most MPDs have none.
+pub(super) struct ProtectionSources<'n> {
+    root: Node<'n, 'n>,
+    by_id: OnceCell<HashMap<&'n str, Node<'n, 'n>>>,
+}
+
+impl<'n> ProtectionSources<'n> {
+    pub(super) fn of(root: Node<'n, 'n>) -> Self {
+        Self { root, by_id: OnceCell::new() }
+    }
+
+    fn get(&self, id: &str) -> Option<Node<'n, 'n>> {
+        let all = || {
+            let elements = self.root.descendants().filter(|node| is(*node, "ContentProtection"));
+            elements.filter_map(|node| Some((attribute(node, "refId")?, node))).collect()
+        };
+        self.by_id.get_or_init(all).get(id).copied()
+    }
+}
+
+/// Parses the ContentProtection elements of `node`. One with `@ref` inherits what it doesn't have itself from the element with
+/// that `@refId`, wherever that stands in the MPD (ISO/IEC 23009-1:2022 5.8.4.1).
+pub(super) fn protections(
+    node: Node<'_, '_>,
+    sources: &ProtectionSources<'_>,
+    log: &mut DefectLog<'_>,
+) -> Vec<ContentProtection> {
     let mut found = Vec::new();
     for one in children(node, "ContentProtection").take(MAX_DESCRIPTORS) {
-        let Some(Descriptor { scheme, value }) = descriptor(one, log) else { continue };
-        let default_kid = string(one, "default_KID");
+        let reference = attribute(one, "ref");
+        let source = reference.and_then(|id| sources.get(id)).filter(|source| source.range() != one.range());
+        if let Some(id) = reference.filter(|_| source.is_none()) {
+            let id = Quoted(id);
+            log.wrong(one, PROTECTION, format_args!("ContentProtection@ref {id}: no other ContentProtection has this @refId"));
+        }
+        let Some(scheme) = own_or_inherited(one, source, |node| string(node, "schemeIdUri")) else {
+            if reference.is_none() || source.is_some() {
+                descriptor(one, log);
+            }
+            continue;
+        };
+        let value = own_or_inherited(one, source, |node| string(node, "value"));
+        let default_kid = own_or_inherited(one, source, |node| string(node, "default_KID"));
         for kid in default_kid.iter().flat_map(|list| list.split_whitespace()).filter(|kid| !is_uuid(kid)) {
             let kid = Quoted(kid);
             log.wrong(one, PROTECTION, format_args!("ContentProtection@default_KID {kid} is no UUID"));
         }
-        let pssh = pssh(one, &scheme, log);
+        let pssh = match source.filter(|_| child(one, "pssh").is_none()) {
+            Some(source) => pssh(source, &scheme, log),
+            None => pssh(one, &scheme, log),
+        };
         found.push(ContentProtection { scheme, value, default_kid, pssh });
     }
     found
+}
+
+/// Reads a property of the ContentProtection `one`, or that of the element to which it refers.
+fn own_or_inherited<T>(
+    one: Node<'_, '_>,
+    source: Option<Node<'_, '_>>,
+    read: impl Fn(Node<'_, '_>) -> Option<T>,
+) -> Option<T> {
+    read(one).or_else(|| read(source?))
 }
 
 /// Returns the `pssh` box of a ContentProtection in Base64. `None` if there is none, or if no player could use it,

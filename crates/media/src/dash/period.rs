@@ -3,7 +3,7 @@
 use super::addressing::{self, Timelines};
 use super::base_urls::BaseUrls;
 use super::defect_log::DefectLog;
-use super::descriptors;
+use super::descriptors::{self, ProtectionSources};
 use super::model::{AdaptationSet, Descriptor, Period, Representation, Resync, SegmentAddressing, SegmentScheme};
 use super::remote::{self, existing};
 use super::url_query::UrlQuery;
@@ -69,13 +69,15 @@ pub(super) struct Reader<'n, 't> {
     mpd_url: &'n Url,
     /// SegmentTimelines that were already parsed: each is parsed once, however many Representations inherit it.
     timelines: Timelines,
+    protection_sources: ProtectionSources<'n>,
     /// Number of Representations that were read in the current Period.
     count: usize,
 }
 
 impl<'n, 't> Reader<'n, 't> {
     pub(super) fn new(root: Node<'n, 'n>, mpd_url: &'n Url, log: &'n mut DefectLog<'t>) -> Self {
-        Self { log, root, mpd_url, timelines: Timelines::default(), count: 0 }
+        let protection_sources = ProtectionSources::of(root);
+        Self { log, root, mpd_url, timelines: Timelines::default(), protection_sources, count: 0 }
     }
 
     pub(super) fn period(&mut self, node: Node<'_, '_>, base: &BaseUrls, times: PeriodTimes) -> Period {
@@ -128,7 +130,7 @@ impl<'n, 't> Reader<'n, 't> {
             essential,
             supplemental,
             inband_events: descriptors::descriptors(node, "InbandEventStream", self.log),
-            protections: descriptors::protections(node, self.log),
+            protections: descriptors::protections(node, &self.protection_sources, self.log),
             representations,
         }
     }
@@ -161,7 +163,7 @@ impl<'n, 't> Reader<'n, 't> {
             resolution: resolution.map(|(width, height)| Resolution { width, height }),
             frame_rate: frame_rate(own("frameRate"), log),
             channels: channels.and_then(|c| descriptors::descriptor(c, log)),
-            protections: descriptors::protections(node, log),
+            protections: descriptors::protections(node, &self.protection_sources, log),
             foreign: foreign(&essential),
             resyncs: resyncs(&[node, set], addressing.timescale, log),
             addressing,

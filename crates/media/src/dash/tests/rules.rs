@@ -221,6 +221,31 @@ fn content_protection_becomes_a_key_for_the_scheme_and_one_for_each_system() {
 }
 
 #[test]
+fn content_protection_may_refer_to_another_element() {
+    let template = r#"<SegmentTemplate media="$Number$" duration="2"/>"#;
+    let keys = |outside: &str, inside: &str| {
+        let text = live(template).replace("<Period", &format!("{outside}<Period"));
+        let (mpd, defects) = read(&text.replace("<Representation", &format!("{inside}<Representation")));
+        (renditions_at(&mpd, at(NOW))[0].timeline.segments[0].keys.to_vec(), defects)
+    };
+    let source = |element: String, id: &str| element.replace("<ContentProtection", &format!("<ContentProtection refId=\"{id}\""));
+    let sources = source(COMMON.to_owned(), "c") + &source(system(WIDEVINE, PSSH), "w");
+    let (found, defects) = keys(&sources, "<ContentProtection ref=\"w\"/><ContentProtection ref=\"c\"/>");
+    assert_eq!(defects, []);
+    let (written, _) = keys("", &format!("{COMMON}{}", system(WIDEVINE, PSSH)));
+    assert_eq!(found, written);
+    assert_eq!(keys(&sources, "").0, [], "what nothing refers to protects nothing");
+    let (own, _) = keys(&sources, "<ContentProtection ref=\"c\" value=\"cenc\"/>");
+    assert_eq!((own[0].method.as_str(), own[0].key_id), ("cenc", written[0].key_id));
+    let (found, defects) = keys(&sources, "<ContentProtection ref=\"x\"/>");
+    let message = "ContentProtection@ref `x`: no other ContentProtection has this @refId";
+    assert_eq!((found, defects.iter().map(|d| d.message.as_str()).collect()), (vec![], vec![message]));
+    let itself = COMMON.replace("<ContentProtection", "<ContentProtection ref=\"s\" refId=\"s\"");
+    assert_eq!(keys("", &itself).1.len(), 1);
+    assert_eq!(keys("", "<ContentProtection/>").1[0].message, "ContentProtection without schemeIdUri");
+}
+
+#[test]
 fn a_key_identifier_that_is_no_uuid_is_a_defect() {
     let (_, defects) = keys(&COMMON.replace("100000000001", "1"));
     let messages: Vec<_> = defects.iter().map(|defect| defect.message.as_str()).collect();
