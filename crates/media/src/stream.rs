@@ -501,8 +501,14 @@ impl Key {
     /// are none.
     #[must_use]
     pub fn kids(&self) -> Vec<Uuid> {
+        self.key_id.into_iter().chain(self.pssh_kids()).collect()
+    }
+
+    /// Returns the identifiers of the media keys that the `pssh` box of a `data:` URI lists; empty if it lists none.
+    #[must_use]
+    pub fn pssh_kids(&self) -> Vec<Uuid> {
         let boxes = self.uri.as_deref().map(drm::pssh_boxes_in_data_uri).unwrap_or_default();
-        self.key_id.into_iter().chain(boxes.into_iter().flat_map(|pssh| pssh.kids)).collect()
+        boxes.into_iter().flat_map(|pssh| pssh.kids).collect()
     }
 }
 

@@ -18,7 +18,7 @@ pub const META: CheckMeta = CheckMeta {
     alert: Some("SegmentsBroken"),
     help: "fails when a segment is clear although the playlist or MPD announces it as encrypted, is encrypted although nothing announces \
            it, is encrypted with another scheme or key ID than announced, or is encrypted under an EXT-X-KEY with a METHOD that no \
-           player knows",
+           player knows; major if of the key ID and the `pssh` box that a DRM system gets only one names the key",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.4, 5.2, 6.3.1; ISO/IEC 23001-7; ISO/IEC 23009-1 5.8.4.1",
     needs_history: false,
 };
@@ -57,12 +57,20 @@ fn mismatch(facts: &SegmentFacts, announcement: &Announcement) -> Option<Violati
     facts.fetched.ok()?;
     let key = facts.segment.key.as_deref();
     let method = key.map_or("NONE", |k| k.method.as_str());
-    let problem = match facts.decryption {
-        Some(Decryption::Clear) => format!("is announced as {method} and is clear: players decrypt it into noise"),
+    let (problem, severity) = match facts.decryption {
+        Some(Decryption::Clear) => {
+            (format!("is announced as {method} and is clear: players decrypt it into noise"), META.severity)
+        }
         Some(_) => return None,
-        None => samples::mismatch(&facts.segment, complete_inspection(facts)?, announcement)?,
+        None => {
+            let inspection = complete_inspection(facts)?;
+            let wrong = samples::mismatch(&facts.segment, inspection, announcement).map(|text| (text, META.severity));
+            wrong.or_else(|| Some((samples::contradiction(&facts.segment, inspection)?, Severity::Major)))?
+        }
     };
-    Some(segment_violation(facts, format!("segment {} {problem}", facts.segment.number)).with("method", method))
+    let violation = segment_violation(facts, format!("segment {} {problem}", facts.segment.number));
+    let violation = violation.with("method", method);
+    Some(if severity == META.severity { violation } else { violation.severity(severity) })
 }
 
 /// Returns a violation if all segments that arrived look like noise in whole blocks of 16 bytes, as AES-128 leaves
@@ -127,6 +135,29 @@ mod tests {
         let mut encrypted = ts_segment(5, 0.0, 2.0);
         encrypted.inspection.as_mut().unwrap().encrypted = true;
         assert!(messages(run([encrypted])).contains("is encrypted but no EXT-X-KEY announces it"));
+    }
+
+    #[test]
+    fn a_pssh_that_lists_only_other_keys_is_major() {
+        let listing = |kid: u8| {
+            let kids = [1u32.to_be_bytes().as_slice(), &[kid; 16]].concat();
+            let system = 0xedef_8ba9_79d6_4ace_a3c8_27dc_d51d_21ed_u128.to_be_bytes();
+            let bytes = [&52u32.to_be_bytes()[..], b"pssh", &[1, 0, 0, 0], &system, &kids, &[0; 4]].concat();
+            let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
+            let mut segment = under("SAMPLE-AES", |s| s.inspection.as_mut().unwrap().encrypted = true);
+            let key_format = Some("urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed".to_owned());
+            let key_id = packager_media::drm::Uuid::from_slice(&[7; 16]);
+            let key = (**segment.segment.key.as_ref().unwrap()).clone();
+            let uri = Some(format!("data:;base64,{text}"));
+            segment.segment.keys = [Key { key_format, key_id, uri, ..key }].into();
+            let protection = packager_media::container::SampleEncryption { kid: key_id, ..Default::default() };
+            segment.inspection.as_mut().unwrap().tracks[0].encryption = Some(Arc::new(protection));
+            segment
+        };
+        assert_holds(run([listing(7)]));
+        let found = violations(run([listing(8)]));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
+        assert!(found[0].message.contains("the `pssh` of Widevine lists only 08080808-"), "{found:?}");
     }
 
     #[test]

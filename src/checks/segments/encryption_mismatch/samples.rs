@@ -103,6 +103,30 @@ fn wrong_key(segment: &Segment, track: &SampleEncryption, tag: &str) -> Option<S
     })
 }
 
+/// Returns a text if the key that the segment needs is named by only one of the key ID and the `pssh` box that a DRM system gets: a
+/// player requests a licence by the `pssh`, and chooses the key by its ID. `None` where a `pssh` lists no keys. Where neither
+/// names the key, [`mismatch`] says so.
+pub(super) fn contradiction(segment: &Segment, inspection: &Inspection) -> Option<String> {
+    let needed = inspection.tracks.iter().filter_map(|t| t.encryption.as_deref()?.kid);
+    let contradicting = |kid: Uuid| {
+        segment.keys.iter().find_map(|key| {
+            let (listed, system) = (key.pssh_kids(), key_system_name(key));
+            match (listed.is_empty(), listed.contains(&kid), key.key_id) {
+                (false, false, _) => Some(format!(
+                    "needs the key {kid}, the `pssh` of {system} lists only {}: players may get no licence for it",
+                    list(&listed)
+                )),
+                (false, true, Some(id)) if id != kid => Some(format!(
+                    "needs the key {kid}, which the `pssh` of {system} lists, but the key ID beside it is {id}: players may take \
+                     another key"
+                )),
+                _ => None,
+            }
+        })
+    };
+    needed.into_iter().find_map(contradicting)
+}
+
 fn key_system_name(key: &Key) -> String {
     if key.format() == "urn:mpeg:dash:mp4protection:2011" {
         return "common encryption".to_owned();
@@ -190,6 +214,29 @@ mod tests {
         let other = format!("0x{}", "08".repeat(16));
         let message = run(Some(KID), Some(&other)).unwrap();
         assert!(message.contains("needs the key 07070707-0707") && message.contains("of Widevine names 08080808-"));
+    }
+
+    #[test]
+    fn key_id_and_pssh_name_the_same_key() {
+        let uuid = |byte: u8| Uuid::from_slice(&[byte; 16]).unwrap();
+        let run = |key_id: Option<u8>, listed: &[u8]| {
+            let facts = ts_segment(5, 0.0, 2.0);
+            let (mut segment, mut inspection) = (facts.segment, facts.inspection.unwrap());
+            let kids: Vec<u8> = listed.iter().flat_map(|byte| [*byte; 16]).collect();
+            let size = u32::try_from(36 + kids.len()).unwrap().to_be_bytes();
+            let count = u32::try_from(listed.len()).unwrap().to_be_bytes();
+            let bytes = [&size[..], b"pssh", &[1, 0, 0, 0], &[9; 16], &count, &kids, &[0; 4]].concat();
+            let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
+            let uri = Some(format!("data:;base64,{text}"));
+            segment.keys = [Key { uri, key_id: key_id.map(uuid), ..key("SAMPLE-AES", "x", None) }].into();
+            let protection = SampleEncryption { kid: Some(uuid(7)), ..SampleEncryption::default() };
+            inspection.tracks[0].encryption = Some(Arc::new(protection));
+            contradiction(&segment, &inspection)
+        };
+        assert_eq!([run(Some(7), &[7]), run(Some(7), &[8, 7]), run(None, &[7]), run(Some(8), &[])], [const { None }; 4]);
+        assert!(run(Some(7), &[8]).unwrap().contains("the `pssh` of x lists only 08080808-"));
+        assert!(run(None, &[8, 9]).unwrap().contains("lists only 08080808-"));
+        assert!(run(Some(8), &[7]).unwrap().contains("but the key ID beside it is 08080808-"));
     }
 
     #[test]
