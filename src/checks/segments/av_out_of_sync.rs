@@ -1,3 +1,5 @@
+mod presentation_offsets;
+
 use crate::checks::support::mpd_step;
 use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
@@ -15,8 +17,9 @@ pub const META: CheckMeta = CheckMeta {
     alert: Some("SegmentsBroken"),
     help: "fails when audio and video start more than `max` seconds apart, in one segment or in the segments of an audio \
            and a video playlist for the same time. Where an MPD times segments by a fixed @duration, which is approximate, \
-           the distance has to be the same in the newest five pairs of segments",
-    reference: "draft-pantos-hls-rfc8216bis-22 3; ISO/IEC 13818-1 2.7.5; ISO/IEC 23009-1 5.3.9.2; HLS authoring specification 7",
+           the distance has to be the same in the newest five pairs of segments. Also fails when an MPD shifts audio by its \
+           presentationTimeOffset although its S elements are those of video",
+    reference: "draft-pantos-hls-rfc8216bis-22 3; ISO/IEC 13818-1 2.7.5; ISO/IEC 23009-1 5.3.9.2, 7.2.1; HLS authoring specification 7",
     needs_history: false,
 };
 
@@ -30,8 +33,9 @@ const NONE: &str = "no segment with both audio and video, and no pair of segment
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let together = select::judge_renditions(context, NONE, |facts, past| judge(facts, past, params));
-    let separate: Vec<_> =
-        context.renditions().filter_map(|(facts, past)| judge_separate_audio(context, facts, past, params)).collect();
+    let judged = context.renditions().filter_map(|(facts, past)| judge_separate_audio(context, facts, past, params));
+    let shifted = presentation_offsets::shifted_audio(context, params.max);
+    let separate: Vec<_> = judged.chain((!shifted.is_empty()).then_some(shifted)).collect();
     match (together, separate.is_empty()) {
         (together, true) => together,
         (CheckVerdict::Ran(found), _) => {
