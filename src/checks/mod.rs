@@ -226,7 +226,13 @@ mod tests {
         scene.history.renditions.insert("second".to_owned(), past);
         scene.output.i_frames = vec![i_frames(scene.timeline().clone())];
         let rungs = [("video".to_owned(), 2)].into();
-        let ladder = crate::history::LadderState { first_seen: time(-3.0), rungs, representations: None };
+        let ladder = crate::history::LadderState {
+            first_seen: time(-3.0),
+            rungs,
+            representations: None,
+            has_sound: true,
+            has_picture: true,
+        };
         scene.history.ladders = vec![std::sync::Arc::new(ladder)];
         let inputs = crate::history::InputState { first_seen: time(-3.0), inputs: ["1".to_owned()].into() };
         scene.history.inputs = vec![std::sync::Arc::new(inputs)];

@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub struct DashFacts {
     pub mpd: Arc<Mpd>,
     pub asked_at: Timestamp,
+    /// Time by the clock of the MPD for which its renditions and their available segments were listed.
+    pub listed_at: Timestamp,
     /// The clock of UTCTiming that is used: the first that gave a time; if none did, the first that this exporter can
     /// read, or else the first one. `None` if the MPD has no UTCTiming.
     pub clock: Option<ClockFacts>,
@@ -78,7 +80,16 @@ impl DashFacts {
     /// Makes the record of an MPD without clock, Location and patch.
     #[must_use]
     pub fn new(mpd: Arc<Mpd>, asked_at: Timestamp) -> Self {
-        Self { mpd, asked_at, clock: None, dead_clocks: Vec::new(), location: None, patch: None, patchable: None }
+        Self {
+            mpd,
+            asked_at,
+            listed_at: asked_at,
+            clock: None,
+            dead_clocks: Vec::new(),
+            location: None,
+            patch: None,
+            patchable: None,
+        }
     }
 
     /// Iterates over the requests for the clock, the Location and the patch.

@@ -2,8 +2,8 @@
 
 use super::{Retention, SAME_START};
 use crate::facts::{DashFacts, OutputFacts};
-use packager_media::dash;
-use packager_media::stream::Rendition;
+use packager_media::dash::{self, Period, playable_representations};
+use packager_media::stream::{Media, Protocol, Rendition, Resolution, is_audio_codec};
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,8 +14,12 @@ pub struct LadderState {
     /// Time of the first probe with this ladder.
     pub first_seen: Timestamp,
     /// Number of renditions of each kind (`video 1920x1080`, `audio en`). Bit rates don't belong to a kind, because
-    /// some packagers measure and rewrite them.
+    /// some packagers measure and rewrite them. In DASH an ad has no part in them while the programme's Period is in the MPD.
     pub rungs: BTreeMap<String, usize>,
+    /// Whether a rendition that plays now may contain sound.
+    pub has_sound: bool,
+    /// Whether a rendition that plays now is video.
+    pub has_picture: bool,
     /// Representations of the MPD's Period that plays now. `None` for HLS, and if the Period isn't known.
     pub representations: Option<RepresentationIds>,
 }
@@ -54,10 +58,15 @@ const MAX_LADDERS: usize = 64;
 /// `hold`.
 pub(super) fn record(ladders: &mut Vec<Arc<LadderState>>, facts: &OutputFacts, now: Timestamp, retention: Retention) {
     if facts.is_readable() && !facts.is_media_playlist() && ladders.last().is_none_or(|last| last.first_seen <= now) {
-        let rungs = rungs(facts);
-        let representations = facts.dash().and_then(|dash| RepresentationIds::of(dash, now));
-        if ladders.last().is_none_or(|last| last.rungs != rungs || last.representations != representations) {
-            ladders.push(Arc::new(LadderState { first_seen: now, rungs, representations }));
+        let seen = LadderState {
+            first_seen: now,
+            rungs: rungs(facts, ladders.last()),
+            has_sound: facts.renditions.iter().any(|r| may_have_sound(&r.rendition, facts.protocol())),
+            has_picture: facts.renditions.iter().any(|r| r.rendition.media == Media::Video),
+            representations: facts.dash().and_then(|dash| RepresentationIds::of(dash, now)),
+        };
+        if ladders.last().is_none_or(|last| !last.same_ladder(&seen) || last.representations != seen.representations) {
+            ladders.push(Arc::new(seen));
         }
     }
     let horizon = Seconds(-retention.hold.0).after(now);
@@ -65,29 +74,148 @@ pub(super) fn record(ladders: &mut Vec<Arc<LadderState>>, facts: &OutputFacts, n
     ladders.drain(..stale.max(ladders.len().saturating_sub(MAX_LADDERS)));
 }
 
-fn rungs(facts: &OutputFacts) -> BTreeMap<String, usize> {
+impl LadderState {
+    /// Whether both have the same renditions, whatever their ids are.
+    pub(crate) fn same_ladder(&self, other: &Self) -> bool {
+        let Self { first_seen: _, rungs, representations: _, has_sound, has_picture } = self;
+        (rungs, has_sound, has_picture) == (&other.rungs, &other.has_sound, &other.has_picture)
+    }
+}
+
+/// Returns the kinds of renditions that the manifest lists, with their numbers. They are those of the ladder `last` while the MPD
+/// has a Period with them that ended a short time ago: an ad may have other ones.
+fn rungs(facts: &OutputFacts, last: Option<&Arc<LadderState>>) -> BTreeMap<String, usize> {
+    let kinds = facts.renditions.iter().map(|f| &f.rendition);
+    let now = count(kinds.map(|r: &Rendition| kind(r.media, r.resolution, r.language.as_deref())));
+    let interrupted = |last: &&Arc<LadderState>| recent_periods(facts).any(|p| kinds_of(p) == last.rungs);
+    last.filter(|last| last.rungs != now).filter(interrupted).map_or(now, |last| last.rungs.clone())
+}
+
+/// Longest time in seconds since the end of a Period for which its programme may be interrupted by an ad.
+const INTERRUPTION: Seconds = Seconds(600.0);
+
+/// Returns the Periods of a live MPD that ended at most 10 minutes ago, before the one that plays now.
+fn recent_periods(facts: &OutputFacts) -> impl Iterator<Item = &Period> {
+    let live = facts.dash().filter(|dash| dash.mpd.dynamic);
+    live.into_iter().flat_map(|dash| {
+        let current = dash::current_period(&dash.mpd, dash.listed_at);
+        let earlier = dash.mpd.periods.iter().take_while(move |p| current.is_some_and(|c| !std::ptr::eq(*p, c)));
+        let since = Seconds(-INTERRUPTION.0).after(dash.listed_at);
+        let begin = dash.mpd.availability_start;
+        let end = move |p: &Period| Some((p.start? + p.duration?).after(begin?));
+        earlier.filter(move |p| end(p).is_some_and(|end| end >= since))
+    })
+}
+
+fn kinds_of(period: &Period) -> BTreeMap<String, usize> {
+    let all = playable_representations(period);
+    count(all.map(|(set, r)| kind(set.media, r.resolution, set.language.as_deref())))
+}
+
+fn count(kinds: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
     let mut rungs = BTreeMap::new();
-    for facts in &facts.renditions {
-        *rungs.entry(kind(&facts.rendition)).or_insert(0) += 1;
+    for kind in kinds {
+        *rungs.entry(kind).or_insert(0) += 1;
     }
     rungs
 }
 
-fn kind(rendition: &Rendition) -> String {
-    let mut kind = rendition.media.as_str().to_owned();
-    if let Some(resolution) = rendition.resolution {
+fn kind(media: Media, resolution: Option<Resolution>, language: Option<&str>) -> String {
+    let mut kind = media.as_str().to_owned();
+    if let Some(resolution) = resolution {
         kind.push_str(&format!(" {resolution}"));
     }
-    if let Some(language) = &rendition.language {
+    if let Some(language) = language {
         // Tags differ in case only by habit (RFC 5646 2.1.1).
         kind.push_str(&format!(" {}", language.to_ascii_lowercase()));
     }
     kind
 }
 
+/// Returns whether a rendition may contain sound: audio, and video whose codecs include audio. A variant of HLS without CODECS may
+/// contain both.
+fn may_have_sound(rendition: &Rendition, protocol: Protocol) -> bool {
+    let unknown = protocol == Protocol::Hls && rendition.codecs.is_empty();
+    let in_video = || unknown || rendition.codecs.iter().any(|codec| is_audio_codec(codec));
+    rendition.media == Media::Audio || (rendition.media == Media::Video && in_video())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::{DashFacts, ManifestFacts, RenditionFacts};
+    use crate::testing::{at, output, url};
+    use packager_media::stream::RenditionIdentity;
+
+    const HOLD: Retention = Retention { hold: Seconds(60.0), query_identifies: false };
+
+    /// Returns the Periods that this text describes: start in seconds and languages of their audio, beside video.
+    fn periods(all: &[(u32, &[&str])]) -> String {
+        let set = |kind: &str, language: &str| {
+            format!(
+                "<AdaptationSet mimeType=\"{kind}/mp4\" lang=\"{language}\"><SegmentTemplate media=\"$Number$\" duration=\"2\"/>\
+                 <Representation id=\"{kind}{language}\" bandwidth=\"1\" codecs=\"x\"/></AdaptationSet>"
+            )
+        };
+        let one = |(start, languages): &(u32, &[&str])| {
+            let sound: String = languages.iter().map(|language| set("audio", language)).collect();
+            format!("<Period id=\"{start}\" start=\"PT{start}S\">{}{sound}</Period>", set("video", "und"))
+        };
+        all.iter().map(one).collect()
+    }
+
+    /// Returns the ladders after an MPD with each of these lists of Periods, in the second of its probe.
+    fn ladders(probes: &[(i64, &[(u32, &[&str])])]) -> Vec<Arc<LadderState>> {
+        let address = url("http://packager/live/x.mpd");
+        let mut ladders = Vec::new();
+        for (second, listed) in probes {
+            let head = format!("<MPD type=\"dynamic\" availabilityStartTime=\"{}\">", at(0));
+            let text = format!("{head}{}</MPD>", periods(listed));
+            let mpd = Arc::new(dash::parse(text.as_bytes(), &address).0.unwrap());
+            let snapshots = dash::renditions_at(&mpd, at(*second));
+            let renditions = snapshots.into_iter().map(|s| RenditionFacts::unrequested(s.rendition)).collect();
+            let mut facts = output("dash", &address, renditions);
+            facts.content = ManifestFacts::Dash(Box::new(DashFacts::new(mpd, at(*second))));
+            record(&mut ladders, &facts, at(*second), HOLD);
+        }
+        ladders
+    }
+
+    const PROGRAMME: (u32, &[&str]) = (0, &["en", "vi"]);
+
+    #[test]
+    fn an_ad_with_other_renditions_is_no_change_while_the_programme_is_in_the_mpd() {
+        let ad: (u32, &[&str]) = (100, &["und"]);
+        let back: (u32, &[&str]) = (130, &["en", "vi"]);
+        let clean: [(i64, &[_]); 4] =
+            [(90, &[PROGRAMME]), (110, &[PROGRAMME, ad]), (140, &[PROGRAMME, ad, back]), (160, &[ad, back])];
+        assert_eq!(ladders(&clean).len(), 1);
+        assert_eq!(ladders(&[(90, &[PROGRAMME]), (110, &[ad])]).len(), 2, "only the ad is in the MPD");
+        let long = |second| ladders(&[(90, &[PROGRAMME]), (second, &[PROGRAMME, ad])]).len();
+        assert_eq!((long(700), long(701)), (1, 2), "600 s after the end of the programme's Period");
+        let less: (u32, &[&str]) = (0, &["en"]);
+        assert_eq!(ladders(&[(90, &[PROGRAMME]), (92, &[less])]).len(), 2, "the same Period");
+    }
+
+    #[test]
+    fn sound_that_vanishes_with_a_new_period_is_seen_at_once() {
+        let silent: (u32, &[&str]) = (100, &[]);
+        let seen = ladders(&[(90, &[PROGRAMME]), (110, &[PROGRAMME, silent])]);
+        assert_eq!(seen.iter().map(|l| (l.has_sound, l.has_picture)).collect::<Vec<_>>(), [(true, true), (false, true)]);
+    }
+
+    #[test]
+    fn a_variant_of_hls_may_contain_sound_unless_its_codecs_say_otherwise() {
+        let rendition = |media, codecs: &[&str]| Rendition {
+            codecs: codecs.iter().map(|codec| (*codec).to_owned()).collect(),
+            ..Rendition::new(media, RenditionIdentity::place("x"))
+        };
+        let video = |codecs: &[&str], protocol| may_have_sound(&rendition(Media::Video, codecs), protocol);
+        assert!(video(&["avc1.64001f", "mp4a.40.2"], Protocol::Hls) && video(&[], Protocol::Hls));
+        assert!(!video(&["avc1.64001f"], Protocol::Hls) && !video(&[], Protocol::Dash));
+        assert!(may_have_sound(&rendition(Media::Audio, &[]), Protocol::Dash));
+        assert!(!may_have_sound(&rendition(Media::Text, &[]), Protocol::Hls));
+    }
 
     #[test]
     fn only_the_period_that_plays_now_gives_ids() {

@@ -1,11 +1,13 @@
 //! The model that HLS and DASH share: a presentation of renditions, each with a timeline of segments.
 
 pub mod ads;
+mod codecs;
 pub(crate) mod date;
 mod identity;
 pub mod labels;
 mod low_latency;
 
+pub use codecs::is_audio_codec;
 pub use identity::RenditionIdentity;
 pub use low_latency::{HintKind, LowLatency, Part, PreloadHint, RenditionReport, ServerControl};
 

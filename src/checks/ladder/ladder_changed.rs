@@ -13,8 +13,9 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("ChannelChanged"),
     help: "fails when renditions appeared in or vanished from the manifest, or the Representations of a Period have other ids than in \
-           the MPD before; bit rates may change",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6; ISO/IEC 23009-1 5.3.5.2, 5.4.1",
+           the MPD before; bit rates may change. Major while all sound or all video is gone that was there before. An ad in a Period of \
+           its own may have other renditions while the programme's Period is in the MPD",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6; ISO/IEC 23009-1 5.3.2, 5.3.5.2, 5.4.1",
     needs_history: true,
 };
 
@@ -35,8 +36,12 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let steps = ladders.iter().zip(ladders.iter().skip(1));
     let recent: Vec<_> =
         steps.filter(|(_, later)| Seconds::between(later.first_seen, context.now) <= context.hold).collect();
-    let changed = recent.iter().rev().filter(|(earlier, later)| earlier.rungs != later.rungs);
-    let changed = changed.map(|(earlier, later)| violation(earlier, later));
+    let newest = ladders.last();
+    let changed = recent.iter().rev().filter(|(earlier, later)| !earlier.same_ladder(later));
+    let changed = changed.map(|(earlier, later)| {
+        let lost = newest.and_then(|newest| lost_media(earlier, later, newest));
+        violation(earlier, later, lost)
+    });
     CheckVerdict::Ran(changed.chain(renamed(&recent)).collect())
 }
 
@@ -69,19 +74,33 @@ fn other_id<'a>(earlier: &'a LadderState, later: &'a LadderState) -> Option<(&'a
     Some((a.ids.difference(&b.ids).next()?, b.ids.difference(&a.ids).next()?)).filter(|_| same)
 }
 
-fn violation(earlier: &LadderState, later: &LadderState) -> Violation {
-    let gone = more(earlier, later);
-    let come = more(later, earlier);
+/// Returns what viewers lost at a step between two ladders and don't have in the `newest` one either: `sound`, or `picture`.
+fn lost_media(earlier: &LadderState, later: &LadderState, newest: &LadderState) -> Option<&'static str> {
+    let lost = |has: fn(&LadderState) -> bool| has(earlier) && !has(later) && !has(newest);
+    let kinds: [(&str, fn(&LadderState) -> bool); 2] = [("picture", |l| l.has_picture), ("sound", |l| l.has_sound)];
+    kinds.into_iter().find(|(_, has)| lost(*has)).map(|(name, _)| name)
+}
+
+fn violation(earlier: &LadderState, later: &LadderState, lost: Option<&str>) -> Violation {
+    let mut gone = more(earlier, later);
+    let mut come = more(later, earlier);
+    // Sound may come and go within the same renditions, by their codecs.
+    if gone.is_empty() && come.is_empty() {
+        gone.extend((earlier.has_sound && !later.has_sound).then(|| "sound".to_owned()));
+        come.extend((!earlier.has_sound && later.has_sound).then(|| "sound".to_owned()));
+    }
     let parts = [("vanished", &gone), ("appeared", &come)];
     let said: Vec<_> = parts
         .iter()
         .filter(|(_, kinds)| !kinds.is_empty())
         .map(|(what, kinds)| format!("{what}: {}", kinds.join(", ")))
         .collect();
-    Violation::new(format!("the ladder changed; {}", said.join("; ")))
+    let effect = lost.map_or_else(String::new, |lost| format!("; viewers get no {lost}: nothing in the manifest has any"));
+    let violation = Violation::new(format!("the ladder changed; {}{effect}", said.join("; ")))
         .with("vanished", gone)
         .with("appeared", come)
-        .with("seen_at", later.first_seen.to_string())
+        .with("seen_at", later.first_seen.to_string());
+    if lost.is_some() { violation.severity(Severity::Major) } else { violation }
 }
 
 /// Returns descriptions of the renditions that ladder `a` has and ladder `b` doesn't have.
@@ -97,7 +116,9 @@ mod tests {
 
     fn ladder(seconds: f64, kinds: &[&str]) -> Arc<LadderState> {
         let rungs = kinds.iter().map(|k| ((*k).to_owned(), 1)).collect();
-        Arc::new(LadderState { first_seen: time(seconds), rungs, representations: None })
+        let has = |media: &str| kinds.iter().any(|k| k.starts_with(media));
+        let (has_sound, has_picture) = (has("audio"), has("video"));
+        Arc::new(LadderState { first_seen: time(seconds), rungs, representations: None, has_sound, has_picture })
     }
 
     fn run(ladders: Vec<Arc<LadderState>>) -> CheckVerdict {
@@ -118,6 +139,31 @@ mod tests {
         let vanished = "the ladder changed; vanished: video 1920x1080";
         assert_eq!(messages(found), format!("{}\n{vanished}", vanished.replace("vanished", "appeared")));
         assert_holds(run(vec![ladder(-310.0, &both), ladder(-300.1, &both[..1])]));
+    }
+
+    #[test]
+    fn all_sound_or_all_video_that_is_gone_is_major_until_it_comes_back() {
+        let both = ["audio en", "audio vi", "text en", "video 1920x1080"];
+        let severity = |left: &[&str]| violations(run(vec![ladder(-20.0, &both), ladder(-10.0, left)]))[0].severity;
+        assert_eq!(severity(&both[3..]), Some(Severity::Major));
+        assert_eq!(severity(&both[..3]), Some(Severity::Major));
+        assert_eq!((severity(&both[1..]), severity(&["audio en", "audio vi", "video 1920x1080"])), (None, None));
+        let message = messages(run(vec![ladder(-20.0, &both[1..]), ladder(-10.0, &both[2..])]));
+        assert!(message.ends_with("vanished: audio vi; viewers get no sound: nothing in the manifest has any"), "{message}");
+        let back = violations(run(vec![ladder(-20.0, &both), ladder(-10.0, &both[3..]), ladder(-5.0, &both)]));
+        assert_eq!(back.iter().map(|v| v.severity).collect::<Vec<_>>(), [None, None]);
+        let radio = vec![ladder(-20.0, &both[..2]), ladder(-10.0, &both[..1])];
+        assert_eq!(violations(run(radio))[0].severity, None, "there was no video");
+    }
+
+    #[test]
+    fn sound_that_vanishes_from_the_codecs_of_the_same_renditions_is_said() {
+        let muxed = |seconds, has_sound| Arc::new(LadderState { has_sound, ..(*ladder(seconds, &["video"])).clone() });
+        let found = violations(run(vec![muxed(-20.0, true), muxed(-10.0, false)]));
+        assert_eq!(found[0].severity, Some(Severity::Major));
+        assert!(found[0].message.starts_with("the ladder changed; vanished: sound; viewers get no sound"), "{found:?}");
+        let found = violations(run(vec![muxed(-20.0, false), muxed(-10.0, true)]));
+        assert_eq!((found[0].severity, found[0].message.as_str()), (None, "the ladder changed; appeared: sound"));
     }
 
     #[test]

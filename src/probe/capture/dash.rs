@@ -73,6 +73,7 @@ impl Capturer<'_> {
         let mut dash = DashFacts { clock, dead_clocks, patchable, ..DashFacts::new(mpd, asked_at) };
         let mpds_now = dash.clock_offset().after(self.clock.now());
         let now = Seconds(-EDGE_MARGIN.0).after(mpds_now);
+        dash.listed_at = now;
         let (all_read, defects) = self.read_indexes(Arc::make_mut(&mut dash.mpd), now).await;
         facts.defects.extend(defects);
         let mpd = dash.mpd.clone();

@@ -10,7 +10,7 @@ use super::tag_values::TagValue;
 use super::uris;
 use crate::defect::DefectKind::Syntax;
 use crate::stream::labels;
-use crate::stream::{Media, Presentation, Rendition, RenditionIdentity, Resolution, VariantCounts};
+use crate::stream::{Media, Presentation, Rendition, RenditionIdentity, Resolution, VariantCounts, is_audio_codec};
 use crate::units::BitsPerSecond;
 use m3u8_rs::{AlternativeMediaType, VariantStream};
 use std::collections::HashMap;
@@ -294,21 +294,12 @@ fn captions(list: &AttributeList<'_>) -> Option<bool> {
 /// Returns the kind of media of a variant. It is audio if it has no RESOLUTION, all its codecs are audio or text, and
 /// at least one is audio; text if all are text; otherwise video.
 fn media_of(codecs: &[String], resolution: Option<Resolution>) -> Media {
-    let audio = codecs.iter().filter(|c| is_audio(c)).count();
+    let audio = codecs.iter().filter(|c| is_audio_codec(c)).count();
     let text = codecs.iter().filter(|c| ["stpp", "wvtt"].contains(&sample_entry(c).as_str())).count();
     if resolution.is_some() || codecs.is_empty() || audio + text < codecs.len() {
         return Media::Video;
     }
     if audio > 0 { Media::Audio } else { Media::Text }
-}
-
-/// Returns whether the codec is a sample entry of audio (MP4 Registration Authority), in any case of letters.
-fn is_audio(codec: &str) -> bool {
-    const AUDIO: [&str; 24] = [
-        "mp4a", "ac-3", "ec-3", "ac-4", "opus", "flac", "alac", "mp3", "vorbis", "dtsc", "dtse", "dtsh", "dtsl",
-        "dtsx", "dtsy", "mha1", "mha2", "mhm1", "mhm2", "iamf", "apac", "ipcm", "fpcm", "usac",
-    ];
-    AUDIO.contains(&sample_entry(codec).as_str())
 }
 
 fn sample_entry(codec: &str) -> String {
