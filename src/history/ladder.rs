@@ -201,7 +201,10 @@ mod tests {
     fn sound_that_vanishes_with_a_new_period_is_seen_at_once() {
         let silent: (u32, &[&str]) = (100, &[]);
         let seen = ladders(&[(90, &[PROGRAMME]), (110, &[PROGRAMME, silent])]);
-        assert_eq!(seen.iter().map(|l| (l.has_sound, l.has_picture)).collect::<Vec<_>>(), [(true, true), (false, true)]);
+        assert_eq!(
+            seen.iter().map(|l| (l.has_sound, l.has_picture)).collect::<Vec<_>>(),
+            [(true, true), (false, true)]
+        );
     }
 
     #[test]

@@ -321,6 +321,11 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
             "live/CM1/open.mpd",
             "By time, with an S element that repeats up to the live edge (r=-1)",
         ),
+        (
+            "CM1 as DASH ahead",
+            "live/CM1/ahead.mpd",
+            "By time, with the segments of the next 10 s, which aren't available yet",
+        ),
         ("CM1 as DASH in lists", "live/CM1/list.mpd", "SegmentLists with SegmentTimelines"),
         (
             "CM1 as DASH with ads",

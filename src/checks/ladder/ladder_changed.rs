@@ -95,7 +95,8 @@ fn violation(earlier: &LadderState, later: &LadderState, lost: Option<&str>) -> 
         .filter(|(_, kinds)| !kinds.is_empty())
         .map(|(what, kinds)| format!("{what}: {}", kinds.join(", ")))
         .collect();
-    let effect = lost.map_or_else(String::new, |lost| format!("; viewers get no {lost}: nothing in the manifest has any"));
+    let effect =
+        lost.map_or_else(String::new, |lost| format!("; viewers get no {lost}: nothing in the manifest has any"));
     let violation = Violation::new(format!("the ladder changed; {}{effect}", said.join("; ")))
         .with("vanished", gone)
         .with("appeared", come)
@@ -149,7 +150,10 @@ mod tests {
         assert_eq!(severity(&both[..3]), Some(Severity::Major));
         assert_eq!((severity(&both[1..]), severity(&["audio en", "audio vi", "video 1920x1080"])), (None, None));
         let message = messages(run(vec![ladder(-20.0, &both[1..]), ladder(-10.0, &both[2..])]));
-        assert!(message.ends_with("vanished: audio vi; viewers get no sound: nothing in the manifest has any"), "{message}");
+        assert!(
+            message.ends_with("vanished: audio vi; viewers get no sound: nothing in the manifest has any"),
+            "{message}"
+        );
         let back = violations(run(vec![ladder(-20.0, &both), ladder(-10.0, &both[3..]), ladder(-5.0, &both)]));
         assert_eq!(back.iter().map(|v| v.severity).collect::<Vec<_>>(), [None, None]);
         let radio = vec![ladder(-20.0, &both[..2]), ladder(-10.0, &both[..1])];

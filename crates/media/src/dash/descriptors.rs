@@ -73,7 +73,11 @@ pub(super) fn protections(
         let source = reference.and_then(|id| sources.get(id)).filter(|source| source.range() != one.range());
         if let Some(id) = reference.filter(|_| source.is_none()) {
             let id = Quoted(id);
-            log.wrong(one, PROTECTION, format_args!("ContentProtection@ref {id}: no other ContentProtection has this @refId"));
+            log.wrong(
+                one,
+                PROTECTION,
+                format_args!("ContentProtection@ref {id}: no other ContentProtection has this @refId"),
+            );
         }
         let Some(scheme) = own_or_inherited(one, source, |node| string(node, "schemeIdUri")) else {
             if reference.is_none() || source.is_some() {

@@ -74,6 +74,9 @@ fn segment_template(
     span: PeriodRange,
 ) {
     let mut listed = listed_segments(timeline, rendition, span);
+    if variant == MpdVariant::Ahead {
+        listed = with_coming(timeline, rendition, span, listed);
+    }
     if variant == MpdVariant::LowLatencyTime {
         listed.extend(low_latency::open_segment(timeline, span.now_ms, rendition));
     }
@@ -82,7 +85,9 @@ fn segment_template(
             let position = listed.first().map_or(0, |s| s.index - span.from);
             (format!("{}/ad{}_$Number$", folder(timeline, rendition), span.from), position + 1)
         }
-        MpdVariant::Time | MpdVariant::Open => ("$RepresentationID$/t_$Time$".to_owned(), span.from + timeline.base),
+        MpdVariant::Time | MpdVariant::Open | MpdVariant::Ahead => {
+            ("$RepresentationID$/t_$Time$".to_owned(), span.from + timeline.base)
+        }
         _ => {
             let first = listed.first().map_or(span.from, |s| s.index) + timeline.base;
             let shifted = i64::from(timeline.effect == Some(Effect::NumbersShifted));
@@ -132,6 +137,17 @@ fn presentation_time_offset(
     }
     let ticks = timeline.start_unit(span.from) * UNIT_MS * timescale(rendition) / 1000;
     format!(" presentationTimeOffset=\"{ticks}\"")
+}
+
+/// Time for which `ahead.mpd` lists segments that aren't available yet, in milliseconds.
+pub(super) const AHEAD_MS: i64 = 10_000;
+
+/// Returns the listed segments and those of the next 10 s.
+fn with_coming(timeline: &Timeline, rendition: Rendition, span: PeriodRange, mut listed: Vec<Segment>) -> Vec<Segment> {
+    let newest = listed.last().map_or(i64::MIN, |s| s.index);
+    let later = listed_segments(timeline, rendition, PeriodRange { now_ms: span.now_ms + AHEAD_MS, ..span });
+    listed.extend(later.into_iter().filter(|s| s.index > newest));
+    listed
 }
 
 fn listed_segments(timeline: &Timeline, rendition: Rendition, span: PeriodRange) -> Vec<Segment> {

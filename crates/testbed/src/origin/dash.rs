@@ -30,6 +30,8 @@ pub(super) enum MpdVariant {
     Runs,
     /// `open.mpd` has `$Time$` with an S element that repeats up to the live edge (@r is -1).
     Open,
+    /// `ahead.mpd` is like `time.mpd`, and lists the segments of the next 10 s, which aren't available yet.
+    Ahead,
     /// `list.mpd` has a SegmentList with a SegmentTimeline.
     List,
     /// `low_latency.mpd` has `$Number$` with segments that may be requested while they are still being written.
@@ -59,6 +61,7 @@ pub(super) fn variant_of_file(file: &str) -> Option<MpdVariant> {
         "files.mpd" => Some(MpdVariant::Files),
         "runs.mpd" => Some(MpdVariant::Runs),
         "open.mpd" => Some(MpdVariant::Open),
+        "ahead.mpd" => Some(MpdVariant::Ahead),
         "list.mpd" => Some(MpdVariant::List),
         "low_latency.mpd" => Some(MpdVariant::LowLatency),
         "low_latency_time.mpd" => Some(MpdVariant::LowLatencyTime),
@@ -85,9 +88,10 @@ pub(super) fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: 
     }
     let behind = if let Some(Effect::LiveEdgeBehind(seconds)) = timeline.effect { seconds } else { 0 };
     let (depth, update) = (timeline.window * length_ms / 1000 + behind, length_ms / 1000);
+    let reload = if variant == MpdVariant::Ahead { addressing::AHEAD_MS / 1000 } else { update };
     let older = timeline.effect == Some(Effect::PublishTimeRegressed) && now_ms.div_euclid(20_000) % 2 == 1;
     let published_ms = listing.published_ms - if older { 60_000 } else { 0 };
-    let _ = write!(text, " publishTime=\"{}\" minimumUpdatePeriod=\"PT{update}S\"", date(published_ms));
+    let _ = write!(text, " publishTime=\"{}\" minimumUpdatePeriod=\"PT{reload}S\"", date(published_ms));
     let longest = if timeline.effect == Some(Effect::MaxSegmentDurationShort) { update / 2 } else { update + 1 };
     if timeline.effect == Some(Effect::TimeShiftBufferShort) {
         let _ = write!(text, " suggestedPresentationDelay=\"PT{}S\"", depth + update);

@@ -7,6 +7,7 @@
 //!   an EventStream);
 //! * `/live/CM1/runs.mpd`, `open.mpd`, `list.mpd`, `breaks.mpd`: with S elements that repeat, or repeat without end,
 //!   with SegmentLists, with Periods of ads (`files.mpd`: each ad in a file with a segment index);
+//! * `/live/CM1/ahead.mpd`: with a SegmentTimeline that lists segments before they are available;
 //! * `/live/LL1/low_latency.mpd`: with segments that are still being written;
 //! * `/live/CM1/updates.mpd`: with Location, PatchLocation (`updates.mpp`) and an EventStream;
 //! * `/live/TV1/sessions.m3u8`, `redirect.m3u8`, `/live/CM1/sessions.mpd`: each request begins a session (see `visits`);

@@ -110,7 +110,10 @@ mod tests {
     #[test]
     fn a_minimum_update_period_is_shorter_than_the_list_and_the_delay_of_players() {
         assert_eq!(message(&updated("PT10S", 0)), "", "players are 10 s behind");
-        assert!(message(&updated("PT10.1S", 0)).contains("minimumUpdatePeriod, 10.1 s, but its list of segments ends in 0.0 s"));
+        assert!(
+            message(&updated("PT10.1S", 0))
+                .contains("minimumUpdatePeriod, 10.1 s, but its list of segments ends in 0.0 s")
+        );
         assert_eq!(message(&updated("PT20S", 10)), "");
         assert!(!message(&updated("PT1H", 10)).is_empty());
         assert_eq!(message(&updated("PT0S", 0)), "");

@@ -3,9 +3,7 @@
 use crate::checks::support::select::cap_violations;
 use crate::checks::{CheckContext, Violation};
 use crate::facts::RenditionFacts;
-use packager_media::dash::{
-    Representation, SegmentAddressing, TimelineRun, current_period, playable_representations,
-};
+use packager_media::dash::{Representation, SegmentAddressing, TimelineRun, current_period, playable_representations};
 use packager_media::stream::{Media, labels};
 
 /// Largest distance in seconds between the S elements of audio and video for the same time: packagers cut audio at the frame next
@@ -21,9 +19,7 @@ pub(super) fn shifted_audio(context: &CheckContext<'_>, max: f64) -> Vec<Violati
     let Some(dash) = context.output.dash() else { return Vec::new() };
     let now = dash.clock_offset().after(context.now);
     let Some(period) = current_period(&dash.mpd, now) else { return Vec::new() };
-    let of = |media: Media| {
-        playable_representations(period).filter(move |(set, _)| set.media == media).map(|(_, r)| r)
-    };
+    let of = |media: Media| playable_representations(period).filter(move |(set, _)| set.media == media).map(|(_, r)| r);
     let Some(video) = of(Media::Video).find(|r| r.addressing.segments.runs().is_some()) else { return Vec::new() };
     let found = of(Media::Audio).filter_map(|audio| {
         let by = offset(&audio.addressing) - offset(&video.addressing);
@@ -148,7 +144,11 @@ mod tests {
     #[test]
     fn one_of_the_two_may_list_a_segment_more() {
         assert_eq!(run(&format!("{}<S d=\"96256\"/>", sound(0.0)), (0, 1)).len(), 1);
-        assert_eq!(run(&format!("{}<S d=\"96256\"/>", sound(0.0)), (0, 2)), [], "it may be a clock that is a segment ahead");
+        assert_eq!(
+            run(&format!("{}<S d=\"96256\"/>", sound(0.0)), (0, 2)),
+            [],
+            "it may be a clock that is a segment ahead"
+        );
         assert_eq!(run(&sound(0.0), (0, 2)).len(), 1);
     }
 

@@ -233,7 +233,10 @@ mod tests {
             inspection.tracks[0].encryption = Some(Arc::new(protection));
             contradiction(&segment, &inspection)
         };
-        assert_eq!([run(Some(7), &[7]), run(Some(7), &[8, 7]), run(None, &[7]), run(Some(8), &[])], [const { None }; 4]);
+        assert_eq!(
+            [run(Some(7), &[7]), run(Some(7), &[8, 7]), run(None, &[7]), run(Some(8), &[])],
+            [const { None }; 4]
+        );
         assert!(run(Some(7), &[8]).unwrap().contains("the `pssh` of x lists only 08080808-"));
         assert!(run(None, &[8, 9]).unwrap().contains("lists only 08080808-"));
         assert!(run(Some(8), &[7]).unwrap().contains("but the key ID beside it is 08080808-"));

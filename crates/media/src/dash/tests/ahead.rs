@@ -13,7 +13,8 @@ fn mpd(attributes: &str, periods: &[(u32, &str, &str)]) -> Mpd {
              </SegmentTimeline></SegmentTemplate></Representation></AdaptationSet></Period>"
         )
     };
-    let head = "<MPD type=\"dynamic\" profiles=\"p\" minBufferTime=\"PT2S\" availabilityStartTime=\"2026-01-01T00:00:00Z\"";
+    let head =
+        "<MPD type=\"dynamic\" profiles=\"p\" minBufferTime=\"PT2S\" availabilityStartTime=\"2026-01-01T00:00:00Z\"";
     let periods: String = periods.iter().map(period).collect();
     read(&format!("{head} publishTime=\"2026-01-01T00:00:00Z\" {attributes}>{periods}</MPD>")).0
 }
@@ -46,7 +47,8 @@ fn the_end_of_a_list_counts_one_second_before_its_time() {
 
 #[test]
 fn an_ad_that_is_listed_as_a_whole_comes_by_the_clock() {
-    let periods = [(0, "", "<S t=\"40\" d=\"2\" r=\"9\"/>"), (60, "duration=\"PT30S\"", "<S t=\"0\" d=\"2\" r=\"14\"/>")];
+    let periods =
+        [(0, "", "<S t=\"40\" d=\"2\" r=\"9\"/>"), (60, "duration=\"PT30S\"", "<S t=\"0\" d=\"2\" r=\"14\"/>")];
     let ad = mpd("", &periods);
     let begins = |seconds: f64| {
         let now = crate::units::Seconds(seconds).after(at("2026-01-01T00:00:00Z"));

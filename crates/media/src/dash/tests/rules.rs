@@ -228,7 +228,9 @@ fn content_protection_may_refer_to_another_element() {
         let (mpd, defects) = read(&text.replace("<Representation", &format!("{inside}<Representation")));
         (renditions_at(&mpd, at(NOW))[0].timeline.segments[0].keys.to_vec(), defects)
     };
-    let source = |element: String, id: &str| element.replace("<ContentProtection", &format!("<ContentProtection refId=\"{id}\""));
+    let source = |element: String, id: &str| {
+        element.replace("<ContentProtection", &format!("<ContentProtection refId=\"{id}\""))
+    };
     let sources = source(COMMON.to_owned(), "c") + &source(system(WIDEVINE, PSSH), "w");
     let (found, defects) = keys(&sources, "<ContentProtection ref=\"w\"/><ContentProtection ref=\"c\"/>");
     assert_eq!(defects, []);
