@@ -28,7 +28,9 @@ pub(crate) use request_keys::SecretSource;
 pub(crate) use request_settings::{
     Auth, ClientIdentity, ConnectTo, ConnectionSettings, IpProtocol, ProxySettings, RequestSettings,
 };
-pub(crate) use rows::{channel_columns, channel_of, given_columns, load_rows, template_columns, with_hidden_restored};
+pub(crate) use rows::{
+    channel_columns, channel_of, given_columns, load_rows, template_broken_by, template_columns, with_hidden_restored,
+};
 pub(crate) use secret_places::SecretPlaces;
 pub(crate) use secret_references::restore_hidden;
 pub(crate) use table_row::{JsonObject, TableRow, field_names, write_schema};

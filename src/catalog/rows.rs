@@ -163,6 +163,32 @@ pub(crate) fn template_columns(
     document.errors(faults).or(row)
 }
 
+/// Returns the first template of `others` (`{name: settings}`) that a change of another template from `before` to the columns
+/// `after` makes invalid, and what is wrong with it then. `None`: every template that was valid stays so.
+pub(crate) fn template_broken_by(
+    others: &Document,
+    before: &TemplateRow,
+    after: &Map<String, serde_json::Value>,
+    secrets: &SecretPlaces,
+) -> Option<(String, String)> {
+    let source = SecretSource::Database(secrets);
+    let beside = |name: &str, settings: serde_json::Value| {
+        let mut all = columns(&others.root);
+        all.insert(name.to_owned(), settings);
+        Document::parse_json("templates".to_owned(), serde_json::Value::Object(all).to_string()).ok()
+    };
+    let valid = |document: &Document| templates::read_templates(&document.root, &[], source).0;
+    let name = after.get("template_name").and_then(serde_json::Value::as_str)?;
+    let after = beside(name, after.get("settings")?.clone())?;
+    let stay_valid = valid(&after);
+    let before = valid(&beside(&before.template_name, before.settings.clone().into())?);
+    let keys = |name: &str| others.root.get(name);
+    let broken = before.into_keys().find(|name| keys(name).is_some() && !stay_valid.contains_key(name))?;
+    let faults = templates::template_faults(&broken, keys(&broken)?, &after.root, source);
+    let why: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
+    Some((broken, why.join("; ")))
+}
+
 /// The body of a template with the stored references where it has `<hidden>` in their place. `None`: it has none.
 pub(crate) fn with_hidden_restored(document: &Document, stored: &TemplateRow) -> Option<Document> {
     let mut body = json(&document.root);
@@ -295,6 +321,27 @@ mod tests {
         for part in ["`template_name` is missing", "min_mos: is 9", "`max_download_time` is a column"] {
             assert!(error.contains(part), "{part} in {error}");
         }
+    }
+
+    #[test]
+    fn a_change_breaks_a_template_that_was_valid_and_extends_the_changed_one() {
+        let others = document(
+            r#"{"BAD": {"extends": "BASE", "hodl": 1}, "LEAF": {"extends": "MIDDLE"},
+                "MIDDLE": {"extends": "BASE", "segments": {"budget": "2M"}}, "OTHER": {"hold": "30s"}}"#,
+        );
+        let row = |name: &str, settings: &str| {
+            let settings: serde_json::Value = serde_json::from_str(settings).unwrap();
+            serde_json::json!({"template_name": name, "settings": settings})
+        };
+        let before: TemplateRow = serde_json::from_value(row("BASE", r#"{"segments": {"mode": "heads"}}"#)).unwrap();
+        let broken = |after: serde_json::Value| {
+            template_broken_by(&others, &before, after.as_object().unwrap(), &SecretPlaces::default())
+        };
+        assert_eq!(broken(row("BASE", r#"{"segments": {"mode": "heads"}, "timeout": "5s"}"#)), None);
+        let (name, why) = broken(row("BASE", r#"{"segments": {"mode": "newest"}}"#)).unwrap();
+        assert!(name == "LEAF" && why.contains("for the mode `heads` only"), "{name}: {why}");
+        let (name, why) = broken(row("RENAMED", r#"{"segments": {"mode": "heads"}}"#)).unwrap();
+        assert!(name == "LEAF" && why.contains("there is no template `BASE`"), "{name}: {why}");
     }
 
     #[test]

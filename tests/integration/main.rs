@@ -40,5 +40,6 @@ mod sessions;
 mod sharing;
 mod signal;
 mod silences;
+mod templates;
 mod tokens;
 mod zabbix;
