@@ -1,7 +1,7 @@
 //! Keeps the alerts in the database up to date with Alertmanager. Its notifications don't report all changes:
 //! Alertmanager notifies nobody of an alert that is inhibited or silenced, nor of the end of such an alert.
 
-use super::{Alertmanager, RETRY_PAUSES};
+use super::{AlertListener, Alertmanager, RETRY_PAUSES};
 use crate::store::{EndedAlert, OpenAlert, PresentAlert, Store};
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::HashSet;
@@ -27,31 +27,41 @@ impl Alertmanager {
     /// Alertmanager has is written with its present text and with what inhibits or silences it. An alert that
     /// Alertmanager no longer has is resolved; if it was acknowledged, its silence is ended, and Alertmanager gets the
     /// end of the alert, so that it notifies everybody who was notified of the start. An alert younger than `interval`
-    /// is not resolved, because Alertmanager may not have it yet.
-    pub(crate) async fn follow(self, store: Store, interval: Duration) {
+    /// is not resolved, because Alertmanager may not have it yet. `listener` gets the alerts that there are and those that
+    /// were resolved so, because Alertmanager may notify nobody of them.
+    pub(crate) async fn follow(self, store: Store, interval: Duration, listener: impl AlertListener) {
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut written = Written::default();
         loop {
             ticks.tick().await;
-            if let Err(why) = self.update(&store, interval, &mut written).await {
+            if let Err(why) = self.update(&store, interval, &mut written, &listener).await {
                 tracing::warn!(why, "the history of alerts is not up to date with Alertmanager");
             }
         }
     }
 
-    async fn update(&self, store: &Store, least_age: Duration, written: &mut Written) -> Result<(), String> {
+    async fn update(
+        &self,
+        store: &Store,
+        least_age: Duration,
+        written: &mut Written,
+        listener: &impl AlertListener,
+    ) -> Result<(), String> {
         // Before Alertmanager is asked: an alert that the database learns of meanwhile isn't missing there.
         let open = store.open_alerts(least_age).await.map_err(|e| e.to_string())?;
         let started_at = self.started_at().await?;
         let present = self.alerts().await?;
         let known: HashSet<String> = present.iter().map(|present| present.alert.fingerprint.clone()).collect();
+        listener.present(&present);
         self.write(store, present, written).await?;
         let ended = ended_ids(&open, &known, started_at, Timestamp::now());
         if ended.is_empty() {
             return Ok(());
         }
-        for ended in store.resolve_ended(&ended).await.map_err(|e| e.to_string())? {
+        let alerts = store.resolve_ended(&ended).await.map_err(|e| e.to_string())?;
+        listener.ended(&alerts);
+        for ended in alerts.ended {
             if ended.silence_id.is_some() {
                 tokio::spawn(self.clone().report_end(ended));
             }

@@ -6,7 +6,7 @@ mod maintenance;
 pub(crate) use maintenance::{Maintenance, MaintenanceLabel};
 
 use crate::fetch::{read_service_answer, service_client};
-use crate::store::{PresentAlert, WebhookAlert};
+use crate::store::{EndedAlerts, PresentAlert, WebhookAlert};
 use http::StatusCode;
 use maintenance::Silence;
 use packager_media::units::{Seconds, Timestamp};
@@ -32,6 +32,15 @@ pub(crate) struct Alertmanager {
     client: reqwest::Client,
     /// URL of Alertmanager without a slash at its end.
     base: Arc<str>,
+}
+
+/// Receiver of what [`Alertmanager::follow`] learns of alerts.
+pub(crate) trait AlertListener: Send + Sync + 'static {
+    /// Takes the alerts that Alertmanager has, before those that it lacks are resolved.
+    fn present(&self, alerts: &[PresentAlert]);
+
+    /// Takes the alerts that were resolved because Alertmanager no longer has them.
+    fn ended(&self, alerts: &EndedAlerts);
 }
 
 /// Body of Alertmanager's `POST /api/v2/silences`.

@@ -327,7 +327,7 @@ mod tests {
     fn a_change_breaks_a_template_that_was_valid_and_extends_the_changed_one() {
         let others = document(
             r#"{"BAD": {"extends": "BASE", "hodl": 1}, "LEAF": {"extends": "MIDDLE"},
-                "MIDDLE": {"extends": "BASE", "segments": {"budget": "2M"}}, "OTHER": {"hold": "30s"}}"#,
+                "MIDDLE": {"extends": "BASE", "segments": {"budget": "2 Mbit/s"}}, "OTHER": {"hold": "30s"}}"#,
         );
         let row = |name: &str, settings: &str| {
             let settings: serde_json::Value = serde_json::from_str(settings).unwrap();

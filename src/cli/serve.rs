@@ -5,7 +5,7 @@ use super::{Exit, backend, database, logging};
 use crate::alertmanager::Alertmanager;
 use crate::prometheus_api::PrometheusApi;
 use crate::store::{SharingExporter, Store};
-use crate::web::api::{Api, TokenFile};
+use crate::web::api::{Api, TokenFile, UnnotifiedEnds};
 use crate::web::listen::ListenAddress;
 use crate::web::security::Security;
 use crate::web::server::{Bounds, serve};
@@ -52,7 +52,8 @@ pub(super) fn run(args: &Serve) -> Result<Exit, String> {
             store: store.clone(),
         };
         if let (Some(store), Some(alertmanager)) = (&store, &api.alertmanager) {
-            tokio::spawn(alertmanager.clone().follow(store.clone(), ALERTS_EVERY));
+            let zabbix = UnnotifiedEnds::new(sinks.zabbix.clone());
+            tokio::spawn(alertmanager.clone().follow(store.clone(), ALERTS_EVERY, zabbix));
         }
         if let Some(tokens) = &api.tokens {
             tokio::spawn(tokens.clone().follow(TOKENS_EVERY));

@@ -270,7 +270,18 @@ pub struct PostableAlert {
 pub struct EndedAlert {
     /// Id of the silence that the acknowledgement set. `None`: it set no silence.
     pub silence_id: Option<String>,
+    /// Whether the alert was inhibited or silenced when Alertmanager last had it, so that nobody is notified of its end.
+    pub is_suppressed: bool,
     pub alert: PostableAlert,
+}
+
+/// Alerts that have ended, and the alerts that were open after that.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EndedAlerts {
+    pub ended: Vec<EndedAlert>,
+    /// Labels `alertname`, `channel` and `packager` of the firing and acknowledged alerts, as far as an alert has them; each
+    /// combination once.
+    pub still_open: Vec<BTreeMap<String, String>>,
 }
 
 /// Ids of silences whose alerts have ended.
@@ -365,22 +376,35 @@ impl Store {
         Ok(rows.into_iter().map(open).collect())
     }
 
-    /// Resolves alerts that Alertmanager no longer has, and returns those of them that were still open.
+    /// Resolves alerts that Alertmanager no longer has, and returns those of them that were still open, with the alerts that
+    /// stay open.
     ///
     /// # Errors
     /// Fails if the database can't be reached.
-    pub async fn resolve_ended(&self, ids: &[i64]) -> Result<Vec<EndedAlert>, StoreError> {
+    pub async fn resolve_ended(&self, ids: &[i64]) -> Result<EndedAlerts, StoreError> {
         let sql = "UPDATE alerts SET status = 'resolved', ends_at = now(), resolved_at = now(),
                      resolved_by = 'alertmanager', updated_at = now()
                    WHERE id = ANY($1) AND status <> 'resolved'
-                   RETURNING silence_id, jsonb_build_object('labels', labels, 'annotations', annotations,
+                   RETURNING silence_id,
+                     silence_id IS NOT NULL OR cardinality(inhibited_by) > 0 OR cardinality(silenced_by) > 0,
+                     jsonb_build_object('labels', labels, 'annotations', annotations,
                      'startsAt', starts_at, 'endsAt', ends_at)";
         let mut transaction = self.begin().await?;
         lock_writers(&mut transaction, Writer::Alerts).await?;
-        let ended: Vec<(Option<String>, Json<PostableAlert>)> =
+        let ended: Vec<(Option<String>, bool, Json<PostableAlert>)> =
             sqlx::query_as(sql).bind(ids).fetch_all(&mut *transaction).await?;
+        let sql = "SELECT DISTINCT jsonb_strip_nulls(jsonb_build_object('alertname', labels->'alertname',
+                     'channel', labels->'channel', 'packager', labels->'packager'))
+                   FROM alerts WHERE status <> 'resolved'";
+        let still_open: Vec<Json<BTreeMap<String, String>>> =
+            sqlx::query_scalar(sql).fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
-        Ok(ended.into_iter().map(|(silence_id, Json(alert))| EndedAlert { silence_id, alert }).collect())
+        let row = |(silence_id, is_suppressed, Json(alert))| EndedAlert { silence_id, is_suppressed, alert };
+        let ended = ended.into_iter().map(row);
+        Ok(EndedAlerts {
+            ended: ended.collect(),
+            still_open: still_open.into_iter().map(|Json(labels)| labels).collect(),
+        })
     }
 
     /// Deletes alerts that ended more than `retention` ago, and returns their number. States of channels that were last

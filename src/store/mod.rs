@@ -24,8 +24,8 @@ mod writable;
 
 pub use alert_writes::AlertWrite;
 pub use alerts::{
-    AlertEventRow, AlertFilter, AlertRow, AlertStatus, EndedAlert, ExpiredSilences, OpenAlert, PostableAlert,
-    PresentAlert, WebhookAlert,
+    AlertEventRow, AlertFilter, AlertRow, AlertStatus, EndedAlert, EndedAlerts, ExpiredSilences, OpenAlert,
+    PostableAlert, PresentAlert, WebhookAlert,
 };
 pub use changes::AlertEvent;
 pub use channels::{Change, ChannelFilter, ImportCounts, ImportRow};

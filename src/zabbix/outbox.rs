@@ -54,12 +54,13 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// Takes the alert states of a notification, to be sent to Zabbix.
+    /// Takes the alert states of a notification, to be sent to Zabbix. An alert is discovered when it fires: the end of an alert
+    /// that this exporter doesn't know needs no item.
     pub(crate) fn take(&mut self, notification: AlertNotification) {
         self.alive |= notification.alive;
         for AlertState { channel, alert, severity, text } in notification.states {
             let pair = (channel, alert);
-            self.discover |= self.known.insert(pair.clone());
+            self.discover |= severity > 0 && self.known.insert(pair.clone());
             self.pending.insert(pair, PendingState { severity, text, tries: 0, due: Instant::now() });
         }
         while self.known.len() > MAX_PAIRS {
@@ -129,6 +130,7 @@ impl Outbox {
             to.send(&[(ALIVE.to_owned(), "1".to_owned())]).await?;
             self.alive = false;
         }
+        let (ends, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|pair| self.is_end_of_unknown(pair));
         let again = due.iter().any(|pair| self.pending.get(pair).is_some_and(|w| w.tries > 0));
         if self.discover || again {
             to.send(&[(DISCOVERY.to_owned(), discovery(&self.known))]).await?;
@@ -146,7 +148,20 @@ impl Outbox {
                 self.settle(pair, placed, to.host, tell);
             }
         }
+        // Zabbix stores those values of a request for which it has items. Without an item there is no problem that could end.
+        for some in ends.chunks(AT_ONCE) {
+            let all: Vec<_> = some.iter().flat_map(|pair| self.values(pair)).collect();
+            if to.send(&all).await? {
+                tell(DeliveryEvent::Placed(some.len() as u64));
+            }
+            some.iter().for_each(|pair| drop(self.pending.remove(pair)));
+        }
         Ok(true)
+    }
+
+    /// Returns whether the waiting state of an alert is its end, and this exporter hasn't seen the alert fire since its start.
+    fn is_end_of_unknown(&self, pair: &AlertKey) -> bool {
+        self.pending.get(pair).is_some_and(|waiting| waiting.severity == 0) && !self.known.contains(pair)
     }
 
     fn values(&self, pair: &AlertKey) -> Vec<(String, String)> {
@@ -239,6 +254,22 @@ mod tests {
         outbox.settle(&key, true, "host", &on_delivery);
         assert_eq!((outbox.len(), events.lock().unwrap().as_slice()), (0, &[DeliveryEvent::Placed(1)][..]));
         assert!(outbox.due().is_some_and(|due| due <= Instant::now()), "the watchdog's value is due");
+    }
+
+    #[test]
+    fn the_end_of_an_alert_that_never_fired_here_makes_no_item() {
+        let (mut outbox, key) = outbox();
+        let end = |channel: &str| AlertState {
+            channel: channel.to_owned(),
+            alert: key.1.clone(),
+            severity: 0,
+            text: String::new(),
+        };
+        outbox.discover = false;
+        outbox.take(AlertNotification { states: vec![end("TV1"), end("TV2")], alive: false });
+        let unknown = ("TV2".to_owned(), key.1.clone());
+        assert!(!outbox.discover && !outbox.known.contains(&unknown));
+        assert!(outbox.is_end_of_unknown(&unknown) && !outbox.is_end_of_unknown(&key));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Tests that acknowledged alerts are silenced in a real Alertmanager.
 
 use crate::database::{EVENING, Stack, alert};
+use crate::exporter::Files;
 use crate::prometheus::free_port;
+use crate::zabbix::Trapper;
+use packager_testbed::postgres::Postgres;
 use serde_json::{Value, json};
 
 /// An Alertmanager whose only receiver is the exporter's webhook; it is killed when this value is dropped.
@@ -95,6 +98,26 @@ async fn an_acknowledged_alert_is_silenced_in_alertmanager_until_it_ends() {
     assert_eq!(stack.alert(&id).await["resolved_by"], "alertmanager");
     let silence = async || ask("/api/v2/silences").await[0]["status"]["state"].clone();
     stack.until("the silence is ended", async || silence().await == "expired").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn zabbix_learns_of_the_end_of_a_silenced_alert() {
+    let trapper = Trapper::start().await;
+    let address = free_address();
+    let url = format!("http://{address}");
+    let files = Files::new(&[]);
+    files.write("exporter.yml", &format!("zabbix: {{server: '{}'}}\n", trapper.address));
+    let stack = Stack::within(files, Postgres::start(), &["--alertmanager.url", &url]).await;
+    let _alertmanager = alertmanager(&address, &stack.exporter.address);
+    let id = acknowledge_new_alert(&stack, &url).await;
+    let firing = json!({"status": "firing", "fingerprint": "f", "startsAt": EVENING, "labels": labels()});
+    let body = json!({"version": "4", "status": "firing", "receiver": "zabbix", "alerts": [firing]});
+    assert_eq!(stack.json("POST", "/alerts/zabbix", &body).await.0, 202);
+    let value = || trapper.value("packager.alert[CH_1,RenditionDown]");
+    stack.until("Zabbix has a problem", async || value().as_deref() == Some("3")).await;
+    // The webhook of this Alertmanager goes to the database alone, as if the alert were still silenced.
+    end_alert(&stack, &url, &id).await;
+    stack.until("Zabbix's problem ends", async || value().as_deref() == Some("0")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

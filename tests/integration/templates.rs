@@ -10,7 +10,7 @@ async fn no_change_of_a_template_takes_away_channels_of_the_templates_that_exten
         |name: &str, segments: &str| json!({"template_name": name, "settings": {"segments": {"mode": segments}}});
     let (status, made) = stack.json("POST", "/templates", &base("BASE", "heads")).await;
     assert_eq!(status, 201, "{made}");
-    let own = json!({"template_name": "OWN", "settings": {"extends": "BASE", "segments": {"budget": "2M"}}});
+    let own = json!({"template_name": "OWN", "settings": {"extends": "BASE", "segments": {"budget": "2 Mbit/s"}}});
     let (status, made) = stack.json("POST", "/templates", &own).await;
     assert_eq!(status, 201, "{made}");
     let mut watched = channel("CH_1", "http://127.0.0.1:9/m.m3u8");

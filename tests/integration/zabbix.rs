@@ -189,6 +189,20 @@ async fn wait_for_metric(exporter: &Exporter, name: &str, wanted: f64) {
     exporter.until("/metrics", |_, text| crate::exporter::value(text, name) == Some(wanted)).await;
 }
 
+/// The exporter may have been started again since the alert fired, or Zabbix may never have got the alert.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_an_alert_that_never_fired_here_is_sent_once() {
+    let trapper = Trapper::start().await;
+    let files = Files::new(&[]);
+    files.write("exporter.yml", &format!("zabbix: {{server: '{}'}}\n", trapper.address));
+    let exporter = Exporter::spawn(&mut command(files.folder()), &[]).await;
+    assert_eq!(post_alerts(&exporter, "/api/zabixtrigger", &[alert("resolved", "major", "1080p")]).await, 202);
+    wait_until("it is sent", &trapper.received, |received| received.refused == 2).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let received = trapper.received.lock().unwrap();
+    assert_eq!((received.refused, received.discovered.len()), (2, 0), "neither tried again nor discovered");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn beyond_loopback_nobody_writes_without_a_token() {
     let files = Files::new(&[]);

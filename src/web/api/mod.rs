@@ -32,6 +32,7 @@ pub(crate) use super::access::is_name;
 pub(crate) use import::{csv_of, rows_of};
 pub(crate) use token_file::TokenFile;
 pub(crate) use tokens::{Role, Token, Tokens, bearer, hash};
+pub(crate) use zabbix::UnnotifiedEnds;
 
 use super::ServerState;
 use crate::alertmanager::Alertmanager;
