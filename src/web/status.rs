@@ -209,7 +209,7 @@ impl ChannelStates {
         if before.is_some_and(|before| before.is_later_than(report)) {
             return false;
         }
-        let earlier = before.map(|before| &before.status).or(self.elsewhere.get(code).map(|other| &other.row.status));
+        let earlier = self.known(code, report.started_at).map(|known| known.status);
         let after = Observed::new(report, before, earlier);
         let changed = before.is_none_or(|before| before.differs(&after));
         self.observed.insert(code.clone(), after);
@@ -401,10 +401,14 @@ fn differs(a: &SharedStatus, b: &SharedStatus) -> bool {
     (state, failed, rungs, codec, resolution) != (&b.state, &b.failed, &b.rungs, &b.codec, &b.resolution)
 }
 
-/// Returns whether probes followed each other from `earlier` to one at `at`, so that no change between them went unseen.
+/// Returns whether probes followed each other from `earlier` to one at `at`, so that no change between them went unseen. After a
+/// first probe, whose interval isn't known, the next may come as late as the longest interval allows.
 fn reaches(earlier: &SharedStatus, at: Timestamp) -> bool {
-    let interval = earlier.interval_seconds.clamp(MIN_INTERVAL, MAX_INTERVAL);
-    Seconds::between(earlier.last_probe.started_at, at).0 <= UNKNOWN_AFTER_INTERVALS * interval + SHARED_AFTER
+    let longest = match earlier.interval_seconds {
+        unknown if unknown <= 0.0 => MAX_INTERVAL,
+        known => UNKNOWN_AFTER_INTERVALS * known.clamp(MIN_INTERVAL, MAX_INTERVAL),
+    };
+    Seconds::between(earlier.last_probe.started_at, at).0 <= longest + SHARED_AFTER
 }
 
 impl Known<'_> {
@@ -417,10 +421,10 @@ impl Known<'_> {
 
 impl Observed {
     /// Makes the status after a report. `before` is what this exporter observed before, and `earlier` the newest status that is
-    /// known of any exporter.
+    /// known of any exporter. After a time in which nobody probed, the state begins anew, as after a start.
     fn new(report: &Report, before: Option<&Self>, earlier: Option<&SharedStatus>) -> Self {
         let state = report.condition();
-        let seen = earlier.filter(|earlier| before.is_some() || reaches(earlier, report.started_at));
+        let seen = earlier.filter(|earlier| reaches(earlier, report.started_at));
         let same = seen.filter(|earlier| earlier.state == state);
         let view = report.view();
         let video = view.outputs.iter().find_map(measured_video);

@@ -308,6 +308,44 @@ fn a_state_is_not_continued_over_a_time_that_nobody_saw() {
 }
 
 #[test]
+fn an_own_state_begins_anew_after_a_time_that_nobody_saw() {
+    let since = |reports: &[Report]| {
+        let mut states = ChannelStates::default();
+        for report in reports {
+            states.observe(report);
+        }
+        let known = states.status(&channel("CH"), reports.last().unwrap().started_at);
+        (known.since, known.since_exact, known.failed[0].since)
+    };
+    assert_eq!(since(&[healthy(0), down(15), down(15 + 125)]), (Some(at(15)), true, at(15)));
+    assert_eq!(since(&[healthy(0), down(15), down(15 + 126)]), (Some(at(141)), false, at(141)));
+    assert_eq!(since(&[healthy(0), down(3600)]), (Some(at(3600)), false, at(3600)), "it may be down since an hour");
+    assert_eq!(since(&[down(0), down(300)]), (Some(at(0)), false, at(0)), "the interval isn't known yet");
+}
+
+#[test]
+fn a_state_goes_on_from_the_exporter_that_probed_last() {
+    let mut states = ChannelStates::default();
+    let mut observe = |report: &Report, other: Option<StatusRow>, second| {
+        states.observe(report);
+        if let Some(row) = other {
+            states.merge(row, "a", at(second));
+        }
+        let known = status(&states, second);
+        (known.since, known.since_exact)
+    };
+    observe(&healthy(0), None, 0);
+    observe(&down(15), None, 15);
+    // Exporter b probed for an hour, in which the channel was up and went down again.
+    let b = written_by("b", &[healthy(30), healthy(3585), healthy(3600), down(3615)], 5.0);
+    observe(&down(16), Some(b), 3620);
+    assert_eq!(observe(&down(3630), None, 3631), (Some(at(3615)), true), "not since it was down an hour before");
+    let b = written_by("b", &[healthy(7000), healthy(7015)], 5.0);
+    assert_eq!(observe(&down(3645), Some(b), 7020), (Some(at(7000)), false), "up at b");
+    assert_eq!(observe(&down(7030), None, 7031), (Some(at(7030)), true), "b saw it up 15 s before");
+}
+
+#[test]
 fn the_age_of_a_row_is_the_databases_and_not_a_difference_of_clocks() {
     let mut states = ChannelStates::default();
     states.merge(written_by("slow", &[healthy(0), down(15)], 1.0), "a", at(600));
