@@ -316,7 +316,7 @@ fn a_join_of_many_series_with_one_aggregates_the_one() {
         let expr = rule["expr"].as_str().unwrap();
         for right in expr.split("group_left ").skip(1) {
             let right = right.split_once(") ").unwrap().1.trim_start_matches(|c: char| !c.is_ascii_lowercase());
-            let is_aggregated = ["max by (", "count by ("].iter().any(|begin| right.starts_with(begin));
+            let is_aggregated = ["max by (", "count by (", "topk by ("].iter().any(|begin| right.starts_with(begin));
             assert!(is_aggregated, "{file}: the right side isn't aggregated: {right}");
             joins += 1;
         }
