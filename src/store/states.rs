@@ -51,15 +51,18 @@ pub struct ChannelStateRow {
     pub exporter: String,
 }
 
+/// Rows get their ids in the order of the changes. Their times may go back, when a clock is set.
 const WRITE: &str = "
 INSERT INTO channel_states (channel_code, exporter, state, severity, failed_checks, since, seen_at)
 SELECT r.channel, $2, r.state, r.severity, array(SELECT jsonb_array_elements_text(r.failed_checks)), r.since, r.since
-FROM jsonb_to_recordset($1) AS r(channel text, state text, severity text, failed_checks jsonb, since timestamptz, is_first boolean)
+FROM ROWS FROM (jsonb_to_recordset($1) AS (channel text, state text, severity text, failed_checks jsonb, since timestamptz,
+                                           is_first boolean)) WITH ORDINALITY
+  AS r(channel, state, severity, failed_checks, since, is_first, position)
 WHERE NOT r.is_first OR NOT EXISTS (
   SELECT FROM (SELECT state, failed_checks FROM channel_states s WHERE s.channel_code = r.channel AND s.exporter = $2
                ORDER BY s.id DESC LIMIT 1) newest
   WHERE newest.state = r.state AND newest.failed_checks = array(SELECT jsonb_array_elements_text(r.failed_checks)))
-ORDER BY r.since";
+ORDER BY r.position";
 
 const SEEN: &str = "
 UPDATE channel_states s SET seen_at = r.at
@@ -67,12 +70,13 @@ FROM (SELECT key AS channel, value::timestamptz AS at FROM jsonb_each_text($1)) 
 WHERE s.channel_code = r.channel AND s.exporter = $2 AND s.seen_at < r.at
   AND s.id = (SELECT max(id) FROM channel_states n WHERE n.channel_code = r.channel AND n.exporter = $2)";
 
+/// A state ends with the next row of its exporter, at its own beginning if the clock was set back in between.
 const STATES: &str = "
 SELECT jsonb_build_object('state', state, 'severity', severity, 'failed_checks', failed_checks, 'since', since,
          'until', until, 'seen_at', seen_at, 'exporter', exporter)
-FROM (SELECT *, lead(since) OVER (PARTITION BY exporter ORDER BY since, id) AS until
-      FROM channel_states WHERE channel_code = $1) s
-WHERE coalesce(until, seen_at) >= $2::timestamptz ORDER BY since DESC, id DESC LIMIT $3";
+FROM (SELECT *, CASE WHEN lead(id) OVER later IS NOT NULL THEN greatest(since, lead(since) OVER later) END AS until
+      FROM channel_states WHERE channel_code = $1 WINDOW later AS (PARTITION BY exporter ORDER BY id)) s
+WHERE coalesce(until, seen_at) >= $2::timestamptz ORDER BY id DESC LIMIT $3";
 
 impl Store {
     /// Writes changes of channels' states that `exporter` saw.

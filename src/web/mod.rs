@@ -188,17 +188,21 @@ impl ServerState {
             // A person may try another template without changing the channel's state.
             if scraped || report.template.name == channel.template {
                 self.observe(report, channel, &config.snapshot);
-                if self.api.store.is_some() {
-                    self.state_changes.push(report);
-                }
             }
         }
         self.send_probe(report, output);
     }
 
-    /// Updates the channel's state with the report, and sends an event if the state changed.
+    /// Updates the channel's state with the report, and sends an event if the state changed. A report that comes after a later
+    /// one changes nothing, neither here nor in the history.
     fn observe(&self, report: &Report, channel: &Channel, catalog: &CatalogSnapshot) {
         let mut states = self.states();
+        if !states.is_news(report) {
+            return;
+        }
+        if self.api.store.is_some() {
+            self.state_changes.push(report);
+        }
         let changed = states.observe(report);
         states.retain(catalog);
         if changed {

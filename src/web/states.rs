@@ -63,7 +63,7 @@ impl StateChanges {
     }
 
     /// Removes and returns the changes of channels' states that wait for the database.
-    fn take(&self) -> Vec<StateChange> {
+    pub(super) fn take(&self) -> Vec<StateChange> {
         std::mem::take(&mut self.lock().waiting)
     }
 

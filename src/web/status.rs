@@ -200,15 +200,20 @@ pub(crate) struct ChannelStates {
 }
 
 impl ChannelStates {
+    /// Returns whether a report is later than the last one of its channel, or the clock was set back since that one.
+    pub(crate) fn is_news(&self, report: &Report) -> bool {
+        self.observed.get(&report.channel.code).is_none_or(|before| !before.is_later_than(report))
+    }
+
     /// Updates a channel's state with the report of a probe of all outputs, and returns whether anything but the time
     /// of the last probe changed. A report that is older than the last one, or the same, changes nothing, unless the
     /// clock was set back in between.
     pub(crate) fn observe(&mut self, report: &Report) -> bool {
-        let code = &report.channel.code;
-        let before = self.observed.get(code);
-        if before.is_some_and(|before| before.is_later_than(report)) {
+        if !self.is_news(report) {
             return false;
         }
+        let code = &report.channel.code;
+        let before = self.observed.get(code);
         let earlier = self.known(code, report.started_at).map(|known| known.status);
         let after = Observed::new(report, before, earlier);
         let changed = before.is_none_or(|before| before.differs(&after));

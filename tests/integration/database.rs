@@ -624,6 +624,31 @@ async fn the_history_of_a_channel_has_a_state_for_every_change() {
     assert_eq!(stack.get("/channels/CH_9/history").await.0, 404);
 }
 
+/// The clock of the exporter was an hour ahead when it saw the outage, and was set back before it saw the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_in_the_history_ends_although_the_clock_was_set_back() {
+    let stack = Stack::start(&[]).await;
+    assert_eq!(stack.json("POST", "/channels", &channel("CH_1", "http://127.0.0.1:9/m.m3u8")).await.0, 201);
+    stack.postgres.sql(
+        "INSERT INTO channel_states (channel_code, exporter, state, failed_checks, since, seen_at)
+         SELECT 'CH_1', exporter, state, '{}'::text[], now() + at, now() + at
+         FROM (VALUES ('a', 'up', interval '-2 hours'), ('a', 'down', '1 hour'), ('b', 'down', '-1 hour'), ('a', 'up', '-1 minute'))
+           AS r (exporter, state, at)",
+    );
+    let states = stack.get("/channels/CH_1/history").await.1["states"].clone();
+    let of = |state: &Value| {
+        let ends = match &state["until"] {
+            Value::Null => "lasts",
+            until if *until == state["since"] => "at once",
+            _ => "later",
+        };
+        (state["exporter"].clone(), state["state"].clone(), ends)
+    };
+    let found: Vec<_> = states.as_array().unwrap().iter().map(of).collect();
+    let expected = [("a", "up", "lasts"), ("b", "down", "lasts"), ("a", "down", "at once"), ("a", "up", "later")];
+    assert_eq!(found, expected.map(|(exporter, state, ends)| (json!(exporter), json!(state), ends)), "{states}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn channels_of_the_environment_are_created_once_and_then_belong_to_the_database() {
     let postgres = Postgres::start();

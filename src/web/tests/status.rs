@@ -5,7 +5,7 @@ use crate::checks::delivery::{manifest_unavailable, rendition_unavailable};
 use crate::checks::hls::hls_playlist_stale;
 use crate::checks::{CheckMeta, CheckOutcome, CheckResult};
 use crate::finding::Severity;
-use crate::store::StatusRow;
+use crate::store::{StatusRow, Store};
 use crate::web::status::{ChannelState, ChannelStates, ChannelStatus};
 use serde_json::{Value, json};
 
@@ -130,6 +130,30 @@ fn an_older_or_equal_report_is_no_news_and_only_a_difference_is_a_change() {
     assert!(!states.observe(&down(45)), "the time of the probe is no change");
     assert!(states.observe(&healthy(60)));
     assert_eq!(status(&states, 61).last_probe.unwrap().started_at, at(60));
+}
+
+#[tokio::test]
+async fn a_report_that_comes_after_a_later_one_is_not_in_the_history() {
+    let channels = [("CH".to_owned(), Arc::new(channel("CH")))];
+    let snapshot = CatalogSnapshot { channels: channels.into(), ..CatalogSnapshot::default() };
+    let store = Store::new("postgresql://nobody@127.0.0.1:9/none").unwrap();
+    let api = Api { store: Some(store), ..Api::default() };
+    let fake = Fake { config: config_of(snapshot), ..backend(answers) };
+    let state = ServerState::new(Arc::new(fake), Settings::default(), api);
+    for report in [down(30), healthy(45), down(40)] {
+        state.record(&Arc::new(report), None, true);
+    }
+    let since: Vec<_> = state.state_changes.take().iter().map(|change| change.since).collect();
+    assert_eq!(since, [at(30), at(45)], "the slow probe of 40 came last");
+}
+
+#[test]
+fn only_a_report_that_is_later_is_news_or_one_after_the_clock_was_set_back() {
+    let mut states = ChannelStates::default();
+    assert!(states.is_news(&down(30)));
+    states.observe(&down(30));
+    assert!(!states.is_news(&down(30)) && !states.is_news(&healthy(29)));
+    assert!(states.is_news(&healthy(31)) && states.is_news(&healthy(-3600)));
 }
 
 #[test]
