@@ -201,7 +201,7 @@ impl ServerState {
             return;
         }
         if self.api.store.is_some() {
-            self.state_changes.push(report);
+            self.state_changes.push(report, catalog);
         }
         let changed = states.observe(report);
         states.retain(catalog);

@@ -2,11 +2,12 @@
 //! what other exporters know of channels.
 
 use super::ServerState;
+use crate::catalog::CatalogSnapshot;
 use crate::finding::Severity;
 use crate::report::{ChannelCondition, Report};
 use crate::store::{StateChange, StatusPosition, Store, StoreError};
 use packager_media::units::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ const EXCHANGE_EVERY: Duration = Duration::from_secs(1);
 const SEEN_EVERY: u32 = 60;
 /// Largest number of changes that wait for the database. Beyond it the oldest are dropped.
 const MAX_WAITING: usize = 20_000;
+/// Largest number of changes that one statement writes. It takes far less time than the statement timeout.
+const BATCH: usize = 2_000;
 
 /// State of each channel at its last probe, and the changes that are not written to the database yet.
 #[derive(Debug, Default)]
@@ -24,7 +27,25 @@ pub(super) struct StateChanges(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     now: BTreeMap<String, Now>,
-    waiting: Vec<StateChange>,
+    waiting: VecDeque<StateChange>,
+    /// Number of changes that were dropped since changes were last written.
+    dropped: usize,
+}
+
+impl Inner {
+    /// Drops the oldest changes above [`MAX_WAITING`]. The log says so once until changes are written again.
+    fn drop_excess(&mut self) {
+        let excess = self.waiting.len().saturating_sub(MAX_WAITING);
+        if excess > 0 && self.dropped == 0 {
+            let most = MAX_WAITING;
+            tracing::warn!(
+                most,
+                "changes of channels' states can't be written to the database; the oldest are dropped"
+            );
+        }
+        self.waiting.drain(..excess);
+        self.dropped += excess;
+    }
 }
 
 #[derive(Debug)]
@@ -41,8 +62,9 @@ impl StateChanges {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the report of a probe of all outputs, and queues a change if the channel's state differs.
-    pub(super) fn push(&self, report: &Report) {
+    /// Takes the report of a probe of all outputs, and queues a change if the channel's state differs. What is remembered of
+    /// channels that are not in `catalog` any more is dropped if it is more than the catalogue has channels.
+    pub(super) fn push(&self, report: &Report, catalog: &CatalogSnapshot) {
         let (state, severity, failed_checks) = condition(report);
         let mut inner = self.lock();
         let channel = &report.channel.code;
@@ -58,25 +80,31 @@ impl StateChanges {
         }
         let now = Now { state, failed_checks: failed_checks.clone(), seen_at: report.started_at, is_new: true };
         inner.now.insert(channel.clone(), now);
+        if inner.now.len() > catalog.channels.len() {
+            inner.now.retain(|code, _| catalog.channels.contains_key(code));
+        }
         let since = report.started_at;
-        inner.waiting.push(StateChange { channel: channel.clone(), state, severity, failed_checks, since, is_first });
+        let change = StateChange { channel: channel.clone(), state, severity, failed_checks, since, is_first };
+        inner.waiting.push_back(change);
+        inner.drop_excess();
     }
 
     /// Removes and returns the changes of channels' states that wait for the database.
     pub(super) fn take(&self) -> Vec<StateChange> {
-        std::mem::take(&mut self.lock().waiting)
+        std::mem::take(&mut self.lock().waiting).into()
     }
 
     /// Puts changes of channels' states that could not be written back in front of the later ones.
-    fn put_back(&self, mut changes: Vec<StateChange>) {
+    fn put_back(&self, changes: impl IntoIterator<Item = StateChange>) {
         let mut inner = self.lock();
-        changes.append(&mut inner.waiting);
-        let dropped = changes.len().saturating_sub(MAX_WAITING);
-        changes.drain(..dropped);
-        inner.waiting = changes;
-        if dropped > 0 {
-            tracing::warn!(dropped, "changes of channels' states were dropped, because the database is away");
-        }
+        let later = std::mem::take(&mut inner.waiting);
+        inner.waiting = changes.into_iter().chain(later).collect();
+        inner.drop_excess();
+    }
+
+    /// Returns how many changes were dropped since the last call.
+    fn take_dropped(&self) -> usize {
+        std::mem::take(&mut self.lock().dropped)
     }
 
     /// Returns the times of the newest probes by channel code. Each time is returned once.
@@ -146,12 +174,17 @@ impl ServerState {
     }
 
     async fn write_changes(&self, store: &Store, exporter: &str, with_times: bool) -> Result<(), StoreError> {
-        let changes = self.state_changes.take();
-        if !changes.is_empty()
-            && let Err(error) = store.write_states(exporter, &changes).await
-        {
-            self.state_changes.put_back(changes);
-            return Err(error);
+        let mut changes = self.state_changes.take().into_iter().peekable();
+        while changes.peek().is_some() {
+            let some: Vec<StateChange> = changes.by_ref().take(BATCH).collect();
+            if let Err(error) = store.write_states(exporter, &some).await {
+                self.state_changes.put_back(some.into_iter().chain(changes));
+                return Err(error);
+            }
+            let dropped = self.state_changes.take_dropped();
+            if dropped > 0 {
+                tracing::warn!(dropped, "the history of channels lacks changes from the time without the database");
+            }
         }
         let seen = if with_times { self.state_changes.take_seen() } else { serde_json::Map::new() };
         if seen.is_empty() { Ok(()) } else { store.states_seen(exporter, &seen.into()).await }
@@ -172,6 +205,7 @@ fn condition(report: &Report) -> (ChannelCondition, Option<Severity>, Vec<&'stat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Channel;
     use crate::report::testing::{broken, clean};
 
     fn at(mut report: Report, second: i64) -> Report {
@@ -186,12 +220,57 @@ mod tests {
         report
     }
 
+    /// Makes a catalogue of the report's channel.
+    fn catalog(report: &Report) -> CatalogSnapshot {
+        let channels = [(report.channel.code.clone(), Arc::clone(&report.channel))].into();
+        CatalogSnapshot { channels, ..CatalogSnapshot::default() }
+    }
+
+    fn push(changes: &StateChanges, report: &Report) {
+        changes.push(report, &catalog(report));
+    }
+
+    #[test]
+    fn the_newest_changes_wait_for_the_database_and_no_more_than_the_bound() {
+        let changes = StateChanges::default();
+        let (mut up, mut down) = (clean(), broken());
+        let catalog = catalog(&up);
+        let mut push = |second: i64| {
+            let report = if second % 2 == 0 { &mut up } else { &mut down };
+            report.started_at = Timestamp::from_second(second).unwrap();
+            changes.push(report, &catalog);
+        };
+        let bound = i64::try_from(MAX_WAITING).unwrap();
+        (0..bound).for_each(&mut push);
+        assert_eq!(changes.take_dropped(), 0);
+        (bound..bound + 3).for_each(&mut push);
+        assert_eq!(changes.take_dropped(), 3);
+        let taken = changes.take();
+        assert_eq!((taken.len(), taken[0].since.as_second()), (MAX_WAITING, 3));
+        push(bound + 3);
+        changes.put_back(taken);
+        assert_eq!((changes.take_dropped(), changes.take()[0].since.as_second()), (1, 4));
+    }
+
+    #[test]
+    fn channels_that_left_the_catalogue_are_forgotten() {
+        let changes = StateChanges::default();
+        let code = |code: &str| {
+            let mut report = clean();
+            report.channel = Arc::new(Channel { code: code.to_owned(), ..(*report.channel).clone() });
+            report
+        };
+        push(&changes, &code("A"));
+        push(&changes, &code("B"));
+        assert_eq!(changes.take_seen().keys().collect::<Vec<_>>(), ["B"]);
+    }
+
     #[test]
     fn only_changes_are_written_and_the_first_is_marked() {
         let changes = StateChanges::default();
         let reports =
             [at(clean(), 1), at(clean(), 2), at(degraded(), 3), at(broken(), 4), at(broken(), 5), at(clean(), 6)];
-        reports.iter().for_each(|report| changes.push(report));
+        reports.iter().for_each(|report| push(&changes, report));
         let taken = changes.take();
         let expected: Vec<_> = taken.iter().map(|c| (c.state, c.since.as_second(), c.is_first)).collect();
         use ChannelCondition::{Degraded, Down, Up};
@@ -208,16 +287,16 @@ mod tests {
         other.output = "backup".to_owned();
         report.outcomes.push(other);
         let changes = StateChanges::default();
-        changes.push(&report);
+        push(&changes, &report);
         assert_eq!(changes.take()[0].failed_checks, ["rendition_unavailable"]);
     }
 
     #[test]
     fn what_could_not_be_written_comes_first_again() {
         let changes = StateChanges::default();
-        changes.push(&at(clean(), 1));
+        push(&changes, &at(clean(), 1));
         let taken = changes.take();
-        changes.push(&at(broken(), 2));
+        push(&changes, &at(broken(), 2));
         changes.put_back(taken);
         assert_eq!(changes.take().iter().map(|c| c.since.as_second()).collect::<Vec<_>>(), [1, 2]);
     }
@@ -226,8 +305,8 @@ mod tests {
     fn the_time_of_the_newest_probe_is_written_once() {
         let changes = StateChanges::default();
         let report = at(clean(), 1);
-        changes.push(&report);
-        changes.push(&at(clean(), 2));
+        push(&changes, &report);
+        push(&changes, &at(clean(), 2));
         let seen = changes.take_seen();
         assert_eq!(seen[&report.channel.code], "1970-01-01T00:00:02Z");
         assert!(changes.take_seen().is_empty());
