@@ -1,6 +1,7 @@
 //! Client of Prometheus' HTTP API: range queries for the charts of the web page.
 
 use crate::fetch::{read_service_answer, service_client};
+use packager_media::redact;
 use packager_media::units::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ pub(crate) struct PrometheusApi {
     client: reqwest::Client,
     /// URL of Prometheus without a slash at its end.
     base: Arc<str>,
+    /// The same for messages, without user and password.
+    shown: Arc<str>,
 }
 
 /// A time range with equidistant points, as Prometheus' API v1 takes it.
@@ -82,7 +85,8 @@ impl PrometheusApi {
     /// Returns the reason if the HTTP client can't be set up.
     pub(crate) fn new(url: &Url) -> Result<Self, String> {
         let client = service_client(REQUEST_TIMEOUT).map_err(|e| format!("no HTTP client for Prometheus: {e}"))?;
-        Ok(Self { client, base: url.as_str().trim_end_matches('/').into() })
+        let base = url.as_str().trim_end_matches('/').into();
+        Ok(Self { client, base, shown: redact::url(url).trim_end_matches('/').into() })
     }
 
     /// Runs a range query, and returns its series.
@@ -90,7 +94,7 @@ impl PrometheusApi {
     /// # Errors
     /// Returns why Prometheus gave no usable answer within 3 s.
     pub(crate) async fn query_range(&self, query: &str, range: TimeRange) -> Result<Vec<RangeSeries>, PrometheusError> {
-        let why = |e: String| format!("Prometheus at {} gave no usable answer: {e}", self.base);
+        let why = |e: String| format!("Prometheus at {} gave no usable answer: {e}", self.shown);
         let (away, refused) = (|e| PrometheusError::Away(why(e)), |e| PrometheusError::Refused(why(e)));
         let url = Url::parse(&format!("{}/api/v1/query_range", self.base));
         let mut url = url.map_err(|e| refused(e.to_string()))?;
@@ -112,6 +116,14 @@ impl PrometheusApi {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn no_message_shows_the_password_of_prometheus() {
+        let api = PrometheusApi::new(&Url::parse("http://noc:s3cret@127.0.0.1:1").unwrap()).unwrap();
+        let why = api.query_range("up", TimeRange { start: 0, end: 60, step: 60 }).await.unwrap_err().to_string();
+        assert!(why.starts_with("Prometheus at http://***@127.0.0.1:1 gave no usable answer: "), "{why}");
+        assert!(!why.contains("s3cret"), "{why}");
+    }
 
     #[test]
     fn a_series_has_its_finite_points() {

@@ -9,6 +9,7 @@ use crate::fetch::{read_service_answer, service_client};
 use crate::store::{EndedAlerts, PresentAlert, WebhookAlert};
 use http::StatusCode;
 use maintenance::Silence;
+use packager_media::redact;
 use packager_media::units::{Seconds, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,8 @@ pub(crate) struct Alertmanager {
     client: reqwest::Client,
     /// URL of Alertmanager without a slash at its end.
     base: Arc<str>,
+    /// The same for messages, without user and password.
+    shown: Arc<str>,
 }
 
 /// Receiver of what [`Alertmanager::follow`] learns of alerts.
@@ -145,7 +148,8 @@ impl Alertmanager {
     /// Returns the reason if the HTTP client can't be set up.
     pub(crate) fn new(url: &Url) -> Result<Self, String> {
         let client = service_client(REQUEST_TIMEOUT).map_err(|e| format!("no HTTP client for Alertmanager: {e}"))?;
-        Ok(Self { client, base: url.as_str().trim_end_matches('/').into() })
+        let base = url.as_str().trim_end_matches('/').into();
+        Ok(Self { client, base, shown: redact::url(url).trim_end_matches('/').into() })
     }
 
     /// Sets a silence that matches exactly the labels of one alert, and returns the id of the silence.
@@ -160,7 +164,7 @@ impl Alertmanager {
         duration: Duration,
     ) -> Result<String, String> {
         let why = |e: &dyn std::fmt::Display| {
-            format!("Alertmanager at {} took no silence, so nothing was changed: {e}", self.base)
+            format!("Alertmanager at {} took no silence, so nothing was changed: {e}", self.shown)
         };
         let body = SilenceRequest::new(labels, created_by, comment, Timestamp::now(), duration);
         let body = serde_json::to_string(&body).map_err(|e| why(&e))?;
@@ -197,7 +201,7 @@ impl Alertmanager {
     /// Returns a text that says why Alertmanager didn't end the silence, and that nothing was changed.
     pub(crate) async fn end_silence(&self, id: &str) -> Result<(), String> {
         let why =
-            |e: String| format!("Alertmanager at {} did not end the silence, so nothing was changed: {e}", self.base);
+            |e: String| format!("Alertmanager at {} did not end the silence, so nothing was changed: {e}", self.shown);
         if !(SilenceCreated { id: id.to_owned() }).has_safe_id() {
             return Err(why("its id has characters that no path may have".to_owned()));
         }
@@ -236,7 +240,7 @@ impl Alertmanager {
     /// Returns a text that says why Alertmanager didn't answer, and that nothing was changed.
     pub(crate) async fn firing(&self) -> Result<HashSet<String>, String> {
         let alerts = self.alerts().await.map_err(|e| {
-            format!("Alertmanager at {} does not say which alerts still fire, so nothing was changed: {e}", self.base)
+            format!("Alertmanager at {} does not say which alerts still fire, so nothing was changed: {e}", self.shown)
         })?;
         Ok(alerts.into_iter().map(|present| present.alert.fingerprint).collect())
     }
@@ -282,6 +286,29 @@ mod tests {
         assert_eq!(
             (&body(None)["comment"], &body(Some(" "))["comment"]),
             (&json!("acknowledged"), &json!("acknowledged"))
+        );
+    }
+
+    #[tokio::test]
+    async fn no_message_shows_the_password_of_alertmanager() {
+        let url = Url::parse("http://noc:s3cret@127.0.0.1:1/am/").unwrap();
+        let alertmanager = Alertmanager::new(&url).unwrap();
+        assert_eq!(&*alertmanager.base, "http://noc:s3cret@127.0.0.1:1/am");
+        let labels = BTreeMap::from([("alertname".to_owned(), "A".to_owned())]);
+        let messages = [
+            alertmanager.silence(&labels, "lan", None, Duration::from_secs(60)).await.unwrap_err(),
+            alertmanager.end_silence("a-1").await.unwrap_err(),
+            alertmanager.firing().await.unwrap_err(),
+            alertmanager.maintenances().await.unwrap_err(),
+            alertmanager.started_at().await.unwrap_err(),
+        ];
+        for message in &messages {
+            assert!(!message.contains("s3cret") && !message.contains("noc"), "{message}");
+        }
+        assert!(
+            messages[0].starts_with("Alertmanager at http://***@127.0.0.1:1/am took no silence"),
+            "{}",
+            messages[0]
         );
     }
 

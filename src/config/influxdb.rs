@@ -118,9 +118,11 @@ impl InfluxdbSettings {
                 value.clone_into(own);
             }
         }
-        let wrong = self.url.as_ref().filter(|u| !matches!(u.scheme(), "http" | "https") || !u.username().is_empty());
-        if wrong.is_some() {
-            faults.push(Fault::value(at("url"), "must begin with http:// or https:// and hold no user"));
+        let fits =
+            |u: &Url| matches!(u.scheme(), "http" | "https") && u.username().is_empty() && u.password().is_none();
+        if self.url.as_ref().is_some_and(|url| !fits(url)) {
+            faults
+                .push(Fault::value(at("url"), "must begin with http:// or https:// and hold no user and no password"));
         }
         if !(1..=1_000_000).contains(&self.queue_probes) {
             faults.push(Fault::value(at("queue_probes"), "must be 1 to 1000000"));
@@ -141,6 +143,19 @@ impl InfluxdbSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Value;
+
+    #[test]
+    fn a_url_holds_no_user_and_no_password() {
+        let faults = |url: &str| {
+            let mut settings = InfluxdbSettings { url: Some(Url::parse(url).unwrap()), ..InfluxdbSettings::default() };
+            settings.complete(Path::new("."), &BTreeMap::new(), &Node::synthetic(Value::Null)).len()
+        };
+        assert_eq!((faults("http://h:8086/base"), faults("https://h")), (0, 0));
+        for bad in ["http://u@h", "http://:s3cret@h", "http://u:s3cret@h", "ftp://h"] {
+            assert_eq!(faults(bad), 1, "{bad}");
+        }
+    }
 
     #[test]
     fn each_version_has_its_url_and_credentials() {
