@@ -74,6 +74,17 @@ impl Node {
         }
     }
 
+    /// Returns whether a text or a key of the tree has the character NUL, which PostgreSQL can't store.
+    #[must_use]
+    pub fn has_nul(&self) -> bool {
+        match &self.value {
+            Value::Text(text) => text.contains('\0'),
+            Value::List(nodes) => nodes.iter().any(Self::has_nul),
+            Value::Map(entries) => entries.iter().any(|(key, node)| key.name.contains('\0') || node.has_nul()),
+            Value::Null | Value::Bool(_) | Value::Unsigned(_) | Value::Signed(_) | Value::Float(_) => false,
+        }
+    }
+
     /// Returns a copy of the mapping without the entries whose keys are in `names`.
     #[must_use]
     pub fn without(&self, names: &[&str]) -> Self {

@@ -277,10 +277,13 @@ fn parsed(name: &str, cell: &str, delimiter: u8) -> Result<Value, String> {
     }
 }
 
-/// Parses a JSON text, and refuses repeated keys and deep nesting.
+/// Parses a JSON text, and refuses repeated keys, deep nesting and the character NUL.
 fn strict(text: &str) -> Result<Value, String> {
-    Document::parse_json("json".to_owned(), text.to_owned())
+    let document = Document::parse_json("json".to_owned(), text.to_owned())
         .map_err(|errors| errors.0.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; "))?;
+    if document.root.has_nul() {
+        return Err(request::NUL.to_owned());
+    }
     serde_json::from_str(text).map_err(|e| e.to_string())
 }
 
@@ -410,5 +413,7 @@ mod tests {
         let lines: Vec<(usize, bool)> = rows.iter().map(|row| (row.line, row.problems.is_empty())).collect();
         assert_eq!(lines, [(1, true), (3, false), (4, false)]);
         assert_eq!(rows[1].problems, ["expected a channel's keys"]);
+        let rows = rows_of("{\"channel_name\": \"a\\u0000\"}\n{\"channel_name\": \"a\\\\u0000\"}\n", true).unwrap();
+        assert_eq!((rows[0].problems.as_slice(), rows[1].problems.len()), (&[request::NUL.to_owned()][..], 0));
     }
 }
