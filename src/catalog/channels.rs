@@ -81,13 +81,13 @@ pub(super) fn read_channels(document: &Document, source: SecretSource<'_>) -> (V
     (found, faults)
 }
 
-/// Returns every fault of the keys of one channel, whose secrets come from `source`.
-pub(super) fn channel_faults(keys: &Node, source: SecretSource<'_>) -> Vec<Fault> {
+/// Returns every fault of the keys of one channel, whose secrets are among `secrets`.
+pub(super) fn channel_faults(keys: &Node, secrets: &mut SecretFiles<'_>) -> Vec<Fault> {
     let section = match sections::single_section(keys) {
         Ok(section) => section,
         Err(fault) => return vec![fault],
     };
-    parse_channel(&section, &mut SecretFiles::new(source)).err().unwrap_or_default()
+    parse_channel(&section, secrets).err().unwrap_or_default()
 }
 
 fn parse_channel(section: &sections::Section, secrets: &mut SecretFiles<'_>) -> Result<ParsedChannel, Vec<Fault>> {

@@ -24,7 +24,7 @@ pub(crate) use channels::normalized;
 pub(crate) use environment::Environment;
 pub(crate) use load::{CatalogFiles, LoadedCatalog, load};
 pub(crate) use lookup::UnknownName;
-pub(crate) use request_keys::SecretSource;
+pub(crate) use request_keys::{SecretFiles, SecretSource};
 pub(crate) use request_settings::{
     Auth, ClientIdentity, ConnectTo, ConnectionSettings, IpProtocol, ProxySettings, RequestSettings,
 };

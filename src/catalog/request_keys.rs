@@ -78,7 +78,7 @@ pub(crate) enum SecretSource<'a> {
 }
 
 /// Secret files of one load. Each is read once, however many channels name it.
-pub(super) struct SecretFiles<'a> {
+pub(crate) struct SecretFiles<'a> {
     source: SecretSource<'a>,
     read: HashMap<PathBuf, Result<String, String>>,
 }
@@ -86,6 +86,11 @@ pub(super) struct SecretFiles<'a> {
 impl<'a> SecretFiles<'a> {
     pub(super) fn new(source: SecretSource<'a>) -> Self {
         Self { source, read: HashMap::new() }
+    }
+
+    /// Makes the secret files that rows of a database may name.
+    pub(crate) fn of_database(places: &'a SecretPlaces) -> Self {
+        Self::new(SecretSource::Database(places))
     }
 
     /// Text of the secret file `path`, without the line end that editors add.

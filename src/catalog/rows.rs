@@ -2,7 +2,8 @@
 //! the same code, so that both refuse the same values.
 
 use super::{
-    CatalogSnapshot, ChannelRow, Environment, SecretPlaces, SecretSource, TableRow as _, channels, load, templates,
+    CatalogSnapshot, ChannelRow, Environment, SecretFiles, SecretPlaces, SecretSource, TableRow as _, channels, load,
+    templates,
 };
 use super::{TemplateRow, secret_references};
 use crate::document::{Document, DocumentErrors, Fault, Key, Node, Value, suggestion};
@@ -44,14 +45,14 @@ pub(crate) fn load_rows(
     Ok((snapshot, DocumentErrors(problems)))
 }
 
-/// Returns the columns that the JSON of a channel sets, checked by the same rules as channels.yml. `secrets` is where the
-/// secrets may be that it names.
+/// Returns the columns that the JSON of a channel sets, checked by the same rules as channels.yml. `secrets` are the files
+/// that it may name; a caller that checks many channels reads each file once.
 ///
 /// # Errors
 /// Lists every unknown key and every bad value.
 pub(crate) fn channel_columns(
     document: &Document,
-    secrets: &SecretPlaces,
+    secrets: &mut SecretFiles<'_>,
 ) -> Result<Map<String, serde_json::Value>, DocumentErrors> {
     let root = &document.root;
     let mut faults = not_a_mapping(root, "expected a channel's keys");
@@ -75,7 +76,7 @@ pub(crate) fn channel_columns(
         let wrong = root.get(key).filter(|n| !is_row_id_or_null(n));
         faults.extend(wrong.map(|n| Fault::value(n.at, "must be a whole number from 1, or null")));
     }
-    faults.extend(channels::channel_faults(&without_nulls(root).without(&others), SecretSource::Database(secrets)));
+    faults.extend(channels::channel_faults(&without_nulls(root).without(&others), secrets));
     document.errors(faults).or(columns(&root.without(&read_only)))
 }
 
@@ -249,7 +250,26 @@ mod tests {
     }
 
     fn channel(text: &str) -> Result<Map<String, serde_json::Value>, String> {
-        channel_columns(&document(text), &SecretPlaces::default()).map_err(|e| e.to_string())
+        let places = SecretPlaces::default();
+        channel_columns(&document(text), &mut SecretFiles::of_database(&places)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_secret_file_is_read_once_for_all_channels_that_name_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        std::fs::write(&file, "s3cret").unwrap();
+        let places = SecretPlaces::new(Some(folder.path().to_owned()), None, &BTreeMap::new());
+        let channel = document(
+            r#"{"channel_code": "A", "input_url": "http://a/b",
+                "request": {"basic_auth": {"username": "u", "password_file": "key"}}}"#,
+        );
+        let mut secrets = SecretFiles::of_database(&places);
+        channel_columns(&channel, &mut secrets).unwrap();
+        std::fs::write(&file, "").unwrap();
+        channel_columns(&channel, &mut secrets).unwrap();
+        let again = channel_columns(&channel, &mut SecretFiles::of_database(&places));
+        assert!(again.unwrap_err().to_string().contains("is empty"));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use super::filtered::Filtered;
 use super::table::{ColumnLists, comma_separated, demand_free, get, text_column};
-use super::{Page, Store, StoreError, Versioned, Writer, lock_writers};
-use crate::catalog::{self, Channel, ChannelRow, JsonObject, SecretPlaces, TableRow as _};
+use super::{Page, Store, StoreError, Versioned, Writer, lock_writers, on_blocking_thread};
+use crate::catalog::{self, Channel, ChannelRow, JsonObject, SecretFiles, SecretPlaces, TableRow as _};
 use crate::document::{Document, DocumentErrors, Problem};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -97,7 +97,8 @@ impl Store {
     /// Fails with every bad field; fails if the code is taken, if the template or probe doesn't exist, or if the
     /// database can't be reached.
     pub async fn create_channel(&self, body: &Document) -> Result<(String, i32), StoreError> {
-        let columns = catalog::channel_columns(body, &self.secrets).map_err(StoreError::Invalid)?;
+        let columns = catalog::channel_columns(body, &mut SecretFiles::of_database(&self.secrets));
+        let columns = columns.map_err(StoreError::Invalid)?;
         let ColumnLists { writable, given, .. } = &*LISTS;
         let mut connection = self.connection().await?;
         // A refused statement would use up an id.
@@ -239,8 +240,10 @@ impl Store {
         );
         let before: Vec<(String, Json<ChannelRow>)> =
             sqlx::query_as(&sql).bind(&codes).fetch_all(&mut *transaction).await?;
-        let (whole, mut problems) =
-            merged(&rows, before.into_iter().map(|(code, Json(row))| (code, row)).collect(), &self.secrets)?;
+        let before = before.into_iter().map(|(code, Json(row))| (code, row)).collect();
+        let secrets = self.secrets.clone();
+        let work = move || merged(&rows, before, &secrets).map(|(whole, problems)| (rows, whole, problems));
+        let (rows, whole, mut problems) = on_blocking_thread(work).await??;
         problems.extend(missing_references(&mut transaction, &rows).await?);
         problems.sort_by_key(|problem| problem.position);
         DocumentErrors(problems).or(()).map_err(StoreError::Invalid)?;
@@ -325,6 +328,11 @@ fn restored(mut columns: JsonObject, stored: &JsonObject) -> JsonObject {
 /// Columns as a channel of the API: checked whole, with the secret files below `secrets`. `name` stands for the document in
 /// messages.
 pub(super) fn checked(columns: &JsonObject, name: &str, secrets: &SecretPlaces) -> Result<JsonObject, StoreError> {
+    checked_with(columns, name, &mut SecretFiles::of_database(secrets))
+}
+
+/// Checks columns as [`checked`] does, with secret files that were read for other channels before.
+fn checked_with(columns: &JsonObject, name: &str, secrets: &mut SecretFiles<'_>) -> Result<JsonObject, StoreError> {
     let text = json!(columns).to_string();
     let document = Document::parse_json(name.to_owned(), text).map_err(StoreError::Invalid)?;
     catalog::channel_columns(&document, secrets).map_err(StoreError::Invalid)
@@ -340,6 +348,7 @@ fn merged(
     let mut whole = Vec::with_capacity(rows.len());
     let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
     let mut problems = Vec::new();
+    let mut secrets = SecretFiles::of_database(secrets);
     for row in rows {
         let problem = |message: String| problem_of_line(row.line, message);
         problems.extend(row.problems.iter().cloned().map(problem));
@@ -353,7 +362,7 @@ fn merged(
         let mut columns = before.remove(code).map(|row| row.writable_values()).unwrap_or_default();
         let written = restored(row.columns.clone(), &columns);
         columns.extend(written);
-        match checked(&columns, "line", secrets) {
+        match checked_with(&columns, "line", &mut secrets) {
             Ok(columns) => whole.push(columns),
             Err(StoreError::Invalid(errors)) => problems.extend(errors.0.into_iter().map(|e| problem(e.message))),
             Err(other) => return Err(other),

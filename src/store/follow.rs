@@ -2,7 +2,7 @@
 //! minute.
 
 use super::table::comma_separated;
-use super::{Health, Store, StoreError, writable};
+use super::{Health, Store, StoreError, on_blocking_thread, writable};
 use crate::catalog::{self, CatalogSnapshot, ChannelRow, TemplateRow};
 use crate::config::ConfigHandle;
 use crate::document::DocumentErrors;
@@ -91,11 +91,7 @@ impl Store {
         let (templates, channels): (String, String) = sqlx::query_as(&CATALOGUE).fetch_one(&self.pool).await?;
         let (variables, secrets) = (variables.clone(), self.secrets.clone());
         let load = move || catalog::load_rows(templates, channels, &variables, &secrets);
-        let read = tokio::task::spawn_blocking(load).await;
-        match read {
-            Ok(read) => read.map_err(|errors| StoreError::Refused(errors.to_string())),
-            Err(error) => Err(StoreError::Refused(format!("reading the rows ended: {error}"))),
-        }
+        on_blocking_thread(load).await?.map_err(|errors| StoreError::Refused(errors.to_string()))
     }
 
     /// Advances the sequence of each table's ids to the highest id in the table. After a restored dump the sequence may

@@ -248,6 +248,12 @@ impl<R> Versioned<R> {
     }
 }
 
+/// Runs work that reads files or takes long with many rows on a thread for such work, so that it holds up no request.
+async fn on_blocking_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| StoreError::Refused(format!("reading the rows ended: {error}")))
+}
+
 /// Kind of a write of many rows. The value is the key of its advisory lock.
 #[derive(Debug, Clone, Copy)]
 #[repr(i64)]
@@ -288,6 +294,14 @@ mod tests {
         let store = Store::new(&format!("postgres://u:p@127.0.0.1:{port}/d")).unwrap();
         let why = store.ping().await.unwrap_err().to_string();
         assert!(why.contains("Connection refused"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn work_with_many_rows_holds_up_no_other_task() {
+        let (send, receive) = std::sync::mpsc::channel();
+        tokio::spawn(async move { send.send(()) });
+        let work = move || receive.recv_timeout(Duration::from_secs(10));
+        assert_eq!(on_blocking_thread(work).await.unwrap(), Ok(()));
     }
 
     #[test]

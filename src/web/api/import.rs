@@ -60,7 +60,10 @@ pub(super) async fn import(
     parameters.end()?;
     let store = state.store()?;
     let (kind, text) = request::text(request, &[CSV, LINES], MAX_BODY_BYTES).await?;
-    let rows = rows_of(&text, kind == LINES).map_err(|errors| Problem::lines(&errors))?;
+    // A body of 32 MB takes seconds, in which the thread would answer nothing else.
+    let read = tokio::task::spawn_blocking(move || rows_of(&text, kind == LINES)).await;
+    let read = read.map_err(|e| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
+    let rows = read.map_err(|errors| Problem::lines(&errors))?;
     if rows.len() > MAX_ROWS {
         return Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
