@@ -4,12 +4,13 @@ use super::args::Serve;
 use super::{Exit, backend, database, logging};
 use crate::alertmanager::Alertmanager;
 use crate::prometheus_api::PrometheusApi;
-use crate::store::{SharingExporter, Store};
+use crate::store::{SharingExporter, Store, StoreError};
 use crate::web::api::{Api, TokenFile, UnnotifiedEnds};
 use crate::web::listen::ListenAddress;
 use crate::web::security::Security;
 use crate::web::server::{Bounds, serve};
-use crate::web::{Backend, Part, ServerState, SessionKey, Settings, app};
+use crate::web::{Backend, Part, SESSION_LIFETIME, ServerState, SessionKey, Sessions, Settings, app};
+use packager_media::units::Timestamp;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ const TOKENS_EVERY: Duration = Duration::from_secs(1);
 
 /// Time between two tries to read the key of sessions from the database.
 const SESSION_KEY_EVERY: Duration = Duration::from_millis(500);
+/// Interval at which logouts are exchanged with the other exporters of the database.
+const LOGOUTS_EVERY: Duration = Duration::from_secs(2);
 
 /// Serves until SIGTERM or SIGINT. A second signal ends the process at once.
 ///
@@ -93,7 +96,7 @@ async fn serve_until(
     let state = ServerState::new(backend, settings(args), api);
     if let Some(store) = &store {
         tokio::spawn(Arc::clone(&state).exchange_states(store.clone(), args.name()));
-        tokio::spawn(share_session_key(Arc::clone(&security), store.clone()));
+        tokio::spawn(share_sessions(Arc::clone(&security), store.clone()));
         let (asking, sending) = (Arc::clone(&state), Arc::clone(&state));
         tokio::spawn(
             store.clone().alert_changes(move || asking.has_listeners(), move |event| sending.send_alert(event)),
@@ -152,9 +155,35 @@ impl Sharing {
     }
 }
 
-/// Replaces the random key of sessions with that of the database as soon as it can be read, so that sessions outlive
-/// a restart.
-async fn share_session_key(security: Arc<Security>, store: Store) {
+/// Shares sessions with all exporters of the database, until the future is dropped: the key of their cookies, so that they outlive
+/// a restart, and the logouts.
+async fn share_sessions(security: Arc<Security>, store: Store) {
+    share_session_key(&security, &store).await;
+    let mut ticks = tokio::time::interval(LOGOUTS_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = exchange_logouts(security.sessions(), &store).await {
+            tracing::debug!(%error, "logouts wait for the database");
+        }
+    }
+}
+
+/// Writes the logouts at this exporter to the database, and reads those at the others.
+async fn exchange_logouts(sessions: &Sessions, store: &Store) -> Result<(), StoreError> {
+    let own = sessions.take_unshared();
+    if !own.is_empty()
+        && let Err(error) = store.end_sessions(&own).await
+    {
+        sessions.put_back_unshared(own);
+        return Err(error);
+    }
+    sessions.end_elsewhere(store.ended_sessions(SESSION_LIFETIME).await?, Timestamp::now());
+    Ok(())
+}
+
+/// Replaces the random key of sessions with that of the database as soon as it can be read.
+async fn share_session_key(security: &Security, store: &Store) {
     let Ok(candidate) = SessionKey::random() else { return };
     loop {
         // The schema is made before the catalogue is read.

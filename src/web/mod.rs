@@ -24,7 +24,7 @@ mod states;
 mod tests;
 mod ui;
 
-pub(crate) use access::SessionKey;
+pub(crate) use access::{SESSION_LIFETIME, SessionKey, Sessions};
 
 use crate::catalog::{CatalogSnapshot, Channel};
 use crate::config::Config;

@@ -83,9 +83,17 @@ async fn a_session_is_valid_at_every_exporter_of_the_database_and_is_who_acts() 
         .await;
 
     let own = format!("http://{}", stack.exporter.address);
-    let acknowledge = stack.request("POST", "/alerts/1/acknowledge").header("cookie", &cookie).header("origin", own);
+    let acknowledge = stack.request("POST", "/alerts/1/acknowledge").header("cookie", &cookie).header("origin", &own);
     let (status, alert) = stack.send(json(acknowledge, &json!({"by": "somebody else"}))).await;
     assert_eq!((status, &alert["acknowledged_by"]), (200, &json!("noc")), "{alert}");
+
+    let another = stack.request("POST", "/session").bearer_auth(noc).send().await.unwrap();
+    let another = another.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let logout = stack.request("DELETE", "/session").header("cookie", &cookie).header("origin", &own);
+    assert_eq!(stack.send(logout).await.0, 204);
+    stack.until("the logout is known at the second", async || !is_valid(&second, &cookie).await).await;
+    assert!(is_valid(&second, &another).await, "the other session goes on");
+    let cookie = another;
     token(folder.path(), &["revoke", "--api.tokens-file", named, "noc"]);
     stack.until("the session ends with its token", async || !is_valid(&second, &cookie).await).await;
 }

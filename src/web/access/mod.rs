@@ -9,7 +9,7 @@ mod session;
 pub(crate) use failures::{AuthFailure, AuthFailures, network};
 pub(crate) use origin::{is_cross_site, is_own_name, is_same_origin};
 pub(crate) use proxies::{ProxyConfig, TrustedProxies};
-pub(crate) use session::{Origin, Session, SessionKey, Sessions, set_cookie};
+pub(crate) use session::{Origin, SESSION_LIFETIME, Session, SessionKey, Sessions, set_cookie};
 
 use super::ServerState;
 use super::api::Role;

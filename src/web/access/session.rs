@@ -10,13 +10,17 @@ use packager_media::units::Timestamp;
 use ring::digest::{SHA256, digest};
 use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 /// Name of the cookie.
 const COOKIE: &str = "packager_exporter_session";
 /// Time in seconds without a request after which a session ends: a shift.
 const LIFETIME: i64 = 12 * 3600;
+/// Time in seconds by which a cookie may be from the future, because exporters' clocks differ. One that is more so was made before a
+/// clock was set back, and would be valid for too long.
+const FUTURE: i64 = 300;
 /// Age in seconds from which a cookie is replaced by a new one with the answer to a request.
 const RENEW_AFTER: i64 = 600;
 /// Largest number of logouts that are remembered.
@@ -125,11 +129,37 @@ fn random(bytes: usize) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
+/// Longest time for which a cookie is valid.
+pub(crate) const SESSION_LIFETIME: Duration = Duration::from_secs(LIFETIME.unsigned_abs());
+
 /// Makes and checks the cookies of sessions.
 pub(crate) struct Sessions {
     key: RwLock<hmac::Key>,
-    /// Ids of sessions that were ended by a logout, with the second until which their cookies would be valid.
-    ended: Mutex<HashMap<String, i64>>,
+    ended: Mutex<Ended>,
+}
+
+/// Sessions that were ended by a logout.
+#[derive(Default)]
+struct Ended {
+    /// Ids of the sessions, with the second until which their cookies would be valid.
+    until: HashMap<String, i64>,
+    /// Ids of the sessions that ended at this exporter and that the others don't know of yet.
+    unshared: VecDeque<String>,
+}
+
+impl Ended {
+    fn insert(&mut self, id: String, second: i64) {
+        if self.until.contains_key(&id) {
+            return;
+        }
+        self.until.retain(|_, until| *until > second);
+        if self.until.len() >= MAX_ENDED
+            && let Some(first) = self.until.iter().min_by_key(|(_, until)| **until).map(|(id, _)| id.clone())
+        {
+            self.until.remove(&first);
+        }
+        self.until.insert(id, second.saturating_add(LIFETIME));
+    }
 }
 
 impl Sessions {
@@ -180,21 +210,41 @@ impl Sessions {
         hmac::verify(&self.key.read().unwrap_or_else(PoisonError::into_inner), &text, &tag).ok()?;
         let session = Session::read(std::str::from_utf8(&text).ok()?)?;
         let age = now.as_second().saturating_sub(session.issued);
-        let is_ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&session.id);
-        (age < LIFETIME && !is_ended).then_some(session)
+        let is_ended = self.ended().until.contains_key(&session.id);
+        ((-FUTURE..LIFETIME).contains(&age) && !is_ended).then_some(session)
+    }
+
+    fn ended(&self) -> MutexGuard<'_, Ended> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends a session: none of its cookies is accepted again.
     pub(crate) fn end(&self, session: &Session, now: Timestamp) {
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        let second = now.as_second();
-        ended.retain(|_, until| *until > second);
-        if ended.len() >= MAX_ENDED
-            && let Some(first) = ended.iter().min_by_key(|(_, until)| **until).map(|(id, _)| id.clone())
-        {
-            ended.remove(&first);
+        let mut ended = self.ended();
+        ended.insert(session.id.clone(), now.as_second());
+        ended.unshared.push_back(session.id.clone());
+        let excess = ended.unshared.len().saturating_sub(MAX_ENDED);
+        ended.unshared.drain(..excess);
+    }
+
+    /// Returns the ids of the sessions that ended here since the last call, for the other exporters.
+    pub(crate) fn take_unshared(&self) -> Vec<String> {
+        std::mem::take(&mut self.ended().unshared).into()
+    }
+
+    /// Has ids returned again that could not be shared.
+    pub(crate) fn put_back_unshared(&self, ids: Vec<String>) {
+        let mut ended = self.ended();
+        let later = std::mem::take(&mut ended.unshared);
+        ended.unshared = ids.into_iter().chain(later).collect();
+    }
+
+    /// Ends sessions that ended at another exporter.
+    pub(crate) fn end_elsewhere(&self, ids: Vec<String>, now: Timestamp) {
+        let mut ended = self.ended();
+        for id in ids {
+            ended.insert(id, now.as_second());
         }
-        ended.insert(session.id.clone(), second.saturating_add(LIFETIME));
     }
 }
 
@@ -262,6 +312,29 @@ mod tests {
         let lives =
             |session: &Session| sessions.of(&headers(&sessions.cookie_value(session)), at(801)).unwrap().is_some();
         assert_eq!((lives(&a), lives(&renewed), lives(&b)), (false, false, true));
+    }
+
+    #[test]
+    fn a_logout_at_one_exporter_ends_the_session_at_another() {
+        let key = SessionKey::random().unwrap();
+        let [here, elsewhere] = [(); 2].map(|()| Sessions::new(&key));
+        let [a, b] = [(); 2].map(|()| here.begin(Origin::Token, "noc", "h", at(0)).unwrap());
+        here.end(&a, at(800));
+        let ids = here.take_unshared();
+        assert_eq!((ids.as_slice(), here.take_unshared().len()), (&[a.id.clone()][..], 0));
+        here.put_back_unshared(ids);
+        elsewhere.end_elsewhere(here.take_unshared(), at(801));
+        let lives = |session: &Session| elsewhere.of(&headers(&here.cookie_value(session)), at(802)).unwrap().is_some();
+        assert_eq!((lives(&a), lives(&b)), (false, true));
+        assert!(elsewhere.take_unshared().is_empty(), "it is not sent on");
+    }
+
+    #[test]
+    fn a_cookie_from_the_future_is_valid_only_within_the_difference_of_clocks() {
+        let sessions = Sessions::new(&SessionKey::random().unwrap());
+        let value = sessions.cookie_value(&sessions.begin(Origin::User, "lan", "h", at(100_000)).unwrap());
+        let lives = |second| sessions.of(&headers(&value), at(second)).unwrap().is_some();
+        assert_eq!((lives(100_000 - FUTURE), lives(100_000 - FUTURE - 1)), (true, false));
     }
 
     #[test]
