@@ -30,7 +30,7 @@ fn listed(mpd: &Mpd, seconds: f64) -> Vec<String> {
 fn the_newest_segment_is_the_newest_that_is_available() {
     let ahead = mpd("", &[(0, "", "<S t=\"50\" d=\"2\" r=\"14\"/>")]);
     assert_eq!(listed(&ahead, 60.0).last().unwrap(), "0-58");
-    assert_eq!(listed(&ahead, 61.99).last().unwrap(), "0-58");
+    assert_eq!(listed(&ahead, 61.4).last().unwrap(), "0-58");
     assert_eq!(listed(&ahead, 62.0).last().unwrap(), "0-60");
     assert_eq!(listed(&ahead, 500.0).last().unwrap(), "0-78", "the listed future is used up");
 }
@@ -38,10 +38,10 @@ fn the_newest_segment_is_the_newest_that_is_available() {
 #[test]
 fn the_end_of_a_list_counts_one_second_before_its_time() {
     let list = mpd("", &[(0, "", "<S t=\"50\" d=\"2\" r=\"4\"/>")]);
-    assert_eq!(listed(&list, 58.99).last().unwrap(), "0-56");
+    assert_eq!(listed(&list, 58.4).last().unwrap(), "0-56");
     assert_eq!(listed(&list, 59.0).last().unwrap(), "0-58");
     let longer = mpd("", &[(0, "", "<S t=\"50\" d=\"2\" r=\"5\"/>")]);
-    assert_eq!(listed(&longer, 59.99).last().unwrap(), "0-56", "the list goes on");
+    assert_eq!(listed(&longer, 59.4).last().unwrap(), "0-56", "the list goes on");
     assert_eq!(listed(&longer, 60.0).last().unwrap(), "0-58");
 }
 
@@ -54,8 +54,8 @@ fn an_ad_that_is_listed_as_a_whole_comes_by_the_clock() {
         let now = crate::units::Seconds(seconds).after(at("2026-01-01T00:00:00Z"));
         current_period(&ad, now).unwrap().id.clone().unwrap()
     };
-    assert_eq!((begins(61.9), begins(62.0)), ("0".to_owned(), "60".to_owned()));
-    assert_eq!(listed(&ad, 61.9).last().unwrap(), "0-58");
+    assert_eq!((begins(61.4), begins(62.0)), ("0".to_owned(), "60".to_owned()));
+    assert_eq!(listed(&ad, 61.4).last().unwrap(), "0-58");
     assert_eq!(listed(&ad, 64.0)[8..], ["0-56", "0-58", "60-0", "60-2"]);
     assert_eq!(listed(&ad, 90.0).last().unwrap(), "60-28");
 }
@@ -68,7 +68,7 @@ fn availability_time_offset_makes_listed_segments_available_earlier() {
         addressing.availability_time_offset = crate::units::Seconds(offset.parse().unwrap());
         listed(&mpd, 60.0).pop().unwrap()
     };
-    assert_eq!([early("0"), early("3.9"), early("4"), early("inf")], ["0-58", "0-60", "0-62", "0-78"]);
+    assert_eq!([early("0"), early("3.4"), early("4"), early("inf")], ["0-58", "0-60", "0-62", "0-78"]);
 }
 
 #[test]
