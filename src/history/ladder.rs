@@ -53,16 +53,20 @@ const MAX_IDS: usize = 64;
 const MAX_ID: usize = 64;
 
 const MAX_LADDERS: usize = 64;
+/// Kind that stands for a media playlist in the place of a multivariant playlist.
+const MEDIA_PLAYLIST: &str = "media playlist";
 
 /// Adds the ladder of this probe if it differs from the newest one, and forgets ladders older than the template's
 /// `hold`.
 pub(super) fn record(ladders: &mut Vec<Arc<LadderState>>, facts: &OutputFacts, now: Timestamp, retention: Retention) {
-    if facts.is_readable() && !facts.is_media_playlist() && ladders.last().is_none_or(|last| last.first_seen <= now) {
+    if facts.is_readable() && ladders.last().is_none_or(|last| last.first_seen <= now) {
         let seen = LadderState {
             first_seen: now,
             rungs: rungs(facts, ladders.last()),
-            has_sound: facts.renditions.iter().any(|r| may_have_sound(&r.rendition, facts.protocol())),
-            has_picture: facts.renditions.iter().any(|r| r.rendition.media == Media::Video),
+            has_sound: facts.is_media_playlist()
+                || facts.renditions.iter().any(|r| may_have_sound(&r.rendition, facts.protocol())),
+            has_picture: facts.is_media_playlist()
+                || facts.renditions.iter().any(|r| r.rendition.media == Media::Video),
             representations: facts.dash().and_then(|dash| RepresentationIds::of(dash, now)),
         };
         if ladders.last().is_none_or(|last| !last.same_ladder(&seen) || last.representations != seen.representations) {
@@ -75,6 +79,11 @@ pub(super) fn record(ladders: &mut Vec<Arc<LadderState>>, facts: &OutputFacts, n
 }
 
 impl LadderState {
+    /// Whether the answer was a media playlist in the place of a multivariant playlist.
+    pub(crate) fn is_media_playlist(&self) -> bool {
+        self.rungs.contains_key(MEDIA_PLAYLIST)
+    }
+
     /// Whether both have the same renditions, whatever their ids are.
     pub(crate) fn same_ladder(&self, other: &Self) -> bool {
         let Self { first_seen: _, rungs, representations: _, has_sound, has_picture } = self;
@@ -85,6 +94,9 @@ impl LadderState {
 /// Returns the kinds of renditions that the manifest lists, with their numbers. They are those of the ladder `last` while the MPD
 /// has a Period with them that ended a short time ago: an ad may have other ones.
 fn rungs(facts: &OutputFacts, last: Option<&Arc<LadderState>>) -> BTreeMap<String, usize> {
+    if facts.is_media_playlist() {
+        return BTreeMap::from([(MEDIA_PLAYLIST.to_owned(), 1)]);
+    }
     let kinds = facts.renditions.iter().map(|f| &f.rendition);
     let now = count(kinds.map(|r: &Rendition| kind(r.media, r.resolution, r.language.as_deref())));
     let interrupted = |last: &&Arc<LadderState>| recent_periods(facts).any(|p| kinds_of(p) == last.rungs);
@@ -164,7 +176,7 @@ mod tests {
         all.iter().map(one).collect()
     }
 
-    /// Returns the ladders after an MPD with each of these lists of Periods, in the second of its probe.
+    /// Returns the distinct ladders after an MPD with each of these lists of Periods, in the second of its probe.
     fn ladders(probes: &[(i64, &[(u32, &[&str])])]) -> Vec<Arc<LadderState>> {
         let address = url("http://packager/live/x.mpd");
         let mut ladders = Vec::new();
@@ -178,6 +190,8 @@ mod tests {
             facts.content = ManifestFacts::Dash(Box::new(DashFacts::new(mpd, at(*second))));
             record(&mut ladders, &facts, at(*second), HOLD);
         }
+        // Each Period has Representations of its own.
+        ladders.dedup_by(|later, earlier| later.same_ladder(earlier));
         ladders
     }
 

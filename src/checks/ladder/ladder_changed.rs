@@ -13,7 +13,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("ChannelChanged"),
     help: "fails when renditions appeared in or vanished from the manifest, or the Representations of a Period have other ids than in \
-           the MPD before; bit rates may change. Major while all sound or all video is gone that was there before. An ad in a Period of \
+           the MPD before; bit rates may change. Major while all sound or all video is gone that was there before, or \
+           a media playlist is in the place of the multivariant one. An ad in a Period of \
            its own may have other renditions while the programme's Period is in the MPD",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6; ISO/IEC 23009-1 5.3.2, 5.3.5.2, 5.4.1",
     needs_history: true,
@@ -25,10 +26,10 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     if !context.output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
-    if context.output.is_media_playlist() {
+    let ladders = &context.past.ladders;
+    if context.output.is_media_playlist() && ladders.iter().all(|l| l.is_media_playlist()) {
         return CheckVerdict::NotRun("a media playlist given directly has no ladder");
     }
-    let ladders = &context.past.ladders;
     let seen_before = |l: &LadderState| l.first_seen < context.now;
     if !ladders.first().is_some_and(|l| seen_before(l)) {
         return CheckVerdict::NotRun(FIRST_OBSERVATION);
@@ -39,8 +40,8 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let newest = ladders.last();
     let changed = recent.iter().rev().filter(|(earlier, later)| !earlier.same_ladder(later));
     let changed = changed.map(|(earlier, later)| {
-        let lost = newest.and_then(|newest| lost_media(earlier, later, newest));
-        violation(earlier, later, lost)
+        let effect = newest.and_then(|newest| effect(earlier, later, newest));
+        violation(earlier, later, effect)
     });
     CheckVerdict::Ran(changed.chain(renamed(&recent)).collect())
 }
@@ -74,14 +75,20 @@ fn other_id<'a>(earlier: &'a LadderState, later: &'a LadderState) -> Option<(&'a
     Some((a.ids.difference(&b.ids).next()?, b.ids.difference(&a.ids).next()?)).filter(|_| same)
 }
 
-/// Returns what viewers lost at a step between two ladders and don't have in the `newest` one either: `sound`, or `picture`.
-fn lost_media(earlier: &LadderState, later: &LadderState, newest: &LadderState) -> Option<&'static str> {
+/// Returns what a step between two ladders means for viewers, as long as the `newest` ladder is no better. `None` if they can still
+/// play picture and sound.
+fn effect(earlier: &LadderState, later: &LadderState, newest: &LadderState) -> Option<&'static str> {
     let lost = |has: fn(&LadderState) -> bool| has(earlier) && !has(later) && !has(newest);
-    let kinds: [(&str, fn(&LadderState) -> bool); 2] = [("picture", |l| l.has_picture), ("sound", |l| l.has_sound)];
-    kinds.into_iter().find(|(_, has)| lost(*has)).map(|(name, _)| name)
+    if lost(|ladder| !ladder.is_media_playlist()) {
+        return Some("the answer is a media playlist now, as of a slate in the place of the channel");
+    }
+    if lost(|ladder| ladder.has_picture) {
+        return Some("viewers get no picture: nothing in the manifest has any");
+    }
+    lost(|ladder| ladder.has_sound).then_some("viewers get no sound: nothing in the manifest has any")
 }
 
-fn violation(earlier: &LadderState, later: &LadderState, lost: Option<&str>) -> Violation {
+fn violation(earlier: &LadderState, later: &LadderState, effect: Option<&str>) -> Violation {
     let mut gone = more(earlier, later);
     let mut come = more(later, earlier);
     // Sound may come and go within the same renditions, by their codecs.
@@ -95,13 +102,12 @@ fn violation(earlier: &LadderState, later: &LadderState, lost: Option<&str>) -> 
         .filter(|(_, kinds)| !kinds.is_empty())
         .map(|(what, kinds)| format!("{what}: {}", kinds.join(", ")))
         .collect();
-    let effect =
-        lost.map_or_else(String::new, |lost| format!("; viewers get no {lost}: nothing in the manifest has any"));
-    let violation = Violation::new(format!("the ladder changed; {}{effect}", said.join("; ")))
+    let said_effect = effect.map_or_else(String::new, |effect| format!("; {effect}"));
+    let violation = Violation::new(format!("the ladder changed; {}{said_effect}", said.join("; ")))
         .with("vanished", gone)
         .with("appeared", come)
         .with("seen_at", later.first_seen.to_string());
-    if lost.is_some() { violation.severity(Severity::Major) } else { violation }
+    if effect.is_some() { violation.severity(Severity::Major) } else { violation }
 }
 
 /// Returns descriptions of the renditions that ladder `a` has and ladder `b` doesn't have.
@@ -168,6 +174,20 @@ mod tests {
         assert!(found[0].message.starts_with("the ladder changed; vanished: sound; viewers get no sound"), "{found:?}");
         let found = violations(run(vec![muxed(-20.0, false), muxed(-10.0, true)]));
         assert_eq!((found[0].severity, found[0].message.as_str()), (None, "the ladder changed; appeared: sound"));
+    }
+
+    #[test]
+    fn a_slate_in_the_place_of_the_channel_is_major_until_the_channel_is_back() {
+        let (all, slate) = (["audio en", "video 1920x1080"], ["media playlist"]);
+        let found = violations(run(vec![ladder(-20.0, &all), ladder(-10.0, &slate)]));
+        assert_eq!(found[0].severity, Some(Severity::Major));
+        assert!(found[0].message.contains("appeared: media playlist; the answer is a media playlist now"), "{found:?}");
+        let back = violations(run(vec![ladder(-20.0, &all), ladder(-10.0, &slate), ladder(-5.0, &all)]));
+        assert_eq!(back.iter().map(|v| v.severity).collect::<Vec<_>>(), [None, None]);
+        let mut direct = Scene::live();
+        direct.output.content = crate::facts::ManifestFacts::HlsMedia;
+        direct.history.ladders = vec![ladder(-20.0, &slate)];
+        assert_not_run(check(&direct.context(), &Params::default()), "a media playlist given directly has no ladder");
     }
 
     #[test]
