@@ -161,15 +161,17 @@ mod tests {
 
     const HOLD: Retention = Retention { hold: Seconds(60.0), query_identifies: false };
 
-    /// Returns the Periods that this text describes: start in seconds and languages of their audio, beside video.
-    fn periods(all: &[(u32, &[&str])]) -> String {
+    /// Start of a Period in seconds, and the languages of its audio, beside video.
+    type Listed<'a> = (u32, &'a [&'a str]);
+
+    fn periods(all: &[Listed<'_>]) -> String {
         let set = |kind: &str, language: &str| {
             format!(
                 "<AdaptationSet mimeType=\"{kind}/mp4\" lang=\"{language}\"><SegmentTemplate media=\"$Number$\" duration=\"2\"/>\
                  <Representation id=\"{kind}{language}\" bandwidth=\"1\" codecs=\"x\"/></AdaptationSet>"
             )
         };
-        let one = |(start, languages): &(u32, &[&str])| {
+        let one = |(start, languages): &Listed<'_>| {
             let sound: String = languages.iter().map(|language| set("audio", language)).collect();
             format!("<Period id=\"{start}\" start=\"PT{start}S\">{}{sound}</Period>", set("video", "und"))
         };
@@ -177,7 +179,7 @@ mod tests {
     }
 
     /// Returns the distinct ladders after an MPD with each of these lists of Periods, in the second of its probe.
-    fn ladders(probes: &[(i64, &[(u32, &[&str])])]) -> Vec<Arc<LadderState>> {
+    fn ladders(probes: &[(i64, &[Listed<'_>])]) -> Vec<Arc<LadderState>> {
         let address = url("http://packager/live/x.mpd");
         let mut ladders = Vec::new();
         for (second, listed) in probes {
@@ -195,25 +197,25 @@ mod tests {
         ladders
     }
 
-    const PROGRAMME: (u32, &[&str]) = (0, &["en", "vi"]);
+    const PROGRAMME: Listed<'static> = (0, &["en", "vi"]);
 
     #[test]
     fn an_ad_with_other_renditions_is_no_change_while_the_programme_is_in_the_mpd() {
-        let ad: (u32, &[&str]) = (100, &["und"]);
-        let back: (u32, &[&str]) = (130, &["en", "vi"]);
+        let ad: Listed<'_> = (100, &["und"]);
+        let back: Listed<'_> = (130, &["en", "vi"]);
         let clean: [(i64, &[_]); 4] =
             [(90, &[PROGRAMME]), (110, &[PROGRAMME, ad]), (140, &[PROGRAMME, ad, back]), (160, &[ad, back])];
         assert_eq!(ladders(&clean).len(), 1);
         assert_eq!(ladders(&[(90, &[PROGRAMME]), (110, &[ad])]).len(), 2, "only the ad is in the MPD");
         let long = |second| ladders(&[(90, &[PROGRAMME]), (second, &[PROGRAMME, ad])]).len();
         assert_eq!((long(700), long(701)), (1, 2), "600 s after the end of the programme's Period");
-        let less: (u32, &[&str]) = (0, &["en"]);
+        let less: Listed<'_> = (0, &["en"]);
         assert_eq!(ladders(&[(90, &[PROGRAMME]), (92, &[less])]).len(), 2, "the same Period");
     }
 
     #[test]
     fn sound_that_vanishes_with_a_new_period_is_seen_at_once() {
-        let silent: (u32, &[&str]) = (100, &[]);
+        let silent: Listed<'_> = (100, &[]);
         let seen = ladders(&[(90, &[PROGRAMME]), (110, &[PROGRAMME, silent])]);
         assert_eq!(
             seen.iter().map(|l| (l.has_sound, l.has_picture)).collect::<Vec<_>>(),
