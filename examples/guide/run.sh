@@ -118,6 +118,18 @@ exactly 'each is another version now' '2 2' versions
 holds 'which the API shows' '{"min_mos": 3.5, "loudness_target": -23, "loudness_tolerance": 2, "macroblocking_threshold": 0.15,
   "freeze_threshold_ms": 1000}' curl -s "$api/templates/TPL_LIVE_HD"
 holds 'and of the other' '{"min_mos": 4, "loudness_target": -23, "loudness_tolerance": 2}' curl -s "$api/templates/TPL_LIVE_4K_HDR"
+# While there is no channel, none can alert.
+holds 'no alert is active' '{"alerts": []}' curl -s "$api/alerts/active"
+step 'Alertmanager sends an alert' '"alerts":1' curl -s -X POST "$api/alerts/webhook" -H 'Content-Type: application/json' -d '{
+  "version": "4", "alerts": [{"status": "firing", "fingerprint": "guide", "startsAt": "2026-01-31T18:00:00Z",
+  "labels": {"alertname": "TestAlert", "severity": "major"}, "annotations": {"description": "Test alert"}}]}'
+holds 'it is active' '{"alerts": [{"id": 1, "alertname": "TestAlert", "severity": "major", "status": "firing", "description": "Test alert"}]}' \
+  curl -s "$api/alerts/active"
+holds 'acknowledge it' '{"id": 1, "status": "acknowledged", "resolved_at": null}' curl -s -X POST "$api/alerts/1/acknowledge"
+holds 'it is active still' '{"alerts": [{"id": 1, "status": "acknowledged"}]}' curl -s "$api/alerts/active"
+holds 'resolve it' '{"id": 1, "status": "resolved"}' curl -s -X POST "$api/alerts/1/resolve"
+holds 'it is active no more' '{"alerts": []}' curl -s "$api/alerts/active"
+holds 'and in the history' '{"alerts": [{"id": 1, "status": "resolved"}]}' curl -s "$api/alerts"
 exactly 'create a channel' '{"status":"ok","channel_id":1,"message":"Channel created successfully"}' curl -s -X POST "$api/channels" \
   -H 'Content-Type: application/json' \
   -d '{
@@ -210,17 +222,6 @@ fi
 exactly 'disable it' '{"status":"ok","channel_id":1,"message":"Channel disabled"}' curl -s -X DELETE "$api/channels/1"
 holds 'it is there and disabled' '{"channel_code": "CH_TV_HD_001", "enabled": false}' curl -s "$api/channels/1"
 holds 'and alone in that' '{"channels": [{"id": 1}]}' curl -s "$api/channels?enabled=false"
-holds 'no alert is active' '{"alerts": []}' curl -s "$api/alerts/active"
-step 'Alertmanager sends an alert' '"alerts":1' curl -s -X POST "$api/alerts/webhook" -H 'Content-Type: application/json' -d '{
-  "version": "4", "alerts": [{"status": "firing", "fingerprint": "guide", "startsAt": "2026-01-31T18:00:00Z",
-  "labels": {"alertname": "TestAlert", "severity": "major"}, "annotations": {"description": "Test alert"}}]}'
-holds 'it is active' '{"alerts": [{"id": 1, "alertname": "TestAlert", "severity": "major", "status": "firing", "description": "Test alert"}]}' \
-  curl -s "$api/alerts/active"
-holds 'acknowledge it' '{"id": 1, "status": "acknowledged", "resolved_at": null}' curl -s -X POST "$api/alerts/1/acknowledge"
-holds 'it is active still' '{"alerts": [{"id": 1, "status": "acknowledged"}]}' curl -s "$api/alerts/active"
-holds 'resolve it' '{"id": 1, "status": "resolved"}' curl -s -X POST "$api/alerts/1/resolve"
-holds 'it is active no more' '{"alerts": []}' curl -s "$api/alerts/active"
-holds 'and in the history' '{"alerts": [{"id": 1, "status": "resolved"}]}' curl -s "$api/alerts"
 if [ -n "$alertmanager" ]; then
   step 'Alertmanager is well' '"versionInfo"' curl -s "$alertmanager/api/v2/status"
   alert='[{"labels": {"alertname": "TestAlert", "severity": "major"}, "annotations": {"description": "Test alert"}}]'
