@@ -60,7 +60,7 @@ docs: ## Write the generated documentation, the dashboards' JSON and the check i
 	$(CARGO) xtask dashboards
 	$(CARGO) xtask rules
 
-detection: tools ## Play every fault and clean streams of real packagers, and write docs/detection.md. Four minutes.
+detection: tools ## Play every fault and clean streams of real packagers, and write docs/detection.md. Twenty minutes.
 	$(CARGO) build --locked --release --package packager_exporter --package xtask --bins
 	$(CARGO) run --locked -q --release --package xtask -- detection > docs/detection.md.new
 	mv docs/detection.md.new docs/detection.md

@@ -210,7 +210,8 @@ fn available(facts: &RenditionFacts, inspected: &[Arc<SegmentFacts>]) -> Option<
     if playlist.ok().is_none() || facts.timeline.is_none() {
         return Some(false);
     }
-    match facts.segments.last().or(inspected.last()) {
+    let this_probe = facts.segments.last().into_iter().chain(facts.heads.last());
+    match this_probe.max_by_key(|s| s.segment.number).or(inspected.last()) {
         Some(newest) if newest.fetched.probe_timed_out() => None,
         Some(newest) => Some(newest.fetched.ok().is_some()),
         None => (facts.covered || facts.skipped == 0).then_some(true),

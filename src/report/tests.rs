@@ -222,6 +222,22 @@ fn skew_needs_two_live_edges() {
 }
 
 #[test]
+fn a_rendition_is_available_if_the_newest_segment_that_any_probe_requested_came() {
+    let available = |change: fn(&mut RenditionFacts)| {
+        let mut report = clean();
+        let facts = &mut report.capture.outputs[0].renditions[0];
+        let mut gone = (**facts.segments.last().unwrap()).clone();
+        gone.fetched.result.as_mut().unwrap().status = 404;
+        report.inspected = vec![("hls".to_owned(), facts.rendition.name.clone(), vec![Arc::new(gone)])];
+        facts.segments.clear();
+        change(facts);
+        first(&report)["rendition_available"].as_bool()
+    };
+    assert_eq!(available(|_| {}), Some(false), "an earlier probe found it missing");
+    assert_eq!(available(|facts| facts.heads = clean().capture.outputs[0].renditions[0].segments.clone()), Some(true));
+}
+
+#[test]
 fn a_rendition_that_paused_or_ended_has_no_skew() {
     let skew = |change: fn(&mut RenditionFacts)| {
         let mut report = report(vec![output("hls", vec![video(720, 2500), video(480, 1000), audio()])]);
