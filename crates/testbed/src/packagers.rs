@@ -96,10 +96,19 @@ const NO_CLOCK: TrueFinding = TrueFinding {
     check: "dash_clock_wrong",
     why: "segments are addressed by the clock, and no UTCTiming names one (ISO/IEC 23009-1 5.8.4.11; DASH-IF IOP 4.3)",
 };
-const DASHSINK: &[TrueFinding] = &[FIRST_BUFFERS, NO_CLOCK];
+const NO_START: TrueFinding = TrueFinding {
+    check: "dash_syntax_error",
+    why: "the first Period of the live MPD has no start: it is an Early Available Period, which dash.js doesn't play (ISO/IEC 23009-1 5.3.2.1)",
+};
+const NO_PROFILE: TrueFinding = TrueFinding {
+    check: "codec_mismatch",
+    why: "@codecs is avc1 without profile and level, which Media Source Extensions don't take (RFC 6381 3.3)",
+};
+const DASHSINK: &[TrueFinding] = &[FIRST_BUFFERS, NO_CLOCK, NO_START, NO_PROFILE];
 const DASHSINK_LIST: &[TrueFinding] = &[
     FIRST_BUFFERS,
     NO_CLOCK,
+    NO_PROFILE,
     TrueFinding {
         check: "dash_syntax_error",
         why: "mediaPresentationDuration is a hundredth of what is listed (ISO/IEC 23009-1 5.3.1.2)",
