@@ -22,14 +22,16 @@ const LIST: &str = "ISO/IEC 23009-1 5.3.9.3";
 const TEMPLATE: &str = "ISO/IEC 23009-1 5.3.9.4";
 const DURATION: &str = "ISO/IEC 23009-1 5.3.9.2";
 
-/// SegmentTimelines and lists of SegmentURLs that were already parsed, because many Representations inherit the same
-/// one.
+/// SegmentTimelines, lists of SegmentURLs and places of BaseURLs that were already read, because many Representations inherit the
+/// same one.
 #[derive(Default)]
 pub(super) struct Timelines {
     runs: HashMap<(NodeId, u64), Arc<[TimelineRun]>>,
     urls: HashMap<(NodeId, Url), Arc<[UrlRange]>>,
     /// Number of SegmentURLs that are kept in all SegmentLists together.
     kept: usize,
+    /// The first BaseURL of each element that was asked for one: an MPD may have a thousand Periods among which to look for it.
+    first_bases: HashMap<NodeId, Option<NodeId>>,
     /// SegmentLists whose length was already reported to differ from their SegmentTimeline.
     compared: HashSet<NodeId>,
 }
@@ -84,10 +86,17 @@ pub(super) fn read(
     }
 }
 
-/// The first BaseURL of the Representation, its AdaptationSet, its Period and the MPD, as far as they have one.
-fn base_urls<'a, 'd>(way: &[Node<'a, 'd>]) -> Vec<Node<'a, 'd>> {
-    let mpd = way.last().and_then(Node::parent_element);
-    way.iter().copied().chain(mpd).filter_map(|level| by_priority(level).next()).collect()
+impl Timelines {
+    /// The first BaseURL of the Representation, its AdaptationSet, its Period and the MPD, as far as they have one.
+    fn base_urls<'a, 'd: 'a>(&mut self, way: &[Node<'a, 'd>]) -> Vec<Node<'a, 'd>> {
+        let mpd = way.last().and_then(Node::parent_element);
+        let mut first = |level: Node<'a, 'd>| {
+            let known = self.first_bases.entry(level.id());
+            let id = known.or_insert_with(|| by_priority(level).next().map(|node| node.id()));
+            level.document().get_node((*id)?)
+        };
+        way.iter().copied().chain(mpd).filter_map(&mut first).collect()
+    }
 }
 
 struct Reader<'r, 'a, 'd, 't> {
@@ -127,14 +136,14 @@ impl Reader<'_, '_, '_, '_> {
     /// 5.3.9.5.3).
     fn early(&mut self) -> Seconds {
         let own = self.element.with("availabilityTimeOffset");
-        let nodes: Vec<_> = own.into_iter().chain(base_urls(self.way)).collect();
+        let nodes: Vec<_> = own.into_iter().chain(self.timelines.base_urls(self.way)).collect();
         nodes.into_iter().filter_map(|node| offset(node, "availabilityTimeOffset", self.log)).sum()
     }
 
     /// Whether neither the element nor an inherited BaseURL says that segments still grow (ISO/IEC 23009-1 5.3.9.2, 5.6).
     fn complete(&mut self) -> bool {
         let own = self.element.with("availabilityTimeComplete");
-        let nodes: Vec<_> = own.into_iter().chain(base_urls(self.way)).collect();
+        let nodes: Vec<_> = own.into_iter().chain(self.timelines.base_urls(self.way)).collect();
         !nodes.into_iter().any(|node| boolean(node, "availabilityTimeComplete", self.log) == Some(false))
     }
 
