@@ -63,13 +63,13 @@ impl From<(Option<Seconds>, Option<Seconds>)> for PeriodTimes {
 
 pub(super) struct Reader<'n, 't> {
     log: &'n mut DefectLog<'t>,
-    /// The MPD element, whose properties apply to every Period.
-    root: Node<'n, 'n>,
     /// URL of the MPD, whose query may be inserted into the URLs of segments.
     mpd_url: &'n Url,
     /// SegmentTimelines that were already parsed: each is parsed once, however many Representations inherit it.
     timelines: Timelines,
     protection_sources: ProtectionSources<'n>,
+    /// The MPD element if it has parameters for the URLs of segments: it isn't searched for each Representation.
+    mpd_with_query: Option<Node<'n, 'n>>,
     /// Number of Representations that were read in the current Period.
     count: usize,
 }
@@ -77,7 +77,8 @@ pub(super) struct Reader<'n, 't> {
 impl<'n, 't> Reader<'n, 't> {
     pub(super) fn new(root: Node<'n, 'n>, mpd_url: &'n Url, log: &'n mut DefectLog<'t>) -> Self {
         let protection_sources = ProtectionSources::of(root);
-        Self { log, root, mpd_url, timelines: Timelines::default(), protection_sources, count: 0 }
+        let mpd_with_query = Some(root).filter(|root| UrlQuery::is_declared_in(*root));
+        Self { log, mpd_url, timelines: Timelines::default(), protection_sources, mpd_with_query, count: 0 }
     }
 
     pub(super) fn period(&mut self, node: Node<'_, '_>, base: &BaseUrls, times: PeriodTimes) -> Period {
@@ -145,7 +146,8 @@ impl<'n, 't> Reader<'n, 't> {
         let own = |name: &str| if attribute(node, name).is_some() { node } else { set };
         let size = |name, log: &mut DefectLog<'_>| number::<u32>(own(name), name, log).filter(|n| *n > 0);
         let resolution = size("width", log).zip(size("height", log));
-        let (query, unknown_query) = match UrlQuery::of(&[node, set, period, self.root], self.mpd_url) {
+        let levels: Vec<_> = [node, set, period].into_iter().chain(self.mpd_with_query).collect();
+        let (query, unknown_query) = match UrlQuery::of(&levels, self.mpd_url) {
             Ok(query) => (query, None),
             Err(why) => (UrlQuery::default(), Some(why)),
         };

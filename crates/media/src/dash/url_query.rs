@@ -30,12 +30,10 @@ impl UrlQuery {
     ///
     /// # Errors
     /// The parameters come from another source than the MPD and its URL, or are too long.
-    pub(super) fn of(levels: &[Node<'_, '_>; 4], mpd_url: &Url) -> Result<Self, Uninspected> {
+    pub(super) fn of(levels: &[Node<'_, '_>], mpd_url: &Url) -> Result<Self, Uninspected> {
         let (mut basic, mut extended) = (Vec::new(), Vec::new());
         for level in levels {
-            // Essential before supplemental, as players choose; of two alike the first counts.
-            let properties = || children(*level, "EssentialProperty").chain(children(*level, "SupplementalProperty"));
-            let Some((property, scheme)) = properties().find_map(|p| Some((p, scheme(p)?))) else { continue };
+            let Some((property, scheme)) = declared(*level) else { continue };
             let part = part(property, scheme, mpd_url)?;
             if scheme == EXTENDED { extended.extend(part) } else { basic.extend(part) }
         }
@@ -43,6 +41,11 @@ impl UrlQuery {
         extended.reverse();
         extended.extend(basic);
         Ok(Self(extended))
+    }
+
+    /// Returns whether `level` itself has parameters for the URLs of segments.
+    pub(super) fn is_declared_in(level: Node<'_, '_>) -> bool {
+        declared(level).is_some()
     }
 
     /// Returns the URL with the query parameters that apply to its origin appended to its own.
@@ -60,6 +63,13 @@ impl UrlQuery {
         }
         url
     }
+}
+
+/// Returns the property of `level` that declares URL parameters, with its scheme: essential before supplemental, as players choose, and
+/// of two alike the first.
+fn declared<'a, 'd: 'a>(level: Node<'a, 'd>) -> Option<(Node<'a, 'd>, &'static str)> {
+    let mut properties = children(level, "EssentialProperty").chain(children(level, "SupplementalProperty"));
+    properties.find_map(|property| Some((property, scheme(property)?)))
 }
 
 fn scheme(property: Node<'_, '_>) -> Option<&'static str> {
