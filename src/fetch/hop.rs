@@ -54,15 +54,16 @@ impl ClientParts {
         deadline: Instant,
         slot: RequestPermit,
     ) -> Result<HopAnswer, Failure> {
-        match send_once(agent, url, headers, deadline).await {
-            Ok(answer) => Ok(answer.into_hop(slot)),
-            Err(AttemptError { stale: true, .. }) => {
-                // A server may close a kept-alive connection at the moment at which it is used again, and a GET may be
-                // repeated (RFC 9112 9.3.1).
-                send_once(agent, url, headers, deadline).await.map(|a| a.into_hop(slot)).map_err(|m| m.failure)
+        // A server may close a kept-alive connection at the moment at which it is used again, and a GET may be repeated (RFC 9112
+        // 9.3.1). It may have closed others as well, so that the request is repeated until it had a connection of its own.
+        for _ in 0..MAX_STALE {
+            match send_once(agent, url, headers, deadline).await {
+                Ok(answer) => return Ok(answer.into_hop(slot)),
+                Err(AttemptError { stale: true, .. }) => {}
+                Err(missed) => return Err(missed.failure),
             }
-            Err(missed) => Err(missed.failure),
         }
+        send_once(agent, url, headers, deadline).await.map(|a| a.into_hop(slot)).map_err(|m| m.failure)
     }
 
     async fn http_client(
@@ -108,6 +109,9 @@ fn blame_connection_wait(failure: Failure, waited: Duration, all: Duration) -> F
     let waited = failure::format_seconds(waited);
     Failure::new(FailureKind::Deadline, format!("{}, after a wait of {waited} for a free connection", failure.message))
 }
+
+/// Number of kept-alive connections on which a request is sent in vain before the next failure counts.
+const MAX_STALE: usize = 16;
 
 struct AttemptAnswer {
     response: Response<Incoming>,

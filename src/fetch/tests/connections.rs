@@ -88,6 +88,32 @@ async fn a_kept_alive_connection_that_closes_under_a_request_is_no_failure() {
     assert_eq!(origin.connections(), 3);
 }
 
+/// The server closes all connections that were used once when the next request comes, so that the second attempt fails too.
+#[tokio::test]
+async fn several_kept_alive_connections_that_close_are_no_failure() {
+    let together = Arc::new(Barrier::new(4));
+    let origin = Origin::raw(move |mut stream, number| {
+        let together = Arc::clone(&together);
+        async move {
+            head(&mut stream).await;
+            if number < 4 {
+                together.wait().await;
+            }
+            stream.write_all(&ok(b"hello")).await.unwrap();
+            head(&mut stream).await;
+        }
+    })
+    .await;
+    let url = origin.url("/");
+    let client = client();
+    for (fetched, _) in futures_util::future::join_all((0..4).map(|_| get(&client, request(&url)))).await {
+        assert!(fetched.ok().is_some(), "{:?}", fetched.problem());
+    }
+    let (fetched, body) = get(&client, request(&url)).await;
+    assert!(fetched.ok().is_some(), "{:?}", fetched.problem());
+    assert_eq!((body.as_slice(), origin.connections()), (b"hello".as_slice(), 5));
+}
+
 #[tokio::test]
 async fn a_host_gets_no_more_requests_at_once_than_allowed() {
     let (busy, most, both) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(2)));
