@@ -218,9 +218,13 @@ struct ContentDecoder {
     codings: Vec<ContentCoding>,
 }
 
+/// Content codings that compress, and that the exporter can't decode (IANA registry of HTTP content codings).
+const COMPRESSIONS: &[&str] = &["compress", "x-compress", "dcb", "dcz", "deflate", "exi", "pack200-gzip", "zstd"];
+
 impl ContentDecoder {
     /// Returns the decoder for the answer's Content-Encoding: a list of codings in the order in which they were applied,
-    /// in one header or several (RFC 9110 5.3, 8.4). A coding that the request didn't accept is decoded too, as players do.
+    /// in one header or several (RFC 9110 5.3, 8.4). A coding that the request didn't accept is decoded too, as players do. What
+    /// names no compression is passed over.
     fn of(headers: &HeaderMap) -> Result<Self, Failure> {
         let values = headers.get_all(CONTENT_ENCODING).iter();
         let values: Vec<_> = values.map(|v| String::from_utf8_lossy(v.as_bytes()).to_ascii_lowercase()).collect();
@@ -230,6 +234,8 @@ impl ContentDecoder {
                 "" | "identity" => {}
                 "gzip" | "x-gzip" => codings.push(ContentCoding::Gzip),
                 "br" => codings.push(ContentCoding::Brotli),
+                // Players leave a body as it is whose coding is no compression (`aws-chunked`, `utf-8`, `binary`).
+                other if !COMPRESSIONS.contains(&other) => {}
                 other => {
                     let name = redact::sanitize_line(other, 64);
                     let message = format!("Content-Encoding `{name}` is not supported; use gzip, br or identity");
@@ -407,6 +413,8 @@ mod tests {
         assert_eq!(ContentDecoder::of(&two).unwrap().codings, [Gzip, Gzip], "two headers are one list");
         assert_eq!(codings("gzip, gzip, gzip, gzip").unwrap_err().kind, FailureKind::Encoding);
         assert!(codings("gzip, zstd").unwrap_err().message.contains("`zstd` is not supported"));
+        assert_eq!(codings("aws-chunked").unwrap(), []);
+        assert_eq!(codings("utf-8, gzip").unwrap(), codings("gzip").unwrap());
     }
 
     #[test]
