@@ -66,8 +66,16 @@ fn within(segment: &SegmentFacts, params: &Params) -> Option<Violation> {
 
 fn max_gap(track: &Track, params: &Params) -> f64 {
     let counted = matches!(track.codec.as_str(), "aac" | "ac-3" | "ec-3" | "mp2" | "mp3");
-    if counted { params.max_audio_gap.min(params.max_sample_gap) } else { params.max_sample_gap }
+    if counted {
+        return params.max_audio_gap.min(params.max_sample_gap);
+    }
+    // Slides or a still of a radio channel have a picture every few seconds.
+    let usual = track.duration().filter(|_| track.samples > 1).map_or(0.0, |d| d.0 / track.samples as f64);
+    params.max_sample_gap.max(USUAL_GAPS * usual)
 }
+
+/// Longest distance of two samples, in mean distances of the segment, that is no jump however few samples there are.
+const USUAL_GAPS: f64 = 1.5;
 
 fn between(before: &SegmentFacts, next: &SegmentFacts, params: &Params) -> Vec<Violation> {
     let same = |t: &Track| tracks(before).find(|b| b.id == t.id && b.media == t.media);
@@ -225,6 +233,19 @@ mod tests {
             messages(run([with(1.2)])),
             "segment 5: video decode time jumps forward by 1.200 s within the segment"
         );
+    }
+
+    #[test]
+    fn slides_with_a_picture_every_few_seconds_do_not_jump() {
+        let with = |samples: u64, gap: f64| {
+            let mut segment = ts_segment(5, 10.0, 6.0);
+            let track = &mut segment.inspection.as_mut().unwrap().tracks[0];
+            (track.samples, track.sample_gap_max) = (samples, Some(Seconds(gap)));
+            run([segment])
+        };
+        assert_holds(with(3, 2.0));
+        assert_eq!(violations(with(3, 3.1)).len(), 1);
+        assert_eq!(violations(with(150, 2.0)).len(), 1);
     }
 
     #[test]
