@@ -14,7 +14,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("PlaylistBroken"),
     help: "fails when the live edge of an audio or video rendition stays behind that of another by more than a segment and a target \
-           duration, in media time: players that switch stall",
+           duration, in media time: players that switch stall. Minor if subtitles are behind by three more target durations (by dates): \
+           nobody who plays live sees them",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.4",
     needs_history: true,
 };
@@ -27,6 +28,7 @@ params! {
 
 const FEW: &str = "fewer than two live renditions whose edges can be compared";
 
+#[derive(Clone, Copy)]
 struct Subject<'a> {
     facts: &'a RenditionFacts,
     past: &'a RenditionHistory,
@@ -70,11 +72,11 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if !context.output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
-    let live = context.renditions().filter(|(r, _)| r.rendition.media != Media::Text);
-    let subjects: Vec<_> = live
+    let live = context
+        .renditions()
         .filter_map(|(facts, past)| Some(Subject { facts, past, timeline: facts.timeline.as_deref()? }))
-        .filter(|s| !s.timeline.ended)
-        .collect();
+        .filter(|s| !s.timeline.ended);
+    let (texts, subjects): (Vec<_>, Vec<_>) = live.partition(|s| s.facts.rendition.media == Media::Text);
     let targets = subjects.iter().filter_map(|s| select::target_duration(s.timeline));
     let Some(target) = targets.map(|t| t.0).reduce(f64::max) else { return CheckVerdict::NotRun(FEW) };
     let before = Seconds(-target).after(context.now);
@@ -84,9 +86,27 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         return CheckVerdict::NotRun(FEW);
     };
     let Some(earlier) = edges(&subjects, basis, Some(before)) else { return CheckVerdict::NotRun(FIRST_OBSERVATION) };
-    let longest = subjects.iter().flat_map(|s| &s.timeline.segments).map(|s| s.duration.0).fold(0.0, f64::max);
-    let allowed = longest + params.extra_targets * target;
-    CheckVerdict::Ran(judge(&subjects, &now, &earlier, allowed))
+    let longest =
+        |of: &[Subject<'_>]| of.iter().flat_map(|s| &s.timeline.segments).map(|s| s.duration.0).fold(0.0, f64::max);
+    let allowed = longest(&subjects) + params.extra_targets * target;
+    let mut found = judge(&subjects, &now, &earlier, allowed);
+    let allowed = longest(&texts).max(longest(&subjects)) + (params.extra_targets + HOLD_BACK) * target;
+    found.extend(texts.into_iter().flat_map(|text| judge_text(&subjects, text, before, allowed)));
+    CheckVerdict::Ran(found)
+}
+
+/// Number of target durations that players stay behind the live edge at least (RFC 8216bis 4.4.3.8, HOLD-BACK).
+const HOLD_BACK: f64 = 3.0;
+
+/// Judges the live edge of subtitles by the dates. Without dates it isn't known, because the times of cues say nothing about it.
+fn judge_text(subjects: &[Subject<'_>], text: Subject<'_>, before: Timestamp, allowed: f64) -> Vec<Violation> {
+    let mut all: Vec<Subject<'_>> = subjects.to_vec();
+    all.push(text);
+    let edges = |at| edges(&all, EdgeClock::Dates, at);
+    let Some((now, earlier)) = edges(None).zip(edges(Some(before))) else { return Vec::new() };
+    let found = judge(&all, &now, &earlier, allowed).into_iter();
+    let name = all.last().map(|text| text.facts.rendition.name.as_str());
+    found.filter(|v| v.rendition.as_deref() == name).map(|v| v.severity(Severity::Minor)).collect()
 }
 
 /// Returns a violation for each rendition that is behind the most advanced one by more than `allowed` seconds both now
@@ -190,6 +210,21 @@ mod tests {
         assert_eq!(found[0].rendition.as_deref(), Some("other"));
         let found = violations(run(&dated_scene(-6.0, -6.0)));
         assert_eq!(found[0].rendition.as_deref(), Some(NAME), "the one behind is said");
+    }
+
+    #[test]
+    fn subtitles_behind_where_players_play_are_minor() {
+        let severity = |behind: f64| {
+            let mut scene = dated_scene(0.0, 0.0);
+            let mut text = rendition("text");
+            text.rendition.media = Media::Text;
+            scene.output.renditions.push(text);
+            let late = dated_scene(behind, behind).history.renditions["other"].clone();
+            scene.history.renditions.insert("text".to_owned(), late);
+            violations(run(&scene)).into_iter().map(|v| (v.rendition.unwrap(), v.severity)).collect::<Vec<_>>()
+        };
+        assert_eq!(severity(10.0), []);
+        assert_eq!(severity(10.1), [("text".to_owned(), Some(Severity::Minor))]);
     }
 
     #[test]
