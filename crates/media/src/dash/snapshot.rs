@@ -89,12 +89,20 @@ enum Listed {
 }
 
 /// Iterates over the Representations that players can select for normal playback, with their AdaptationSets. Trick
-/// play, thumbnails for seeking, and Representations with an unsupported EssentialProperty are left out.
+/// play, thumbnails for seeking, timed metadata, and Representations with an unsupported EssentialProperty are left out.
 pub fn playable_representations(period: &Period) -> impl Iterator<Item = (&AdaptationSet, &Representation)> {
     let image = |r: &Representation| r.mime_type.as_deref().is_some_and(|m| m.starts_with("image/"));
     let sets = period.sets.iter().filter(|set| !set.trick_play && set.unsupported_property.is_none());
     let all = sets.flat_map(|set| set.representations.iter().map(move |r| (set, r)));
-    all.filter(move |(_, r)| !image(r) && r.foreign.is_none())
+    all.filter(move |(_, r)| !image(r) && !is_metadata(r) && r.foreign.is_none())
+}
+
+/// Sample entries of timed metadata: event messages, data named by a URI, text and XML (ISO/IEC 23001-18 7, ISO/IEC 14496-12 12.3.3).
+const METADATA: &[&str] = &["evte", "urim", "mett", "metx"];
+
+fn is_metadata(representation: &Representation) -> bool {
+    let entry = |codec: &String| METADATA.contains(&codec.split('.').next().unwrap_or_default());
+    representation.codecs.first().is_some_and(entry)
 }
 
 fn begun(mpd: &Mpd, period: &Period, now: Timestamp) -> bool {

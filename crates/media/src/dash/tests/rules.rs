@@ -1,6 +1,6 @@
 //! Tests of the MPD rules: a defect has its line, and everything else is still read.
 
-use super::super::{SegmentScheme, SegmentTiming};
+use super::super::{SegmentScheme, SegmentTiming, playable_representations};
 use super::*;
 use crate::defect::DefectKind;
 use crate::stream::Uninspected;
@@ -440,6 +440,13 @@ fn what_has_an_essential_property_that_nobody_knows_is_no_rung() {
     for scheme in ["http://dashif.org/guidelines/trickmode", "http://dashif.org/guidelines/thumbnail_tile"] {
         assert_eq!(with_property(scheme, "<Representation").0, 0, "{scheme}");
     }
+    let metadata = timeline("<S t=\"50000\" d=\"2000\" r=\"4\"/>").replace(
+        "</Period>",
+        "<AdaptationSet mimeType=\"application/mp4\"><Representation id=\"e\" bandwidth=\"1\" codecs=\"evte\"/></AdaptationSet></Period>",
+    );
+    let listed: Vec<_> =
+        read(&metadata).0.periods.iter().flat_map(playable_representations).map(|(_, r)| r.id.clone()).collect();
+    assert!(!listed.contains(&"e".to_owned()), "timed metadata are nothing to play: {listed:?}");
     let beside = timeline("<S t=\"50000\" d=\"2000\" r=\"4\"/>").replace(
         "</Period>",
         "<AdaptationSet mimeType=\"video/mp4\"><EssentialProperty schemeIdUri=\"urn:example:holograms\"/>\
