@@ -11,6 +11,7 @@ pub mod mos;
 mod packager;
 pub(crate) mod quiet;
 mod signal;
+mod steering;
 pub(crate) mod still;
 mod systems;
 
@@ -21,6 +22,7 @@ pub use growing::{ChunkArrival, GrowingSegmentFacts};
 pub use i_frames::IFrameFacts;
 pub use low_latency::{BlockingReloadFacts, DeltaUpdateFacts, LowLatencyFacts, PartFacts, PreloadHintFacts};
 pub use signal::{DecodedFacts, SignalFacts, Undecoded};
+pub use steering::SteeringFacts;
 
 use bytes::Bytes;
 use packager_media::container::Inspection;
@@ -60,7 +62,9 @@ impl Capture {
         let updates = self.outputs.iter().filter_map(OutputFacts::dash).flat_map(DashFacts::fetched);
         let separate = |o: &&OutputFacts| !o.is_media_playlist() || o.session.followed;
         let manifests = self.outputs.iter().filter(separate).map(|o| &o.manifest);
-        let fetched = manifests.chain(updates).chain(media).chain(i_frames);
+        let steering = self.outputs.iter().filter_map(|o| o.steering.as_ref());
+        let steering = steering.filter(|s| s.asked_at >= self.started_at).map(|s| &s.fetched);
+        let fetched = manifests.chain(updates).chain(media).chain(i_frames).chain(steering);
         fetched.filter_map(|f| f.result.as_ref().ok()).map(|e| e.body_bytes).sum()
     }
 }
@@ -93,6 +97,8 @@ pub struct OutputFacts {
     pub renditions: Vec<RenditionFacts>,
     /// I-frame playlists (HLS); empty if the template doesn't have them probed.
     pub i_frames: Vec<IFrameFacts>,
+    /// The newest answer of the steering server that the manifest names. `None` if it names none, or none was asked.
+    pub steering: Option<Arc<SteeringFacts>>,
     /// Whether picture and sound were decoded.
     pub signal: SignalFacts,
 }

@@ -139,6 +139,7 @@ pub fn output(name: &str, url: &Url, renditions: Vec<RenditionFacts>) -> OutputF
         defects: Vec::new(),
         renditions,
         i_frames: Vec::new(),
+        steering: None,
         signal: SignalFacts::default(),
     }
 }

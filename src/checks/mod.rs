@@ -39,6 +39,7 @@ check_list! {
     delivery::cors_missing,
     delivery::manifest_uncompressed,
     delivery::certificate_expiring,
+    delivery::content_steering_failed,
     delivery::live_ended,
     ladder::ladder_incomplete,
     ladder::ladder_attributes_invalid,
@@ -260,13 +261,14 @@ mod tests {
     fn a_healthy_channel_violates_nothing() {
         let outcomes = run(&healthy().context(), &CheckSettings::default());
         let wrong: Vec<_> = outcomes.iter().filter(|o| o.result != CheckResult::Ok).collect();
-        // Browsers are expected only where a template says so; there are no subtitles, no byte ranges and no other output, and
-        // the history has two seconds.
+        // Browsers are expected only where a template says so; there are no subtitles, no byte ranges, no steering server and no
+        // other output, and the history has two seconds.
         let not_run = |o: &&CheckOutcome| {
             o.result == CheckResult::NotRun
                 && matches!(
                     o.check.id,
                     "cors_missing"
+                        | "content_steering_failed"
                         | "byte_range_wrong"
                         | "live_edge_slow"
                         | "captions_missing"

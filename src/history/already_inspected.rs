@@ -1,7 +1,7 @@
 //! What earlier probes of an output inspected, so that a probe needn't fetch it again.
 
 use super::uri_names::uri_identity;
-use crate::facts::{KeyFacts, PatchableMpd, SegmentFacts};
+use crate::facts::{KeyFacts, PatchableMpd, SegmentFacts, SteeringFacts};
 use packager_media::stream::{Key as MediaKey, RenditionIdentity, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::{HashMap, HashSet};
@@ -25,6 +25,8 @@ pub(crate) struct AlreadyInspected {
     pub(super) session: u64,
     /// MPDs whose patches may be requested (DASH), oldest first.
     pub(crate) patchable: Vec<Arc<PatchableMpd>>,
+    /// The newest answer of the steering server.
+    pub(crate) steering: Option<Arc<SteeringFacts>>,
 }
 
 impl AlreadyInspected {

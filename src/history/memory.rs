@@ -16,7 +16,7 @@ use super::patchable;
 use super::signal_turn::SignalTurns;
 use super::uri_names::UriNames;
 use super::{KeyUsage, ListedSegment, Observation, OutputHistory, RenditionHistory};
-use crate::facts::{OutputFacts, PatchableMpd, RenditionFacts, SegmentFacts};
+use crate::facts::{OutputFacts, PatchableMpd, RenditionFacts, SegmentFacts, SteeringFacts};
 use packager_media::stream::labels::LabelMemory;
 use packager_media::stream::{Rendition, RenditionIdentity, Timeline};
 use packager_media::units::{Seconds, Timestamp};
@@ -69,6 +69,8 @@ struct Memory {
     mpd_arrived: Timestamp,
     /// The newest MPD whose patches may be requested, and the one before it.
     patchable: Vec<Arc<PatchableMpd>>,
+    /// The newest answer of the steering server; `None` if the manifest names none.
+    steering: Option<Arc<SteeringFacts>>,
     signal_turns: SignalTurns,
     /// Renditions of an earlier exporter that no probe has seen here yet.
     taken_over: TakenOver,
@@ -164,6 +166,7 @@ impl History {
                 session: memory.session,
                 keys: keys.filter(|k| k.usable()).cloned().collect(),
                 patchable: memory.patchable.clone(),
+                steering: memory.steering.clone(),
                 query_identifies,
             }
         });
@@ -198,6 +201,9 @@ impl Memory {
         let kept = Retention { hold, ..retention };
         ladder::record(&mut self.ladders, facts, now, kept);
         inputs::record(&mut self.inputs, facts, now, hold);
+        if facts.is_readable() {
+            self.steering.clone_from(&facts.steering);
+        }
         facts.renditions.iter().for_each(|rendition| self.give(&rendition.rendition.identity, now));
         if self.enter_session(facts, now, retention.query_identifies) {
             mpds::record(&mut self.mpds, &mut self.mpd_arrived, facts, now, hold);
@@ -292,6 +298,8 @@ impl ObservedTimes for Memory {
             mpds,
             mpd_arrived,
             patchable: _,
+            // After a step of the clock the steering server is asked anew.
+            steering: _,
             signal_turns,
             taken_over,
         } = self;

@@ -13,6 +13,7 @@ pub mod quiet;
 pub mod redact;
 pub mod splice;
 pub mod drm;
+pub mod steering;
 pub mod stream;
 pub mod defect;
 pub mod xml;

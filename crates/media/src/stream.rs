@@ -12,6 +12,7 @@ pub use identity::RenditionIdentity;
 pub use low_latency::{HintKind, LowLatency, Part, PreloadHint, RenditionReport, ServerControl};
 
 use crate::drm::{self, DrmSystem, Uuid};
+use crate::steering::ContentSteering;
 use crate::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -94,6 +95,9 @@ pub struct Presentation {
     pub variants: VariantCounts,
     /// HLS: EXT-X-INDEPENDENT-SEGMENTS, which applies to all media playlists (RFC 8216bis 4.4.2.1).
     pub independent_segments: bool,
+    /// The steering server of EXT-X-CONTENT-STEERING (HLS). `None` without the tag, and if its SERVER-URI isn't of the scheme http
+    /// or https: a `data:` URI has the answer itself.
+    pub steering: Option<ContentSteering>,
 }
 
 /// Numbers of variants and of other tags that an HLS multivariant playlist declares. A player starts with a variant, not
@@ -151,6 +155,8 @@ pub struct Rendition {
     /// Languages of the sound in the segments of an HLS variant itself, although it refers to an audio group: those of the
     /// group's EXT-X-MEDIA without URI (RFC 8216bis 4.4.6.2.1). `None` if the group has no such member, or there is no group.
     pub muxed_audio: Option<Vec<String>>,
+    /// PATHWAY-ID of a variant (HLS), which is `.` without the attribute. `None` for another rendition.
+    pub pathway: Option<String>,
     /// VIDEO-RANGE of a variant (HLS): `SDR`, `HLG` or `PQ`. `None` without it.
     pub video_range: Option<String>,
     /// Whether the manifest declares closed captions in the pictures; `None` if it says nothing.
@@ -234,6 +240,7 @@ impl Rendition {
             language: None,
             group: None,
             muxed_audio: None,
+            pathway: None,
             is_alternative: false,
             video_range: None,
             captions: None,

@@ -1,6 +1,7 @@
 pub mod byte_range_wrong;
 pub mod cache_headers_wrong;
 pub mod certificate_expiring;
+pub mod content_steering_failed;
 pub mod content_type_wrong;
 pub mod cors_missing;
 pub mod live_ended;

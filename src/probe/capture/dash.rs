@@ -94,11 +94,13 @@ impl Capturer<'_> {
             self.capture_representation(facts, &known, self.coverage_share(n, all), growing)
         });
         let patchable = dash.patchable.clone();
-        let (renditions, location, patch) = tokio::join!(
+        let (renditions, location, patch, steering) = tokio::join!(
             stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect(),
             self.session_location(facts.session, failed, &mpd, &fetched),
-            self.fetch_patch(patchable.as_ref(), &known, mpds_now)
+            self.fetch_patch(patchable.as_ref(), &known, mpds_now),
+            self.ask_steering_server(mpd.steering.clone(), Protocol::Dash, &known)
         );
+        facts.steering = steering;
         facts.renditions = renditions;
         (dash.location, dash.patch) = (location, patch);
         facts.content = ManifestFacts::Dash(Box::new(dash));

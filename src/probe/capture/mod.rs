@@ -15,6 +15,7 @@ mod reader;
 mod remote_elements;
 mod downloads;
 mod sessions;
+mod steering;
 mod updates;
 
 pub(crate) use downloads::Downloads;
@@ -112,6 +113,7 @@ impl Capturer<'_> {
             defects: Vec::new(),
             renditions: Vec::new(),
             i_frames: Vec::new(),
+            steering: None,
             signal: SignalFacts::default(),
         };
         let playlists_done = self.capture_manifest(output, &mut facts, &body, asked_at).await.unwrap_or(manifest_done);
@@ -208,6 +210,7 @@ impl Capturer<'_> {
         newest: Presentation,
         asked_at: Timestamp,
     ) -> Option<Instant> {
+        let steering = newest.steering.clone();
         let FollowedPresentation { session, mut presentation, playlists } =
             self.follow_presentation(output, newest).await;
         facts.session = session;
@@ -220,10 +223,12 @@ impl Capturer<'_> {
         let captures = captures.into_iter().enumerate().map(|(n, (r, playlist))| {
             self.capture_rendition(r, playlist, &presentation.variables, &known, self.coverage_share(n, all))
         });
-        let (done, i_frames) = tokio::join!(
+        let (done, i_frames, steering) = tokio::join!(
             stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect::<Vec<_>>(),
-            self.capture_i_frames(presentation.i_frames, &presentation.variables)
+            self.capture_i_frames(presentation.i_frames, &presentation.variables),
+            self.ask_steering_server(steering, Protocol::Hls, &known)
         );
+        facts.steering = steering;
         facts.i_frames = i_frames;
         let (renditions, arrived): (Vec<_>, Vec<_>) = done.into_iter().unzip();
         facts.renditions = renditions;

@@ -2,6 +2,7 @@
 //! are alternatives that serve the same resources (ISO/IEC 23009-1 5.6.4, 5.6.5, ETSI TS 103 285 10.8.2.1).
 
 use super::defect_log::DefectLog;
+use super::updates;
 use super::values::{attribute, children};
 use crate::redact::Quoted;
 use roxmltree::Node;
@@ -10,11 +11,19 @@ use url::Url;
 /// Largest number of BaseURL elements of one level that are sorted.
 const MAX_SORTED: usize = 64;
 
-/// Iterates over the BaseURL elements of `node` in the order in which players try them: those with the lowest `dvb:priority`
-/// first, which is 1 without the attribute, and those of equal priority in their order.
+/// Iterates over the BaseURL elements of `node` in the order in which players try them: first those of the service location with which
+/// players start (ContentSteering@defaultServiceLocation, ETSI TS 103 998), then those with the lowest `dvb:priority`, which is 1
+/// without the attribute, and those of equal priority in their order.
 pub(super) fn by_priority<'a, 'd: 'a>(node: Node<'a, 'd>) -> impl Iterator<Item = Node<'a, 'd>> + use<'a, 'd> {
     let mut elements: Vec<_> = children(node, "BaseURL").take(MAX_SORTED).collect();
-    elements.sort_by_key(|element| attribute(*element, "priority").and_then(|p| p.parse::<u64>().ok()).unwrap_or(1));
+    if elements.len() > 1 {
+        let first = updates::steering_element(node.document().root_element());
+        let first = first.and_then(|steering| attribute(steering, "defaultServiceLocation"));
+        elements.sort_by_key(|element| {
+            let is_later = first.is_some() && attribute(*element, "serviceLocation") != first;
+            (is_later, attribute(*element, "priority").and_then(|p| p.parse::<u64>().ok()).unwrap_or(1))
+        });
+    }
     elements.into_iter()
 }
 
@@ -144,6 +153,24 @@ mod tests {
         assert_eq!(order(["dvb:priority=\"2\"", "dvb:priority=\"1\"", "dvb:priority=\"10\""]), "bac");
         assert_eq!(order(["dvb:priority=\"10\"", "dvb:priority=\"2\"", ""]), "cba", "without the attribute it is 1");
         assert_eq!(order(["dvb:priority=\"1\"", "", "dvb:priority=\"x\""]), "abc", "equal ones stay in their order");
+    }
+
+    #[test]
+    fn the_service_location_with_which_players_start_goes_first() {
+        let order = |steering: &str| {
+            let text = format!(
+                "<MPD>{steering}<BaseURL serviceLocation=\"a\">http://a/</BaseURL>\
+                 <BaseURL serviceLocation=\"b\">http://b/</BaseURL><Period/></MPD>"
+            );
+            let tree = roxmltree::Document::parse(&text).unwrap();
+            let outer = BaseUrls::one(Url::parse("http://origin/").unwrap());
+            BaseUrls::of(tree.root_element(), &outer, &mut DefectLog::new(&text)).first.host_str().unwrap().to_owned()
+        };
+        assert_eq!(order(""), "a");
+        assert_eq!(order("<ContentSteering defaultServiceLocation=\"b\">s</ContentSteering>"), "b");
+        let described = "<ServiceDescription><ContentSteering defaultServiceLocation=\"b\">s</ContentSteering></ServiceDescription>";
+        assert_eq!(order(described), "b");
+        assert_eq!(order("<ContentSteering defaultServiceLocation=\"z\">s</ContentSteering>"), "a");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::base_urls::BaseUrls;
 use super::template::UrlTemplate;
 use super::url_query::UrlQuery;
 use crate::splice::SpliceSection;
+use crate::steering::ContentSteering;
 use crate::stream::{ByteRange, Media, Resolution, Uninspected};
 use crate::units::{Seconds, Timestamp};
 use std::num::NonZeroU32;
@@ -34,6 +35,8 @@ pub struct Mpd {
     /// URLs from which players request the next update of the MPD.
     pub locations: Vec<Url>,
     pub patch_locations: Vec<PatchLocation>,
+    /// The steering server of ContentSteering. `None` without the element, and if it has no URL of the scheme http or https.
+    pub steering: Option<ContentSteering>,
     pub utc_timings: Vec<Descriptor>,
     pub latency: Option<ServiceLatency>,
     pub playback_rate: Option<PlaybackRate>,

@@ -36,6 +36,7 @@ pub(super) fn read(root: Node<'_, '_>, base: &Url, log: &mut DefectLog<'_>) -> M
         duration: duration(root, "mediaPresentationDuration", log),
         locations: updates::locations(root, base, log),
         patch_locations: updates::patches(root, base, log),
+        steering: updates::steering(root, base, log),
         utc_timings: descriptors::descriptors(root, "UTCTiming", log),
         latency: latency(root, log),
         playback_rate: playback_rate(root, log),

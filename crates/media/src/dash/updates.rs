@@ -2,13 +2,15 @@
 
 use super::defect_log::DefectLog;
 use super::model::PatchLocation;
-use super::values::{attribute, children, offset};
+use super::values::{attribute, child, children, offset};
 use crate::redact::Quoted;
+use crate::steering::ContentSteering;
 use roxmltree::Node;
 use url::Url;
 
 const LOCATION: &str = "ISO/IEC 23009-1 5.3.1.2";
 const PATCHES: &str = "ISO/IEC 23009-1 5.15.2";
+const STEERING: &str = "ETSI TS 103 998";
 /// Largest number of Location elements that are read, and of PatchLocation elements.
 const MAX_LOCATIONS: usize = 8;
 
@@ -40,6 +42,27 @@ pub(super) fn patches(root: Node<'_, '_>, base: &Url, log: &mut DefectLog<'_>) -
         found.extend(url(node, PATCHES, base, log).map(|url| PatchLocation { url, ttl }));
     }
     found
+}
+
+/// Reads the ContentSteering of the MPD or of its ServiceDescription. The pathways are the service locations of all BaseURLs.
+pub(super) fn steering(root: Node<'_, '_>, base: &Url, log: &mut DefectLog<'_>) -> Option<ContentSteering> {
+    let node = steering_element(root)?;
+    let server = url(node, STEERING, base, log)?;
+    let bases = root.descendants().filter(|node| node.tag_name().name() == "BaseURL");
+    let pathways = bases.filter_map(|node| attribute(node, "serviceLocation"));
+    Some(ContentSteering::new(server, attribute(node, "defaultServiceLocation"), pathways))
+}
+
+/// Returns the ContentSteering element of the MPD or of its ServiceDescription. It stands before the Periods, of which there may be
+/// thousands.
+pub(super) fn steering_element<'a, 'd: 'a>(root: Node<'a, 'd>) -> Option<Node<'a, 'd>> {
+    let before = root.children().take_while(|node| node.tag_name().name() != "Period");
+    let mut elements =
+        before.filter(|node| ["ContentSteering", "ServiceDescription"].contains(&node.tag_name().name()));
+    elements.find_map(|node| match node.tag_name().name() {
+        "ContentSteering" => Some(node),
+        _ => child(node, "ContentSteering"),
+    })
 }
 
 fn url(node: Node<'_, '_>, reference: &'static str, base: &Url, log: &mut DefectLog<'_>) -> Option<Url> {

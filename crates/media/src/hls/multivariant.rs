@@ -9,6 +9,7 @@ use super::m3u8;
 use super::tag_values::TagValue;
 use super::uris;
 use crate::defect::DefectKind::Syntax;
+use crate::steering::{ContentSteering, DEFAULT_PATHWAY};
 use crate::stream::labels;
 use crate::stream::{Media, Presentation, Rendition, RenditionIdentity, Resolution, VariantCounts, is_audio_codec};
 use crate::units::BitsPerSecond;
@@ -32,6 +33,8 @@ pub(super) struct PresentationBuilder<'a, 'b> {
     muxed_audio: HashMap<String, Vec<String>>,
     variants: VariantCounts,
     independent_segments: bool,
+    /// Server and PATHWAY-ID of EXT-X-CONTENT-STEERING; `None` without a server that can be asked.
+    steering: Option<(Url, Option<String>)>,
     /// Number of renditions beyond the bound, and the line of the first of them; `None` if there are none.
     surplus: Option<(u64, u32)>,
 }
@@ -49,6 +52,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
             muxed_audio: HashMap::new(),
             variants: VariantCounts::default(),
             independent_segments: false,
+            steering: None,
             surplus: None,
         }
     }
@@ -68,6 +72,11 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
                 self.i_frames(&list, line, defects);
             }
             StatementContent::Tag("EXT-X-INDEPENDENT-SEGMENTS", TagValue::Nothing) => self.independent_segments = true,
+            StatementContent::Tag("EXT-X-CONTENT-STEERING", TagValue::Attributes(list)) => {
+                let server = list.quoted("SERVER-URI").and_then(|uri| self.base.join(uri).ok());
+                let server = server.filter(|url| matches!(url.scheme(), "http" | "https"));
+                self.steering = server.map(|url| (url, list.quoted("PATHWAY-ID").map(bounded)));
+            }
             StatementContent::Tag("EXT-X-MEDIA", TagValue::Attributes(list)) => {
                 self.count_media(&list, line.number);
                 self.groups.member(&list, line.start());
@@ -206,7 +215,10 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
         let mut renditions: Vec<&mut Rendition> = self.renditions.iter_mut().collect();
         let mut i_frames: Vec<&mut Rendition> = self.i_frames.iter_mut().collect();
         labels::assign_at_first_sight(&mut renditions, &mut i_frames);
+        let pathways = self.renditions.iter().filter_map(|r| r.pathway.as_deref()).collect::<Vec<_>>();
+        let steering = self.steering.map(|(server, first)| ContentSteering::new(server, first.as_deref(), pathways));
         Presentation {
+            steering,
             renditions: self.renditions,
             i_frames: self.i_frames,
             variants: self.variants,
@@ -254,6 +266,7 @@ fn of_variant(read: VariantStream, list: &AttributeList<'_>, uri: Option<Url>, l
         resolution,
         frame_rate: read.frame_rate,
         group: read.audio.as_deref().map(bounded),
+        pathway: Some(bounded(list.quoted("PATHWAY-ID").unwrap_or(DEFAULT_PATHWAY))),
         video_range: list.get("VIDEO-RANGE").map(str::to_owned),
         captions: captions(list),
         supplemental,

@@ -7,6 +7,7 @@ use super::key_rules::KeyRules;
 use super::tag_values::TagReport;
 use crate::defect::DefectKind::Attribute;
 use crate::redact::Quoted;
+use crate::steering::DEFAULT_PATHWAY;
 use std::collections::{BTreeMap, BTreeSet};
 
 type At = (u32, u32);
@@ -35,7 +36,7 @@ impl<'a> PlaylistRules<'a> {
             "EXT-X-SESSION-DATA" => self.session_data(list, report),
             "EXT-X-STREAM-INF" => {
                 self.captions(list, at);
-                self.pathways.insert(list.quoted("PATHWAY-ID").unwrap_or("."));
+                self.pathways.insert(list.quoted("PATHWAY-ID").unwrap_or(DEFAULT_PATHWAY));
             }
             "EXT-X-CONTENT-STEERING" => self.steered = list.get("PATHWAY-ID").map(|id| (id, at)),
             _ => {}

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use super::playlist::date;
+use super::steering;
 use super::timeline::{EPOCH_MS, Timeline};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub(super) enum Dialect {
     /// The MPD has what the standard allows and few packagers write: thumbnails, identical Representations, properties,
     /// and parameters of its own URL that every segment needs (annex I of ISO/IEC 23009-1).
     Standard,
+    /// The manifest has two pathways and a steering server.
+    Steered,
 }
 
 /// Query of a segment's URL with [`Dialect::Standard`]: it is the query of the MPD's URL.
@@ -37,6 +40,7 @@ impl Dialect {
             "rich" => Some(Self::Rich),
             "event" => Some(Self::Event),
             "standard" => Some(Self::Standard),
+            "steered" => Some(Self::Steered),
             _ => None,
         }
     }
@@ -58,6 +62,9 @@ impl Dialect {
                 text.replacen("#EXT-X-MEDIA-SEQUENCE", "#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-MEDIA-SEQUENCE", 1)
             }
             Self::Standard => standard(text),
+            Self::Steered if text.contains("<MPD") => steering::mpd(text),
+            Self::Steered if text.contains("#EXT-X-STREAM-INF") => steering::multivariant(text, None),
+            Self::Steered => text.to_owned(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Faults that the origin can play: each is a single defect, with the checks that should find it.
 
+use super::steering::SteeringFault;
+
 /// A single defect of a channel that the origin can play.
 #[derive(Debug)]
 pub struct Fault {
@@ -75,6 +77,8 @@ pub(super) enum Effect {
     PartRangeShort,
     /// The multivariant playlist has this additional line.
     MasterLine(&'static str),
+    /// The manifest names a steering server with this fault.
+    Steering(SteeringFault),
     MediaLine(&'static str),
     BitRateWrong,
     NoExtM3u,
@@ -399,6 +403,16 @@ static FAULTS: &[Fault] = &[
         &["init_segment_invalid"], &[]),
     fault("init_segment_rewritten", Effect::InitRewritten, "CM1", "The bytes of initialization segments change every 20 s, their tracks don't.",
         &["init_segment_invalid"], &[]),
+    fault("steering_down", Effect::Steering(SteeringFault::Down), "TV1", "The steering server answers 503.",
+        &["content_steering_failed"], &[]),
+    fault("steering_ttl_missing", Effect::Steering(SteeringFault::TtlMissing), "TV1", "The answer of the steering server has no TTL.",
+        &["content_steering_failed"], &[]),
+    fault("steering_other_pathways", Effect::Steering(SteeringFault::OtherPathways), "TV1", "The steering server names other pathways than the playlist.",
+        &["content_steering_failed"], &[]),
+    fault("steering_dead_pathway", Effect::Steering(SteeringFault::DeadPathway), "TV1", "The steering server sends players to a pathway whose playlists answer 404.",
+        &["content_steering_failed", "rendition_unavailable"], &[]),
+    Fault { path: TIME, ..fault("dash_steering_down", Effect::Steering(SteeringFault::Down), "CM1", "The steering server of the MPD answers 503.",
+        &["content_steering_failed"], &[]) },
     // Segments
     fault("segment_404", Effect::NewestSegmentMissing, "TV1", "The newest listed segment answers 404.",
         &["segment_unavailable"], &[]),

@@ -54,6 +54,7 @@ mod sample_aes;
 mod server;
 mod audio_only;
 mod state;
+mod steering;
 mod webvtt;
 mod mp4_subtitles;
 mod nothing_to_play;

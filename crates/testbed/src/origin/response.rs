@@ -21,7 +21,7 @@ use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
 use super::visits::{self, Session, Visit};
 use super::{
     audio_only, body, cenc, dash, i_frames, low_latency, mp4, mp4_subtitles, mpd_updates, nothing_to_play,
-    packager_headers, playlist, sample_aes, segment_base, side_boxes, ts, webvtt,
+    packager_headers, playlist, sample_aes, segment_base, side_boxes, steering, ts, webvtt,
 };
 
 pub(super) const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
@@ -168,6 +168,10 @@ async fn reply(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) -
     match &request.route.resource {
         Resource::Master => master(request, timeline, now_ms).await,
         Resource::Patch => patch(request, timeline, now_ms),
+        Resource::Steering => match steering::answer(steering_fault(timeline.effect)) {
+            Some(text) => ok("application/json", text.into(), None),
+            None => plain_text(StatusCode::SERVICE_UNAVAILABLE, "busy\n"),
+        },
         Resource::Mpd(..)
             if request.query == Some(mpd_updates::LOCATION_QUERY)
                 && mpd_updates::location_is_missing(timeline.effect) =>
@@ -216,8 +220,17 @@ async fn master(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) 
         _ => {
             let text = playlist::multivariant(timeline, now_ms, &suffix(request));
             let text = nothing_to_play::multivariant(timeline.effect, text);
+            let fault = steering_fault(timeline.effect);
+            let text = if fault.is_some() { steering::multivariant(&text, fault) } else { text };
             ok(PLAYLIST_TYPE, text.into(), Some(EPOCH_MS))
         }
+    }
+}
+
+fn steering_fault(effect: Option<Effect>) -> Option<steering::SteeringFault> {
+    match effect {
+        Some(Effect::Steering(fault)) => Some(fault),
+        _ => None,
     }
 }
 
@@ -243,6 +256,7 @@ fn mpd(timeline: &Timeline, variant: dash::MpdVariant, file: &str, now_ms: i64, 
         _ => {
             let (text, published_ms) = dash::mpd(timeline, variant, file, now_ms, request_number);
             let text = nothing_to_play::mpd(timeline.effect, text);
+            let text = if steering_fault(timeline.effect).is_some() { steering::mpd(&text) } else { text };
             ok("application/dash+xml", text.into(), Some(published_ms))
         }
     }

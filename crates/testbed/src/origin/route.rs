@@ -6,7 +6,7 @@ use super::dialects::Dialect;
 use super::faults::{self, Fault};
 use super::timeline::Rendition;
 use super::visits::{self, Visit};
-use super::{i_frames, low_latency, mpd_updates, segment_base};
+use super::{i_frames, low_latency, mpd_updates, segment_base, steering};
 use super::{moving_names, mp4_subtitles, webvtt};
 
 /// A parsed path of one of the origin's channels.
@@ -41,6 +41,8 @@ pub(super) enum Resource {
     Mpd(MpdVariant, String),
     /// A patch of `updates.mpd`.
     Patch,
+    /// The answer of the steering server.
+    Steering,
     Playlist(Rendition),
     IFrames(Rendition),
     Init(Rendition),
@@ -92,9 +94,11 @@ fn route(at_ms: Option<i64>, mode: Mode, name: &str, visit: Visit, resource: Res
 
 fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {
     let rest = channels::find(channel).map_or(rest, |(channel, _)| moving_names::without_session(channel, rest));
+    let rest = steering::without_pathway(rest);
     let (folder, file) = match rest {
         ["master.m3u8"] => return Some(Resource::Master),
         [mpd_updates::PATCH] => return Some(Resource::Patch),
+        [steering::FILE] => return Some(Resource::Steering),
         [file] => return Some(Resource::Mpd(dash::variant_of_file(file)?, (*file).to_owned())),
         [folder, file] => (*folder, *file),
         _ => return None,

@@ -1,0 +1,64 @@
+//! Request to the steering server that a manifest names, as a player sends it.
+
+use super::{Capturer, MIN_PLAYLIST_TIME, cut_by_budget};
+use crate::facts::SteeringFacts;
+use crate::history::AlreadyInspected;
+use packager_media::steering::{ContentSteering, parse_steering_manifest};
+use packager_media::stream::Protocol;
+use std::sync::Arc;
+use tokio::time::Instant;
+use url::Url;
+
+impl Capturer<'_> {
+    /// Asks the steering server of a manifest, or returns its earlier answer if that still holds. `None` if the manifest names no
+    /// server, the template disables the check, or the probe's time ended first.
+    pub(super) async fn ask_steering_server(
+        &self,
+        steering: Option<ContentSteering>,
+        protocol: Protocol,
+        known: &AlreadyInspected,
+    ) -> Option<Arc<SteeringFacts>> {
+        let steering = steering.filter(|_| self.template.checks.content_steering_failed.enabled)?;
+        let (asked_at, began) = (self.clock.now(), Instant::now());
+        if let Some(earlier) = known.steering.as_ref().filter(|earlier| earlier.holds(&steering, asked_at)) {
+            return Some(Arc::clone(earlier));
+        }
+        let url = asked(&steering, protocol);
+        let (fetched, body) = self.fetch_text(&url, self.budget.playlists()).await;
+        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
+            return None;
+        }
+        let manifest = fetched.ok().map(|_| parse_steering_manifest(&body));
+        Some(Arc::new(SteeringFacts { steering, asked_at, fetched, manifest }))
+    }
+}
+
+/// Returns the URL with which a player that begins asks the steering server: it names the pathway on which the player is.
+fn asked(steering: &ContentSteering, protocol: Protocol) -> Url {
+    let mut url = steering.server.clone();
+    if let Some(pathway) = &steering.first_pathway {
+        let name = match protocol {
+            Protocol::Hls => "_HLS_pathway",
+            Protocol::Dash => "_DASH_pathway",
+        };
+        url.query_pairs_mut().append_pair(name, pathway);
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_player_names_its_pathway() {
+        let url = |server: &str, first: Option<&str>, protocol| {
+            let first_pathway = first.map(str::to_owned);
+            let server = Url::parse(server).unwrap();
+            asked(&ContentSteering { server, first_pathway, pathways: ["a".to_owned()].into() }, protocol).to_string()
+        };
+        assert_eq!(url("http://s/x?id=1", Some("a"), Protocol::Hls), "http://s/x?id=1&_HLS_pathway=a");
+        assert_eq!(url("http://s/x", Some("a"), Protocol::Dash), "http://s/x?_DASH_pathway=a");
+        assert_eq!(url("http://s/x", None, Protocol::Hls), "http://s/x");
+    }
+}
