@@ -145,6 +145,7 @@ const DIALECTS: &[(&str, &str)] = &[
     ("discontinuities, loose", "dialect/loose/DI1/master.m3u8"),
     ("CMAF, event", "dialect/event/CM1/master.m3u8"),
     ("one media playlist", "dialect/dated/TV1/1080p/index.m3u8"),
+    ("without byte ranges", "dialect/unranged/TV1/master.m3u8"),
     ("steered", "dialect/steered/TV1/master.m3u8"),
     ("MPD, steered", "dialect/steered/CM1/time.mpd"),
     ("MPD, standard", "dialect/standard/CM1/number.mpd?token=7"),

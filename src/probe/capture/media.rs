@@ -32,6 +32,8 @@ pub(super) type ReadInits = Vec<ReadInit>;
 
 /// Largest initialization segment in bytes that is given to the decoder.
 const MAX_KEPT_INIT: usize = 64 << 10;
+/// HTTP statuses with which servers refuse a request because of its byte range.
+const RANGE_REFUSED: &[u16] = &[400, 403, 416, 501];
 
 /// Segments of one rendition that were fetched and inspected.
 struct InspectedMedia {
@@ -330,10 +332,19 @@ impl Capturer<'_> {
         missing.then(|| OldestSegmentFacts { segment: segment.clone(), fetched })
     }
 
-    /// Fetches the first byte of a segment at `url`. `None` means that the probe's time ended first.
+    /// Fetches the first byte of a segment at `url`. A server that refuses a byte range of a segment that players fetch as a whole is
+    /// asked for the whole, of which only the headers are read. `None` means that the probe's time ended first.
     pub(super) async fn fetch_first_byte(&self, segment: &Segment, url: &Url) -> Option<Fetched> {
         let offset = segment.byte_range.map_or(0, |r| r.offset);
-        let range = Some(ByteRange { offset, length: 1 });
+        let fetched = self.fetch_headers(segment, url, Some(ByteRange { offset, length: 1 })).await?;
+        let is_refused = fetched.result.as_ref().is_ok_and(|answer| RANGE_REFUSED.contains(&answer.status));
+        if segment.byte_range.is_some() || !is_refused {
+            return Some(fetched);
+        }
+        self.fetch_headers(segment, url, None).await
+    }
+
+    async fn fetch_headers(&self, segment: &Segment, url: &Url, range: Option<ByteRange>) -> Option<Fetched> {
         let request = FetchRequest { range, headers_only: true, ..self.request(url) };
         let began = Instant::now();
         let fetched = self.requests.client.get(request, self.budget.segments(), |_| {}).await;

@@ -24,6 +24,8 @@ pub(super) enum Dialect {
     Standard,
     /// The manifest has two pathways and a steering server.
     Steered,
+    /// The server refuses byte ranges, which nobody needs for whole segments.
+    Unranged,
 }
 
 /// Query of a segment's URL with [`Dialect::Standard`]: it is the query of the MPD's URL.
@@ -41,6 +43,7 @@ impl Dialect {
             "event" => Some(Self::Event),
             "standard" => Some(Self::Standard),
             "steered" => Some(Self::Steered),
+            "unranged" => Some(Self::Unranged),
             _ => None,
         }
     }
@@ -64,7 +67,7 @@ impl Dialect {
             Self::Standard => standard(text),
             Self::Steered if text.contains("<MPD") => steering::mpd(text),
             Self::Steered if text.contains("#EXT-X-STREAM-INF") => steering::multivariant(text, None),
-            Self::Steered => text.to_owned(),
+            Self::Steered | Self::Unranged => text.to_owned(),
         }
     }
 }

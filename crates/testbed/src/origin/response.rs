@@ -624,6 +624,10 @@ fn range(request: &RequestContext<'_>, effect: Option<Effect>, headers: &mut Hea
     else {
         return;
     };
+    if matches!(request.route.mode, Mode::Dialect(Dialect::Unranged)) {
+        (reply.status, reply.body) = (StatusCode::RANGE_NOT_SATISFIABLE, Content::Whole(Bytes::new()));
+        return;
+    }
     let span = match (from.parse::<usize>(), to.parse::<usize>()) {
         (Ok(from), Ok(to)) if from <= to => from..to.saturating_add(1).min(size),
         (Ok(from), Err(_)) if to.is_empty() => from..size,
