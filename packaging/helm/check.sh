@@ -52,6 +52,28 @@ PYTHON
   "$tools/bin/operator_types" <"$work/all.yaml" >/dev/null
 done
 
+# The rules meet the labels that the chart's own objects give to targets.
+"$tools/kubernetes-validate/bin/python" - "$work/all.yaml" <<'PYTHON'
+import re, sys, yaml
+
+objects = [one for one in yaml.safe_load_all(open(sys.argv[1])) if one]
+kind = lambda name: next(one["spec"] for one in objects if one["kind"] == name)
+replaced = lambda relabelings: {one["targetLabel"]: one.get("replacement") for one in relabelings}
+# ExporterDown copies `instance` into `exporter`, and Alertmanager compares it with that of the channels.
+instance = replaced(kind("ServiceMonitor")["endpoints"][0]["relabelings"])["instance"]
+scraped = [one["replacement"] for one in kind("ScrapeConfig")["relabelings"] if one["targetLabel"] == "__address__" and "replacement" in one]
+assert [instance] == scraped == [kind("Probe")["prober"]["url"]], (instance, scraped)
+
+rules = [rule for one in objects if one["kind"] == "PrometheusRule" for group in one["spec"]["groups"] for rule in group["rules"]]
+expressions = {rule["alert"]: rule["expr"] for rule in rules if "alert" in rule}
+for alert, names in {
+    "AlertmanagerDown": ["alertmanager", "kube-prometheus-stack-alertmanager", "alertmanager-main"],
+    "PrometheusDown": ["prometheus", "kube-prometheus-stack-prometheus", "prometheus-k8s"],
+}.items():
+    job = re.fullmatch(r'up\{job=~"(.+)"\} == 0', expressions[alert])
+    assert job and all(re.fullmatch(job[1], name) for name in names), (alert, expressions[alert])
+PYTHON
+
 # What can't work is refused with the reason.
 refused() {
   local why=$1
