@@ -20,7 +20,7 @@ pub(super) struct ConnectTrace(Mutex<PhaseMarks>);
 /// Instants at which the phases of opening a connection began or ended; `None` for a phase that wasn't reached.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PhaseMarks {
-    /// Addresses of the DNS answer that the address guard allows.
+    /// Addresses to which a connection was attempted, in the order of the attempts.
     pub(crate) addresses: Vec<IpAddr>,
     /// Port to which the connection is opened. `None`: the URL's.
     pub(crate) port: Option<u16>,

@@ -1,15 +1,16 @@
 //! Opens connections: address, proxy, TCP, TLS. The address guard judges each address before it is connected to, whoever named
 //! it.
 
-use crate::catalog::{Auth, ConnectionSettings, IpProtocol, ProxySettings};
+use crate::catalog::{Auth, ConnectionSettings, ProxySettings};
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::connect_trace::{self, BoxError};
 use crate::fetch::headers;
 use crate::fetch::resolve::{Resolver, WordedFailure};
+use crate::fetch::tcp_dialer::TcpDialer;
 use http::{HeaderValue, Uri};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
 use packager_media::redact;
@@ -29,12 +30,6 @@ use tokio_rustls::TlsConnector;
 use tower::{Service, ServiceExt as _};
 use url::Url;
 
-/// Time after which TCP probes an idle connection, and the interval of these probes.
-const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
-/// Time after which a connection is closed whose data or probes nobody acknowledges: the server failed over without a word.
-#[cfg(target_os = "linux")]
-const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Opens the connections of one client, all with the same settings.
 #[derive(Debug, Clone)]
 pub(super) struct Dialer {
@@ -48,13 +43,6 @@ struct DialerShared {
     tcp: TcpDialer,
     tls: Arc<ClientConfig>,
     connect_timeout: Duration,
-}
-
-/// A connector that opens TCP connections to addresses that the guard allows.
-#[derive(Debug, Clone)]
-struct TcpDialer {
-    resolver: Resolver,
-    inner: HttpConnector<Resolver>,
 }
 
 /// The way through a proxy.
@@ -134,17 +122,7 @@ impl Dialer {
         tls: ClientConfig,
         connect_timeout: Duration,
     ) -> Self {
-        let resolver = resolver.with_protocol(settings.ip_protocol.unwrap_or(IpProtocol::Any));
-        let mut inner = HttpConnector::new_with_resolver(resolver.clone());
-        inner.enforce_http(false);
-        inner.set_nodelay(true);
-        inner.set_keepalive(Some(TCP_KEEPALIVE));
-        inner.set_keepalive_interval(Some(TCP_KEEPALIVE));
-        inner.set_keepalive_retries(Some(3));
-        #[cfg(target_os = "linux")]
-        inner.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT));
-        inner.set_local_address(settings.source_address);
-        let tcp = TcpDialer { resolver, inner };
+        let tcp = TcpDialer::new(resolver, settings.ip_protocol, settings.source_address, connect_timeout);
         Self { shared: Arc::new(DialerShared { settings, proxy, tcp, tls: Arc::new(tls), connect_timeout }) }
     }
 }
@@ -279,30 +257,6 @@ fn tunnel_failure(error: &BoxError, proxy: &str, target: &Uri) -> BoxError {
         format!("{proxy} has no connection to {target}: {}", redact::sanitize_line(why, 200))
     };
     WordedFailure(Failure::new(FailureKind::Connect, message)).into()
-}
-
-impl Service<Uri> for TcpDialer {
-    type Response = TokioIo<TcpStream>;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<TcpStream>, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let dialer = self.clone();
-        Box::pin(async move {
-            connect_trace::mark(|marks| marks.port = uri.port_u16());
-            // Names are judged after DNS; an address, of the URL, of `connect_to` or of a proxy, meets no resolver.
-            let host = uri.host().unwrap_or_default();
-            if let Ok(ip) = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-                dialer.resolver.check(host, ip).map_err(WordedFailure)?;
-                connect_trace::mark(|marks| marks.addresses = vec![ip]);
-            }
-            Ok(dialer.inner.oneshot(uri).await?)
-        })
-    }
 }
 
 trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}

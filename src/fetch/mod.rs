@@ -15,6 +15,7 @@ mod hop;
 mod resolve;
 mod signed_url;
 mod host_limits;
+mod tcp_dialer;
 mod tls;
 mod tls_failure;
 mod connect_trace;

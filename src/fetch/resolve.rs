@@ -2,18 +2,12 @@
 
 use crate::catalog::IpProtocol;
 use crate::facts::{Failure, FailureKind};
-use crate::fetch::connect_trace;
 use crate::fetch::guard::AddressGuard;
-use hyper_util::client::legacy::connect::dns::Name;
 use packager_media::redact;
-use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
 /// Largest number of DNS lookups at the same time. A lookup blocks a thread until the name server answers, even after
 /// the request has given up, and file access needs threads of the same pool (512).
@@ -96,30 +90,6 @@ impl Resolver {
     /// Judges an address that no DNS answer gave.
     pub(crate) fn check(&self, host: &str, ip: IpAddr) -> Result<(), Failure> {
         self.guard.check_address(ip).map_err(|why| Failure::new(FailureKind::Refused, format!("refused: {host} {why}")))
-    }
-}
-
-impl tower::Service<Name> for Resolver {
-    type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = WordedFailure;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, WordedFailure>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), WordedFailure>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        let resolver = self.clone();
-        Box::pin(async move {
-            connect_trace::mark(|marks| marks.resolving = Some(Instant::now()));
-            let kept = resolver.addresses(name.as_str()).await.map_err(WordedFailure)?;
-            connect_trace::mark(|marks| {
-                marks.resolved = Some(Instant::now());
-                marks.addresses.clone_from(&kept);
-            });
-            // The connector replaces port 0 by the URI's port.
-            Ok(kept.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect::<Vec<_>>().into_iter())
-        })
     }
 }
 
