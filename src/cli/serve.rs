@@ -95,6 +95,8 @@ async fn serve_until(
     let store = api.store.clone();
     let state = ServerState::new(backend, settings(args), api);
     if let Some(store) = &store {
+        // Before the first request.
+        security.sessions().await_key();
         tokio::spawn(Arc::clone(&state).exchange_states(store.clone(), args.name()));
         tokio::spawn(share_sessions(Arc::clone(&security), store.clone()));
         let (asking, sending) = (Arc::clone(&state), Arc::clone(&state));
@@ -184,13 +186,14 @@ async fn exchange_logouts(sessions: &Sessions, store: &Store) -> Result<(), Stor
 
 /// Replaces the random key of sessions with that of the database as soon as it can be read.
 async fn share_session_key(security: &Security, store: &Store) {
-    let Ok(candidate) = SessionKey::random() else { return };
+    let Ok(candidate) = SessionKey::random() else { return security.sessions().keep_key() };
     loop {
         // The schema is made before the catalogue is read.
         if store.was_read() {
             match store.session_key(candidate.bytes()).await.map(SessionKey::stored) {
                 Ok(Some(key)) => return security.sessions().set_key(&key),
                 Ok(None) => {
+                    security.sessions().keep_key();
                     return tracing::error!("the table session_key has no usable key; sessions end at a restart");
                 }
                 Err(error) => tracing::debug!(%error, "the key of sessions waits for the database"),

@@ -47,9 +47,7 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
             let caller = Arc::new(caller);
             let is_refused = caller.role.is_none() && !now.users().is_empty();
             let response = if is_refused {
-                let failure = caller.failure.filter(|failure| *failure != AuthFailure::WrongPassword);
-                let why = failure.map_or("a user and password of basic_auth_users are needed", AuthFailure::advice);
-                refuse((StatusCode::UNAUTHORIZED, Some((WWW_AUTHENTICATE, CHALLENGE)), why.to_owned()), is_api)
+                refuse(no_login(caller.failure), is_api)
             } else {
                 parts.extensions.insert(Arc::clone(&caller));
                 next.run(Request::from_parts(parts, body)).await
@@ -122,7 +120,10 @@ impl Guard {
             let (name, role) = self.session_role(now, &session, at)?;
             Some(self.caller(name, role, Identity::Session(session)))
         });
-        Ok(caller.unwrap_or_else(|| self.nobody(Some(AuthFailure::EndedSession))))
+        // A cookie that may be valid is neither refused nor removed: the browser of a desk or a wall would lose it.
+        let awaits_key = self.security.sessions().awaits_key();
+        let failure = if awaits_key { AuthFailure::UnverifiedSession } else { AuthFailure::EndedSession };
+        Ok(caller.unwrap_or_else(|| self.nobody(Some(failure))))
     }
 
     /// Returns the token of a request. `None`: the request has none, or the exporter has none.
@@ -234,6 +235,15 @@ fn check_cookie_write(request: &Parts, same_origin: Option<bool>) -> Result<(), 
         return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, None, why));
     }
     Ok(())
+}
+
+/// Refuses a request without a login to an exporter with users.
+fn no_login(failure: Option<AuthFailure>) -> Refusal {
+    let failure = failure.filter(|failure| *failure != AuthFailure::WrongPassword);
+    let why = failure.map_or("a user and password of basic_auth_users are needed", AuthFailure::advice);
+    let status = failure.map_or(StatusCode::UNAUTHORIZED, AuthFailure::status);
+    let header = if status == StatusCode::UNAUTHORIZED { (WWW_AUTHENTICATE, CHALLENGE) } else { (RETRY_AFTER, "1") };
+    (status, Some(header), why.to_owned())
 }
 
 fn denied(denied: Denied) -> Refusal {

@@ -1,6 +1,7 @@
 //! Failed logins: each is counted and logged without its credentials, and many of one address are answered more and
 //! more slowly. A request with valid credentials never waits.
 
+use http::StatusCode;
 use packager_media::units::Timestamp;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -34,6 +35,8 @@ pub(crate) enum AuthFailure {
     /// The session has ended, or the exporter did not begin it. It is not counted: an open page sends its old cookie
     /// again and again.
     EndedSession,
+    /// The cookie can't be verified yet, because the key of sessions wasn't read from the database since the start. It may be valid.
+    UnverifiedSession,
 }
 
 impl AuthFailure {
@@ -45,6 +48,15 @@ impl AuthFailure {
             Self::WrongPassword => "wrong_password",
             Self::UntrustedProxy => "untrusted_proxy",
             Self::EndedSession => "ended_session",
+            Self::UnverifiedSession => "unverified_session",
+        }
+    }
+
+    /// Returns the status of the answer to a request that needs a login.
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::UnverifiedSession => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::UNAUTHORIZED,
         }
     }
 
@@ -58,6 +70,9 @@ impl AuthFailure {
                 "this address may not name users in headers; add it to api.trusted_proxies in the web configuration"
             }
             Self::EndedSession => "the session has ended; log in again",
+            Self::UnverifiedSession => {
+                "the session can't be verified until the exporter has read its key from the database; try again in some seconds"
+            }
         }
     }
 }

@@ -68,7 +68,8 @@ impl Caller {
     /// Checks that the caller has a role.
     ///
     /// # Errors
-    /// Returns status and reason of the refusal: 401 without valid credentials, 403 if the role is too low.
+    /// Returns status and reason of the refusal: 401 without valid credentials, 503 if they can't be verified yet, 403 if the
+    /// role is too low.
     pub(crate) fn require(&self, role: Role) -> Result<(), (StatusCode, String)> {
         match (self.role, &self.identity) {
             (Some(own), _) if own >= role => Ok(()),
@@ -88,7 +89,7 @@ impl Caller {
                     "log in at /ui/, or send Authorization: Bearer TOKEN; `packager_exporter token create` makes one",
                     AuthFailure::advice,
                 );
-                Err((StatusCode::UNAUTHORIZED, why.to_owned()))
+                Err((self.failure.map_or(StatusCode::UNAUTHORIZED, AuthFailure::status), why.to_owned()))
             }
         }
     }

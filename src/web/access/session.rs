@@ -134,8 +134,24 @@ pub(crate) const SESSION_LIFETIME: Duration = Duration::from_secs(LIFETIME.unsig
 
 /// Makes and checks the cookies of sessions.
 pub(crate) struct Sessions {
-    key: RwLock<hmac::Key>,
+    keys: RwLock<Keys>,
     ended: Mutex<Ended>,
+}
+
+/// The keys that sign cookies.
+struct Keys {
+    current: hmac::Key,
+    /// The key of the sessions that began before the key of the database was read. They go on.
+    temporary: Option<hmac::Key>,
+    /// Whether the key of the database isn't read yet, so that a cookie of an earlier run can't be verified.
+    awaits_stored: bool,
+}
+
+impl Keys {
+    fn verify(&self, text: &[u8], tag: &[u8]) -> bool {
+        let mut keys = std::iter::once(&self.current).chain(&self.temporary);
+        keys.any(|key| hmac::verify(key, text, tag).is_ok())
+    }
 }
 
 /// Sessions that were ended by a logout.
@@ -164,13 +180,33 @@ impl Ended {
 
 impl Sessions {
     pub(crate) fn new(key: &SessionKey) -> Self {
-        Self { key: RwLock::new(hmac::Key::new(hmac::HMAC_SHA256, key.bytes())), ended: Mutex::default() }
+        let current = hmac::Key::new(hmac::HMAC_SHA256, key.bytes());
+        let keys = Keys { current, temporary: None, awaits_stored: false };
+        Self { keys: RwLock::new(keys), ended: Mutex::default() }
     }
 
-    /// Replaces the key. Sessions of another key end.
+    /// Declares the key temporary until [`Sessions::set_key`] or [`Sessions::keep_key`]: the database has the key of the cookies
+    /// of earlier runs.
+    pub(crate) fn await_key(&self) {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).awaits_stored = true;
+    }
+
+    /// Keeps the temporary key, because the database has none that can be used.
+    pub(crate) fn keep_key(&self) {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).awaits_stored = false;
+    }
+
+    /// Returns whether a cookie that can't be verified may be valid, because the key of the database isn't read yet.
+    pub(crate) fn awaits_key(&self) -> bool {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).awaits_stored
+    }
+
+    /// Replaces the key. Sessions of another key end, except those of a temporary key.
     pub(crate) fn set_key(&self, key: &SessionKey) {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, key.bytes());
-        *self.key.write().unwrap_or_else(PoisonError::into_inner) = key;
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut keys.current, hmac::Key::new(hmac::HMAC_SHA256, key.bytes()));
+        keys.temporary = keys.awaits_stored.then_some(before);
+        keys.awaits_stored = false;
     }
 
     /// Begins a session. `hash` is the hash of the token or password with which it begins.
@@ -190,8 +226,8 @@ impl Sessions {
     /// Returns the value of the cookie of a session.
     pub(crate) fn cookie_value(&self, session: &Session) -> String {
         let text = session.text();
-        let key = self.key.read().unwrap_or_else(PoisonError::into_inner);
-        let tag = hmac::sign(&key, text.as_bytes());
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let tag = hmac::sign(&keys.current, text.as_bytes());
         format!("{}.{}", BASE64.encode(&text), BASE64.encode(tag.as_ref()))
     }
 
@@ -207,7 +243,9 @@ impl Sessions {
     fn read(&self, value: &str, now: Timestamp) -> Option<Session> {
         let (text, tag) = Some(value).filter(|value| value.len() <= MAX_COOKIE_BYTES)?.split_once('.')?;
         let (text, tag) = (BASE64.decode(text).ok()?, BASE64.decode(tag).ok()?);
-        hmac::verify(&self.key.read().unwrap_or_else(PoisonError::into_inner), &text, &tag).ok()?;
+        if !self.keys.read().unwrap_or_else(PoisonError::into_inner).verify(&text, &tag) {
+            return None;
+        }
         let session = Session::read(std::str::from_utf8(&text).ok()?)?;
         let age = now.as_second().saturating_sub(session.issued);
         let is_ended = self.ended().until.contains_key(&session.id);
@@ -301,6 +339,22 @@ mod tests {
         assert!(session.began_with("hash") && session.began_with("HASH") && !session.began_with("other"));
         sessions.set_key(&SessionKey::random().unwrap());
         assert_eq!(sessions.of(&headers(&value), at(1000)), Some(None));
+    }
+
+    #[test]
+    fn a_session_goes_on_when_the_stored_key_replaces_a_temporary_one() {
+        let stored = SessionKey::random().unwrap();
+        let earlier_run = Sessions::new(&stored);
+        let old = earlier_run.cookie_value(&earlier_run.begin(Origin::Token, "wall", "h", at(1000)).unwrap());
+        let sessions = Sessions::new(&SessionKey::random().unwrap());
+        sessions.await_key();
+        let new = sessions.cookie_value(&sessions.begin(Origin::Token, "noc", "h", at(1000)).unwrap());
+        let lives = |value: &str| sessions.of(&headers(value), at(1001)).unwrap().is_some();
+        assert_eq!((lives(&old), lives(&new), sessions.awaits_key()), (false, true, true));
+        sessions.set_key(&stored);
+        assert_eq!((lives(&old), lives(&new), sessions.awaits_key()), (true, true, false));
+        sessions.set_key(&SessionKey::random().unwrap());
+        assert_eq!((lives(&old), lives(&new)), (false, false));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! exporter's own.
 
 use super::*;
+use crate::web::access::SessionKey;
 use crate::web::api::{Role, TokenFile, hash};
 use axum::Router;
 use axum::body::Body;
@@ -122,6 +123,34 @@ async fn refused_tokens_are_counted_by_reason_and_missing_ones_are_not() {
     assert_eq!(status(&app, "GET", "/api/v1/channels", &[]).await, 401);
     assert_eq!(status(&app, "GET", "/metrics", &[(AUTHORIZATION, "Bearer guessed")]).await, 200);
     assert_eq!(*failures.lock().unwrap(), ["unknown_token", "expired_token", "unknown_token"]);
+}
+
+/// After a start the key of the cookies is read from the database, which may be away for some time.
+#[tokio::test]
+async fn a_cookie_that_cannot_be_verified_yet_is_kept_and_its_session_goes_on() {
+    let (tokens, stored) = (Tokens::new(), SessionKey::random().unwrap());
+    let server = |security: &Arc<Security>| {
+        app(&ServerState::new(Arc::new(backend(answers)), Settings::default(), tokens.api()), security, Part::All)
+    };
+    let before = Security::load(None).unwrap();
+    before.sessions().set_key(&stored);
+    let (_, headers, _) = send(&server(&before), "POST", "/api/v1/session", &[(AUTHORIZATION, "Bearer operate")]).await;
+    let wall = cookie(&headers);
+
+    let security = Security::load(None).unwrap();
+    security.sessions().await_key();
+    let app = server(&security);
+    for (path, code) in [("/api/v1/session", 503), ("/logs?id=7", 503), ("/metrics", 200), ("/-/healthy", 200)] {
+        let (found, headers, body) = send(&app, "GET", path, &[(COOKIE, &wall)]).await;
+        assert_eq!((found, headers.get(SET_COOKIE)), (code, None), "{path}");
+        assert!(code == 200 || body.contains("try again"), "{body}");
+    }
+    assert_eq!(status(&app, "GET", "/api/v1/session", &[]).await, 401, "without a cookie");
+    security.sessions().set_key(&stored);
+    assert_eq!(status(&app, "GET", "/api/v1/session", &[(COOKIE, &wall)]).await, 200);
+    security.sessions().set_key(&SessionKey::random().unwrap());
+    let (code, headers, _) = send(&app, "GET", "/api/v1/session", &[(COOKIE, &wall)]).await;
+    assert!(code == 401 && headers[SET_COOKIE].to_str().unwrap().contains("Max-Age=0"), "{headers:?}");
 }
 
 #[tokio::test]
