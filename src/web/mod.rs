@@ -187,7 +187,7 @@ impl ServerState {
             self.series().push(&report.view(), report.started_at, config.snapshot.channels.len());
             // A person may try another template without changing the channel's state.
             if scraped || report.template.name == channel.template {
-                self.observe(report, channel, &config.snapshot);
+                self.observe(report, channel, &config.snapshot, scraped);
             }
         }
         self.send_probe(report, output);
@@ -195,7 +195,7 @@ impl ServerState {
 
     /// Updates the channel's state with the report, and sends an event if the state changed. A report that comes after a later
     /// one changes nothing, neither here nor in the history.
-    fn observe(&self, report: &Report, channel: &Channel, catalog: &CatalogSnapshot) {
+    fn observe(&self, report: &Report, channel: &Channel, catalog: &CatalogSnapshot, scraped: bool) {
         let mut states = self.states();
         if !states.is_news(report) {
             return;
@@ -203,7 +203,7 @@ impl ServerState {
         if self.api.store.is_some() {
             self.state_changes.push(report, catalog);
         }
-        let changed = states.observe(report);
+        let changed = states.observe(report, scraped);
         states.retain(catalog);
         if changed {
             self.send_state(&states.status(channel, report.started_at));

@@ -26,6 +26,9 @@ const MAX_INTERVAL: f64 = 300.0;
 const LONGEST_PROBE: f64 = 120.0;
 /// Number of probe intervals after which a channel that nobody probes is unknown.
 const UNKNOWN_AFTER_INTERVALS: f64 = 3.0;
+/// Number of probe intervals after which a newer state of another exporter replaces the own one: Prometheus has the other one probe
+/// the channel now.
+const OVERDUE_AFTER_INTERVALS: f64 = 1.5;
 /// Time in seconds by which a channel that another exporter probes becomes unknown later than a channel of this exporter: the
 /// time of a probe without a change is in the database after a minute and a few seconds.
 const SHARED_AFTER: f64 = 65.0;
@@ -165,8 +168,11 @@ pub(crate) struct SeverityCounts {
 #[derive(Debug, Clone)]
 struct Observed {
     status: SharedStatus,
-    /// Seconds between the last probes of the channel, none above [`MAX_INTERVAL`].
+    /// Seconds between the last probes of the channel, none above [`MAX_INTERVAL`]. Once Prometheus has asked for a probe, only
+    /// its probes count.
     intervals: VecDeque<f64>,
+    /// Start of the last probe for which Prometheus asked. `None`: people asked for all of them.
+    scraped_at: Option<Timestamp>,
 }
 
 /// The newest status of a channel, and the name of the exporter that probed, if that is another one.
@@ -207,15 +213,15 @@ impl ChannelStates {
 
     /// Updates a channel's state with the report of a probe of all outputs, and returns whether anything but the time
     /// of the last probe changed. A report that is older than the last one, or the same, changes nothing, unless the
-    /// clock was set back in between.
-    pub(crate) fn observe(&mut self, report: &Report) -> bool {
+    /// clock was set back in between. `scraped` is true if Prometheus asked for the probe.
+    pub(crate) fn observe(&mut self, report: &Report, scraped: bool) -> bool {
         if !self.is_news(report) {
             return false;
         }
         let code = &report.channel.code;
         let before = self.observed.get(code);
         let earlier = self.known(code, report.started_at).map(|known| known.status);
-        let after = Observed::new(report, before, earlier);
+        let after = Observed::new(report, before, earlier, scraped);
         let changed = before.is_none_or(|before| before.differs(&after));
         self.observed.insert(code.clone(), after);
         self.probed.insert(code.clone());
@@ -269,9 +275,12 @@ impl ChannelStates {
         }
     }
 
-    /// Returns the newest status of a channel: that of this exporter unless it is outdated and another exporter's is newer.
+    /// Returns the newest status of a channel. While Prometheus has this exporter probe the channel, it is that of this exporter:
+    /// the state of a channel that two exporters probe doesn't alternate between what each of them sees.
     fn known(&self, code: &str, now: Timestamp) -> Option<Known<'_>> {
-        let own = self.observed.get(code).map(|own| &own.status);
+        let observed = self.observed.get(code);
+        let is_scraped = observed.is_some_and(|own| own.is_scraped(now));
+        let own = observed.map(|own| &own.status);
         let own = own.map(|status| Known { status, exporter: None, heard_at: status.last_probe.started_at });
         let other = self.elsewhere.get(code).map(|other| Known {
             status: &other.row.status,
@@ -279,7 +288,7 @@ impl ChannelStates {
             heard_at: other.heard_at,
         });
         match (own, other) {
-            (Some(own), Some(other)) if own.is_outdated(now) && own.heard_at < other.heard_at => Some(other),
+            (Some(own), Some(other)) if !is_scraped && own.heard_at < other.heard_at => Some(other),
             (own, other) => own.or(other),
         }
     }
@@ -427,14 +436,15 @@ impl Known<'_> {
 impl Observed {
     /// Makes the status after a report. `before` is what this exporter observed before, and `earlier` the newest status that is
     /// known of any exporter. After a time in which nobody probed, the state begins anew, as after a start.
-    fn new(report: &Report, before: Option<&Self>, earlier: Option<&SharedStatus>) -> Self {
+    fn new(report: &Report, before: Option<&Self>, earlier: Option<&SharedStatus>, scraped: bool) -> Self {
         let state = report.condition();
         let seen = earlier.filter(|earlier| reaches(earlier, report.started_at));
         let same = seen.filter(|earlier| earlier.state == state);
         let view = report.view();
         let video = view.outputs.iter().find_map(measured_video);
         let (codec, resolution) = video.unwrap_or_default();
-        let intervals = intervals(report.started_at, before);
+        let intervals = intervals(report.started_at, before, scraped);
+        let scraped_at = if scraped { Some(report.started_at) } else { before.and_then(|before| before.scraped_at) };
         let status = SharedStatus {
             channel: report.channel.code.clone(),
             state,
@@ -447,7 +457,13 @@ impl Observed {
             last_probe: LastProbe { started_at: report.started_at, duration_seconds: view.duration_seconds },
             interval_seconds: intervals.iter().copied().fold(0.0, f64::max),
         };
-        Self { status, intervals }
+        Self { status, intervals, scraped_at }
+    }
+
+    /// Returns whether Prometheus has this exporter probe the channel: no probe is overdue by more than half an interval.
+    fn is_scraped(&self, now: Timestamp) -> bool {
+        let interval = self.status.interval_seconds.clamp(MIN_INTERVAL, MAX_INTERVAL);
+        self.scraped_at.is_some_and(|at| Seconds::between(at, now).0 <= OVERDUE_AFTER_INTERVALS * interval)
     }
 
     /// Takes over from an earlier status since when the state lasts, if this exporter didn't see its beginning. Returns whether it
@@ -529,10 +545,17 @@ fn measured_video(output: &OutputView<'_>) -> Option<(Option<String>, Option<Str
     })
 }
 
-fn intervals(started_at: Timestamp, before: Option<&Observed>) -> VecDeque<f64> {
+/// Returns the last intervals between probes up to one at `started_at`. Probes for which people ask don't count beside those of
+/// Prometheus.
+fn intervals(started_at: Timestamp, before: Option<&Observed>, scraped: bool) -> VecDeque<f64> {
     let Some(before) = before else { return VecDeque::new() };
-    let mut intervals = before.intervals.clone();
-    let interval = Seconds::between(before.status.last_probe.started_at, started_at).0;
+    let (mut intervals, last) = match (before.scraped_at, scraped) {
+        (Some(_), false) => return before.intervals.clone(),
+        (Some(last), true) => (before.intervals.clone(), last),
+        (None, true) => return VecDeque::new(),
+        (None, false) => (before.intervals.clone(), before.status.last_probe.started_at),
+    };
+    let interval = Seconds::between(last, started_at).0;
     if (0.0..=MAX_INTERVAL).contains(&interval) {
         intervals.push_back(interval);
     }

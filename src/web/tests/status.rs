@@ -39,7 +39,7 @@ fn status(states: &ChannelStates, second: i64) -> ChannelStatus {
 fn state_after(reports: &[Report], second: i64) -> ChannelState {
     let mut states = ChannelStates::default();
     for report in reports {
-        states.observe(report);
+        states.observe(report, true);
     }
     status(&states, second).state
 }
@@ -64,7 +64,7 @@ fn a_state_follows_success_and_the_worst_failed_check() {
 fn a_state_lasts_since_its_first_probe_and_only_the_first_since_the_start_is_inexact() {
     let mut states = ChannelStates::default();
     let mut since = |report: &Report| {
-        states.observe(report);
+        states.observe(report, true);
         let status = status(&states, 60);
         (status.since, status.since_exact)
     };
@@ -78,15 +78,18 @@ fn a_state_lasts_since_its_first_probe_and_only_the_first_since_the_start_is_ine
 fn failed_checks_come_once_worst_first_each_since_its_own_beginning() {
     let (stale, missing) = (&hls_playlist_stale::META, &rendition_unavailable::META);
     let mut states = ChannelStates::default();
-    states.observe(&probed(0, vec![failed(stale, Severity::Minor, "hls")]));
-    states.observe(&probed(
-        15,
-        vec![
-            failed(stale, Severity::Minor, "hls"),
-            failed(missing, Severity::Minor, "hls"),
-            failed(missing, Severity::Major, "dash"),
-        ],
-    ));
+    states.observe(&probed(0, vec![failed(stale, Severity::Minor, "hls")]), true);
+    states.observe(
+        &probed(
+            15,
+            vec![
+                failed(stale, Severity::Minor, "hls"),
+                failed(missing, Severity::Minor, "hls"),
+                failed(missing, Severity::Major, "dash"),
+            ],
+        ),
+        true,
+    );
     let status = status(&states, 16);
     let found: Vec<_> =
         status.failed.iter().map(|failed| (failed.check.as_str(), failed.severity, failed.since)).collect();
@@ -113,7 +116,7 @@ fn a_channel_that_nobody_probes_for_three_intervals_is_unknown() {
 #[test]
 fn an_unknown_or_disabled_channel_has_no_severity_and_says_when_it_was_last_heard() {
     let mut states = ChannelStates::default();
-    states.observe(&down(0));
+    states.observe(&down(0), true);
     let unknown = status(&states, 1000);
     assert_eq!((unknown.severity, unknown.since, unknown.since_exact), (None, Some(at(0)), false));
     assert_eq!(unknown.failed.len(), 1, "the last probe's checks");
@@ -124,11 +127,11 @@ fn an_unknown_or_disabled_channel_has_no_severity_and_says_when_it_was_last_hear
 #[test]
 fn an_older_or_equal_report_is_no_news_and_only_a_difference_is_a_change() {
     let mut states = ChannelStates::default();
-    assert!(states.observe(&down(30)), "the first");
-    assert!(!states.observe(&down(30)) && !states.observe(&healthy(29)));
+    assert!(states.observe(&down(30), true), "the first");
+    assert!(!states.observe(&down(30), true) && !states.observe(&healthy(29), true));
     assert_eq!(status(&states, 31).state, ChannelState::Down);
-    assert!(!states.observe(&down(45)), "the time of the probe is no change");
-    assert!(states.observe(&healthy(60)));
+    assert!(!states.observe(&down(45), true), "the time of the probe is no change");
+    assert!(states.observe(&healthy(60), true));
     assert_eq!(status(&states, 61).last_probe.unwrap().started_at, at(60));
 }
 
@@ -151,7 +154,7 @@ async fn a_report_that_comes_after_a_later_one_is_not_in_the_history() {
 fn only_a_report_that_is_later_is_news_or_one_after_the_clock_was_set_back() {
     let mut states = ChannelStates::default();
     assert!(states.is_news(&down(30)));
-    states.observe(&down(30));
+    states.observe(&down(30), true);
     assert!(!states.is_news(&down(30)) && !states.is_news(&healthy(29)));
     assert!(states.is_news(&healthy(31)) && states.is_news(&healthy(-3600)));
 }
@@ -159,9 +162,9 @@ fn only_a_report_that_is_later_is_news_or_one_after_the_clock_was_set_back() {
 #[test]
 fn a_clock_that_is_set_back_stops_no_state() {
     let mut states = ChannelStates::default();
-    states.observe(&down(3600));
-    assert!(!states.observe(&healthy(3480)), "a probe that took 120 s");
-    assert!(states.observe(&healthy(3479)));
+    states.observe(&down(3600), true);
+    assert!(!states.observe(&healthy(3480), true), "a probe that took 120 s");
+    assert!(states.observe(&healthy(3479), true));
     let status = status(&states, 3480);
     assert_eq!((status.state, status.since), (ChannelState::Up, Some(at(3479))));
 }
@@ -170,7 +173,7 @@ fn a_clock_that_is_set_back_stops_no_state() {
 fn a_summary_counts_each_channel_once() {
     let mut states = ChannelStates::default();
     for (code, report) in [("A", healthy(0)), ("B", down(5)), ("C", down(0))] {
-        states.observe(&Report { channel: Arc::new(channel(code)), ..report });
+        states.observe(&Report { channel: Arc::new(channel(code)), ..report }, true);
     }
     let all = [
         Channel { tier: Some(1), is_4k: true, ..channel("A") },
@@ -276,7 +279,7 @@ async fn a_person_who_tries_another_template_or_one_output_changes_no_state() {
 fn written_by(exporter: &str, reports: &[Report], age: f64) -> StatusRow {
     let mut states = ChannelStates::default();
     for report in reports {
-        states.observe(report);
+        states.observe(report, true);
     }
     let status = states.take_unwritten(true).pop().unwrap();
     StatusRow { exporter: exporter.to_owned(), status, age: Seconds(age) }
@@ -292,24 +295,59 @@ fn the_state_of_another_exporter_counts_where_this_one_has_no_current_one() {
     assert_eq!(status(&states, 15 + 60 + 65).state, ChannelState::Down);
     assert_eq!(status(&states, 15 + 60 + 66).state, ChannelState::Unknown);
 
-    states.observe(&healthy(20));
+    states.observe(&healthy(20), true);
     let own = status(&states, 21);
     assert_eq!((own.state, own.exporter), (ChannelState::Up, None));
     assert!(!states.merge(written_by("b", &[healthy(0), down(30)], 1.0), "a", at(31)), "its own state is current");
     assert_eq!(status(&states, 81).state, ChannelState::Down, "this exporter's probes ended");
 }
 
+/// A person on the page of one exporter probes a channel that Prometheus has another one probe.
+#[test]
+fn probing_by_hand_twice_does_not_hold_back_what_another_exporter_sees() {
+    let mut states = ChannelStates::default();
+    states.observe(&healthy(0), false);
+    states.observe(&healthy(290), false);
+    assert!(states.merge(written_by("b", &[healthy(285), down(300)], 1.0), "a", at(301)));
+    let known = status(&states, 302);
+    assert_eq!((known.state, known.since, known.exporter.as_deref()), (ChannelState::Down, Some(at(300)), Some("b")));
+    states.observe(&healthy(310), false);
+    assert_eq!(status(&states, 311).state, ChannelState::Up, "the newest probe counts");
+    assert!(states.merge(written_by("b", &[healthy(285), down(315)], 0.0), "a", at(315)));
+    assert_eq!(status(&states, 316).state, ChannelState::Down);
+}
+
+#[test]
+fn a_channel_that_moved_shows_the_new_exporters_state_after_one_missed_probe() {
+    let mut states = ChannelStates::default();
+    states.observe(&healthy(0), true);
+    states.observe(&healthy(30), true);
+    states.merge(written_by("b", &[healthy(15), down(45)], 0.0), "a", at(45));
+    assert_eq!(status(&states, 75).state, ChannelState::Up, "its own next probe may still come");
+    assert_eq!(status(&states, 76).state, ChannelState::Down);
+}
+
+#[test]
+fn probes_by_hand_do_not_change_the_interval_of_scrapes() {
+    let mut states = ChannelStates::default();
+    for (second, scraped) in [(0, false), (200, false), (210, true), (225, true), (400, false)] {
+        states.observe(&healthy(second), scraped);
+    }
+    assert_eq!(status(&states, 460).state, ChannelState::Up, "20 s are assumed at least");
+    assert_eq!(status(&states, 461).state, ChannelState::Unknown, "and not the 190 s between the last two");
+}
+
 #[test]
 fn a_state_goes_on_from_another_exporter_and_over_a_restart() {
     let mut moved = ChannelStates::default();
     moved.merge(written_by("b", &[healthy(0), down(15)], 5.0), "a", at(20));
-    moved.observe(&down(30));
+    moved.observe(&down(30), true);
     let known = status(&moved, 31);
     assert_eq!((known.since, known.since_exact, known.failed[0].since), (Some(at(15)), true, at(15)));
 
     // The database answers after the first probe.
     let mut restarted = ChannelStates::default();
-    restarted.observe(&down(60));
+    restarted.observe(&down(60), true);
     assert!(restarted.merge(written_by("a", &[healthy(0), down(15)], 46.0), "a", at(61)));
     let known = status(&restarted, 61);
     assert_eq!((known.since, known.since_exact, known.failed[0].since), (Some(at(15)), true, at(15)));
@@ -321,12 +359,12 @@ fn a_state_goes_on_from_another_exporter_and_over_a_restart() {
 fn a_state_is_not_continued_over_a_time_that_nobody_saw() {
     let mut states = ChannelStates::default();
     states.merge(written_by("a", &[healthy(0), down(15)], 2985.0), "a", at(3000));
-    states.observe(&down(3001));
+    states.observe(&down(3001), true);
     let known = status(&states, 3002);
     assert_eq!((known.since, known.since_exact, known.failed[0].since), (Some(at(3001)), false, at(3001)));
 
     let mut late = ChannelStates::default();
-    late.observe(&down(3001));
+    late.observe(&down(3001), true);
     assert!(!late.merge(written_by("gone", &[healthy(0), down(15)], 2985.0), "a", at(3002)));
     assert_eq!(status(&late, 3002).since, Some(at(3001)));
 }
@@ -336,7 +374,7 @@ fn an_own_state_begins_anew_after_a_time_that_nobody_saw() {
     let since = |reports: &[Report]| {
         let mut states = ChannelStates::default();
         for report in reports {
-            states.observe(report);
+            states.observe(report, true);
         }
         let known = states.status(&channel("CH"), reports.last().unwrap().started_at);
         (known.since, known.since_exact, known.failed[0].since)
@@ -351,7 +389,7 @@ fn an_own_state_begins_anew_after_a_time_that_nobody_saw() {
 fn a_state_goes_on_from_the_exporter_that_probed_last() {
     let mut states = ChannelStates::default();
     let mut observe = |report: &Report, other: Option<StatusRow>, second| {
-        states.observe(report);
+        states.observe(report, true);
         if let Some(row) = other {
             states.merge(row, "a", at(second));
         }
@@ -382,7 +420,7 @@ fn the_age_of_a_row_is_the_databases_and_not_a_difference_of_clocks() {
 fn an_ended_state_of_another_exporter_is_not_continued() {
     let mut states = ChannelStates::default();
     states.merge(written_by("b", &[down(0)], 10.0), "a", at(10));
-    states.observe(&healthy(20));
+    states.observe(&healthy(20), true);
     let known = status(&states, 21);
     assert_eq!((known.state, known.since, known.since_exact), (ChannelState::Up, Some(at(20)), true));
 }
@@ -390,10 +428,10 @@ fn an_ended_state_of_another_exporter_is_not_continued() {
 #[test]
 fn each_change_is_written_once_and_the_time_of_a_probe_with_the_next_times() {
     let mut states = ChannelStates::default();
-    states.observe(&down(0));
+    states.observe(&down(0), true);
     let written = states.take_unwritten(false);
     assert_eq!(written.iter().map(|status| status.since).collect::<Vec<_>>(), [at(0)]);
-    states.observe(&down(15));
+    states.observe(&down(15), true);
     assert_eq!(states.take_unwritten(false), []);
     assert_eq!(states.take_unwritten(true)[0].last_probe.started_at, at(15));
     assert_eq!(states.take_unwritten(true), []);
