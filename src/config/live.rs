@@ -25,25 +25,58 @@ pub struct ConfigHandle {
 
 #[derive(Debug)]
 struct HandleState {
-    last: Reload,
+    /// Instant of the last attempt to load the files, or a catalogue that was held back.
+    at: Timestamp,
+    succeeded_at: Timestamp,
+    /// Why the files were refused. `None`: they are in force.
+    refused: Option<Refusal>,
     seen: Fingerprints,
     /// The files that had settings when the configuration in force was loaded.
     filled: Vec<PathBuf>,
     /// Catalogue of the database, in force in place of the files' catalogue. `None`: the files' catalogue is in force.
     catalogue: Option<CatalogSnapshot>,
-    /// Catalogue of the database that would take away many channels, until a person asks for it.
-    held: Option<CatalogSnapshot>,
+    /// Catalogue of the database that would take away many channels, until a person asks for it, and what it would take away.
+    /// It is apart from `refused`: files that are good again don't put it into force, and the other way round.
+    held: Option<(CatalogSnapshot, DocumentErrors)>,
 }
 
-/// Result of the last attempt to load the configuration.
+/// A refusal of the configuration files.
+#[derive(Debug)]
+struct Refusal {
+    errors: DocumentErrors,
+    /// Whether the files have no fault, and would only take away many channels or all settings of a file.
+    is_held: bool,
+}
+
+impl HandleState {
+    fn new(now: Timestamp, seen: Fingerprints) -> Self {
+        let filled = seen.filled();
+        Self { at: now, succeeded_at: now, refused: None, seen, filled, catalogue: None, held: None }
+    }
+
+    fn last_reload(&self) -> Reload {
+        let files = self.refused.iter().flat_map(|refused| &refused.errors.0);
+        let database = self.held.iter().flat_map(|(_, errors)| &errors.0);
+        let problems: Vec<Problem> = files.chain(database).cloned().collect();
+        Reload {
+            at: self.at,
+            succeeded_at: self.succeeded_at,
+            error: (!problems.is_empty()).then_some(DocumentErrors(problems)),
+            is_held: self.held.is_some() || self.refused.as_ref().is_some_and(|refused| refused.is_held),
+        }
+    }
+}
+
+/// Result of the last attempts to load the configuration: of the files, and of the database's catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reload {
     pub at: Timestamp,
     /// Instant at which the configuration in force was loaded.
     pub succeeded_at: Timestamp,
-    /// Reason why the last load was refused. `None`: the last load succeeded.
+    /// Why the files as they are, the database's catalogue, or both are not in force. `None`: all of it is.
     pub error: Option<DocumentErrors>,
-    /// True if the last load was refused only because it would have taken away many channels, or all settings of a file.
+    /// True if the files or the catalogue are held back only because they would take away many channels, or all settings of a
+    /// file.
     pub is_held: bool,
 }
 
@@ -67,20 +100,15 @@ impl ConfigHandle {
     /// Loads the configuration for the first time. The errors list every fault of the files and the environment.
     pub fn start(source: ConfigPaths, now: Timestamp) -> Result<Self, DocumentErrors> {
         let (seen, loaded) = Fingerprints::loading(&source);
-        let last = Reload { at: now, succeeded_at: now, error: None, is_held: false };
         let current = watch::Sender::new(Arc::new(loaded?));
-        let filled = seen.filled();
-        let state = Mutex::new(HandleState { last, seen, filled, catalogue: None, held: None });
-        Ok(Self { source, current, state })
+        Ok(Self { source, current, state: Mutex::new(HandleState::new(now, seen)) })
     }
 
     /// Makes a handle on a configuration that never changes, for commands that run once.
     #[must_use]
     pub fn fixed(loaded: Config, now: Timestamp) -> Self {
-        let last = Reload { at: now, succeeded_at: now, error: None, is_held: false };
-        let state =
-            HandleState { last, seen: Fingerprints::default(), filled: Vec::new(), catalogue: None, held: None };
-        Self { source: ConfigPaths::default(), current: watch::Sender::new(Arc::new(loaded)), state: Mutex::new(state) }
+        let state = Mutex::new(HandleState::new(now, Fingerprints::default()));
+        Self { source: ConfigPaths::default(), current: watch::Sender::new(Arc::new(loaded)), state }
     }
 
     /// Returns the configuration in force at this moment.
@@ -97,7 +125,13 @@ impl ConfigHandle {
 
     #[must_use]
     pub fn last_reload(&self) -> Reload {
-        self.state().last.clone()
+        self.state().last_reload()
+    }
+
+    /// Returns whether a catalogue of the database is held back.
+    #[must_use]
+    pub fn catalog_is_held(&self) -> bool {
+        self.state().held.is_some()
     }
 
     /// Loads the configuration files again; the call blocks on the disk. An error leaves the configuration in force
@@ -142,15 +176,13 @@ impl ConfigHandle {
         let is_single = enabled(&current).saturating_sub(enabled(&loaded)) < 2;
         let held = state.catalogue.as_ref().filter(|_| !is_single).and_then(|_| removal(&current, &loaded));
         if let Some(errors) = held {
-            state.held = Some(catalogue);
-            (state.last.at, state.last.is_held, state.last.error) = (now, true, Some(errors.clone()));
+            state.held = Some((catalogue, errors.clone()));
+            state.at = now;
             return Err(errors);
         }
-        if state.held.take().is_some() {
-            (state.last.is_held, state.last.error) = (false, None);
-        }
+        state.held = None;
         state.catalogue = Some(catalogue);
-        state.last.succeeded_at = now;
+        state.succeeded_at = now;
         self.current.send_replace(Arc::new(loaded));
         Ok(())
     }
@@ -176,7 +208,7 @@ impl ConfigHandle {
     fn reload_under(&self, state: &mut HandleState, now: Timestamp, by: Trigger) -> Result<(), DocumentErrors> {
         let (seen, loaded) = Fingerprints::loading(&self.source);
         state.seen = seen;
-        state.last.at = now;
+        state.at = now;
         let held = match &loaded {
             Ok(loaded) if by == Trigger::Change => emptied(loaded, &state.filled, &state.seen).or_else(|| {
                 // The files' catalogue isn't in force beside a database's.
@@ -184,22 +216,22 @@ impl ConfigHandle {
             }),
             _ => None,
         };
-        state.last.is_held = held.is_some();
+        let is_held = held.is_some();
         match held.map_or(loaded, Err) {
             Ok(mut loaded) => {
-                if let Some(held) = state.held.take_if(|_| by == Trigger::Request) {
+                if let Some((held, _)) = state.held.take_if(|_| by == Trigger::Request) {
                     state.catalogue = Some(held);
                 }
                 if let Some(catalogue) = &state.catalogue {
                     loaded.snapshot = catalogue.clone();
                 }
-                state.last = Reload { at: now, succeeded_at: now, error: None, is_held: state.held.is_some() };
+                (state.succeeded_at, state.refused) = (now, None);
                 state.filled = state.seen.filled();
                 self.current.send_replace(Arc::new(loaded));
                 Ok(())
             }
             Err(errors) => {
-                state.last.error = Some(errors.clone());
+                state.refused = Some(Refusal { errors: errors.clone(), is_held });
                 Err(errors)
             }
         }

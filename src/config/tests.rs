@@ -371,18 +371,48 @@ fn without_a_named_file_the_usual_one_is_used() {
     assert!(loaded.snapshot.templates.contains_key("TPL_LIVE_4K_HDR"));
 }
 
+/// Makes the catalogue of a database with this number of channels.
+fn catalogue(count: usize) -> crate::catalog::CatalogSnapshot {
+    let channels = (0..count).map(|n| {
+        let url = url::Url::parse(&format!("http://packager/{n}.m3u8")).unwrap();
+        let channel =
+            crate::catalog::Channel { code: format!("CH_{n}"), ..crate::catalog::Channel::of_url(url, "default") };
+        (channel.code.clone(), std::sync::Arc::new(channel))
+    });
+    let templates = Config::default().snapshot.templates;
+    crate::catalog::CatalogSnapshot { channels: channels.collect(), templates }
+}
+
+#[test]
+fn a_refused_file_and_a_held_catalogue_are_reported_until_each_is_good() {
+    let folder = Folder::new("catalog: {max_removed: 0.2}\n");
+    let live = ConfigHandle::start(folder.source(), at(1)).unwrap();
+    let reported = || {
+        let last = live.last_reload();
+        let text = last.error.as_ref().map(ToString::to_string).unwrap_or_default();
+        (last.successful(), last.is_held, text.contains("max_outputs"), text.contains("catalog.max_removed"))
+    };
+    live.replace_catalog(catalogue(10), at(2)).unwrap();
+    folder.write("exporter.yml", "history: {max_outputs: 0}\n");
+    live.reload_if_changed(at(3)).unwrap().unwrap_err();
+    assert_eq!(reported(), (false, false, true, false));
+    live.replace_catalog(catalogue(0), at(4)).unwrap_err();
+    assert_eq!(reported(), (false, true, true, true));
+    live.replace_catalog(catalogue(10), at(5)).unwrap();
+    assert_eq!(reported(), (false, false, true, false), "the file is still refused");
+    assert!(!live.catalog_is_held());
+
+    live.replace_catalog(catalogue(0), at(6)).unwrap_err();
+    folder.write("exporter.yml", "catalog: {max_removed: 0.2}\nhistory: {max_outputs: 5}\n");
+    live.reload_if_changed(at(7)).unwrap().unwrap();
+    assert_eq!(reported(), (false, true, false, true), "the catalogue is still held");
+    assert!(live.catalog_is_held());
+    live.reload(at(8)).unwrap();
+    assert_eq!(reported(), (true, false, false, false));
+}
+
 #[test]
 fn an_emptied_database_is_held_back_until_somebody_asks_for_it() {
-    let catalogue = |count: usize| {
-        let channels = (0..count).map(|n| {
-            let url = url::Url::parse(&format!("http://packager/{n}.m3u8")).unwrap();
-            let channel =
-                crate::catalog::Channel { code: format!("CH_{n}"), ..crate::catalog::Channel::of_url(url, "default") };
-            (channel.code.clone(), std::sync::Arc::new(channel))
-        });
-        let templates = Config::default().snapshot.templates;
-        crate::catalog::CatalogSnapshot { channels: channels.collect(), templates }
-    };
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("exporter.yml"), "catalog: {max_removed: 0.2}\n").unwrap();
     let source = ConfigPaths { file: Some(folder.path().join("exporter.yml")), ..ConfigPaths::default() };

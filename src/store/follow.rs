@@ -123,7 +123,7 @@ impl Store {
                 "catalogue of the database"
             );
         }
-        let was_held = live.last_reload().is_held;
+        let was_held = live.catalog_is_held();
         match live.replace_catalog(snapshot, Timestamp::now()) {
             Ok(()) if was_held => tracing::info!("the catalogue of the database is in force again"),
             Err(errors) if !was_held => {
