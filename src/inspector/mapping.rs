@@ -55,7 +55,7 @@ pub(crate) fn map_programs(inspector: &InspectorSettings, programs: Vec<Value>) 
             continue;
         }
         match program.columns(inspector, &code) {
-            Ok(Some(columns)) => mapped.wanted.push(Wanted { at, code, columns }),
+            Ok(Some((columns, uncertain))) => mapped.wanted.push(Wanted { at, code, columns, uncertain }),
             Ok(None) => {}
             Err(why) => {
                 mapped.bad.push((at, why));
@@ -71,6 +71,9 @@ pub(crate) fn map_programs(inspector: &InspectorSettings, programs: Vec<Value>) 
     }
 }
 
+/// Catalogue columns, and the names of those that depend on a field that the program lacks.
+type Columns = (Map<String, Value>, BTreeSet<&'static str>);
+
 struct Program(Value);
 
 impl Program {
@@ -81,20 +84,11 @@ impl Program {
         }
     }
 
-    /// Returns the catalogue columns of the channel that a program of Inspector LIVE becomes. `None`: a rule of the
-    /// configuration skips the program.
-    fn columns(&self, inspector: &InspectorSettings, code: &str) -> Result<Option<Map<String, Value>>, String> {
+    /// Returns the catalogue columns of the channel that a program of Inspector LIVE becomes, and those of them that are uncertain.
+    /// `None`: a rule of the configuration skips the program.
+    fn columns(&self, inspector: &InspectorSettings, code: &str) -> Result<Option<Columns>, String> {
+        let Some((set, uncertain)) = self.apply_rules(inspector)? else { return Ok(None) };
         let (fields, usual) = (&inspector.fields, &inspector.channel);
-        let mut set = Set::default();
-        for rule in &inspector.rules {
-            let Some(text) = self.text(&rule.field)? else { continue };
-            if rule.fits(&text) {
-                if rule.skip {
-                    return Ok(None);
-                }
-                set_missing(&mut set, &rule.set);
-            }
-        }
         let mut columns = Map::new();
         let mut put = |column: &str, value: Option<Value>| {
             if let Some(value) = value {
@@ -117,7 +111,26 @@ impl Program {
         put("probe", text(set.probe.or_else(|| usual.probe.clone())));
         put("input_url", Some(self.fill_pattern(url, percent_encode)?.into()));
         put("template", text(set.template.or_else(|| Some(usual.template.clone()))));
-        Ok(Some(columns))
+        Ok(Some((columns, uncertain)))
+    }
+
+    /// Returns what the rules set, and the columns that a rule might have set whose field the program lacks. `None`: a rule skips
+    /// the program.
+    fn apply_rules(&self, inspector: &InspectorSettings) -> Result<Option<(Set, BTreeSet<&'static str>)>, String> {
+        let (mut set, mut uncertain) = (Set::default(), BTreeSet::new());
+        for rule in &inspector.rules {
+            match self.text(&rule.field)? {
+                None => uncertain.extend(set_columns(&rule.set).difference(&set_columns(&set))),
+                Some(text) if rule.fits(&text) && rule.skip => return Ok(None),
+                Some(text) if rule.fits(&text) => set_missing(&mut set, &rule.set),
+                Some(_) => {}
+            }
+        }
+        // Without such a rule the source says nothing of it.
+        if inspector.rules.iter().all(|rule| rule.set.is_4k.is_none()) {
+            uncertain.insert("is_4k");
+        }
+        Ok(Some((set, uncertain)))
     }
 
     /// Returns a field of the Inspector LIVE program as text. A dot in `field` separates the keys of nested objects.
@@ -182,6 +195,24 @@ fn set_missing(set: &mut Set, later: &Set) {
     set.fps = set.fps.or(*fps);
     set.is_4k = set.is_4k.or(*is_4k);
     set.is_hdr = set.is_hdr.or(*is_hdr);
+}
+
+/// Returns the names of the columns that `set` has.
+fn set_columns(set: &Set) -> BTreeSet<&'static str> {
+    let Set { channel_type, tier, template, probe, input_url, codec, resolution, fps, is_4k, is_hdr } = set;
+    let columns = [
+        ("channel_type", channel_type.is_some()),
+        ("tier", tier.is_some()),
+        ("template_id", template.is_some()),
+        ("probe_id", probe.is_some()),
+        ("input_url", input_url.is_some()),
+        ("codec", codec.is_some()),
+        ("resolution", resolution.is_some()),
+        ("fps", fps.is_some()),
+        ("is_4k", is_4k.is_some()),
+        ("is_hdr", is_hdr.is_some()),
+    ];
+    columns.into_iter().filter(|(_, is_set)| *is_set).map(|(column, _)| column).collect()
 }
 
 /// Percent-encodes everything but unreserved characters (RFC 3986 2.3), so that a value is exactly one path segment.
@@ -257,6 +288,24 @@ rules:
         assert_eq!(of("News", "e-sport")["tier"], 2);
         assert_eq!(of("News", "news").get("tier"), None);
         assert_eq!(of("TEST card", "news"), Value::Null);
+    }
+
+    #[test]
+    fn a_column_of_a_rule_whose_field_is_missing_is_uncertain() {
+        let rules = "rules:
+  - {field: group, equals: sports, set: {tier: 1, template: SPORTS}}
+  - {field: resolution, contains: UHD, set: {is_4k: true, template: UHD, tier: 2}}
+";
+        let uncertain = |rules: &str, program: Value| {
+            let mapped = map_programs(&inspector(rules), vec![program]).unwrap();
+            mapped.wanted[0].uncertain.iter().copied().collect::<Vec<_>>()
+        };
+        let none: [&str; 0] = [];
+        assert_eq!(uncertain(rules, json!({"id": "A", "group": "news", "resolution": "UHD"})), none);
+        assert_eq!(uncertain(rules, json!({"id": "A", "group": "news"})), ["is_4k", "template_id", "tier"]);
+        assert_eq!(uncertain(rules, json!({"id": "A", "group": "sports"})), ["is_4k"], "an earlier rule decided");
+        assert_eq!(uncertain(rules, json!({"id": "A", "resolution": "UHD"})), ["template_id", "tier"]);
+        assert_eq!(uncertain("rules: []\n", json!({"id": "A", "name": "A"})), ["is_4k"], "no rule says it");
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct Wanted {
     pub at: String,
     pub code: String,
     pub columns: JsonObject,
+    /// Columns that depend on something that the server didn't say. They are only written when the channel is created.
+    pub uncertain: BTreeSet<&'static str>,
 }
 
 /// Result of a synchronisation, or of a dry run.
@@ -147,7 +149,8 @@ impl Sync<'_> {
             return Ok(());
         }
         let mut after = before.row.writable_values();
-        after.extend(columns.into_iter().filter(|(column, _)| self.owned.contains(&column.as_str())));
+        let follows = |column: &str| self.owned.contains(&column) && !wanted.uncertain.contains(column);
+        after.extend(columns.into_iter().filter(|(column, _)| follows(column)));
         if before.missing {
             after.insert("enabled".to_owned(), true.into());
         }
@@ -257,10 +260,12 @@ mod tests {
         (code.to_owned(), StoredChannel { source: source.map(str::to_owned), missing, row })
     }
 
+    fn wanted(code: &str, columns: JsonObject) -> Wanted {
+        Wanted { at: "program 1".to_owned(), code: code.to_owned(), columns, uncertain: BTreeSet::new() }
+    }
+
     fn sync(codes: &[&str], disable: Option<f64>) -> Sync<'static> {
-        let wanted =
-            |code: &&str| Wanted { at: "program 1".to_owned(), code: (*code).to_owned(), columns: JsonObject::new() };
-        let wanted = codes.iter().map(wanted).collect();
+        let wanted = codes.iter().map(|code| self::wanted(code, JsonObject::new())).collect();
         Sync { source: SOURCE, wanted, present: BTreeSet::new(), owned: vec!["tier"], adopt: false, disable }
     }
 
@@ -304,7 +309,10 @@ mod tests {
     }
 
     fn plan(sync: &Sync<'_>, wanted: Value, before: Option<(String, StoredChannel)>) -> (Plan, Synced) {
-        let wanted = Wanted { at: "program 1".to_owned(), code: "A".to_owned(), columns: columns(wanted) };
+        plan_wanted(sync, self::wanted("A", columns(wanted)), before)
+    }
+
+    fn plan_wanted(sync: &Sync<'_>, wanted: Wanted, before: Option<(String, StoredChannel)>) -> (Plan, Synced) {
         let names = Names { templates: [("T".to_owned(), 7)].into(), probes: [("P".to_owned(), 9)].into() };
         let (mut plan, mut done) = (Plan::default(), Synced::default());
         let known = before.into_iter().collect();
@@ -334,6 +342,22 @@ mod tests {
         let (plan, done) =
             self::plan(&sync(&[], None), json!({"tier": 1}), Some(known("A", Some(SOURCE), true, false)));
         assert_eq!((plan.rows.len(), done.unchanged, plan.brought.len()), (0, 1, 1));
+    }
+
+    #[test]
+    fn an_uncertain_column_is_only_written_to_a_new_channel() {
+        let uncertain = || Wanted {
+            uncertain: ["tier"].into(),
+            ..wanted(
+                "A",
+                columns(json!({"channel_code": "A", "input_url": "http://a/m.m3u8", "template": "T", "tier": 2})),
+            )
+        };
+        let before = known("A", Some(SOURCE), true, false);
+        let (plan, done) = plan_wanted(&sync(&[], None), uncertain(), Some(before));
+        assert_eq!((plan.rows.len(), done.unchanged), (0, 1), "{:?}", done.changed);
+        let (plan, _) = plan_wanted(&sync(&[], None), uncertain(), None);
+        assert_eq!(plan.rows[0]["tier"], 2);
     }
 
     #[test]
