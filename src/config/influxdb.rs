@@ -146,6 +146,18 @@ mod tests {
     use crate::document::Value;
 
     #[test]
+    fn the_shipped_file_leaves_every_environment_variable_in_force() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/exporter.yml");
+        let variables = [("URL", "http://i:8086"), ("ORG", "noc"), ("BUCKET", "probes"), ("TOKEN", "t0ken")];
+        let variables = variables.map(|(name, value)| (format!("INFLUXDB_{name}"), value.to_owned()));
+        let source = crate::config::ConfigPaths { file: Some(shipped), variables: variables.into() };
+        let loaded = crate::config::load(&source).unwrap().exporter.influxdb;
+        let url = loaded.url.as_ref().map(Url::as_str);
+        assert_eq!((url, loaded.org.as_str(), loaded.bucket.as_str()), (Some("http://i:8086/"), "noc", "probes"));
+        assert_eq!(loaded.authorization().as_deref(), Some("Token t0ken"));
+    }
+
+    #[test]
     fn a_url_holds_no_user_and_no_password() {
         let faults = |url: &str| {
             let mut settings = InfluxdbSettings { url: Some(Url::parse(url).unwrap()), ..InfluxdbSettings::default() };
