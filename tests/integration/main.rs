@@ -32,6 +32,7 @@ mod openapi;
 mod outage;
 mod packager_monitor;
 mod packagers;
+mod panels;
 mod prometheus;
 mod routes;
 mod rules;
