@@ -33,6 +33,22 @@ fn shows(uid: &str, title: &str, series: &[Series], samples: &[(&str, f64)]) {
 }
 
 #[test]
+fn a_configuration_that_is_held_back_is_not_in_force() {
+    let series = |e1: (&'static str, &'static str), e2: (&'static str, &'static str)| {
+        [
+            ("packager_exporter_config_last_reload_successful{instance=\"e1\"}", e1.0),
+            ("packager_exporter_config_reload_held{instance=\"e1\"}", e1.1),
+            ("packager_exporter_config_last_reload_successful{instance=\"e2\"}", e2.0),
+            ("packager_exporter_config_reload_held{instance=\"e2\"}", e2.1),
+        ]
+    };
+    let (good, bad, held) = (("1x40", "0x40"), ("0x40", "0x40"), ("0x40", "1x40"));
+    for (e1, e2, shown) in [(good, good, 1.0), (bad, good, 0.0), (held, good, 0.0), (bad, held, 0.0)] {
+        shows("packager-exporter-health", "Configuration in force", &series(e1, e2), &[("{}", shown)]);
+    }
+}
+
+#[test]
 fn availability_goes_on_when_a_channel_moves_to_another_exporter() {
     let series = [
         ("probe_success{channel=\"CH\",tier=\"1\",packager=\"p\",exporter=\"e1\"}", "_ 0x29 stale"),
