@@ -56,3 +56,29 @@ fn availability_goes_on_when_a_channel_moves_to_another_exporter() {
     ];
     shows("packager-channel", "Available today", &series, &[("{}", 0.25)]);
 }
+
+#[test]
+fn a_rung_of_a_broken_output_is_not_hidden_by_the_same_rung_of_another() {
+    let series = [
+        ("packager_rendition_available{channel=\"CH\",output=\"hls\",rendition=\"720p\",exporter=\"e\"}", "1x40"),
+        ("packager_rendition_available{channel=\"CH\",output=\"dash\",rendition=\"720p\",exporter=\"e\"}", "0x40"),
+    ];
+    let samples = [
+        ("{channel=\"CH\",output=\"dash\",rendition=\"720p\"}", 0.0),
+        ("{channel=\"CH\",output=\"hls\",rendition=\"720p\"}", 1.0),
+    ];
+    shows("packager-ladder", "Rung availability percentage", &series, &samples);
+}
+
+#[test]
+fn an_offset_of_sound_that_is_early_is_not_hidden_by_a_smaller_one() {
+    for (hls, dash, shown) in
+        [("0.1x40", "-0.4x40", -0.4), ("0.5x40", "-0.4x40", 0.5), ("-0.2x40", "-0.1x40", -0.2), ("0x40", "0x40", 0.0)]
+    {
+        let series = [
+            ("packager_av_offset_seconds{channel=\"CH\",output=\"hls\"}", hls),
+            ("packager_av_offset_seconds{channel=\"CH\",output=\"dash\"}", dash),
+        ];
+        shows("packager-segments", "Audio to video offset", &series, &[("{channel=\"CH\"}", shown)]);
+    }
+}
