@@ -25,6 +25,7 @@ mod fetch;
 pub mod probe;
 pub mod metrics;
 mod influx;
+mod service_contact;
 mod alertmanager;
 mod prometheus_api;
 mod zabbix;

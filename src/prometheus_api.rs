@@ -1,6 +1,7 @@
 //! Client of Prometheus' HTTP API: range queries for the charts of the web page.
 
 use crate::fetch::{read_service_answer, service_client};
+use crate::service_contact::{ContactRecord, ServiceContact};
 use packager_media::redact;
 use packager_media::units::Timestamp;
 use serde::Deserialize;
@@ -22,6 +23,7 @@ pub(crate) struct PrometheusApi {
     base: Arc<str>,
     /// The same for messages, without user and password.
     shown: Arc<str>,
+    contact: ContactRecord,
 }
 
 /// A time range with equidistant points, as Prometheus' API v1 takes it.
@@ -86,7 +88,13 @@ impl PrometheusApi {
     pub(crate) fn new(url: &Url) -> Result<Self, String> {
         let client = service_client(REQUEST_TIMEOUT).map_err(|e| format!("no HTTP client for Prometheus: {e}"))?;
         let base = url.as_str().trim_end_matches('/').into();
-        Ok(Self { client, base, shown: redact::url(url).trim_end_matches('/').into() })
+        let shown = redact::url(url).trim_end_matches('/').into();
+        Ok(Self { client, base, shown, contact: ContactRecord::default() })
+    }
+
+    /// Returns when Prometheus last answered a query of a chart.
+    pub(crate) fn contact(&self) -> ServiceContact {
+        self.contact.contact()
     }
 
     /// Runs a range query, and returns its series.
@@ -94,6 +102,12 @@ impl PrometheusApi {
     /// # Errors
     /// Returns why Prometheus gave no usable answer within 3 s.
     pub(crate) async fn query_range(&self, query: &str, range: TimeRange) -> Result<Vec<RangeSeries>, PrometheusError> {
+        let answered = self.send_query(query, range).await;
+        self.contact.record(&answered, Timestamp::now());
+        answered
+    }
+
+    async fn send_query(&self, query: &str, range: TimeRange) -> Result<Vec<RangeSeries>, PrometheusError> {
         let why = |e: String| format!("Prometheus at {} gave no usable answer: {e}", self.shown);
         let (away, refused) = (|e| PrometheusError::Away(why(e)), |e| PrometheusError::Refused(why(e)));
         let url = Url::parse(&format!("{}/api/v1/query_range", self.base));
@@ -123,6 +137,7 @@ mod tests {
         let why = api.query_range("up", TimeRange { start: 0, end: 60, step: 60 }).await.unwrap_err().to_string();
         assert!(why.starts_with("Prometheus at http://***@127.0.0.1:1 gave no usable answer: "), "{why}");
         assert!(!why.contains("s3cret"), "{why}");
+        assert!(api.contact().failing_since.is_some(), "{:?}", api.contact());
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod maintenance;
 pub(crate) use maintenance::{Maintenance, MaintenanceLabel};
 
 use crate::fetch::{read_service_answer, service_client};
+use crate::service_contact::{ContactRecord, ServiceContact};
 use crate::store::{EndedAlerts, PresentAlert, WebhookAlert};
 use http::StatusCode;
 use maintenance::Silence;
@@ -35,6 +36,7 @@ pub(crate) struct Alertmanager {
     base: Arc<str>,
     /// The same for messages, without user and password.
     shown: Arc<str>,
+    contact: ContactRecord,
 }
 
 /// Receiver of what [`Alertmanager::follow`] learns of alerts.
@@ -149,7 +151,20 @@ impl Alertmanager {
     pub(crate) fn new(url: &Url) -> Result<Self, String> {
         let client = service_client(REQUEST_TIMEOUT).map_err(|e| format!("no HTTP client for Alertmanager: {e}"))?;
         let base = url.as_str().trim_end_matches('/').into();
-        Ok(Self { client, base, shown: redact::url(url).trim_end_matches('/').into() })
+        let shown = redact::url(url).trim_end_matches('/').into();
+        Ok(Self { client, base, shown, contact: ContactRecord::default() })
+    }
+
+    /// Returns when Alertmanager last said what it knows.
+    pub(crate) fn contact(&self) -> ServiceContact {
+        self.contact.contact()
+    }
+
+    /// Reads a resource of Alertmanager, and records whether it answered. `path` is its path below `/api/v2`.
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {
+        let answered = answer(self.client.get(format!("{}/api/v2/{path}", self.base))).await;
+        self.contact.record(&answered, Timestamp::now());
+        answered
     }
 
     /// Sets a silence that matches exactly the labels of one alert, and returns the id of the silence.
@@ -224,13 +239,13 @@ impl Alertmanager {
 
     /// Returns the time at which the Alertmanager process started.
     async fn started_at(&self) -> Result<Timestamp, String> {
-        let status: Status = answer(self.client.get(format!("{}/api/v2/status", self.base))).await?;
+        let status: Status = self.get("status").await?;
         status.uptime.parse().map_err(|e| format!("its uptime is no time: {e}"))
     }
 
     /// Returns all alerts that fire in Alertmanager, the inhibited and silenced ones included.
     async fn alerts(&self) -> Result<Vec<PresentAlert>, String> {
-        let alerts: Vec<KnownAlert> = answer(self.client.get(format!("{}/api/v2/alerts", self.base))).await?;
+        let alerts: Vec<KnownAlert> = self.get("alerts").await?;
         Ok(alerts.into_iter().map(PresentAlert::from).collect())
     }
 
@@ -302,6 +317,8 @@ mod tests {
             alertmanager.maintenances().await.unwrap_err(),
             alertmanager.started_at().await.unwrap_err(),
         ];
+        let contact = alertmanager.contact();
+        assert!(contact.answered_at.is_none() && contact.failing_since.is_some(), "{contact:?}");
         for message in &messages {
             assert!(!message.contains("s3cret") && !message.contains("noc"), "{message}");
         }

@@ -19,6 +19,7 @@ pub(crate) mod security;
 mod series;
 pub(crate) mod server;
 mod status;
+mod summary;
 mod states;
 #[cfg(test)]
 mod tests;

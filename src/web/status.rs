@@ -115,55 +115,6 @@ pub(crate) struct ChannelStatus {
     pub(crate) exporter: Option<String>,
 }
 
-/// Numbers of channels for the overview on the web page.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(as = ChannelSummary)]
-pub(crate) struct Summary {
-    pub(crate) source: StatusSource,
-    /// Version of the exporter that answers.
-    #[schema(value_type = String)]
-    pub(crate) version: &'static str,
-    /// Number of channels in the catalogue, disabled ones included.
-    pub(crate) total: u32,
-    /// Number of enabled channels.
-    pub(crate) active: u32,
-    /// Number of enabled channels in 4K.
-    pub(crate) is_4k: u32,
-    pub(crate) states: StateCounts,
-    /// Numbers of channels by the severity of their worst failed check.
-    pub(crate) severities: SeverityCounts,
-    /// Numbers of enabled channels by tier. Channels without a tier are not counted.
-    #[schema(value_type = BTreeMap<String, u32>)]
-    pub(crate) tiers: BTreeMap<u32, u32>,
-    /// Start of the newest probe of any channel; `null` before the first probe.
-    #[serde(serialize_with = "rfc3339::optional::serialize")]
-    #[schema(required, value_type = Option<String>, format = DateTime)]
-    pub(crate) heard_at: Option<Timestamp>,
-    /// Whether the exporter has a database. Without a database it knows no alerts.
-    pub(crate) has_database: bool,
-    /// Whether --alertmanager.url is set. Without it an acknowledgement sets no silence.
-    pub(crate) has_alertmanager: bool,
-}
-
-/// Numbers of channels by state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct StateCounts {
-    pub(crate) up: u32,
-    pub(crate) degraded: u32,
-    pub(crate) down: u32,
-    pub(crate) unknown: u32,
-    pub(crate) disabled: u32,
-}
-
-/// Numbers of channels by the severity of their worst failed check.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct SeverityCounts {
-    pub(crate) critical: u32,
-    pub(crate) major: u32,
-    pub(crate) minor: u32,
-    pub(crate) warning: u32,
-}
-
 /// State of one channel, as the probes of this exporter showed it.
 #[derive(Debug, Clone)]
 struct Observed {
@@ -177,11 +128,11 @@ struct Observed {
 
 /// The newest status of a channel, and the name of the exporter that probed, if that is another one.
 #[derive(Clone, Copy)]
-struct Known<'a> {
-    status: &'a SharedStatus,
+pub(super) struct Known<'a> {
+    pub(super) status: &'a SharedStatus,
     exporter: Option<&'a str>,
     /// Time of the last probe by the clock of this exporter; for another exporter, the time at which its row was written.
-    heard_at: Timestamp,
+    pub(super) heard_at: Timestamp,
 }
 
 /// What another exporter wrote of a channel.
@@ -277,7 +228,7 @@ impl ChannelStates {
 
     /// Returns the newest status of a channel. While Prometheus has this exporter probe the channel, it is that of this exporter:
     /// the state of a channel that two exporters probe doesn't alternate between what each of them sees.
-    fn known(&self, code: &str, now: Timestamp) -> Option<Known<'_>> {
+    pub(super) fn known(&self, code: &str, now: Timestamp) -> Option<Known<'_>> {
         let observed = self.observed.get(code);
         let is_scraped = observed.is_some_and(|own| own.is_scraped(now));
         let own = observed.map(|own| &own.status);
@@ -327,76 +278,10 @@ impl ChannelStates {
             exporter: known.and_then(|known| known.exporter).map(str::to_owned),
         }
     }
-
-    /// Counts `channels` by their states at the time `now`.
-    pub(crate) fn summary<'a>(&self, channels: impl Iterator<Item = &'a Channel>, now: Timestamp) -> Summary {
-        let mut summary = Summary {
-            source: StatusSource::Memory,
-            version: env!("CARGO_PKG_VERSION"),
-            total: 0,
-            active: 0,
-            is_4k: 0,
-            states: StateCounts::default(),
-            severities: SeverityCounts::default(),
-            tiers: BTreeMap::new(),
-            heard_at: None,
-            has_database: false,
-            has_alertmanager: false,
-        };
-        for channel in channels {
-            let known = self.known(&channel.code, now);
-            let state = state_at(channel, known, now);
-            summary.add(channel, state);
-            summary.heard_at = summary.heard_at.max(known.map(|known| known.heard_at));
-            let current = known.map(|known| known.status).filter(|status| ChannelState::from(status.state) == state);
-            if let Some(severity) = current.and_then(worst) {
-                *summary.severities.of(severity) += 1;
-            }
-        }
-        summary
-    }
-}
-
-impl Summary {
-    fn add(&mut self, channel: &Channel, state: ChannelState) {
-        self.total += 1;
-        *self.states.of(state) += 1;
-        if state == ChannelState::Disabled {
-            return;
-        }
-        self.active += 1;
-        self.is_4k += u32::from(channel.is_4k);
-        if let Some(tier) = channel.tier {
-            *self.tiers.entry(tier).or_default() += 1;
-        }
-    }
-}
-
-impl StateCounts {
-    fn of(&mut self, state: ChannelState) -> &mut u32 {
-        match state {
-            ChannelState::Up => &mut self.up,
-            ChannelState::Degraded => &mut self.degraded,
-            ChannelState::Down => &mut self.down,
-            ChannelState::Unknown => &mut self.unknown,
-            ChannelState::Disabled => &mut self.disabled,
-        }
-    }
-}
-
-impl SeverityCounts {
-    fn of(&mut self, severity: Severity) -> &mut u32 {
-        match severity {
-            Severity::Critical => &mut self.critical,
-            Severity::Major => &mut self.major,
-            Severity::Minor => &mut self.minor,
-            Severity::Warning => &mut self.warning,
-        }
-    }
 }
 
 /// Returns the state of a channel at the time `now`, which may be later than its last probe.
-fn state_at(channel: &Channel, known: Option<Known<'_>>, now: Timestamp) -> ChannelState {
+pub(super) fn state_at(channel: &Channel, known: Option<Known<'_>>, now: Timestamp) -> ChannelState {
     match known {
         _ if !channel.enabled => ChannelState::Disabled,
         Some(known) if !known.is_outdated(now) => known.status.state.into(),
@@ -405,7 +290,7 @@ fn state_at(channel: &Channel, known: Option<Known<'_>>, now: Timestamp) -> Chan
 }
 
 /// Returns the severity of the worst failed check. `None`: no check failed.
-fn worst(status: &SharedStatus) -> Option<Severity> {
+pub(super) fn worst(status: &SharedStatus) -> Option<Severity> {
     status.failed.first().map(|worst| worst.severity)
 }
 

@@ -6,12 +6,15 @@ use super::openapi::answers;
 use super::problem::Problem;
 use super::request::Parameters;
 use super::{Answer, Shared, hash};
+use crate::alertmanager::Alertmanager;
 use crate::catalog::Channel;
 use crate::config::Config;
+use crate::prometheus_api::PrometheusApi;
 use crate::store::ChannelFilter;
 use crate::web::ServerState;
 use crate::web::respond;
-use crate::web::status::{ChannelState, ChannelStatus, StatusSource, Summary};
+use crate::web::status::{ChannelState, ChannelStatus, StatusSource};
+use crate::web::summary::Summary;
 use axum::extract::State as Extract;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, VARY};
@@ -93,6 +96,8 @@ impl ServerState {
             source,
             has_database: self.api.store.is_some(),
             has_alertmanager: self.api.alertmanager.is_some(),
+            alertmanager: self.api.alertmanager.as_ref().map(Alertmanager::contact),
+            prometheus: self.api.prometheus.as_ref().map(PrometheusApi::contact),
             ..summary
         }
     }

@@ -17,6 +17,8 @@ const summary: Summary = {
   heard_at: '2026-01-31T17:59:50Z',
   has_database: true,
   has_alertmanager: true,
+  alertmanager: null,
+  prometheus: null,
 };
 const health = { status: 'healthy', database: 'connected', reasons: [] as string[] } as unknown as Health;
 const watchdog = [{ alertname: 'Watchdog' } as Alert];
