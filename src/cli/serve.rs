@@ -46,6 +46,7 @@ pub(super) fn run(args: &Serve) -> Result<Exit, String> {
             backend::backend(args.config.source(), store.clone(), &args.links(), args.signal.settings(false))?;
         let api = Api {
             loopback: false,
+            is_apart: false,
             probing_loopback: false,
             zabbix: Some(sinks.zabbix.clone()),
             tokens: args.tokens.as_deref().map(TokenFile::load).transpose().map_err(|e| e.to_string())?.map(Arc::new),
@@ -84,6 +85,7 @@ async fn serve_until(
     let own = listen(&args.api_listen, tls).await?;
     let beyond = beyond_loopback(if own.is_empty() { &listeners } else { &own });
     api.loopback = beyond.is_none();
+    api.is_apart = !own.is_empty();
     api.probing_loopback = beyond_loopback(&listeners).is_none();
     let has_logins = api.tokens.is_some() || !security.current().await.users().is_empty();
     if let (Some(address), Some(_), false) = (beyond, &api.store, has_logins) {

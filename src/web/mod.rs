@@ -274,7 +274,7 @@ pub(crate) fn app(state: &Arc<ServerState>, security: &Arc<security::Security>, 
     let has_ui = part != Part::Probing;
     let routes = if has_ui { routes.merge(ui::routes()) } else { routes };
     let routes = routes
-        .layer(Extension(page::Links { has_ui }))
+        .layer(Extension(page::Links { has_ui, has_home: part != Part::Api }))
         .layer(Extension(Arc::new(document)))
         .layer(Extension(Arc::clone(security)))
         .with_state(Arc::clone(state));
@@ -302,17 +302,24 @@ fn documented_routes(part: Part) -> (Router<Arc<ServerState>>, Document) {
             (probing.merge(api), document)
         }
         Part::Probing => probing(),
-        Part::Api => api::routes(),
+        // The web page and the alerts link to the runbooks.
+        Part::Api => {
+            let ((pages, pages_document), (api, mut document)) = (runbook_pages().split_for_parts(), api::routes());
+            document.merge(pages_document);
+            (pages.merge(api), document)
+        }
     }
 }
 
+fn runbook_pages() -> OpenApiRouter<Arc<ServerState>> {
+    OpenApiRouter::new().routes(routes!(runbooks::list)).routes(routes!(runbooks::one))
+}
+
 fn probing() -> (Router<Arc<ServerState>>, Document) {
-    OpenApiRouter::new()
+    runbook_pages()
         .routes(routes!(page::page))
         .routes(routes!(probe::probe))
         .routes(routes!(page::logs))
-        .routes(routes!(runbooks::list))
-        .routes(routes!(runbooks::one))
         .routes(routes!(admin::config))
         .routes(routes!(admin::metrics))
         .routes(routes!(admin::healthy))

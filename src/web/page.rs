@@ -19,11 +19,13 @@ pub(super) const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ccc}\
 td{overflow-wrap:anywhere}.bad{color:#b00020;font-weight:600}.poor{color:#8a4b00;font-weight:600}.good{color:#17692b}.dim{color:#5c5c5c}form>*{margin-right:.6rem}";
 
-/// Links that the page at `/` shows.
+/// Pages to which other pages link, because the same address serves them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Links {
-    /// Whether the web page at `/ui/` is served beside this page.
+    /// Whether the web page at `/ui/` is served.
     pub(super) has_ui: bool,
+    /// Whether the page at `/` is served.
+    pub(super) has_home: bool,
 }
 
 /// Shows the state of every channel, recent probes, and a form to probe a channel by hand.

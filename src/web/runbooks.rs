@@ -2,8 +2,9 @@
 //! works wherever the exporter is reachable.
 
 use super::api::openapi::answers;
-use super::page::{STYLE, escape};
+use super::page::{Links, STYLE, escape};
 use super::{ServerState, respond};
+use axum::Extension;
 use axum::extract::{Path, State as Extract};
 use axum::response::Response;
 use http::StatusCode;
@@ -17,13 +18,13 @@ const RUNBOOKS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/runbooks.r
 /// Lists the runbooks of all alerts.
 #[utoipa::path(get, path = "/runbooks", tag = "probing", operation_id = "runbooks",
     responses((status = 200, description = "The list", body = String, content_type = "text/html"), answers::PlainTextErrors))]
-pub(super) async fn list(Extract(state): Extract<Arc<ServerState>>) -> Response {
+pub(super) async fn list(Extract(state): Extract<Arc<ServerState>>, Extension(links): Extension<Links>) -> Response {
     let base = escape(&state.settings.link_prefix);
     let mut items = String::new();
     for (name, _) in RUNBOOKS {
         let _ = writeln!(items, "<li><a href=\"{base}/runbooks/{name}\">{name}</a></li>");
     }
-    respond::html(document("Runbooks", &base, &format!("<h1>Runbooks</h1>\n<ul>\n{items}</ul>\n")))
+    respond::html(document("Runbooks", &base, links, &format!("<h1>Runbooks</h1>\n<ul>\n{items}</ul>\n")))
 }
 
 /// Shows the runbook of an alert.
@@ -31,22 +32,27 @@ pub(super) async fn list(Extract(state): Extract<Arc<ServerState>>) -> Response 
     params(("name" = String, Path, description = "Name of an alert", example = "ChannelDown")),
     responses((status = 200, description = "The runbook", body = String, content_type = "text/html"),
         (status = 404, description = "There is no such runbook", body = String, content_type = "text/plain"), answers::PlainTextErrors))]
-pub(super) async fn one(Extract(state): Extract<Arc<ServerState>>, Path(name): Path<String>) -> Response {
+pub(super) async fn one(
+    Extract(state): Extract<Arc<ServerState>>,
+    Extension(links): Extension<Links>,
+    Path(name): Path<String>,
+) -> Response {
     let name = name.strip_suffix(".md").unwrap_or(&name);
     match RUNBOOKS.iter().find(|(known, _)| *known == name) {
         Some((name, text)) => {
             let base = escape(&state.settings.link_prefix);
-            respond::html(document(name, &base, &rendered(text)))
+            respond::html(document(name, &base, links, &rendered(text)))
         }
         None => respond::text(StatusCode::NOT_FOUND, "there is no such runbook; /runbooks lists all"),
     }
 }
 
-fn document(title: &str, base: &str, body: &str) -> String {
+fn document(title: &str, base: &str, links: Links, body: &str) -> String {
+    let home = if links.has_home { "/" } else { "/ui/" };
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} - packager_exporter</title>\
 <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}pre{{overflow-x:auto;padding:.6rem;\
-background:#f3f3f3}}</style></head><body>\n<p><a href=\"{base}/\">packager_exporter</a> · \
+background:#f3f3f3}}</style></head><body>\n<p><a href=\"{base}{home}\">packager_exporter</a> · \
 <a href=\"{base}/runbooks\">Runbooks</a></p>\n{body}</body></html>\n"
     )
 }

@@ -44,6 +44,11 @@ pub(crate) struct Summary {
     /// Contact with Prometheus, which is asked for charts only; `null` if --prometheus.url is not set.
     #[schema(required)]
     pub(crate) prometheus: Option<ServiceContact>,
+    /// Beginning of the addresses of `/probe` and `/logs` for a browser: the prefix of paths, perhaps empty, if the address that
+    /// answers serves them, else the external URL of the exporter. `null` if the API has an address of its own and
+    /// --web.external-url is not set.
+    #[schema(required)]
+    pub(crate) probing_base: Option<String>,
 }
 
 /// Numbers of channels by state.
@@ -82,6 +87,7 @@ impl ChannelStates {
             has_alertmanager: false,
             alertmanager: None,
             prometheus: None,
+            probing_base: None,
         };
         for channel in channels {
             let known = self.known(&channel.code, now);

@@ -64,6 +64,8 @@ pub(crate) struct Api {
     pub loopback: bool,
     /// Whether the addresses for probes can be reached from this machine only.
     pub probing_loopback: bool,
+    /// Whether the API listens on addresses of its own, which don't serve the routes for probes.
+    pub is_apart: bool,
     /// Alertmanager, in which acknowledged alerts are silenced. `None`: --alertmanager.url is not set.
     pub alertmanager: Option<Alertmanager>,
     /// Prometheus, from which the values of charts come. `None`: --prometheus.url is not set.

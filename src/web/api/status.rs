@@ -98,8 +98,16 @@ impl ServerState {
             has_alertmanager: self.api.alertmanager.is_some(),
             alertmanager: self.api.alertmanager.as_ref().map(Alertmanager::contact),
             prometheus: self.api.prometheus.as_ref().map(PrometheusApi::contact),
+            probing_base: self.probing_base(),
             ..summary
         }
+    }
+
+    fn probing_base(&self) -> Option<String> {
+        if !self.api.is_apart {
+            return Some(self.settings.link_prefix.clone());
+        }
+        self.settings.external_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned())
     }
 }
 

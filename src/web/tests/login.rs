@@ -125,6 +125,20 @@ async fn refused_tokens_are_counted_by_reason_and_missing_ones_are_not() {
     assert_eq!(*failures.lock().unwrap(), ["unknown_token", "expired_token", "unknown_token"]);
 }
 
+/// Alerts on the web page link to the runbooks, and an API with an address of its own has no other page.
+#[tokio::test]
+async fn an_api_with_its_own_address_serves_the_runbooks() {
+    let state = ServerState::new(Arc::new(backend(answers)), Settings::default(), Tokens::new().api());
+    let app = app(&state, &Security::load(None).unwrap(), Part::Api);
+    let (code, _, body) = send(&app, "GET", "/runbooks/ChannelDown", &[]).await;
+    assert!(code == 200 && body.contains("<a href=\"/ui/\">packager_exporter</a>"), "{code}: {body}");
+    let (code, _, body) = send(&app, "GET", "/runbooks", &[]).await;
+    assert!(code == 200 && body.contains("/runbooks/ChannelDown"), "{code}: {body}");
+    assert_eq!(status(&app, "GET", "/logs", &[]).await, 404);
+    let (_, _, document) = send(&app, "GET", "/api/v1/openapi.json", &[]).await;
+    assert!(document.contains("\"/runbooks/{name}\""), "the description has what is served");
+}
+
 /// After a start the key of the cookies is read from the database, which may be away for some time.
 #[tokio::test]
 async fn a_cookie_that_cannot_be_verified_yet_is_kept_and_its_session_goes_on() {

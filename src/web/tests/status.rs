@@ -1,10 +1,12 @@
 //! Tests of the states of channels: how probes and time change them, and how the API returns them.
 
 use super::*;
+use crate::alertmanager::Alertmanager;
 use crate::checks::delivery::{manifest_unavailable, rendition_unavailable};
 use crate::checks::hls::hls_playlist_stale;
 use crate::checks::{CheckMeta, CheckOutcome, CheckResult};
 use crate::finding::Severity;
+use crate::prometheus_api::PrometheusApi;
 use crate::store::{StatusRow, Store};
 use crate::web::status::{ChannelState, ChannelStates, ChannelStatus};
 use serde_json::{Value, json};
@@ -262,6 +264,38 @@ async fn the_summary_says_what_is_not_connected() {
     assert_eq!(body["states"], json!({"up": 0, "degraded": 0, "down": 1, "unknown": 1, "disabled": 0}));
     assert_eq!((&body["has_database"], &body["has_alertmanager"]), (&json!(false), &json!(false)));
     assert_eq!(server.get("/api/v1/channels/summary?state=up").await.0, 400);
+}
+
+#[tokio::test]
+async fn the_summary_says_where_probes_are_served_and_when_other_services_answered() {
+    let external = || Some(url::Url::parse("https://noc.example/px/").unwrap());
+    let summary = async |external_url, is_apart, service: Option<&str>| {
+        let url = service.map(|url| url::Url::parse(url).unwrap());
+        let api = Api {
+            is_apart,
+            alertmanager: url.as_ref().map(|url| Alertmanager::new(url).unwrap()),
+            prometheus: url.as_ref().map(|url| PrometheusApi::new(url).unwrap()),
+            ..Api::default()
+        };
+        let _ = match &api.alertmanager {
+            Some(alertmanager) => alertmanager.firing().await.err(),
+            None => None,
+        };
+        let settings = Settings { external_url, link_prefix: "/px".to_owned(), ..Settings::default() };
+        let state = ServerState::new(Arc::new(backend(answers)), settings, api);
+        let server = Running::serving(state, Security::load(None).unwrap(), Bounds::default()).await;
+        serde_json::from_str::<Value>(&server.get("/api/v1/channels/summary").await.1).unwrap()
+    };
+    let alone = summary(None, true, None).await;
+    assert_eq!([&alone["probing_base"], &alone["alertmanager"], &alone["prometheus"]], [&Value::Null; 3]);
+    assert_eq!(summary(external(), true, None).await["probing_base"], "https://noc.example/px");
+    assert_eq!(summary(external(), false, None).await["probing_base"], "/px");
+    let away = summary(None, false, Some("http://127.0.0.1:1")).await;
+    assert!(
+        away["alertmanager"]["answered_at"].is_null() && away["alertmanager"]["failing_since"].is_string(),
+        "{away}"
+    );
+    assert_eq!(away["prometheus"], json!({"answered_at": null, "failing_since": null}), "nobody has opened a chart");
 }
 
 #[tokio::test]

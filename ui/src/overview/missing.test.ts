@@ -19,6 +19,7 @@ const summary: Summary = {
   has_alertmanager: true,
   alertmanager: null,
   prometheus: null,
+  probing_base: '',
 };
 const health = { status: 'healthy', database: 'connected', reasons: [] as string[] } as unknown as Health;
 const watchdog = [{ alertname: 'Watchdog' } as Alert];
