@@ -1,11 +1,11 @@
 import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useLive } from '../live/LiveProvider';
+import { withRecentChanges } from '../live/recent';
 import { api, body } from './client';
 import { refuseSession } from './session';
 import type {
   Alert,
   ChannelHistory,
-  ChannelStatuses,
   Check,
   Maintenance,
   Metric,
@@ -39,8 +39,9 @@ export function useStatuses() {
   const { mode } = useLive();
   return useQuery({
     queryKey: keys.statuses,
-    queryFn: ({ signal }): Promise<ChannelStatuses> => body(api.GET('/api/v1/channels/status', { signal })),
-    refetchInterval: mode === 'stream' ? SLOW_POLL : FAST_POLL,
+    queryFn: ({ signal }) => withRecentChanges(() => body(api.GET('/api/v1/channels/status', { signal }))),
+    // After a failed read the states may be old, also where the stream comes.
+    refetchInterval: ({ state }) => (mode === 'stream' && state.status !== 'error' ? SLOW_POLL : FAST_POLL),
   });
 }
 

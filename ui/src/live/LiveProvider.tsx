@@ -1,28 +1,27 @@
-import { useQueryClient } from '@tanstack/react-query';
+import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from 'react';
 import { exporterUrl } from '../api/client';
 import { keys } from '../api/queries';
-import { refuseSession, useLogins } from '../api/session';
+import { refuseSession, useLoginNeeded, useLogins } from '../api/session';
 import type { ChannelStatus, ChannelStatuses, Summary } from '../api/types';
 import { useNow } from '../time/clock';
 import { applyStates } from './apply';
+import { batch } from './batch';
+import { calmRead } from './calm';
 import { connect } from './connect';
 import type { LiveMessage } from './follow';
 import { type Freshness, freshness } from './freshness';
+import { noteChange } from './recent';
+import { type StateListener, watchStatuses } from './watch';
 
 interface Live {
   /** Whether changes come by the stream, or by reading again and again. */
   mode: 'stream' | 'polling';
-  /** Time by this machine's clock when the exporter was last heard; 0 before the first time. */
+  /** Time by this machine's clock at which the states were last known to be current; 0 before the first time. */
   heardAt: () => number;
-  /** Calls back for the states that the stream brings, with all states before. Answers how to stop. */
+  /** Calls back for channels that changed, with all channels before. Answers how to stop. */
   onState: (listener: StateListener) => () => void;
 }
-
-export type StateListener = (changes: ChannelStatus[], before: Map<string, ChannelStatus>) => void;
-
-/** Time in milliseconds over which changes are collected before they are drawn. */
-const BATCH = 100;
 
 const LiveContext = createContext<Live>({ mode: 'polling', heardAt: () => 0, onState: () => () => undefined });
 
@@ -34,56 +33,28 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   const heard = useRef(0);
   const listeners = useRef(new Set<StateListener>());
 
-  useEffect(() => {
-    // An answer to a read is as good a sign of life as the stream.
-    return client.getQueryCache().subscribe((event) => {
-      if (event.type === 'updated' && event.action.type === 'success' && !event.action.manual)
-        heard.current = Date.now();
-    });
-  }, [client]);
+  useEffect(
+    () =>
+      watchStatuses(client, {
+        onRead: () => {
+          heard.current = Date.now();
+        },
+        onChange: (changes, before) => {
+          for (const listener of listeners.current) listener(changes, before);
+        },
+      }),
+    [client],
+  );
 
   useEffect(() => {
-    const onMessage = (message: LiveMessage) => {
-      if (message.kind === 'closed') {
-        setMode('polling');
-        if (message.status === 401) refuseSession();
-        return;
-      }
-      heard.current = Date.now();
-      if (message.kind === 'open') {
-        setMode('stream');
-        // The stream sends each change once: what changed before it is in the lists.
-        for (const queryKey of [keys.statuses, keys.summary, keys.alerts]) void client.invalidateQueries({ queryKey });
-      }
-      if (message.kind === 'event') onEvent(message.name, message.data);
+    const onAlive = () => {
+      // A stream keeps the states current only from a state on that was read.
+      if (client.getQueryState(keys.statuses)?.status === 'success') heard.current = Date.now();
     };
-    const onEvent = (name: string, data: string) => {
-      if (name === 'tick') client.setQueryData<Summary>(keys.summary, JSON.parse(data));
-      if (name === 'state') onState(JSON.parse(data));
-      if (name === 'alert' || name === 'lagged') void client.invalidateQueries({ queryKey: keys.alerts });
-      if (name === 'lagged') void client.invalidateQueries({ queryKey: keys.statuses });
-    };
-    // A packager that dies takes many channels along: they are drawn together.
-    let pending: ChannelStatus[] = [];
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const onState = (change: ChannelStatus) => {
-      pending.push(change);
-      timer ??= setTimeout(flush, BATCH);
-    };
-    const flush = () => {
-      const changes = pending;
-      pending = [];
-      timer = undefined;
-      const statuses = client.getQueryData<ChannelStatuses>(keys.statuses);
-      if (!statuses) return;
-      client.setQueryData(keys.statuses, applyStates(statuses, changes));
-      const before = new Map(statuses.channels.map((known) => [known.code, known]));
-      for (const listener of listeners.current) listener(changes, before);
-    };
-    const stop = connect({ url: `${exporterUrl}/api/v1/events?changes=true`, logins }, onMessage);
+    const stop = followChanges(client, logins, { onMode: setMode, onAlive });
     return () => {
-      clearTimeout(timer);
       stop();
+      setMode('polling');
     };
   }, [client, logins]);
 
@@ -97,17 +68,66 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   return <LiveContext value={{ ...live, mode }}>{children}</LiveContext>;
 }
 
+interface Hearer {
+  onMode: (mode: Live['mode']) => void;
+  onAlive: () => void;
+}
+
+/** Takes the stream's events over into the data of the page. Answers how to stop. */
+function followChanges(client: QueryClient, logins: number, { onMode, onAlive }: Hearer): () => void {
+  const readAgain = (queryKey: readonly string[]) => client.invalidateQueries({ queryKey }, { cancelRefetch: false });
+  const alerts = calmRead(() => readAgain(keys.alerts));
+  const statuses = calmRead(() => readAgain(keys.statuses));
+  // A packager that dies takes many channels along: they are drawn together.
+  const states = batch<ChannelStatus>((changes) => {
+    client.setQueryData<ChannelStatuses>(keys.statuses, (known) => known && applyStates(known, changes));
+  });
+  const onEvent = (name: string, data: string) => {
+    if (name === 'tick') client.setQueryData<Summary>(keys.summary, JSON.parse(data));
+    if (name === 'state') {
+      const change: ChannelStatus = JSON.parse(data);
+      noteChange(change);
+      states.add(change);
+    }
+    if (name === 'alert' || name === 'lagged') alerts.ask();
+    if (name === 'lagged') statuses.ask();
+  };
+  const onMessage = (message: LiveMessage) => {
+    if (message.kind === 'closed') {
+      onMode('polling');
+      if (message.status === 401) refuseSession();
+      return;
+    }
+    onAlive();
+    if (message.kind === 'open') {
+      onMode('stream');
+      // The stream sends each change once: what changed before it is in the lists.
+      for (const queryKey of [keys.statuses, keys.summary, keys.alerts]) void client.invalidateQueries({ queryKey });
+    }
+    if (message.kind === 'event') onEvent(message.name, message.data);
+  };
+  const stop = connect({ url: `${exporterUrl}/api/v1/events?changes=true`, logins }, onMessage);
+  return () => {
+    for (const each of [alerts, statuses, states]) each.stop();
+    stop();
+  };
+}
+
 export function useLive(): Live {
   return useContext(LiveContext);
 }
 
-/** How current the page is, and for how many seconds nothing was heard; `undefined` before the exporter was heard. */
+/**
+ * How current the states are, and for how many seconds nothing was heard of them; `undefined` before they were first read. Without a
+ * login nothing can be heard.
+ */
 export function useFreshness(): { freshness: Freshness; seconds: number | undefined } {
   const { heardAt } = useLive();
+  const isLoginNeeded = useLoginNeeded();
   const [openedAt] = useState(() => Date.now());
   // Draws again each second.
   useNow();
   const at = heardAt();
   const silence = Date.now() - (at || openedAt);
-  return { freshness: freshness(silence), seconds: at ? silence / 1000 : undefined };
+  return { freshness: isLoginNeeded ? 'lost' : freshness(silence), seconds: at ? silence / 1000 : undefined };
 }
