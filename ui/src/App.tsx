@@ -16,6 +16,7 @@ import {
   ReportScreen,
   WallScreen,
 } from './screens';
+import { AnnouncementProvider } from './sound/AnnouncementProvider';
 
 /** The screens and their paths. */
 export function App() {
@@ -23,7 +24,7 @@ export function App() {
   // An error of one screen ends with it.
   const [path] = useLocation();
   return (
-    <>
+    <AnnouncementProvider>
       <Switch>
         <Route path="/wall">
           <ErrorBoundary>
@@ -71,7 +72,7 @@ export function App() {
         </Route>
       </Switch>
       <KeysHelp isOpen={isHelpOpen} onClose={() => setHelpOpen(false)} />
-    </>
+    </AnnouncementProvider>
   );
 }
 

@@ -9,6 +9,37 @@ export interface Attention {
   now: number;
 }
 
+interface AlertIndex {
+  byChannel: Map<string, Alert[]>;
+  /** Alerts about a packager as a whole. */
+  byPackager: Map<string, Alert[]>;
+  byFingerprint: Map<string, Alert>;
+}
+
+// When a packager dies, thousands of channels ask for the same alerts.
+const indexes = new WeakMap<Alert[], AlertIndex>();
+
+function indexOf(alerts: Alert[]): AlertIndex {
+  const known = indexes.get(alerts);
+  if (known) return known;
+  const index: AlertIndex = {
+    byChannel: new Map(),
+    byPackager: new Map(),
+    byFingerprint: new Map(alerts.map((alert) => [alert.fingerprint, alert])),
+  };
+  const put = (map: Map<string, Alert[]>, key: string, alert: Alert) => {
+    const found = map.get(key);
+    if (found) found.push(alert);
+    else map.set(key, [alert]);
+  };
+  for (const alert of alerts) {
+    if (alert.channel !== null) put(index.byChannel, alert.channel, alert);
+    else if (alert.labels.packager) put(index.byPackager, alert.labels.packager, alert);
+  }
+  indexes.set(alerts, index);
+  return index;
+}
+
 /**
  * Whether somebody works on what is wrong with a channel: it is in maintenance, or each alert about it or its packager is
  * settled. Alerts that are less severe than the channel's state say nothing about that state.
@@ -17,16 +48,10 @@ export function isAttended(status: ChannelStatus, { alerts, maintenances, now }:
   if (maintenanceOf(status, maintenances, now)) return true;
   const level = levelOf(status);
   const least = rank(level === 'down' ? 'critical' : level);
-  const own = alerts?.filter((alert) => isAbout(alert, status) && severityRank(alert.severity) >= least) ?? [];
-  if (own.length === 0) return false;
-  const byFingerprint = new Map(alerts?.map((alert) => [alert.fingerprint, alert]));
-  return own.every((alert) => isSettled(alert, byFingerprint));
-}
-
-function isAbout(alert: Alert, status: ChannelStatus): boolean {
-  if (alert.channel !== null) return alert.channel === status.code;
-  const { packager } = alert.labels;
-  return packager !== undefined && packager !== '' && packager === status.packager;
+  const { byChannel, byPackager, byFingerprint } = indexOf(alerts ?? []);
+  const about = [...(byChannel.get(status.code) ?? []), ...(byPackager.get(status.packager) ?? [])];
+  const own = about.filter((alert) => severityRank(alert.severity) >= least);
+  return own.length > 0 && own.every((alert) => isSettled(alert, byFingerprint));
 }
 
 /** An alert that nobody has to hear: acknowledged, silenced, or inhibited by alerts of which none has to be heard. */

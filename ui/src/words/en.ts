@@ -59,6 +59,8 @@ export const en = {
   'language.label': 'Language',
   'sound.on': 'Sound on',
   'sound.off': 'Sound off',
+  'sound.blocked': 'SOUND IS OFF.',
+  'sound.click': 'The browser plays nothing until somebody clicks on the page.',
   'filter.search': 'Search code or name',
   'filter.tier': 'Tier',
   'filter.type': 'Type',

@@ -60,6 +60,8 @@ export const vi: Words = {
   'language.label': 'Ngôn ngữ',
   'sound.on': 'Bật âm thanh',
   'sound.off': 'Tắt âm thanh',
+  'sound.blocked': 'ÂM THANH ĐANG TẮT.',
+  'sound.click': 'Trình duyệt không phát âm thanh cho đến khi có người nhấp vào trang.',
   'filter.search': 'Tìm mã hoặc tên',
   'filter.tier': 'Hạng',
   'filter.type': 'Loại',
