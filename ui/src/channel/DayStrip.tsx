@@ -5,6 +5,7 @@ import { Mark } from '../severity/Mark';
 import { COLORS, type Level } from '../severity/severity';
 import { useDuration } from '../time/Ago';
 import { serverNow } from '../time/clock';
+import { clockTime } from '../time/duration';
 import { DAY, dayPieces, totals } from './day';
 
 /** The states of a channel in the last 24 hours as one strip, with the time of each in words. */
@@ -17,7 +18,6 @@ export function DayStrip({ code }: { code: string }) {
     return { pieces: dayPieces(history?.states ?? [], at), now: at };
   }, [history]);
   if (!history) return null;
-  const clock = (time: number) => new Date(time).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
   const word = (level: Level) => t(`level.${level}`);
   const share = (milliseconds: number) => (milliseconds / DAY) * 1000;
   const sums = totals(pieces);
@@ -36,7 +36,7 @@ export function DayStrip({ code }: { code: string }) {
             height={20}
             fill={level === 'up' ? undefined : COLORS[level]}
           >
-            <title>{`${clock(from)} – ${clock(to)} ${word(level)} ${checks.join(', ')}`.trim()}</title>
+            <title>{`${clockTime(from)} – ${clockTime(to)} ${word(level)} ${checks.join(', ')}`.trim()}</title>
           </rect>
         ))}
       </svg>

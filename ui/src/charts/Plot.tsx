@@ -3,6 +3,7 @@ import { useComputedColorScheme } from '@mantine/core';
 import { useElementSize, useMergedRef } from '@mantine/hooks';
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
+import { clockTime } from '../time/duration';
 import type { ChartData } from './align';
 import { strokeOf } from './colors';
 
@@ -95,8 +96,7 @@ function optionsOf(
 function timeText(time: number, step: number): string {
   const date = new Date(time * 1000);
   if (step >= 86_400) return date.toLocaleDateString(undefined, { day: 'numeric', month: 'numeric' });
-  const seconds = step < 60 ? ({ second: '2-digit' } as const) : {};
-  return date.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', hour12: false, ...seconds });
+  return clockTime(time * 1000, step < 60 ? { second: '2-digit' } : {});
 }
 
 /** The range of the axis: the values and the wanted range, with some room. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { channel } from '../testing';
-import { COLORS, levelOf, SEVERITIES, STATES, severityRank, worstFirst } from './severity';
+import { COLORS, levelOf, SEVERITIES, STATES, severityRank, sortedWorstFirst, worstFirst } from './severity';
 
 test('the worst channel comes first, whatever its name and age', () => {
   const channels = [
@@ -12,6 +12,7 @@ test('the worst channel comes first, whatever its name and age', () => {
     channel({ code: 'F_MAJOR', state: 'degraded', severity: 'major' }),
     channel({ code: 'G_DOWN', state: 'down', severity: 'critical' }),
   ];
+  expect(sortedWorstFirst(channels).map((c) => c.code[0])).toEqual(['G', 'F', 'E', 'D', 'C', 'A', 'B']);
   expect(channels.sort(worstFirst).map((c) => c.code[0])).toEqual(['G', 'F', 'E', 'D', 'C', 'A', 'B']);
 });
 

@@ -54,12 +54,27 @@ export function rank(level: Level): number {
   return RANKS[level];
 }
 
+const byText = new Intl.Collator().compare;
+
+/** Order of two channels of these ranks: the worst first, then the newest, then by code. */
+function byRank(a: ChannelStatus, rankOfA: number, b: ChannelStatus, rankOfB: number): number {
+  if (rankOfA !== rankOfB) return rankOfB - rankOfA;
+  const [since, other] = [a.since ?? '', b.since ?? ''];
+  if (since !== other && rankOfA > RANKS.up) return since < other ? 1 : -1;
+  return byText(a.code, b.code);
+}
+
 /** Order of channels: the worst first, then the newest, then by code. */
 export function worstFirst(a: ChannelStatus, b: ChannelStatus): number {
-  const byRank = rank(levelOf(b)) - rank(levelOf(a));
-  if (byRank !== 0) return byRank;
-  const byTime = (b.since ?? '').localeCompare(a.since ?? '');
-  return byTime !== 0 && rank(levelOf(a)) > rank('up') ? byTime : a.code.localeCompare(b.code);
+  return byRank(a, rank(levelOf(a)), b, rank(levelOf(b)));
+}
+
+/** The channels, the worst first. The rank of each is found once: there may be thousands. */
+export function sortedWorstFirst(channels: ChannelStatus[]): ChannelStatus[] {
+  return channels
+    .map((status) => ({ status, rank: rank(levelOf(status)) }))
+    .sort((a, b) => byRank(a.status, a.rank, b.status, b.rank))
+    .map(({ status }) => status);
 }
 
 /** Order of severities of alerts; an unknown one is the last. */

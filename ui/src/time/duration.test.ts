@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { age, parts, stopwatch } from './duration';
+import { age, clockTime, parts, stopwatch } from './duration';
 
 test('a length of time has at most two units, at each boundary', () => {
   const text = (seconds: number) =>
@@ -27,4 +27,10 @@ test('an age is never negative, and unknown without a time', () => {
 
 test('a stopwatch shows hours from an hour on', () => {
   expect([0, 42, 3599, 3600].map(stopwatch)).toEqual(['00:00', '00:42', '59:59', '1:00:00']);
+});
+
+test('the minute after midnight is 00:00, never 24:00', () => {
+  const midnight = new Date(2026, 0, 31, 0, 0, 5).getTime();
+  expect(clockTime(midnight)).toBe('00:00');
+  expect(clockTime(midnight, { second: '2-digit' })).toBe('00:00:05');
 });

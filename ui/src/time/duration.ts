@@ -31,3 +31,13 @@ export function stopwatch(seconds: number): string {
   const rest = `${two(Math.floor((s % 3600) / 60))}:${two(s % 60)}`;
   return hours > 0 ? `${hours}:${rest}` : rest;
 }
+
+/** The time of day in hours and minutes, from 00:00 to 23:59 in every language, and in seconds where wanted. */
+export function clockTime(time: number, more: { second?: '2-digit' } = {}): string {
+  return new Date(time).toLocaleTimeString(undefined, {
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+    ...more,
+  });
+}
