@@ -37,11 +37,16 @@ interface Answer<T> {
   response: Response;
 }
 
-/** The body of an answer. Throws an `ApiError` with the problem document's text for any other answer. */
-export async function body<T>(answer: Promise<Answer<T>>): Promise<T> {
-  const { data, error, response } = await answer.catch((why: unknown) => {
+/** An answer of any status. Throws an `ApiError` with status 0 when nothing answered. */
+export function answered<T>(answer: Promise<Answer<T>>): Promise<Answer<T>> {
+  return answer.catch((why: unknown) => {
     throw new ApiError(0, why instanceof Error ? why.message : String(why));
   });
+}
+
+/** The body of an answer. Throws an `ApiError` with the problem document's text for any other answer. */
+export async function body<T>(answer: Promise<Answer<T>>): Promise<T> {
+  const { data, error, response } = await answered(answer);
   if (!response.ok || data === undefined) throw new ApiError(response.status, detail(error, response));
   return data;
 }

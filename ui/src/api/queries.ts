@@ -1,18 +1,9 @@
 import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useLive } from '../live/LiveProvider';
 import { withRecentChanges } from '../live/recent';
-import { api, body } from './client';
+import { ApiError, answered, api, body, detail } from './client';
 import { refuseSession } from './session';
-import type {
-  Alert,
-  ChannelHistory,
-  Check,
-  Maintenance,
-  Metric,
-  Report,
-  Series,
-  Summary,
-} from './types';
+import type { Alert, ChannelHistory, Check, Maintenance, Metric, Report, Series, Summary } from './types';
 
 export const keys = {
   statuses: ['statuses'] as const,
@@ -214,14 +205,19 @@ export function useLogIn() {
   });
 }
 
+/** Ends the session, and forgets what was read in it. Fails while the session still counts. */
 export function useLogOut() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: async () => {
-      await api.DELETE('/api/v1/session');
-      refuseSession();
+      const { error, response } = await answered(api.DELETE('/api/v1/session'));
+      // Without a valid session there is nothing to end.
+      if (!response.ok && response.status !== 401) throw new ApiError(response.status, detail(error, response));
     },
-    onSettled: () => refresh(client),
+    onSuccess: async () => {
+      refuseSession();
+      await client.resetQueries();
+    },
   });
 }
 

@@ -4,13 +4,15 @@ import { useTranslation } from 'react-i18next';
 import { Link, useRoute } from 'wouter';
 import { exporterUrl } from '../api/client';
 import { useCaller, useLogOut } from '../api/queries';
-import { useFreshness } from '../live/LiveProvider';
+import { FreshMain } from '../live/FreshMain';
 import { Cards } from '../overview/Cards';
 import { MissingLine } from '../overview/MissingLine';
 import { NotifyButton } from '../sound/NotifyButton';
+import { SoundBlocked } from '../sound/SoundBlocked';
 import { SoundButton } from '../sound/SoundButton';
 import { LANGUAGES, type Language, language, setLanguage } from '../words';
 import { FreshnessMark, LostBanner } from './FreshnessMark';
+import { SkipLink } from './SkipLink';
 import { TokenForm } from './TokenForm';
 
 function NavLink({ to, children }: { to: string; children: ReactNode }) {
@@ -51,12 +53,9 @@ export function Frame({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
   const caller = useCaller();
   const logOut = useLogOut();
-  const { freshness } = useFreshness();
   return (
     <>
-      <a className="skip" href="#content">
-        {t('app.skip')}
-      </a>
+      <SkipLink />
       <header className="header">
         <h1>
           {t('app.title')} <small>{location.hostname}</small>
@@ -78,19 +77,21 @@ export function Frame({ children }: { children: ReactNode }) {
           <ThemeButton />
           <LanguageSelect />
           {caller.data?.identity === 'session' && (
-            <Button size="xs" variant="default" onClick={() => logOut.mutate()}>
+            <Button size="xs" variant="default" loading={logOut.isPending} onClick={() => logOut.mutate()}>
               {t('token.forget', { name: caller.data.name })}
             </Button>
           )}
+          {logOut.error && <span role="alert">{t('token.kept', { reason: logOut.error.message })}</span>}
         </div>
       </header>
       <LostBanner />
-      <main id="content" data-freshness={freshness} tabIndex={-1}>
+      <FreshMain id="content" tabIndex={-1}>
+        <SoundBlocked />
         <TokenForm />
         <Cards />
         <MissingLine />
         {children}
-      </main>
+      </FreshMain>
     </>
   );
 }

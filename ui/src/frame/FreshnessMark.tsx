@@ -1,4 +1,5 @@
 import { useTranslation } from 'react-i18next';
+import { useLoginNeeded } from '../api/session';
 import { useFreshness, useLive } from '../live/LiveProvider';
 import { useDuration } from '../time/Ago';
 
@@ -17,15 +18,18 @@ export function FreshnessMark() {
   );
 }
 
-/** A banner that nobody overlooks while the exporter does not answer. */
+/** A banner that nobody overlooks while the page shows nothing of the present. */
 export function LostBanner() {
   const { t } = useTranslation();
   const { freshness, seconds } = useFreshness();
+  const isLoginNeeded = useLoginNeeded();
   const duration = useDuration();
   if (freshness !== 'lost') return null;
   return (
+    // A screen reader says the text once: the time beside it changes each second.
     <div className="lost" role="alert">
-      {t('fresh.lost', { time: duration(seconds ?? 15) })}
+      {isLoginNeeded ? t('fresh.login') : t('fresh.lost')}
+      {seconds !== undefined && <span aria-hidden="true"> {duration(seconds)}</span>}
     </div>
   );
 }

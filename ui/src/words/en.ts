@@ -35,8 +35,8 @@ export const en = {
   'fresh.waiting': 'waiting for the exporter',
   'fresh.stream': 'live',
   'fresh.polling': 'asking every 5 s',
-  'fresh.lost':
-    'NO DATA for {{time}}. The exporter does not answer: what you see is old. The page tries again by itself.',
+  'fresh.lost': 'NO DATA. The exporter does not answer: what you see is old. The page tries again by itself.',
+  'fresh.login': 'Log in to see the present state: what you see is old.',
   'missing.database':
     'There is no database: alerts are not shown, and a restart forgets the states. Set DATABASE_URL to change this.',
   'missing.databaseAway': 'The database does not answer: alerts may be old. The exporter connects again by itself.',
@@ -54,6 +54,7 @@ export const en = {
   'token.save': 'Log in',
   'token.refused': 'Not logged in: {{reason}}',
   'token.forget': 'Log out {{name}}',
+  'token.kept': 'You are still logged in: {{reason}}',
   'theme.dark': 'Dark',
   'theme.light': 'Light',
   'language.label': 'Language',

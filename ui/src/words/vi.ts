@@ -37,8 +37,8 @@ export const vi: Words = {
   'fresh.waiting': 'đang chờ exporter',
   'fresh.stream': 'trực tiếp',
   'fresh.polling': 'hỏi mỗi 5 giây',
-  'fresh.lost':
-    'KHÔNG CÓ DỮ LIỆU trong {{time}}. Exporter không trả lời: thông tin trên trang đã cũ. Trang sẽ tự thử lại.',
+  'fresh.lost': 'KHÔNG CÓ DỮ LIỆU. Exporter không trả lời: thông tin trên trang đã cũ. Trang sẽ tự thử lại.',
+  'fresh.login': 'Hãy đăng nhập để xem trạng thái hiện tại: thông tin trên trang đã cũ.',
   'missing.database':
     'Không có cơ sở dữ liệu: không hiển thị cảnh báo, và trạng thái bị mất khi khởi động lại. Hãy đặt DATABASE_URL.',
   'missing.databaseAway': 'Cơ sở dữ liệu không trả lời: cảnh báo có thể đã cũ. Exporter sẽ tự kết nối lại.',
@@ -55,6 +55,7 @@ export const vi: Words = {
   'token.save': 'Đăng nhập',
   'token.refused': 'Chưa đăng nhập được: {{reason}}',
   'token.forget': 'Đăng xuất {{name}}',
+  'token.kept': 'Bạn vẫn đang đăng nhập: {{reason}}',
   'theme.dark': 'Tối',
   'theme.light': 'Sáng',
   'language.label': 'Ngôn ngữ',

@@ -1,0 +1,70 @@
+// @vitest-environment happy-dom
+import { cleanup, fireEvent, screen, waitFor } from '@testing-library/react';
+import { afterEach, expect, test } from 'vitest';
+import { keys } from '../api/queries';
+import { acceptSession } from '../api/session';
+import { LiveProvider } from '../live/LiveProvider';
+import { channel } from '../testing';
+import { renderPage, summaryOf, TestExporter } from '../testingPage';
+import { Frame } from './Frame';
+
+afterEach(() => {
+  cleanup();
+  acceptSession();
+});
+
+function open() {
+  const exporter = new TestExporter({
+    'GET session': { name: 'lan', role: 'operate', identity: 'session' },
+    'GET channels/summary': summaryOf(),
+    'GET channels/status': { source: 'memory', channels: [channel({ code: 'A' })] },
+    'GET alerts/active': { alerts: [], next_cursor: null },
+    'GET events': 503,
+  });
+  const view = renderPage(
+    <LiveProvider>
+      <Frame>
+        <p>content</p>
+      </Frame>
+    </LiveProvider>,
+    '/channels/A',
+  );
+  return { ...view, exporter };
+}
+
+test('the skip link goes to the content and not to another page', () => {
+  const { history } = open();
+  fireEvent.click(screen.getByText('Skip to the content'));
+  expect(document.activeElement?.id).toBe('content');
+  expect(history).toEqual(['/channels/A']);
+});
+
+test('a logout that fails is shown, and one that succeeds leaves nothing on the page', async () => {
+  const { exporter, client } = open();
+  client.setQueryData(keys.statuses, { source: 'memory', channels: [channel({ code: 'A' })] });
+  exporter.set({ 'DELETE session': 503 });
+  const button = await screen.findByRole('button', { name: 'Log out lan' });
+  fireEvent.click(button);
+  await screen.findByText('You are still logged in: refused with 503');
+  expect(client.getQueryData(keys.summary)).toBeDefined();
+
+  const refused = Object.fromEntries(
+    ['session', 'channels/summary', 'channels/status', 'alerts/active'].map((path) => [`GET ${path}`, 401]),
+  );
+  exporter.set({ ...refused, 'DELETE session': () => new Response(null, { status: 204 }) });
+  fireEvent.click(button);
+  await screen.findByText('Please log in');
+  await waitFor(() => expect(screen.queryByText(/still logged in/)).toBeNull());
+  expect([keys.statuses, keys.summary].map((key) => client.getQueryData(key))).toEqual([undefined, undefined]);
+});
+
+test('the banner of old data is said once: the time that counts beside it is not read out', async () => {
+  const { exporter } = open();
+  await screen.findByText('Log out lan');
+  exporter.set({ 'GET channels/summary': 401 });
+  const { refuseSession } = await import('../api/session');
+  refuseSession();
+  const banner = await screen.findByText(/^Log in to see/);
+  expect(banner.getAttribute('role')).toBe('alert');
+  for (const changing of banner.querySelectorAll('*')) expect(changing.getAttribute('aria-hidden')).toBe('true');
+});
