@@ -21,3 +21,13 @@ test('each severity has its runbook', () => {
   expect(runbookOfSeverity('major', exporter)).toBe('http://e/px/runbooks/ChannelDegraded');
   expect(runbookOfSeverity('none', exporter)).toBeNull();
 });
+
+test('a browser without URL.parse tells links too', () => {
+  const parse = URL.parse;
+  Object.assign(URL, { parse: undefined });
+  try {
+    expect(['https://wiki/a', 'javascript:alert(1)', 'no link'].map(isWebLink)).toEqual([true, false, false]);
+  } finally {
+    Object.assign(URL, { parse });
+  }
+});

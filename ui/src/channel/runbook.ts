@@ -35,6 +35,11 @@ export function runbookOfCheck(
 
 /** A link of an alert is foreign text: only http and https may become a link. */
 export function isWebLink(text: string): boolean {
-  const url = URL.parse(text);
-  return url !== null && (url.protocol === 'https:' || url.protocol === 'http:');
+  try {
+    const { protocol } = new URL(text);
+    return protocol === 'https:' || protocol === 'http:';
+  } catch {
+    // `URL.parse` would not throw, but browsers before 2024 don't have it.
+    return false;
+  }
 }
