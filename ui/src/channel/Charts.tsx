@@ -1,5 +1,5 @@
 import { NativeSelect } from '@mantine/core';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useSeries } from '../api/queries';
 import type { Metric } from '../api/types';
@@ -40,13 +40,14 @@ export function Charts({ code }: { code: string }) {
 function OneChart({ code, metric, range }: { code: string; metric: Metric; range: number }) {
   const { t } = useTranslation();
   const series = useSeries(code, metric, range);
+  const lines = useMemo(() => (series.data ? linesOf(series.data) : []), [series.data]);
   if (!series.data) {
     return series.error ? <ErrorBox error={series.error} onRetry={() => void series.refetch()} /> : null;
   }
   return (
     <Chart
       title={t(`metric.${metric}`)}
-      lines={linesOf(series.data)}
+      lines={lines}
       format={formatOf(metric)}
       syncKey={code}
       band={bandOf(series.data)}

@@ -1,7 +1,8 @@
 import { useComputedColorScheme } from '@mantine/core';
 import { lazy, Suspense, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
-import { align, type ChartLine, extent } from './align';
+import { serverNow } from '../time/clock';
+import { align, type ChartLine, extent, presentValue } from './align';
 import { strokeOf } from './colors';
 import type { Band } from './Plot';
 
@@ -58,6 +59,7 @@ function Legend({ lines, format }: Pick<Props, 'lines' | 'format'>) {
       <tbody>
         {lines.map((line, index) => {
           const values = extent(line.values);
+          const last = presentValue(line, serverNow() / 1000);
           const { color, dash } = strokeOf(index, isDark);
           return (
             <tr key={line.label}>
@@ -69,7 +71,7 @@ function Legend({ lines, format }: Pick<Props, 'lines' | 'format'>) {
               </th>
               {values ? (
                 <>
-                  <td>{format(values.last)}</td>
+                  <td>{last === null ? '–' : format(last)}</td>
                   <td>{format(values.low)}</td>
                   <td>{format(values.high)}</td>
                 </>

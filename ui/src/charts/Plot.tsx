@@ -3,13 +3,12 @@ import { useComputedColorScheme } from '@mantine/core';
 import { useElementSize, useMergedRef } from '@mantine/hooks';
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
+import { serverNow } from '../time/clock';
 import { clockTime } from '../time/duration';
-import type { ChartData } from './align';
+import { type ChartData, timeRange } from './align';
 import { strokeOf } from './colors';
 
 const HEIGHT = 180;
-/** Shortest time in seconds over which the axis runs. */
-const SHORTEST = 60;
 
 export interface Band {
   low: number;
@@ -36,13 +35,19 @@ export default function Plot({ data, labels, format, syncKey, band }: PlotProps)
   const key = labels.join('\n');
   const low = band?.low;
   const high = band?.high;
+  const isZoomed = useRef(false);
   const latest = useRef({ data, format });
   latest.current = { data, format };
 
   useEffect(() => {
     if (!place.current || width === 0) return;
     const wanted = low === undefined || high === undefined ? null : { low, high };
-    const options = optionsOf(key.split('\n'), width, isDark, syncKey, wanted, (value) => latest.current.format(value));
+    const options = optionsOf(key.split('\n'), width, isDark, syncKey, wanted, {
+      format: (value) => latest.current.format(value),
+      onZoom: (zoomed) => {
+        isZoomed.current = zoomed;
+      },
+    });
     plot.current = new uPlot(options, latest.current.data as uPlot.AlignedData, place.current);
     return () => {
       plot.current?.destroy();
@@ -51,7 +56,10 @@ export default function Plot({ data, labels, format, syncKey, band }: PlotProps)
   }, [key, width, isDark, syncKey, low, high]);
 
   useEffect(() => {
-    plot.current?.setData(data as uPlot.AlignedData);
+    // New values must not take the part away at which somebody looks.
+    const keepsRange = isZoomed.current;
+    plot.current?.setData(data as uPlot.AlignedData, !keepsRange);
+    if (keepsRange) plot.current?.redraw();
   }, [data]);
   return <div ref={merged} style={{ height: HEIGHT }} />;
 }
@@ -62,7 +70,7 @@ function optionsOf(
   isDark: boolean,
   syncKey: string,
   band: Band | null,
-  format: (value: number) => string,
+  { format, onZoom }: { format: (value: number) => string; onZoom: (isZoomed: boolean) => void },
 ): uPlot.Options {
   const text = isDark ? '#c7d0d9' : '#3b434c';
   const grid = { stroke: isDark ? '#37404a' : '#d5dae0', width: 1 };
@@ -74,7 +82,13 @@ function optionsOf(
     legend: { show: false },
     cursor: { sync: { key: syncKey }, drag: { x: true, y: false } },
     scales: {
-      x: { range: (_, min, max) => [Math.min(min, max - SHORTEST), max] },
+      x: {
+        range: ({ data }, min, max) => {
+          const { range, isZoomed } = timeRange(data[0], min, max, serverNow() / 1000);
+          onZoom(isZoomed);
+          return range;
+        },
+      },
       y: { range: (_, min, max) => rangeOf(min, max, band) },
     },
     axes: [

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Series } from '../api/types';
-import { align, extent, lineOfChannel, linesOf } from './align';
+import { align, extent, lineOfChannel, linesOf, presentValue, timeRange } from './align';
 
 const series = (changes: Partial<Series>): Series => ({
   channel: 'CH_1',
@@ -45,6 +45,21 @@ test('a channel among others is its largest bit rate and its lowest score', () =
 });
 
 test('the extent of a line knows measured values only', () => {
-  expect(extent([null, 3, undefined, 1, null])).toEqual({ low: 1, high: 3, last: 1 });
+  expect(extent([null, 3, undefined, 1, null])).toEqual({ low: 1, high: 3 });
   expect(extent([null, undefined])).toBeNull();
+});
+
+test('the last value of a line is shown only while it is of the present', () => {
+  const line = { label: 'a', times: [1000, 1015, 1030], values: [1, 2, null] };
+  expect([presentValue(line, 1030), presentValue(line, 1135), presentValue(line, 1136)]).toEqual([2, 2, null]);
+  const slow = { label: 'a', times: [1000, 1300, 1600], values: [1, 2, 3] };
+  expect([presentValue(slow, 2500), presentValue(slow, 2501)]).toEqual([3, null]);
+  expect(presentValue({ label: 'a', times: [1000], values: [null] }, 1000)).toBeNull();
+});
+
+test('the axis runs until now, and stays where a person zoomed', () => {
+  const times = [1000, 2000, 3000];
+  expect(timeRange(times, 1000, 3000, 9000)).toEqual({ range: [1000, 9000], isZoomed: false });
+  expect(timeRange(times, 1500, 2500, 9000)).toEqual({ range: [1500, 2500], isZoomed: true });
+  expect(timeRange(times, 1500, 1510, 9000).range).toEqual([1450, 1510]);
 });

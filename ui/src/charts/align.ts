@@ -43,10 +43,39 @@ export function lineOfChannel(series: Series): ChartLine {
   return { label: series.channel, times: series.times, values };
 }
 
-/** Lowest, highest and last measured value of a line; `null` when nothing was measured. */
-export function extent(values: (number | null | undefined)[]): { low: number; high: number; last: number } | null {
+/** Lowest and highest measured value of a line; `null` when nothing was measured. */
+export function extent(values: (number | null | undefined)[]): { low: number; high: number } | null {
   const measured = values.filter((value) => value != null);
-  const last = measured.at(-1);
-  if (last === undefined) return null;
-  return { low: Math.min(...measured), high: Math.max(...measured), last };
+  return measured.length === 0 ? null : { low: Math.min(...measured), high: Math.max(...measured) };
+}
+
+/** Age in seconds up to which a value is of the present, and the number of steps where these are longer. */
+const PRESENT = 120;
+const PRESENT_STEPS = 3;
+
+/** The last measured value of a line, if it is of the present: `now` in seconds since 1970. */
+export function presentValue({ times, values }: ChartLine, now: number): number | null {
+  const last = values.findLastIndex((value) => value !== null);
+  const at = times[last];
+  if (at === undefined) return null;
+  const step = times.length > 1 ? ((times.at(-1) ?? at) - (times[0] ?? at)) / (times.length - 1) : 0;
+  return now - at <= Math.max(PRESENT, PRESENT_STEPS * step) ? (values[last] ?? null) : null;
+}
+
+/** Shortest time in seconds over which the axis runs. */
+const SHORTEST = 60;
+
+/**
+ * The range of the axis of times in seconds, and whether a person chose it. All times together run until now: a chart that ends with its
+ * last value hides that nothing is measured any more.
+ */
+export function timeRange(
+  times: ArrayLike<number>,
+  min: number,
+  max: number,
+  now: number,
+): { range: [number, number]; isZoomed: boolean } {
+  const isZoomed = min !== times[0] || max !== times[times.length - 1];
+  const end = isZoomed ? max : Math.max(max, now);
+  return { range: [Math.min(min, end - SHORTEST), end], isZoomed };
 }
