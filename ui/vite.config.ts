@@ -24,5 +24,6 @@ export default defineConfig({
     environment: 'node',
     include: ['src/**/*.test.ts', 'src/**/*.test.tsx'],
     setupFiles: ['src/testingSetup.ts'],
+    testTimeout: 30_000,
   },
 });

@@ -1,11 +1,14 @@
 import { MantineProvider } from '@mantine/core';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { render } from '@testing-library/react';
+import { configure, render } from '@testing-library/react';
 import type { ReactNode } from 'react';
 import { Router } from 'wouter';
 import { memoryLocation } from 'wouter/memory-location';
 import './words';
 import type { Summary } from './api/types';
+
+// A busy machine needs longer than a second to draw a screen.
+configure({ asyncUtilTimeout: 10_000 });
 
 declare global {
   // Takes the place of `fetch` in tests; see testingSetup.ts.

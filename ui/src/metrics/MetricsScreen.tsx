@@ -1,10 +1,10 @@
 import { Button, NativeSelect, TextInput } from '@mantine/core';
-import { useQueries } from '@tanstack/react-query';
+import { type UseQueryResult, useQueries } from '@tanstack/react-query';
 import { type FormEvent, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import { seriesQuery, useStatuses } from '../api/queries';
-import type { ChannelStatus, Metric } from '../api/types';
+import type { ChannelStatus, Metric, Series } from '../api/types';
 import { lineOfChannel } from '../charts/align';
 import { Chart } from '../charts/Chart';
 import { RANGES, useRangeName } from '../charts/ranges';
@@ -120,25 +120,39 @@ function AddChannel({ channels, codes, onAdd }: AddProps) {
   );
 }
 
+/** What became of the question for each channel. One that is not known must not hide the others. */
+function answersOf(answers: UseQueryResult<Series>[]): { data: Series | undefined; why: string | null }[] {
+  return answers.map(({ data, error }) => ({ data, why: error && !data ? error.message : null }));
+}
+
 function Trend({ metric, codes, range }: { metric: Metric; codes: string[]; range: number }) {
   const { t } = useTranslation();
-  const answers = useQueries({ queries: codes.map((code) => seriesQuery(code, metric, range)) });
-  const failed = answers.find((answer) => answer.error && !answer.data);
-  if (failed?.error) return <ErrorBox error={failed.error} onRetry={() => void failed.refetch()} />;
-  const series = answers.flatMap((answer) => (answer.data ? [answer.data] : []));
+  const answers = useQueries({ queries: codes.map((code) => seriesQuery(code, metric, range)), combine: answersOf });
+  const series = useMemo(() => answers.flatMap(({ data }) => (data ? [data] : [])), [answers]);
+  const lines = useMemo(() => series.map(lineOfChannel), [series]);
   const bands = series.map(bandOf).filter((band) => band !== null);
   // Channels of several templates have no range in common.
   const isCommon =
     bands.length === series.length && new Set(bands.map((band) => `${band.low} ${band.high}`)).size === 1;
   const source = series[0]?.source;
   return (
-    <Chart
-      title={t(`metric.${metric}`)}
-      lines={series.map(lineOfChannel)}
-      format={formatOf(metric)}
-      syncKey="metrics"
-      band={isCommon ? (bands[0] ?? null) : null}
-      {...(source && { note: t(`chart.source.${source}`) })}
-    />
+    <>
+      <Chart
+        title={t(`metric.${metric}`)}
+        lines={lines}
+        format={formatOf(metric)}
+        syncKey="metrics"
+        band={isCommon ? (bands[0] ?? null) : null}
+        {...(source && { note: t(`chart.source.${source}`) })}
+      />
+      {answers.map(
+        ({ why }, index) =>
+          why !== null && (
+            <p key={codes[index]} role="alert">
+              {codes[index]}: {why}
+            </p>
+          ),
+      )}
+    </>
   );
 }
