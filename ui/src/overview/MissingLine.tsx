@@ -1,5 +1,5 @@
 import { useTranslation } from 'react-i18next';
-import { useAlerts, useHealth, useSummary } from '../api/queries';
+import { useAlerts, useHealth, useMaintenances, useSummary } from '../api/queries';
 import { useDuration } from '../time/Ago';
 import { useNow } from '../time/clock';
 import { type Missing, missing } from './missing';
@@ -9,6 +9,7 @@ export function MissingLine() {
   const summary = useSummary();
   const health = useHealth();
   const alerts = useAlerts();
+  const maintenances = useMaintenances();
   const now = useNow();
   const text = useMissingText();
   const found = missing({
@@ -16,6 +17,7 @@ export function MissingLine() {
     health: health.data,
     alerts: alerts.data,
     alertsError: alerts.error,
+    maintenancesError: maintenances.error,
     now,
   });
   if (found.length === 0) return null;

@@ -23,8 +23,8 @@ const summary: Summary = {
 };
 const health = { status: 'healthy', database: 'connected', reasons: [] as string[] } as unknown as Health;
 const watchdog = [{ alertname: 'Watchdog' } as Alert];
-const known = { summary, health, alerts: watchdog, alertsError: null, now };
-const kinds = (changes: Partial<typeof known> | { alertsError: Error }) =>
+const known = { summary, health, alerts: watchdog, alertsError: null, maintenancesError: null, now };
+const kinds = (changes: Partial<typeof known> | { alertsError: Error } | { maintenancesError: Error }) =>
   missing({ ...known, ...changes }).map((one) => one.kind);
 
 test('nothing is missing where everything is connected and probes come', () => {
@@ -32,15 +32,24 @@ test('nothing is missing where everything is connected and probes come', () => {
 });
 
 test('nothing is said before anything was read', () => {
-  expect(missing({ summary: undefined, health: undefined, alerts: undefined, alertsError: null, now })).toEqual([]);
+  expect(missing({ ...known, summary: undefined, health: undefined, alerts: undefined })).toEqual([]);
 });
 
 test('probes are missing after 90 s, and when none ever came; an empty catalogue needs none', () => {
+  const summary = { ...known.summary, states: { ...known.summary.states, up: 0, unknown: 2 } };
   const heard = (heard_at: string | null) => kinds({ summary: { ...summary, heard_at } as Summary });
   expect(heard('2026-01-31T17:58:30Z')).toEqual([]);
   expect(heard('2026-01-31T17:58:29Z')).toEqual(['probes']);
   expect(heard(null)).toEqual(['never']);
   expect(kinds({ summary: { ...summary, heard_at: null, active: 0 } as Summary })).toEqual([]);
+});
+
+test('channels that are probed every five minutes are not missed between two probes', () => {
+  expect(kinds({ summary: { ...summary, heard_at: '2026-01-31T17:56:00Z' } as Summary })).toEqual([]);
+});
+
+test('an Alertmanager that does not answer is named', () => {
+  expect(kinds({ maintenancesError: new ApiError(502, 'no answer') })).toEqual(['alertmanagerAway']);
 });
 
 test('without a database nobody asks for the Watchdog or Alertmanager', () => {

@@ -42,6 +42,8 @@ export const en = {
   'missing.databaseAway': 'The database does not answer: alerts may be old. The exporter connects again by itself.',
   'missing.alertmanager':
     'Alertmanager is not connected (--alertmanager.url): an acknowledgement stops no notification.',
+  'missing.alertmanagerAway':
+    'Alertmanager does not answer: nothing can be acknowledged, and notifications may not be sent.',
   'missing.watchdog':
     'The alert Watchdog does not arrive, so other alerts may not arrive either. Check Prometheus, Alertmanager and its webhook.',
   'missing.probes': 'No channel was probed for {{time}}: is Prometheus scraping /probe?',
@@ -75,7 +77,6 @@ export const en = {
   'filter.active': 'Hide disabled channels',
   'filter.clear': 'Clear the filters',
   'channels.shown': '{{shown}} of {{total}} channels',
-  'channels.held': 'The order is kept while you are in the table. {{count}} got worse.',
   'channels.none':
     'The catalogue has no channel. Add one to channels.yml, or with New channel when there is a database.',
   'channels.noMatch': 'No channel matches the filters.',
@@ -304,6 +305,7 @@ export const en = {
   'notify.title': '{{count}} channels got worse ({{level}})',
   'notify.still': 'Still critical, and nobody works on it',
   'notify.more': '{{names}} and {{count}} more',
+  'channels.held': 'The order is kept while you are in the table. {{count}} got worse.',
 } as const;
 
 export type Words = Record<keyof typeof en, string>;

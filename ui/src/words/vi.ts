@@ -43,6 +43,8 @@ export const vi: Words = {
     'Không có cơ sở dữ liệu: không hiển thị cảnh báo, và trạng thái bị mất khi khởi động lại. Hãy đặt DATABASE_URL.',
   'missing.databaseAway': 'Cơ sở dữ liệu không trả lời: cảnh báo có thể đã cũ. Exporter sẽ tự kết nối lại.',
   'missing.alertmanager': 'Chưa kết nối Alertmanager (--alertmanager.url): xác nhận không dừng thông báo nào.',
+  'missing.alertmanagerAway':
+    'Alertmanager không trả lời: không thể xác nhận cảnh báo, và thông báo có thể không được gửi.',
   'missing.watchdog':
     'Không nhận được cảnh báo Watchdog, nên các cảnh báo khác cũng có thể không đến. Hãy kiểm tra Prometheus, Alertmanager và webhook.',
   'missing.probes': 'Không có kênh nào được kiểm tra trong {{time}}: Prometheus có đang gọi /probe không?',
@@ -76,7 +78,6 @@ export const vi: Words = {
   'filter.active': 'Ẩn kênh đã tắt',
   'filter.clear': 'Xóa bộ lọc',
   'channels.shown': '{{shown}} / {{total}} kênh',
-  'channels.held': 'Thứ tự được giữ nguyên khi bạn ở trong bảng. {{count}} kênh xấu đi.',
   'channels.none': 'Danh mục chưa có kênh. Hãy thêm vào channels.yml, hoặc dùng Kênh mới khi có cơ sở dữ liệu.',
   'channels.noMatch': 'Không có kênh nào khớp bộ lọc.',
   'channels.loading': 'Đang đọc danh sách kênh …',
@@ -304,4 +305,5 @@ export const vi: Words = {
   'notify.title': '{{count}} kênh xấu đi ({{level}})',
   'notify.still': 'Vẫn nghiêm trọng, và chưa ai xử lý',
   'notify.more': '{{names}} và {{count}} kênh nữa',
+  'channels.held': 'Thứ tự được giữ nguyên khi bạn ở trong bảng. {{count}} kênh xấu đi.',
 };
