@@ -1,8 +1,9 @@
-import { Button, Modal, NativeSelect, Textarea, TextInput } from '@mantine/core';
+import { Button, Modal, NativeSelect, Textarea } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useAcknowledge } from '../api/alertActions';
 import type { AlertsDone } from '../api/types';
+import { NameField } from '../people/NameField';
 import { rememberedName, rememberName } from '../people/name';
 
 interface Props {
@@ -48,13 +49,7 @@ export function AcknowledgeDialog({ ids, isOpen, silences, onClose, onDone }: Pr
       closeButtonProps={{ 'aria-label': t('keys.close') }}
     >
       <form onSubmit={submit}>
-        <TextInput
-          label={t('ack.by')}
-          value={by}
-          maxLength={128}
-          onChange={(e) => setBy(e.currentTarget.value)}
-          data-autofocus
-        />
+        <NameField value={by} onChange={setBy} />
         <NativeSelect
           label={t('ack.for')}
           value={duration}

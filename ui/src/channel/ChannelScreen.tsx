@@ -12,6 +12,7 @@ import { ErrorBox } from '../frame/ErrorBox';
 import { MaintenanceDialog } from '../maintenance/MaintenanceDialog';
 import { MaintenanceLine } from '../maintenance/MaintenanceLine';
 import { ChannelPicture } from '../mosaic/ChannelPicture';
+import { usePermission } from '../people/usePermission';
 import { StateMark } from '../severity/Mark';
 import { Ago, useDuration } from '../time/Ago';
 import { useNow } from '../time/clock';
@@ -84,6 +85,8 @@ function Head({ status }: { status: ChannelStatus }) {
   const { t } = useTranslation();
   const probe = useProbe(status.code);
   const summary = useSummary().data;
+  const operate = usePermission('operate');
+  const write = usePermission('admin');
   const [isMaintenanceOpen, setMaintenanceOpen] = useState(false);
   const path = `/channels/${encodeURIComponent(status.code)}`;
   const log = `${exporterUrl}/probe?target=${encodeURIComponent(status.code)}&debug=true`;
@@ -114,7 +117,13 @@ function Head({ status }: { status: ChannelStatus }) {
         <Fact name={t('column.failed')}>{isCurrent(status) ? <Failed failed={status.failed} /> : '–'}</Fact>
       </dl>
       <p className="actions">
-        <Button size="xs" onClick={() => probe.mutate()} loading={probe.isPending}>
+        <Button
+          size="xs"
+          disabled={!operate.isAllowed}
+          title={operate.why}
+          onClick={() => probe.mutate()}
+          loading={probe.isPending}
+        >
           {t('channel.probeNow')}
         </Button>
         <Button size="xs" variant="default" component="a" href={log} target="_blank" rel="noreferrer">
@@ -124,13 +133,17 @@ function Head({ status }: { status: ChannelStatus }) {
         <Button
           size="xs"
           variant="default"
-          disabled={summary?.has_alertmanager !== true}
-          title={summary?.has_alertmanager ? undefined : t('maintenance.none')}
+          disabled={!operate.isAllowed || summary?.has_alertmanager !== true}
+          title={operate.why ?? (summary?.has_alertmanager ? undefined : t('maintenance.none'))}
           onClick={() => setMaintenanceOpen(true)}
         >
           {t('maintenance.open')}
         </Button>
-        <LinkButton href={`${path}/edit`} isDisabled={!summary?.has_database} why={t('edit.noDatabase')}>
+        <LinkButton
+          href={`${path}/edit`}
+          isDisabled={!write.isAllowed || !summary?.has_database}
+          why={write.why ?? t('edit.noDatabase')}
+        >
           {t('edit.open')}
         </LinkButton>
         <LinkButton href={`${path}/report`}>{t('report.open')}</LinkButton>

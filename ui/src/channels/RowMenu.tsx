@@ -1,17 +1,17 @@
 import { Button, Modal } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation } from 'wouter';
-import { setEnabled } from '../api/channels';
-import { refresh, useMaintenances, useProbe, useSummary } from '../api/queries';
+import { useMaintenances, useProbe, useSummary } from '../api/queries';
 import type { ChannelStatus } from '../api/types';
 import { CopyCurl } from '../channel/CopyCurl';
 import { MaintenanceDialog } from '../maintenance/MaintenanceDialog';
 import { MaintenanceLine } from '../maintenance/MaintenanceLine';
 import { maintenanceOf } from '../maintenance/maintenance';
+import { usePermission } from '../people/usePermission';
 import { StateMark } from '../severity/Mark';
 import { useNow } from '../time/clock';
+import { EnableButton } from './EnableButton';
 
 /** What can be done with a channel from its row. */
 export function RowMenu({ status, onClose }: { status: ChannelStatus | null; onClose: () => void }) {
@@ -31,19 +31,14 @@ export function RowMenu({ status, onClose }: { status: ChannelStatus | null; onC
 function Actions({ status, onClose }: { status: ChannelStatus; onClose: () => void }) {
   const { t } = useTranslation();
   const [, navigate] = useLocation();
-  const client = useQueryClient();
   const summary = useSummary().data;
   const [isMaintenanceOpen, setMaintenanceOpen] = useState(false);
   const probe = useProbe(status.code);
-  const enable = useMutation({
-    mutationFn: (enabled: boolean) => setEnabled(status.code, enabled),
-    onSettled: () => refresh(client),
-  });
   const now = useNow();
   const isMaintained = maintenanceOf(status, useMaintenances().data, now) !== null;
-  const isDisabled = status.state === 'disabled';
+  const operate = usePermission('operate');
+  const write = usePermission('admin');
   const path = `/channels/${encodeURIComponent(status.code)}`;
-  const error = probe.error ?? enable.error;
   return (
     <div className="menu">
       <p>
@@ -53,7 +48,13 @@ function Actions({ status, onClose }: { status: ChannelStatus; onClose: () => vo
       <Button variant="default" onClick={() => navigate(path)} data-autofocus>
         {t('menu.open')}
       </Button>
-      <Button variant="default" loading={probe.isPending} onClick={() => probe.mutate()}>
+      <Button
+        variant="default"
+        disabled={!operate.isAllowed}
+        title={operate.why}
+        loading={probe.isPending}
+        onClick={() => probe.mutate()}
+      >
         {t('channel.probeNow')}
       </Button>
       <Button variant="default" onClick={() => navigate(`/metrics?channels=${encodeURIComponent(status.code)}`)}>
@@ -61,29 +62,28 @@ function Actions({ status, onClose }: { status: ChannelStatus; onClose: () => vo
       </Button>
       <Button
         variant="default"
-        disabled={summary?.has_alertmanager !== true || isMaintained}
-        title={summary?.has_alertmanager ? undefined : t('maintenance.none')}
+        disabled={!operate.isAllowed || summary?.has_alertmanager !== true || isMaintained}
+        title={operate.why ?? (summary?.has_alertmanager ? undefined : t('maintenance.none'))}
         onClick={() => setMaintenanceOpen(true)}
       >
         {t('maintenance.open')}
       </Button>
-      <Button variant="default" disabled={!summary?.has_database} onClick={() => navigate(`${path}/edit`)}>
-        {t('edit.open')}
-      </Button>
       <Button
         variant="default"
-        disabled={!summary?.has_database}
-        loading={enable.isPending}
-        onClick={() => enable.mutate(isDisabled, { onSuccess: onClose })}
+        disabled={!write.isAllowed || !summary?.has_database}
+        title={write.why}
+        onClick={() => navigate(`${path}/edit`)}
       >
-        {isDisabled ? t('menu.enable') : t('menu.disable')}
+        {t('edit.open')}
       </Button>
+      <EnableButton status={status} isPossible={write.isAllowed && summary?.has_database === true} onDone={onClose} />
       <Button variant="default" onClick={() => navigate(`${path}/report`)}>
         {t('report.open')}
       </Button>
       <CopyCurl code={status.code} />
+      {write.why && <p className="empty">{operate.why ?? write.why}</p>}
       {summary && !summary.has_database && <p className="empty">{t('edit.noDatabase')}</p>}
-      {error && <p role="alert">{error.message}</p>}
+      {probe.error && <p role="alert">{probe.error.message}</p>}
       <MaintenanceDialog status={status} isOpen={isMaintenanceOpen} onClose={() => setMaintenanceOpen(false)} />
     </div>
   );

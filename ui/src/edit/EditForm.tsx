@@ -1,5 +1,5 @@
 import { Button } from '@mantine/core';
-import { type QueryClient, useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation } from 'wouter';
@@ -13,8 +13,8 @@ import {
   readChannel,
   type VersionedChannel,
 } from '../api/channels';
-import { keys, refresh } from '../api/queries';
-import type { ChannelStatuses } from '../api/types';
+import { untilStates } from '../api/until';
+import { usePermission } from '../people/usePermission';
 import { Conflicts } from './Conflicts';
 import { DraftResult } from './DraftResult';
 import { FieldControl, type Lists } from './FieldControl';
@@ -32,6 +32,7 @@ interface Props {
 export function EditForm({ code, fields, lists, read: first }: Props) {
   const { t } = useTranslation();
   const [, navigate] = useLocation();
+  const write = usePermission('admin');
   const client = useQueryClient();
   const [read, setRead] = useState(first);
   const [texts, setTexts] = useState(() => textsOf(fields, first?.channel ?? {}));
@@ -57,7 +58,7 @@ export function EditForm({ code, fields, lists, read: first }: Props) {
     },
     onSuccess: async () => {
       const path = code ?? String(values.channel_code);
-      await untilListed(client, path);
+      await untilStates(client, (channels) => channels.some((status) => status.code === path));
       navigate(`/channels/${encodeURIComponent(path)}`);
     },
   });
@@ -123,15 +124,21 @@ export function EditForm({ code, fields, lists, read: first }: Props) {
           {t('edit.changed')} {unread !== null && t('edit.unread', { why: unread })}
         </p>
       )}
+      {write.why && <p className="empty">{write.why}</p>}
       <p className="actions">
         <Button
           type="submit"
           loading={save.isPending}
-          disabled={isUnreadable || theirs !== null || Object.keys(changed).length === 0}
+          disabled={!write.isAllowed || isUnreadable || theirs !== null || Object.keys(changed).length === 0}
         >
           {t('edit.save')}
         </Button>
-        <Button variant="default" loading={probe.isPending} disabled={isUnreadable} onClick={() => probe.mutate()}>
+        <Button
+          variant="default"
+          loading={probe.isPending}
+          disabled={!write.isAllowed || isUnreadable}
+          onClick={() => probe.mutate()}
+        >
           {t('edit.probe')}
         </Button>
         <Button
@@ -144,16 +151,6 @@ export function EditForm({ code, fields, lists, read: first }: Props) {
       {probe.data && <DraftResult report={probe.data} />}
     </form>
   );
-}
-
-/** Reads again until the exporter has taken a new channel over from the database, for a few seconds at most. */
-async function untilListed(client: QueryClient, code: string): Promise<void> {
-  for (let attempt = 0; attempt < 10; attempt += 1) {
-    await refresh(client);
-    const known = client.getQueryData<ChannelStatuses>(keys.statuses)?.channels;
-    if (!known || known.some((status) => status.code === code)) return;
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
 }
 
 function textsOf(fields: Field[], values: Fields): Record<string, string> {

@@ -1,8 +1,9 @@
-import { Button, Modal, NativeSelect, Textarea, TextInput } from '@mantine/core';
+import { Button, Modal, NativeSelect, Textarea } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useBeginMaintenance } from '../api/queries';
 import type { ChannelStatus } from '../api/types';
+import { NameField } from '../people/NameField';
 import { rememberedName, rememberName } from '../people/name';
 
 interface Props {
@@ -37,13 +38,7 @@ export function MaintenanceDialog({ status, isOpen, onClose }: Props) {
       closeButtonProps={{ 'aria-label': t('keys.close') }}
     >
       <form onSubmit={submit}>
-        <TextInput
-          label={t('ack.by')}
-          value={by}
-          maxLength={128}
-          onChange={(event) => setBy(event.currentTarget.value)}
-          data-autofocus
-        />
+        <NameField value={by} onChange={setBy} />
         <NativeSelect
           label={t('ack.for')}
           value={duration}

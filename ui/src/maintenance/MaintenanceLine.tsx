@@ -2,6 +2,7 @@ import { Button } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { useEndMaintenance, useMaintenances } from '../api/queries';
 import type { ChannelStatus, Maintenance } from '../api/types';
+import { usePermission } from '../people/usePermission';
 import { useDuration } from '../time/Ago';
 import { useNow } from '../time/clock';
 import { isInForce, maintenancesOf } from './maintenance';
@@ -17,6 +18,7 @@ function Line({ maintenance, now }: { maintenance: Maintenance; now: number }) {
   const { t } = useTranslation();
   const duration = useDuration();
   const end = useEndMaintenance();
+  const operate = usePermission('operate');
   const { id, created_by: by, comment, packager } = maintenance;
   const isNow = isInForce(maintenance, now);
   const time = duration((Date.parse(isNow ? maintenance.ends_at : maintenance.starts_at) - now) / 1000);
@@ -33,7 +35,14 @@ function Line({ maintenance, now }: { maintenance: Maintenance; now: number }) {
       <strong>{t(isNow ? 'maintenance.mark' : 'maintenance.planned')}</strong>
       {until()}
       <em>{comment}</em>
-      <Button size="xs" variant="default" loading={end.isPending} onClick={() => end.mutate(id)}>
+      <Button
+        size="xs"
+        variant="default"
+        disabled={!operate.isAllowed}
+        title={operate.why}
+        loading={end.isPending}
+        onClick={() => end.mutate(id)}
+      >
         {action()}
       </Button>
       {end.error && <span role="alert">{end.error.message}</span>}
