@@ -1,4 +1,4 @@
-import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { keepPreviousData, type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useLive } from '../live/LiveProvider';
 import { withRecentChanges } from '../live/recent';
 import { ApiError, answered, api, body, detail } from './client';
@@ -87,7 +87,8 @@ export function useReport(code: string, probedAt: string | undefined) {
       return report as unknown as Report;
     },
     enabled: probedAt !== undefined,
-    placeholderData: (before) => before,
+    // The report before stays while the next one is read, and only then.
+    ...(probedAt !== undefined && { placeholderData: keepPreviousData }),
   });
 }
 

@@ -23,6 +23,7 @@ import { DayStrip } from './DayStrip';
 import { Findings } from './Findings';
 import { faultOf } from './fault';
 import { Outputs } from './Outputs';
+import { ReportTime } from './ReportTime';
 
 /** One channel: can viewers watch it, since when not, which rendition, and whose fault it is. */
 export function ChannelScreen({ code }: { code: string }) {
@@ -51,6 +52,8 @@ function Known({ status, channels }: { status: ChannelStatus; channels: ChannelS
   const { t } = useTranslation();
   // Another exporter has the report of its probe.
   const report = useReport(status.code, status.exporter === null ? status.last_probe?.started_at : undefined);
+  // What an earlier probe of this exporter found says nothing about the state that another one found.
+  const isOwn = status.exporter === null && status.last_probe !== null;
   const alerts = useAlerts();
   const own = alerts.data?.filter((alert) => alert.channel === status.code) ?? [];
   return (
@@ -62,9 +65,11 @@ function Known({ status, channels }: { status: ChannelStatus; channels: ChannelS
       {!status.last_probe && <p className="empty">{t('channel.notProbed')}</p>}
       {status.exporter !== null && <p className="empty">{t('channel.elsewhere', { exporter: status.exporter })}</p>}
       {report.error && !report.data && <ErrorBox error={report.error} onRetry={() => void report.refetch()} />}
-      {report.data && (
+      {report.data && isOwn && (
         <>
-          <h3>{t('channel.findings')}</h3>
+          <h3>
+            {t('channel.findings')} <ReportTime report={report.data} />
+          </h3>
           <Findings report={report.data} />
           <h3>{t('channel.outputs')}</h3>
           <Outputs outputs={report.data.outputs} />

@@ -6,11 +6,14 @@ import { useAlerts, useHistory, useReport, useStatuses } from '../api/queries';
 import type { ChannelHistory, ChannelStatus } from '../api/types';
 import { Findings } from '../channel/Findings';
 import { Outputs } from '../channel/Outputs';
+import { ReportTime } from '../channel/ReportTime';
 import { Failed } from '../channels/cells';
 import { isCurrent } from '../channels/filters';
 import { ErrorBox } from '../frame/ErrorBox';
 import { StateMark } from '../severity/Mark';
 import { isSeverity } from '../severity/severity';
+import { serverNow } from '../time/clock';
+import { fullTime } from '../time/duration';
 
 /** Everything that is known of a channel on paper: for a handover or the packager's supplier. */
 export function ReportScreen({ code }: { code: string }) {
@@ -26,7 +29,7 @@ export function ReportScreen({ code }: { code: string }) {
     return <p className="empty">{statuses.data ? t('channel.unknown', { code }) : t('channels.loading')}</p>;
   }
   const own = alerts.data?.filter((alert) => alert.channel === code) ?? [];
-  const time = (at: string | null | undefined) => (at ? new Date(at).toLocaleString() : '–');
+  const time = (at: string | null | undefined) => (at ? fullTime(at) : '–');
   return (
     <article className="report" aria-label={t('report.title', { code })}>
       <p className="actions">
@@ -38,7 +41,7 @@ export function ReportScreen({ code }: { code: string }) {
       <h2>
         {t('report.title', { code })} <small>{status.name}</small>
       </h2>
-      <p>{t('report.madeAt', { time: new Date().toLocaleString(), exporter: location.host })}</p>
+      <p>{t('report.madeAt', { time: fullTime(serverNow()), exporter: location.host })}</p>
       <table>
         <tbody>
           <Line name={t('column.state')}>
@@ -55,16 +58,21 @@ export function ReportScreen({ code }: { code: string }) {
           <Line name={t('filter.tier')}>{status.tier ?? '–'}</Line>
         </tbody>
       </table>
-      {history.data && <Events history={history.data} />}
+      {history.data && (
+        <Events history={history.data} isProbed={status.state !== 'unknown' && status.last_probe !== null} />
+      )}
       {own.length > 0 && (
         <>
           <h3>{t('channel.alerts')}</h3>
           <AlertTable alerts={own} />
         </>
       )}
+      {report.error && !report.data && <ErrorBox error={report.error} onRetry={() => void report.refetch()} />}
       {report.data && (
         <>
-          <h3>{t('channel.findings')}</h3>
+          <h3>
+            {t('channel.findings')} <ReportTime report={report.data} />
+          </h3>
           <Findings report={report.data} isOpen />
           <h3>{t('channel.outputs')}</h3>
           <Outputs outputs={report.data.outputs} />
@@ -84,13 +92,13 @@ function Line({ name, children }: { name: string; children: React.ReactNode }) {
   );
 }
 
-function Events({ history }: { history: ChannelHistory }) {
+function Events({ history, isProbed }: { history: ChannelHistory; isProbed: boolean }) {
   const { t } = useTranslation();
   return (
     <>
       <h3>{t('report.history')}</h3>
       {history.states.length === 0 ? (
-        <p className="empty">{t('report.noHistory')}</p>
+        <p className="empty">{t(isProbed ? 'report.noHistory' : 'report.notProbed')}</p>
       ) : (
         <table>
           <thead>
@@ -103,7 +111,7 @@ function Events({ history }: { history: ChannelHistory }) {
           <tbody>
             {history.states.map((one) => (
               <tr key={`${one.since} ${one.exporter}`}>
-                <td>{new Date(one.since).toLocaleString()}</td>
+                <td>{fullTime(one.since)}</td>
                 <td>
                   <StateMark
                     status={{

@@ -41,3 +41,17 @@ export function clockTime(time: number, more: { second?: '2-digit' } = {}): stri
     ...more,
   });
 }
+
+/** A date and a time of day with its zone: a paper is read elsewhere, and later. */
+export function fullTime(time: string | number): string {
+  return new Date(time).toLocaleString(undefined, {
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
+    timeZoneName: 'short',
+  });
+}
