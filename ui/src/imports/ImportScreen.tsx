@@ -6,13 +6,17 @@ import { Link } from 'wouter';
 import { type Fault, FieldsError, importCsv } from '../api/channels';
 import { exporterUrl } from '../api/client';
 import { refresh } from '../api/queries';
+import { usePermission } from '../people/usePermission';
+import { textOf } from './decode';
 import { lineOf } from './lines';
 
 /** Imports channels from CSV. All rows are checked first; bad ones are shown, and nothing is written before all are good. */
 export function ImportScreen() {
   const { t } = useTranslation();
   const client = useQueryClient();
+  const permission = usePermission('admin');
   const [text, setText] = useState('');
+  const [isUnreadable, setUnreadable] = useState(false);
   const check = useMutation({ mutationFn: (csv: string) => importCsv(csv, true) });
   const write = useMutation({ mutationFn: (csv: string) => importCsv(csv, false), onSuccess: () => refresh(client) });
   const change = (next: string) => {
@@ -37,9 +41,15 @@ export function ImportScreen() {
         placeholder={t('import.choose')}
         accept=".csv,.txt,text/csv"
         clearable
+        error={isUnreadable ? t('import.encoding') : undefined}
         clearButtonProps={{ 'aria-label': t('filter.clear') }}
         onChange={(file) => {
-          if (file) void file.text().then(change);
+          setUnreadable(false);
+          void file?.arrayBuffer().then((bytes) => {
+            const read = textOf(new Uint8Array(bytes));
+            setUnreadable(read === null);
+            change(read ?? '');
+          });
         }}
       />
       <Textarea
@@ -49,11 +59,12 @@ export function ImportScreen() {
         value={text}
         onChange={(event) => change(event.currentTarget.value)}
       />
+      {permission.why && <p className="empty">{permission.why}</p>}
       <p className="actions">
         <Button
           variant="default"
           loading={check.isPending}
-          disabled={text.trim() === ''}
+          disabled={!permission.isAllowed || text.trim() === ''}
           onClick={() => check.mutate(text)}
         >
           {t('import.check')}

@@ -290,6 +290,8 @@ export const en = {
   'import.export': 'Export all channels as CSV',
   'import.file': 'CSV file',
   'import.choose': 'Choose a file',
+  'import.encoding':
+    'This file is neither UTF-8 nor UTF-16. Save it as UTF-8 (in Excel: CSV UTF-8), and choose it again.',
   'import.text': 'Rows to import',
   'import.check': 'Check the rows',
   'import.write': 'Import',

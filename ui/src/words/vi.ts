@@ -290,6 +290,7 @@ export const vi: Words = {
   'import.export': 'Xuất mọi kênh ra CSV',
   'import.file': 'Tệp CSV',
   'import.choose': 'Chọn tệp',
+  'import.encoding': 'Tệp này không phải UTF-8 hay UTF-16. Hãy lưu dạng UTF-8 (trong Excel: CSV UTF-8) rồi chọn lại.',
   'import.text': 'Các dòng cần nhập',
   'import.check': 'Kiểm tra các dòng',
   'import.write': 'Nhập',
