@@ -1,5 +1,5 @@
 import { Button, Checkbox, NativeSelect } from '@mantine/core';
-import { useMemo } from 'react';
+import { useDeferredValue, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ChannelStatus } from '../api/types';
 import { SearchBox } from '../frame/SearchBox';
@@ -12,15 +12,17 @@ export function FilterBar({ channels, filters }: { channels: ChannelStatus[]; fi
   const { t } = useTranslation();
   const [, setQuery] = useQueryString();
   const set = (name: FilterName, value: string) => setQuery(writeFilters({ ...filters, [name]: value }));
+  // The lists may follow the rows later: with thousands of channels in a storm the rows come first.
+  const late = useDeferredValue(channels);
   const lists = useMemo(
     () => ({
-      tier: valuesOf(channels, (status) => [String(status.tier ?? '')]),
-      type: valuesOf(channels, (status) => [status.channel_type]),
-      packager: valuesOf(channels, (status) => [status.packager]),
-      template: valuesOf(channels, (status) => [status.template]),
-      check: valuesOf(channels, (status) => status.failed.map((failed) => failed.check)),
+      tier: valuesOf(late, (status) => [String(status.tier ?? '')]),
+      type: valuesOf(late, (status) => [status.channel_type]),
+      packager: valuesOf(late, (status) => [status.packager]),
+      template: valuesOf(late, (status) => [status.template]),
+      check: valuesOf(late, (status) => status.failed.map((failed) => failed.check)),
     }),
-    [channels],
+    [late],
   );
   const select = (name: FilterName, label: string, values: readonly string[], word = (value: string) => value) => {
     // A link may name a value that no channel has now.

@@ -9,11 +9,15 @@ import { FilterBar } from '../channels/FilterBar';
 import { isCurrent, passes, readFilters } from '../channels/filters';
 import { ErrorBox } from '../frame/ErrorBox';
 import { useQueryString } from '../frame/useQueryString';
+import { CHANNEL_ORDERING } from '../order/channelOrdering';
+import { HeldNote } from '../order/HeldNote';
+import { type Reader, useHeldOrder, useReleaseAtEnd } from '../order/useHeldOrder';
 import { StateMark } from '../severity/Mark';
-import { COLORS, levelOf, worstFirst } from '../severity/severity';
+import { COLORS, levelOf } from '../severity/severity';
 import { Ago } from '../time/Ago';
 import { ChannelPicture } from './ChannelPicture';
 import { GAP, mosaicLayout } from './layout';
+import { signalFaults } from './signal';
 
 /** Pictures of the channels that pass the filters, the worst first. Only the tiles on the screen ask for pictures. */
 export function MosaicScreen() {
@@ -21,13 +25,13 @@ export function MosaicScreen() {
   const statuses = useStatuses();
   const [query] = useQueryString();
   const filters = useMemo(() => readFilters(query), [query]);
-  const channels = useMemo(
-    () =>
-      (statuses.data?.channels ?? [])
-        .filter((status) => status.state !== 'disabled' && passes(filters, status))
-        .sort(worstFirst),
-    [statuses.data, filters],
+  const all = statuses.data?.channels;
+  const passing = useMemo(
+    () => all?.filter((status) => status.state !== 'disabled' && passes(filters, status)) ?? [],
+    [all, filters],
   );
+  const order = useHeldOrder(passing, CHANNEL_ORDERING);
+  const channels = order.rows;
   if (!statuses.data) {
     return statuses.error ? <ErrorBox error={statuses.error} onRetry={() => void statuses.refetch()} /> : null;
   }
@@ -36,14 +40,28 @@ export function MosaicScreen() {
       <FilterBar channels={statuses.data.channels} filters={filters} />
       <p className="shown" aria-live="polite">
         {t('channels.shown', { shown: channels.length, total: statuses.data.channels.length })}
+        <HeldNote worse={order.worse} onRelease={order.release} />
       </p>
-      {channels.length === 0 ? <p className="empty">{t('channels.noMatch')}</p> : <Tiles channels={channels} />}
+      {channels.length === 0 ? (
+        <p className="empty">{t('channels.noMatch')}</p>
+      ) : (
+        <Tiles channels={channels} reader={order.reader} onEnd={order.release} />
+      )}
     </section>
   );
 }
 
-function Tiles({ channels }: { channels: ChannelStatus[] }) {
+interface TilesProps {
+  channels: ChannelStatus[];
+  /** Notices that somebody looks at the tiles: they must not move. */
+  reader: Reader;
+  /** Called when the tiles disappear. */
+  onEnd: () => void;
+}
+
+function Tiles({ channels, reader, onEnd }: TilesProps) {
   const { t } = useTranslation();
+  useReleaseAtEnd(onEnd);
   const scroller = useRef<HTMLDivElement>(null);
   const { ref, width } = useElementSize();
   const merged = useMergedRef(ref, scroller);
@@ -58,7 +76,7 @@ function Tiles({ channels }: { channels: ChannelStatus[] }) {
   });
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by the keyboard
-    <section ref={merged} className="mosaic" aria-label={t('mosaic.pictures')} tabIndex={0}>
+    <section ref={merged} className="mosaic" aria-label={t('mosaic.pictures')} tabIndex={0} {...reader}>
       <div style={{ height: virtualizer.getTotalSize(), position: 'relative' }}>
         {virtualizer.getVirtualItems().map((item) => (
           <div
@@ -80,6 +98,7 @@ function Tile({ status, width }: { status: ChannelStatus; width: number }) {
   const { t } = useTranslation();
   const level = levelOf(status);
   const worst = isCurrent(status) ? status.failed[0] : undefined;
+  const signals = worst ? signalFaults(status.failed) : [];
   const color = COLORS[level];
   return (
     <Link
@@ -93,7 +112,16 @@ function Tile({ status, width }: { status: ChannelStatus; width: number }) {
         <ChannelPicture code={status.code} absent={t('mosaic.noPicture')} />
         {worst && (
           <span className="tile-fault">
-            {worst.check} <Ago at={worst.since} />
+            {signals.length === 0 && (
+              <>
+                {worst.check} <Ago at={worst.since} />
+              </>
+            )}
+            {signals.map(({ word, since }) => (
+              <strong key={word}>
+                {t(`mosaic.signal.${word}`)} <Ago at={since} />{' '}
+              </strong>
+            ))}
           </span>
         )}
       </span>

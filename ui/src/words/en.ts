@@ -78,6 +78,8 @@ export const en = {
   'filter.active': 'Hide disabled channels',
   'filter.clear': 'Clear the filters',
   'channels.shown': '{{shown}} of {{total}} channels',
+  'order.held': 'The order is kept while you read. {{count}} got worse.',
+  'order.release': 'Sort again',
   'channels.none':
     'The catalogue has no channel. Add one to channels.yml, or with New channel when there is a database.',
   'channels.noMatch': 'No channel matches the filters.',
@@ -217,6 +219,9 @@ export const en = {
   'mosaic.pictures': 'Pictures of the channels',
   'mosaic.picture': 'Last picture of {{code}}',
   'mosaic.noPicture': 'no picture',
+  'mosaic.signal.frozen': 'frozen',
+  'mosaic.signal.black': 'black',
+  'mosaic.signal.silent': 'silent',
   'mosaic.oldPicture': 'picture {{time}} old',
   'mosaic.oldPictureOf': 'Picture of {{code}}, {{time}} old: not the present',
   'day.title': 'Last 24 hours',
@@ -314,7 +319,6 @@ export const en = {
   'notify.title': '{{count}} channels got worse ({{level}})',
   'notify.still': 'Still critical, and nobody works on it',
   'notify.more': '{{names}} and {{count}} more',
-  'channels.held': 'The order is kept while you are in the table. {{count}} got worse.',
 } as const;
 
 export type Words = Record<keyof typeof en, string>;

@@ -1,0 +1,91 @@
+// @vitest-environment happy-dom
+import { act, cleanup, fireEvent, screen, waitFor } from '@testing-library/react';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { keys } from '../api/queries';
+import { channel } from '../testing';
+import { renderPage, summaryOf, TestExporter } from '../testingPage';
+import { ChannelsScreen } from './ChannelsScreen';
+
+const down = (code: string) => channel({ code, state: 'down', severity: 'critical' });
+const statuses = (...channels: ReturnType<typeof channel>[]) => ({ source: 'memory', channels });
+
+function open(role = 'admin', path = '/channels') {
+  const exporter = new TestExporter({
+    'GET session': { name: 'lan', role, identity: 'session' },
+    'GET channels/summary': summaryOf(),
+    'GET channels/status': statuses(channel({ code: 'A' }), down('B')),
+    'GET maintenance': { maintenances: [] },
+  });
+  return { ...renderPage(<ChannelsScreen />, path), exporter };
+}
+
+const table = () => screen.getByRole('grid');
+const codes = () => [...document.querySelectorAll<HTMLElement>('[data-code]')].map((row) => row.dataset.code);
+
+// The environment has no layout: without a height, no row is on the screen.
+beforeEach(() => {
+  vi.stubGlobal('ResizeObserver', undefined);
+  vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(600);
+  vi.spyOn(HTMLElement.prototype, 'clientWidth', 'get').mockReturnValue(1000);
+});
+afterEach(() => {
+  cleanup();
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+test('the menu of a row stays while its channel leaves the filter, and does not come back by itself', async () => {
+  const { client } = open('admin', '/channels?state=down');
+  fireEvent.click(await screen.findByRole('button', { name: 'Actions for B' }));
+  await screen.findByRole('dialog');
+  act(() => void client.setQueryData(keys.statuses, statuses(channel({ code: 'A' }), channel({ code: 'B' }))));
+  await screen.findByText('No channel matches the filters.');
+  expect(screen.queryByRole('dialog')).not.toBeNull();
+  act(() => void client.setQueryData(keys.statuses, statuses(channel({ code: 'A' }))));
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+  act(() => void client.setQueryData(keys.statuses, statuses(channel({ code: 'A' }), down('B'))));
+  await waitFor(() => expect(codes()).toEqual(['B']));
+  expect(screen.queryByRole('dialog')).toBeNull();
+});
+
+test('keys mark a row, and Enter opens it although a link had the focus', async () => {
+  const { history } = open();
+  const link = await screen.findByRole('link', { name: 'B' });
+  act(() => link.focus());
+  expect(table().getAttribute('aria-activedescendant')).toBe('row-B');
+  fireEvent.keyDown(link, { key: 'j' });
+  expect(table().getAttribute('aria-activedescendant')).toBe('row-A');
+  expect(screen.getAllByRole('row', { selected: true }).map((row) => row.id)).toEqual(['row-A']);
+  expect(document.activeElement).toBe(table());
+  fireEvent.keyDown(table(), { key: 'Enter' });
+  expect(history.at(-1)).toBe('/channels/A');
+});
+
+test.each([
+  ['read', ['Probe now', 'Maintenance', 'Edit', 'Disable the channel']],
+  ['operate', ['Edit', 'Disable the channel']],
+  ['admin', []],
+])('the menu offers to the role %s what it may do', async (role, refused) => {
+  open(role);
+  fireEvent.click(await screen.findByRole('button', { name: 'Actions for B' }));
+  const named = (name: string) => screen.findByRole('button', { name });
+  const buttons = await Promise.all(['Probe now', 'Maintenance', 'Edit', 'Disable the channel'].map(named));
+  await waitFor(() => {
+    const disabled = buttons.filter((button) => (button as HTMLButtonElement).disabled);
+    expect(disabled.map((button) => button.textContent)).toEqual(refused);
+  });
+  expect(screen.queryByText(/^This needs the role/) !== null).toBe(refused.length > 0);
+});
+
+test('a channel is disabled only after a question, and the menu waits until the exporter knows it', async () => {
+  const { exporter } = open();
+  exporter.set({ 'PATCH channels/B': {} });
+  fireEvent.click(await screen.findByRole('button', { name: 'Actions for B' }));
+  fireEvent.click(await screen.findByRole('button', { name: 'Disable the channel' }));
+  expect(exporter.requests).not.toContain('PATCH channels/B');
+  fireEvent.click(await screen.findByRole('button', { name: 'Yes, disable it' }));
+  await waitFor(() => expect(exporter.requests).toContain('PATCH channels/B'));
+  expect(screen.queryByRole('dialog')).not.toBeNull();
+  exporter.set({ 'GET channels/status': statuses(channel({ code: 'A' }), channel({ code: 'B', state: 'disabled' })) });
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+});
