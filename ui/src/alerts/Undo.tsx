@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { useUnacknowledge } from '../api/alertActions';
 import type { Alert, AlertsDone } from '../api/types';
 import { rememberedName } from '../people/name';
+import { usePermission } from '../people/usePermission';
 import { namesOfAlerts, stillMeant } from './undo';
 
 interface Props {
@@ -17,6 +18,7 @@ interface Props {
 export function Undo({ done, alerts, onClose }: Props) {
   const { t } = useTranslation();
   const undo = useUnacknowledge();
+  const operate = usePermission('operate');
   // Alerts that ended or that another person took back need nothing.
   const left = stillMeant(done.alerts, alerts);
   const { unchanged } = done;
@@ -38,6 +40,8 @@ export function Undo({ done, alerts, onClose }: Props) {
         <Button
           size="xs"
           variant="default"
+          disabled={!operate.isAllowed}
+          title={operate.why}
           loading={undo.isPending}
           onClick={() => undo.mutate({ alerts: left, by: rememberedName().trim() || null })}
         >

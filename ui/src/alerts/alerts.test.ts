@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest';
 import type { Alert } from '../api/types';
-import { alertOrder, alertPasses, readAlertFilters, withoutWatchdog, writeAlertFilters } from './alerts';
+import {
+  alertOrder,
+  alertPasses,
+  readAlertFilters,
+  withChosen,
+  withoutSettled,
+  withoutWatchdog,
+  writeAlertFilters,
+} from './alerts';
 
 const alert = (id: number, severity: string, changes: Partial<Alert> = {}): Alert =>
   ({
@@ -43,4 +51,19 @@ test('each filter selects what it says, and a link holds it', () => {
 
 test('the Watchdog is no alert for people', () => {
   expect(withoutWatchdog([alert(1, 'none'), alert(2, 'minor')]).map((a) => a.id)).toEqual([2]);
+});
+
+test('the name of a channel is found, and the list of a filter has the chosen value', () => {
+  const filters = readAlertFilters('q=kênh+một');
+  expect(alertPasses(filters, alert(1, 'major'))).toBe(false);
+  expect(alertPasses(filters, alert(1, 'major'), new Map([['CH_1', 'Kênh Một']]))).toBe(true);
+  expect([withChosen(['major'], 'critical'), withChosen(['major'], 'major'), withChosen(['major'], '')]).toEqual([
+    ['major', 'critical'],
+    ['major'],
+    ['major'],
+  ]);
+});
+
+test('what was acknowledged is no longer selected, and what was refused is', () => {
+  expect([...withoutSettled(new Set([1, 2, 3]), [{ id: 1 }, { id: 3 }])]).toEqual([2]);
 });

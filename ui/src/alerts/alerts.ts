@@ -1,4 +1,5 @@
 import type { Alert } from '../api/types';
+import type { Ordering } from '../order/order';
 import { severityRank } from '../severity/severity';
 
 export interface AlertFilters {
@@ -24,8 +25,12 @@ export function writeAlertFilters(filters: AlertFilters): string {
   return query.toString();
 }
 
-export function alertPasses(filters: AlertFilters, alert: Alert): boolean {
-  const text = `${alert.alertname} ${alert.channel ?? ''} ${alert.summary ?? ''}`.toLowerCase();
+/** Names of channels by their codes. */
+export type ChannelNames = ReadonlyMap<string, string>;
+
+export function alertPasses(filters: AlertFilters, alert: Alert, names: ChannelNames = new Map()): boolean {
+  const name = names.get(alert.channel ?? '') ?? '';
+  const text = `${alert.alertname} ${alert.channel ?? ''} ${name} ${alert.summary ?? ''}`.toLowerCase();
   return (
     (filters.severity === '' || alert.severity === filters.severity) &&
     (filters.status === '' || alert.status === filters.status) &&
@@ -46,4 +51,23 @@ export function alertOrder(a: Alert, b: Alert): number {
   const byStatus = Number(a.status !== 'firing') - Number(b.status !== 'firing');
   const bySeverity = severityRank(b.severity) - severityRank(a.severity);
   return byStatus || bySeverity || Date.parse(b.starts_at) - Date.parse(a.starts_at) || b.id - a.id;
+}
+
+/** Order of the rows of alerts. One that somebody acknowledged is no news. */
+export const ALERT_ORDERING: Ordering<Alert> = {
+  keyOf: (alert) => alert.id,
+  sorted: (alerts) => [...alerts].sort(alertOrder),
+  rankOf: (alert) => (alert.status === 'firing' ? severityRank(alert.severity) : -2),
+  quietRank: -2,
+};
+
+/** The values of a filter: those that there are, and the chosen one, which a link may name. */
+export function withChosen(values: string[], chosen: string): string[] {
+  return chosen === '' || values.includes(chosen) ? values : [...values, chosen];
+}
+
+/** The alerts that stay selected when these are settled. */
+export function withoutSettled(selected: Set<number>, settled: { id: number }[]): Set<number> {
+  const ids = new Set(settled.map((alert) => alert.id));
+  return new Set([...selected].filter((id) => !ids.has(id)));
 }

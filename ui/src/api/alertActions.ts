@@ -72,3 +72,16 @@ export function useUnacknowledge() {
     onSettled: () => client.invalidateQueries({ queryKey: keys.alerts }),
   });
 }
+
+/** Resolves an alert that has ended. The exporter refuses while the alert fires in Alertmanager. */
+export function useResolve(id: number) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (by: string | null) =>
+      body(
+        api.POST('/api/v1/alerts/{id}/resolve', { params: { path: { id } }, body: { by, comment: null, for: null } }),
+      ),
+    onSettled: () =>
+      Promise.all([keys.alerts, keys.alertHistory(id)].map((queryKey) => client.invalidateQueries({ queryKey }))),
+  });
+}

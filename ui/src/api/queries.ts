@@ -3,7 +3,7 @@ import { useLive } from '../live/LiveProvider';
 import { withRecentChanges } from '../live/recent';
 import { ApiError, answered, api, body, detail } from './client';
 import { refuseSession } from './session';
-import type { Alert, ChannelHistory, Check, Maintenance, Metric, Report, Series, Summary } from './types';
+import type { Alert, AlertEvent, ChannelHistory, Check, Maintenance, Metric, Report, Series, Summary } from './types';
 
 export const keys = {
   statuses: ['statuses'] as const,
@@ -15,11 +15,13 @@ export const keys = {
   caller: ['caller'] as const,
   report: (code: string) => ['report', code] as const,
   series: (code: string, metric: Metric, range: number) => ['series', code, metric, range] as const,
+  alertHistory: (id: number) => ['alert-history', id] as const,
   history: (code: string) => ['history', code] as const,
 };
 
 /** Largest number of pages of active alerts that the page reads, a thousand alerts each. */
 const MAX_ALERT_PAGES = 5;
+export const MAX_ACTIVE_ALERTS = MAX_ALERT_PAGES * 1000;
 /** Time between two reads of what the stream doesn't send, in milliseconds. */
 const SLOW_POLL = 15_000;
 /** Time between two reads while no stream comes. */
@@ -54,25 +56,55 @@ export function useHealth() {
   });
 }
 
-/** Firing and acknowledged alerts, the newest first. Nothing is asked without a database. */
-export function useAlerts() {
+interface ActiveAlerts {
+  alerts: Alert[];
+  /** Whether there are older alerts, which were not read. */
+  isCut: boolean;
+}
+
+function useActiveAlerts<T>(select: (read: ActiveAlerts) => T) {
   const summary = useSummary();
   const { mode } = useLive();
   return useQuery({
     queryKey: keys.alerts,
     enabled: summary.data?.has_database === true,
     refetchInterval: mode === 'stream' ? 30_000 : FAST_POLL,
-    queryFn: async ({ signal }): Promise<Alert[]> => {
+    select,
+    queryFn: async ({ signal }): Promise<ActiveAlerts> => {
       const alerts: Alert[] = [];
       let cursor: string | undefined;
       for (let page = 0; page < MAX_ALERT_PAGES; page += 1) {
         const query = cursor ? { limit: 1000, cursor } : { limit: 1000 };
         const answer = await body(api.GET('/api/v1/alerts/active', { params: { query }, signal }));
         alerts.push(...answer.alerts);
-        if (!answer.next_cursor) break;
+        if (!answer.next_cursor) return { alerts, isCut: false };
         cursor = answer.next_cursor;
       }
-      return alerts;
+      return { alerts, isCut: true };
+    },
+  });
+}
+
+const alertsOf = (read: ActiveAlerts) => read.alerts;
+const isCutOf = (read: ActiveAlerts) => read.isCut;
+
+/** Firing and acknowledged alerts, the newest first. Nothing is asked without a database. */
+export function useAlerts() {
+  return useActiveAlerts(alertsOf);
+}
+
+/** Whether there are more active alerts than the page reads. */
+export function useAlertsCut(): boolean {
+  return useActiveAlerts(isCutOf).data === true;
+}
+
+/** What happened to an alert, in the order of time. */
+export function useAlertHistory(id: number) {
+  return useQuery({
+    queryKey: keys.alertHistory(id),
+    queryFn: async ({ signal }): Promise<AlertEvent[]> => {
+      const answer = await body(api.GET('/api/v1/alerts/{id}/history', { params: { path: { id } }, signal }));
+      return answer.events;
     },
   });
 }

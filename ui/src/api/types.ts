@@ -7,6 +7,7 @@ export type ChannelStatuses = Schemas['ChannelStatuses'];
 export type Summary = Schemas['ChannelSummary'];
 export type Health = Schemas['Health'];
 export type Alert = Schemas['Alert'];
+export type AlertEvent = Schemas['AlertEvent'];
 export type AlertsDone = Schemas['SeveralAlertsDone'];
 export type Check = Schemas['Check'];
 export type Series = Schemas['Series'];

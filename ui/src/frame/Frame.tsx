@@ -55,8 +55,8 @@ export function Frame({ children }: { children: ReactNode }) {
   const logOut = useLogOut();
   return (
     <>
-      <SkipLink />
       <header className="header">
+        <SkipLink />
         <h1>
           {t('app.title')} <small>{location.hostname}</small>
         </h1>

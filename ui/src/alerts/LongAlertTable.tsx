@@ -1,0 +1,76 @@
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { useRef } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Alert } from '../api/types';
+import { type Reader, useReleaseAtEnd } from '../order/useHeldOrder';
+import { AlertCells, type Selection } from './AlertCells';
+import { AlertHead } from './AlertHead';
+import type { ChannelNames } from './alerts';
+
+/** Height of most rows in pixels; each is measured when it is shown. */
+const ROW_HEIGHT = 52;
+
+interface Props {
+  alerts: Alert[];
+  names: ChannelNames;
+  selection: Selection;
+  onOpen: (id: number) => void;
+  /** Notices that somebody reads the table: rows must not move. */
+  reader: Reader;
+  /** Called when the table disappears. */
+  onEnd: () => void;
+}
+
+/** Alerts, however many they are: only the rows on the screen are in the document. */
+export function LongAlertTable({ alerts, names, selection, onOpen, reader, onEnd }: Props) {
+  const { t } = useTranslation();
+  const scroller = useRef<HTMLDivElement>(null);
+  useReleaseAtEnd(onEnd);
+  const virtualizer = useVirtualizer({
+    count: alerts.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW_HEIGHT,
+    getItemKey: (index) => alerts[index]?.id ?? index,
+    overscan: 20,
+  });
+  const items = virtualizer.getVirtualItems();
+  const above = items[0]?.start ?? 0;
+  const below = virtualizer.getTotalSize() - (items.at(-1)?.end ?? 0);
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by the keyboard
+    <section ref={scroller} className="table" aria-label={t('alerts.rows')} tabIndex={0} {...reader}>
+      <table className="alerts long" aria-rowcount={alerts.length + 1}>
+        <AlertHead alerts={alerts} selection={selection} hasActions />
+        <tbody>
+          <Gap height={above} />
+          {items.map((item) => {
+            const alert = alerts[item.index];
+            if (!alert) return null;
+            return (
+              <tr
+                key={alert.id}
+                ref={virtualizer.measureElement}
+                data-index={item.index}
+                aria-rowindex={item.index + 2}
+                data-status={alert.status}
+              >
+                <AlertCells alert={alert} name={names.get(alert.channel ?? '')} selection={selection} onOpen={onOpen} />
+              </tr>
+            );
+          })}
+          <Gap height={below} />
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+/** The place of the rows that are not in the document. */
+function Gap({ height }: { height: number }) {
+  if (height <= 0) return null;
+  return (
+    <tr>
+      <td colSpan={8} style={{ height, padding: 0, border: 0 }} />
+    </tr>
+  );
+}
