@@ -118,6 +118,19 @@ test('the details of an alert have its history, and resolve it', async () => {
   await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
 });
 
+test('the last day has a lane for each alert, also for one that ended', async () => {
+  const { exporter } = open([alert(1)]);
+  const at = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
+  const ended = alert(2, { status: 'resolved', starts_at: at(5), resolved_at: at(4) });
+  exporter.set({ 'GET alerts': { alerts: [ended], next_cursor: null } });
+  const details = (await screen.findByText('Last 24 hours')).closest('details') as HTMLDetailsElement;
+  details.open = true;
+  fireEvent(details, new Event('toggle'));
+  const lane = await screen.findByRole('row', { name: /CH_2/ });
+  expect(lane.querySelectorAll('rect')).toHaveLength(1);
+  expect(exporter.requests).toContain('GET alerts');
+});
+
 test('of thousands of alerts only those on the screen are in the document', async () => {
   open(Array.from({ length: 1000 }, (_, n) => alert(n + 1)));
   await screen.findByText('1000 of 1000 alerts');

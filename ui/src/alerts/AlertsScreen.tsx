@@ -20,6 +20,7 @@ import {
   writeAlertFilters,
 } from './alerts';
 import { LongAlertTable } from './LongAlertTable';
+import { Timeline } from './Timeline';
 import { Undo } from './Undo';
 import { useChannelNames } from './useChannelNames';
 
@@ -69,6 +70,7 @@ export function AlertsScreen() {
           <HeldNote worse={order.worse} onRelease={order.release} />
         </span>
       </p>
+      <Timeline active={all} />
       {last && <Undo done={last} alerts={all} onClose={() => setLast(null)} />}
       {rows.length === 0 ? (
         <p className="empty">{all.length === 0 ? t('alerts.none') : t('alerts.noMatch')}</p>

@@ -1,6 +1,7 @@
 import { keepPreviousData, type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useLive } from '../live/LiveProvider';
 import { withRecentChanges } from '../live/recent';
+import { serverNow } from '../time/clock';
 import { ApiError, answered, api, body, detail } from './client';
 import { refuseSession } from './session';
 import type { Alert, AlertEvent, ChannelHistory, Check, Maintenance, Metric, Report, Series, Summary } from './types';
@@ -15,6 +16,7 @@ export const keys = {
   caller: ['caller'] as const,
   report: (code: string) => ['report', code] as const,
   series: (code: string, metric: Metric, range: number) => ['series', code, metric, range] as const,
+  dayAlerts: ['day-alerts'] as const,
   alertHistory: (id: number) => ['alert-history', id] as const,
   history: (code: string) => ['history', code] as const,
 };
@@ -96,6 +98,20 @@ export function useAlerts() {
 /** Whether there are more active alerts than the page reads. */
 export function useAlertsCut(): boolean {
   return useActiveAlerts(isCutOf).data === true;
+}
+
+/** Alerts that began in the last 24 hours, also those that ended. */
+export function useDayAlerts() {
+  return useQuery({
+    queryKey: keys.dayAlerts,
+    refetchInterval: 60_000,
+    queryFn: async ({ signal }): Promise<Alert[]> => {
+      const since = new Date(serverNow() - 86_400_000).toISOString();
+      const params = { query: { since, limit: 1000 } };
+      const answer = await body(api.GET('/api/v1/alerts', { params, signal }));
+      return answer.alerts;
+    },
+  });
 }
 
 /** What happened to an alert, in the order of time. */

@@ -136,6 +136,7 @@ export const en = {
   'rendition.latency': 'Latency',
   'rendition.ratio': 'Download ratio',
   'alerts.none': 'No alert is active.',
+  'alerts.noneToday': 'No alert was active in the last 24 hours.',
   'alerts.loading': 'Reading the alerts …',
   'alerts.shown': '{{shown}} of {{total}} alerts',
   'alerts.rows': 'Rows of alerts',

@@ -136,6 +136,7 @@ export const vi: Words = {
   'rendition.latency': 'Độ trễ',
   'rendition.ratio': 'Tỷ lệ tải',
   'alerts.none': 'Không có cảnh báo nào đang hoạt động.',
+  'alerts.noneToday': 'Không có cảnh báo nào trong 24 giờ qua.',
   'alerts.loading': 'Đang đọc cảnh báo …',
   'alerts.shown': '{{shown}} / {{total}} cảnh báo',
   'alerts.rows': 'Các dòng cảnh báo',
