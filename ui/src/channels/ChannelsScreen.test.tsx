@@ -45,6 +45,8 @@ test('the menu of a row stays while its channel leaves the filter, and does not 
   await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
   act(() => void client.setQueryData(keys.statuses, statuses(channel({ code: 'A' }), down('B'))));
   await waitFor(() => expect(codes()).toEqual(['B']));
+  // A dialog opens some frames later.
+  await act(() => new Promise((resolve) => setTimeout(resolve, 300)));
   expect(screen.queryByRole('dialog')).toBeNull();
 });
 
