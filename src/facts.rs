@@ -327,7 +327,7 @@ pub struct OldestSegmentFacts {
 }
 
 /// One downloaded segment: how it was listed, fetched and decrypted, and what it contains.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SegmentFacts {
     /// The segment as the playlist or MPD lists it.
     pub segment: Segment,
@@ -363,7 +363,7 @@ pub struct InspectedShare {
 }
 
 /// One HTTP request with its redirects, and its answer or failure.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Fetched {
     /// URL of the HTTP request before redirects.
     pub url: Url,
@@ -407,7 +407,7 @@ impl Fetched {
 }
 
 /// An HTTP answer whose headers were received.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Exchange {
     /// URL that answered, after redirects.
     pub final_url: Url,

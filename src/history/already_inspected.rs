@@ -1,7 +1,7 @@
 //! What earlier probes of an output inspected, so that a probe needn't fetch it again.
 
-use super::uri_names::uri_identity;
-use crate::facts::{KeyFacts, PatchableMpd, SegmentFacts, SteeringFacts};
+use super::compact::SegmentKey;
+use crate::facts::{KeyFacts, PatchableMpd, SteeringFacts};
 use packager_media::stream::{Key as MediaKey, RenditionIdentity, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::{HashMap, HashSet};
@@ -10,9 +10,8 @@ use std::sync::Arc;
 /// Segments, keys and MPDs of earlier probes of one output, which a probe needn't fetch again.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AlreadyInspected {
-    pub(super) renditions: HashMap<RenditionIdentity, Vec<Arc<SegmentFacts>>>,
-    /// Segments of which only the first bytes were fetched.
-    pub(super) heads: HashMap<RenditionIdentity, Vec<Arc<SegmentFacts>>>,
+    /// Segments of each rendition that were inspected, as a whole or by their first bytes.
+    pub(super) segments: HashMap<RenditionIdentity, Vec<SegmentKey>>,
     /// Number of the newest segment of each rendition that an earlier exporter inspected, if that is known.
     pub(super) elsewhere: HashMap<RenditionIdentity, u64>,
     /// Answers of key servers that a player can use, from earlier probes.
@@ -42,29 +41,22 @@ impl AlreadyInspected {
     /// isn't forgotten.
     #[must_use]
     pub(crate) fn has(&self, rendition: &RenditionIdentity, segment: &Segment) -> bool {
-        let heads = self.heads.get(rendition).into_iter().flatten();
-        let known = self.renditions.get(rendition).into_iter().flatten().chain(heads);
-        known.into_iter().any(|k| same_segment(k, segment, self.query_identifies))
+        let mut known = self.segments.get(rendition).into_iter().flatten();
+        known.any(|key| key.is_of(segment, self.query_identifies))
     }
 
     /// Returns whether the rendition is new: no earlier probe inspected one of its segments, as a whole or by its first bytes.
     #[must_use]
     pub(crate) fn is_new(&self, rendition: &RenditionIdentity) -> bool {
-        let is_empty = |known: &HashMap<_, Vec<_>>| known.get(rendition).is_none_or(Vec::is_empty);
-        is_empty(&self.renditions) && is_empty(&self.heads)
+        self.segments.get(rendition).is_none_or(Vec::is_empty)
     }
 
     /// Returns what stays valid in a new playback session: keys, but no segments, whose numbers may have begun again. The first
     /// probe of an exporter begins a session, too, and goes on from what an earlier exporter inspected.
     #[must_use]
     pub(crate) fn in_new_session(&self) -> Self {
-        Self {
-            renditions: HashMap::new(),
-            heads: HashMap::new(),
-            frozen: HashSet::new(),
-            patchable: Vec::new(),
-            ..self.clone()
-        }
+        let (segments, frozen, patchable) = (HashMap::new(), HashSet::new(), Vec::new());
+        Self { segments, frozen, patchable, ..self.clone() }
     }
 
     /// Returns whether the rendition's live edge has stood still in this playback session for so long that no viewer
@@ -92,11 +84,4 @@ impl AlreadyInspected {
         };
         here.or_else(elsewhere)
     }
-}
-
-/// Returns whether a remembered segment is the listed one: its number, URI and byte range are the same.
-pub(super) fn same_segment(known: &SegmentFacts, segment: &Segment, query_identifies: bool) -> bool {
-    known.segment.number == segment.number
-        && known.segment.byte_range == segment.byte_range
-        && uri_identity(&known.segment.uri, query_identifies) == uri_identity(&segment.uri, query_identifies)
 }

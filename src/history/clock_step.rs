@@ -85,12 +85,12 @@ impl ObservedTimes for AdHistory {
     }
 }
 
-impl ObservedTimes for RenditionHistory {
+impl<S: ObservedTimes> ObservedTimes for RenditionHistory<S> {
     fn shift(&mut self, by: Seconds) {
         let Self { observations, segments, heads, keys, coverage, edge_since, ads, inits, key_use, signal } = self;
         observations.shift(by);
-        let inspected = segments.iter_mut().chain(heads);
-        inspected.for_each(|segment| Arc::make_mut(segment).inspected_at.shift(by));
+        segments.shift(by);
+        heads.shift(by);
         keys.iter_mut().for_each(|key| Arc::make_mut(key).asked_at.shift(by));
         coverage.iter_mut().for_each(|(at, _)| at.shift(by));
         edge_since.shift(by);

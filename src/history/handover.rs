@@ -102,7 +102,7 @@ impl RenditionHandover {
     fn new(memory: &RenditionMemory) -> Option<Self> {
         let (state, edge_since) = (memory.past.observations.last()?, memory.past.edge_since?);
         let skip = state.segments.len().saturating_sub(MAX_SEGMENTS);
-        let inspected = memory.past.segments.iter().chain(&memory.past.heads).map(|s| s.segment.number).max();
+        let inspected = memory.past.segments.newest_number().max(memory.past.heads.newest_number());
         Some(Self {
             edge_since: edge_since.as_microsecond(),
             first_seen: state.first_seen.as_microsecond(),

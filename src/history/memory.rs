@@ -3,9 +3,9 @@
 mod decoded;
 mod handed_over;
 
-use super::already_inspected::{AlreadyInspected, same_segment};
+use super::already_inspected::AlreadyInspected;
 use super::clock_step::ObservedTimes;
-use super::compact::compact;
+use super::compact::RememberedSegments;
 use super::handover::TakenOver;
 use super::inits;
 use super::inputs::{self, InputState};
@@ -16,7 +16,7 @@ use super::patchable;
 use super::signal_turn::SignalTurns;
 use super::uri_names::UriNames;
 use super::{KeyUsage, ListedSegment, Observation, OutputHistory, RenditionHistory};
-use crate::facts::{OutputFacts, PatchableMpd, RenditionFacts, SegmentFacts, SteeringFacts};
+use crate::facts::{OutputFacts, PatchableMpd, RenditionFacts, SteeringFacts};
 use packager_media::stream::labels::LabelMemory;
 use packager_media::stream::{Rendition, RenditionIdentity, Timeline};
 use packager_media::units::{Seconds, Timestamp};
@@ -78,7 +78,8 @@ struct Memory {
 
 #[derive(Debug, Default)]
 pub(super) struct RenditionMemory {
-    pub(super) past: RenditionHistory,
+    // In a box, because a map has room for twice as many values as it holds.
+    pub(super) past: Box<RenditionHistory<RememberedSegments>>,
     /// Number of the newest segment that an earlier exporter inspected; `None` if it is unknown or no longer valid.
     pub(super) inspected_elsewhere: Option<u64>,
     touched: Timestamp,
@@ -152,15 +153,16 @@ impl History {
     pub(crate) fn already_inspected(&self, key: &OutputKey, retention: Retention) -> AlreadyInspected {
         let query_identifies = retention.query_identifies;
         let known = self.outputs.find(&(key.clone(), query_identifies), |memory| {
-            let segments = memory.renditions.iter().map(|(identity, r)| (identity.clone(), r.past.segments.clone()));
-            let heads = memory.renditions.iter().map(|(identity, r)| (identity.clone(), r.past.heads.clone()));
+            let inspected = memory
+                .renditions
+                .iter()
+                .map(|(identity, r)| (identity.clone(), r.past.segments.keys().chain(r.past.heads.keys()).collect()));
             let keys = memory.renditions.values().flat_map(|r| &r.past.keys);
             let elsewhere =
                 memory.renditions.iter().filter_map(|(identity, r)| Some((identity.clone(), r.inspected_elsewhere?)));
             let frozen = memory.renditions.iter().filter(|(_, r)| r.is_frozen(memory.touched, memory.session_since));
             AlreadyInspected {
-                renditions: segments.collect(),
-                heads: heads.collect(),
+                segments: inspected.collect(),
                 elsewhere: elsewhere.collect(),
                 frozen: frozen.map(|(identity, _)| identity.clone()).collect(),
                 session: memory.session,
@@ -273,9 +275,8 @@ impl Memory {
     /// Returns the history of the renditions that this probe found, by their labels.
     fn past(&self, facts: &OutputFacts, now: Timestamp, hold: Seconds) -> OutputHistory {
         let past = |rendition: &Rendition| {
-            let mut past = self.renditions.get(&rendition.identity)?.past.clone();
-            past.keep_segments(now, hold);
-            Some((rendition.name.clone(), past))
+            let past = &self.renditions.get(&rendition.identity)?.past;
+            Some((rendition.name.clone(), past.with_facts(now, hold)))
         };
         let renditions = facts.renditions.iter().filter_map(|r| past(&r.rendition)).collect();
         let (ladders, inputs, mpds) = (self.ladders.clone(), self.inputs.clone(), self.mpds.clone());
@@ -330,7 +331,7 @@ impl RenditionMemory {
         let (touched, arrived) = (state.last_seen, state.last_seen);
         let (observations, edge_since) = (vec![Arc::new(state)], Some(edge_since));
         let past = RenditionHistory { observations, edge_since, ..RenditionHistory::default() };
-        Self { past, inspected_elsewhere: inspected, touched, arrived, uris: UriNames::default() }
+        Self { past: Box::new(past), inspected_elsewhere: inspected, touched, arrived, uris: UriNames::default() }
     }
 
     /// Returns whether a probe saw the rendition at most `time` before `now`.
@@ -362,8 +363,8 @@ impl RenditionMemory {
             self.inspected_elsewhere = None;
         }
         self.take_decoded(facts, upscaling);
-        remember_inspected(&mut self.past.segments, &facts.segments, retention);
-        remember_inspected(&mut self.past.heads, &facts.heads, retention);
+        self.past.segments.remember(&facts.segments, retention.query_identifies);
+        self.past.heads.remember(&facts.heads, retention.query_identifies);
         for key in &facts.keys {
             let keys = &mut self.past.keys;
             keys.retain(|known| !known.key.same_source(&key.key));
@@ -420,7 +421,7 @@ impl RenditionMemory {
         let keys = std::mem::take(&mut self.past.keys);
         let mut signal = std::mem::take(&mut self.past.signal);
         Arc::make_mut(&mut signal).begin_again();
-        self.past = RenditionHistory { edge_since, keys, signal, ..RenditionHistory::default() };
+        *self.past = RenditionHistory { edge_since, keys, signal, ..RenditionHistory::default() };
         (self.arrived, self.uris, self.inspected_elsewhere) = (Timestamp::default(), UriNames::default(), None);
     }
 
@@ -449,11 +450,9 @@ impl RenditionMemory {
         let excess = observations.len().saturating_sub(MAX_OBSERVATIONS);
         observations.drain(..stale.max(excess));
 
-        self.past.keep_segments(now, retention.hold);
-        for segments in [&mut self.past.segments, &mut self.past.heads] {
-            let excess = segments.len().saturating_sub(MAX_SEGMENTS);
-            segments.drain(..excess);
-        }
+        let newest = observations.last().and_then(|o| o.last_number());
+        self.past.segments.trim(horizon, newest, MAX_SEGMENTS);
+        self.past.heads.trim(horizon, newest, MAX_SEGMENTS);
         let coverage = &mut self.past.coverage;
         coverage.retain(|(at, _)| *at >= horizon);
         coverage.drain(..coverage.len().saturating_sub(MAX_OBSERVATIONS));
@@ -463,22 +462,24 @@ impl RenditionMemory {
     }
 }
 
-impl RenditionHistory {
-    fn keep_segments(&mut self, now: Timestamp, hold: Seconds) {
+impl RenditionHistory<RememberedSegments> {
+    /// Returns the history with the facts about the segments that were inspected within `hold`, and about the newest listed one.
+    fn with_facts(&self, now: Timestamp, hold: Seconds) -> RenditionHistory {
+        let Self { observations, segments, heads, keys, coverage, edge_since, ads, inits, key_use, signal } = self;
         let horizon = Seconds(-hold.0).after(now);
-        let newest = self.observations.last().and_then(|o| o.last_number());
-        let stays = |s: &Arc<SegmentFacts>| s.inspected_at >= horizon || Some(s.segment.number) == newest;
-        self.segments.retain(stays);
-        self.heads.retain(stays);
-    }
-}
-
-/// Adds segments that a probe inspected to the remembered ones, in place of an earlier inspection of the same segment.
-fn remember_inspected(remembered: &mut Vec<Arc<SegmentFacts>>, inspected: &[Arc<SegmentFacts>], retention: Retention) {
-    for segment in inspected {
-        remembered.retain(|known| !same_segment(known, &segment.segment, retention.query_identifies));
-        let compact = compact(segment, remembered.last().map(AsRef::as_ref));
-        remembered.push(Arc::new(compact));
+        let newest = observations.last().and_then(|o| o.last_number());
+        RenditionHistory {
+            segments: segments.facts(horizon, newest),
+            heads: heads.facts(horizon, newest),
+            observations: observations.clone(),
+            keys: keys.clone(),
+            coverage: coverage.clone(),
+            edge_since: *edge_since,
+            ads: ads.clone(),
+            inits: inits.clone(),
+            key_use: key_use.clone(),
+            signal: Arc::clone(signal),
+        }
     }
 }
 

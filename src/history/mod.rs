@@ -10,6 +10,7 @@ mod ads;
 mod already_inspected;
 mod clock_step;
 mod compact;
+mod delta;
 mod handover;
 mod inits;
 mod inputs;
@@ -20,6 +21,7 @@ mod mpds;
 mod observation;
 mod outputs;
 mod patchable;
+mod segment_delta;
 mod mos;
 mod signal;
 mod signal_turn;
@@ -79,17 +81,18 @@ impl OutputHistory {
     }
 }
 
-/// History of one rendition, over the template's `hold` up to now. It includes what this probe captured.
+/// History of one rendition, over the template's `hold` up to now. It includes what this probe captured. `S` is the form of its
+/// inspected segments: checks get their facts, and a compact form of them is remembered.
 #[derive(Debug, Clone, Default)]
-pub struct RenditionHistory {
+pub struct RenditionHistory<S = Vec<Arc<SegmentFacts>>> {
     /// Distinct observations of the rendition's playlist or MPD, oldest first. The first may be older than the
     /// template's `hold`, because the second is compared with it.
     pub observations: Vec<Arc<Observation>>,
     /// Segments that were inspected within the template's `hold`, in order of inspection. The newest listed segment is
     /// among them if it was ever inspected.
-    pub segments: Vec<Arc<SegmentFacts>>,
+    pub segments: S,
     /// Segments of which only the first bytes were fetched, within the template's `hold`, in order of inspection.
-    pub heads: Vec<Arc<SegmentFacts>>,
+    pub heads: S,
     /// The newest answer of each key URI that was requested within the template's `hold`.
     pub keys: Vec<Arc<KeyFacts>>,
     /// How much of the new media each probe within the template's `hold` inspected, by the time of the probe.

@@ -28,7 +28,9 @@ impl History {
             let pasts = || memory.renditions.values().map(|rendition| &rendition.past);
             let turn = if pasts().any(|past| past.signal.needs_follow_up(follow_up, now)) {
                 Some(SignalTurn::Unsettled)
-            } else if pasts().any(|past| signal_turn::is_silent(&past.segments)) && !memory.was_decoded(now) {
+            } else if pasts().any(|past| signal_turn::is_silent(past.segments.newest().as_slice()))
+                && !memory.was_decoded(now)
+            {
                 Some(SignalTurn::Silent)
             } else {
                 None
@@ -63,10 +65,10 @@ impl Memory {
     /// Whether the picture is suspected to stand still, by the newest segments that were inspected in the last minutes.
     fn is_suspected(&self, now: Timestamp) -> bool {
         let recent = self.renditions.values().filter(|rendition| {
-            let inspected = rendition.past.segments.iter().map(|segment| segment.inspected_at).max();
-            inspected.is_some_and(|at| Seconds::between(at, now) < SUSPECTED_BY)
+            rendition.past.segments.inspected_at().is_some_and(|at| Seconds::between(at, now) < SUSPECTED_BY)
         });
-        still::is_suspected(recent.map(|rendition| still::looks_still(&rendition.past.segments))) == Some(true)
+        still::is_suspected(recent.map(|rendition| still::looks_still(rendition.past.segments.newest().as_slice())))
+            == Some(true)
     }
 
     /// Whether media were decoded so recently that digital silence, which may last for days, is no reason to decode again.

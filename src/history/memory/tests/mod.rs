@@ -1,6 +1,6 @@
 use super::*;
 use crate::facts::{
-    DashFacts, Exchange, FailureKind, Fetched, InitFacts, KeyFacts, ManifestFacts, SessionFacts, Timings,
+    DashFacts, Exchange, FailureKind, Fetched, InitFacts, KeyFacts, ManifestFacts, SegmentFacts, SessionFacts, Timings,
 };
 use crate::testing::{self, at};
 use packager_media::crypt::AesKey;

@@ -30,8 +30,10 @@ pub struct SliceQuantizers {
 /// The mean of quantizers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QuantizerMean {
-    sum: i64,
-    count: u32,
+    /// Sum of the quantizers.
+    pub sum: i64,
+    /// Number of the quantizers.
+    pub count: u32,
 }
 
 impl QuantizerMean {
