@@ -62,12 +62,13 @@ impl Capturer<'_> {
         let budget = HeadsBudget { share: self.budget_share(), bandwidth: facts.rendition.bandwidth };
         let plan = plan_downloads(&timeline, &facts.rendition.identity, known, coverage, budget);
         let downloaded = plan.downloaded();
+        // In boxes, each of which is freed when its requests have ended: the segments take longest.
         let (oldest, dead_alternatives, keys, inspected, low_latency) = tokio::join!(
-            self.fetch_oldest(facts, &timeline, &plan),
-            self.ask_alternatives(facts, &timeline),
-            self.fetch_keys(&timeline, &downloaded, known),
+            Box::pin(self.fetch_oldest(facts, &timeline, &plan)),
+            Box::pin(self.ask_alternatives(facts, &timeline)),
+            Box::pin(self.fetch_keys(&timeline, &downloaded, known)),
             self.inspect_media(facts, &timeline, &plan, known, growing),
-            self.capture_low_latency(facts.rendition.uri.as_ref(), &timeline, variables)
+            Box::pin(self.capture_low_latency(facts.rendition.uri.as_ref(), &timeline, variables))
         );
         let InspectedMedia { inits, segments, heads, parts, growing, gone } = inspected;
         let planned = plan.segments.len() + plan.heads.len();
@@ -99,9 +100,9 @@ impl Capturer<'_> {
         let inits: ReadInits = inits.into_iter().flatten().collect();
         let ((mut segments, gone), read, parts, growing) = tokio::join!(
             self.inspect_segments(facts, timeline, &plan.segments, &inits, known),
-            self.inspect_heads(facts, timeline, &plan.heads, &inits, known),
-            self.inspect_parts(timeline, &inits, known),
-            self.follow_growing_segment(growing, &inits)
+            Box::pin(self.inspect_heads(facts, timeline, &plan.heads, &inits, known)),
+            Box::pin(self.inspect_parts(timeline, &inits, known)),
+            Box::pin(self.follow_growing_segment(growing, &inits))
         );
         segments.extend(read.wholes);
         segments.sort_by_key(|s| s.segment.number);
