@@ -37,6 +37,9 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest number of clients. The one that was not used for longest is dropped first.
 const MAX_CLIENTS: usize = 1024;
 const MAX_PEM_BYTES: u64 = 1 << 20;
+/// Largest read buffer of a connection in bytes, and so of the head of an answer. A connection has its buffer while it waits for
+/// bytes, and hyper enlarges it up to this bound as they arrive: hundreds of probes in flight have a thousand of them.
+const MAX_READ_BUFFER: usize = 64 << 10;
 
 /// The body of a request, which has none.
 pub(super) type NoBody = Empty<Bytes>;
@@ -153,6 +156,7 @@ impl HttpClients {
             .http2_keep_alive_interval(PING_EVERY)
             .http2_keep_alive_timeout(PING_TIMEOUT)
             .http2_keep_alive_while_idle(true)
+            .http1_max_buf_size(MAX_READ_BUFFER)
             // Players ignore a malformed header line as well.
             .http1_ignore_invalid_headers_in_responses(true)
             .build(dialer);
