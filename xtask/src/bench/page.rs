@@ -27,11 +27,13 @@ pub(super) const LIMITS: &str = "## What limits these figures
   only when a stream has several pictures in one PES packet is every byte searched. More than half of the time goes into
   reading these headers from memory. CMAF needs the boxes and the first 2 KB of each fragment: the bytes between aren't
   touched, so the speed with a file is that of reading it.
-* **Memory in flight.** Nothing grows with the size of a segment. A request in flight holds the read buffer of its
-  connection, which hyper enlarges for bytes that arrive at once, and a few kB of the inspection's state.
-* **Memory of the history.** The history holds the segments inspected within `hold`: it grows with renditions × hold ÷
-  segment duration. Segments of 6 s need a third of the memory shown here; a template with `segments: {mode: newest}` keeps
-  one segment for each scrape.
+* **Memory in flight.** Nothing grows with the size of a segment. A connection has 16 kB of fixed buffers and a read buffer
+  of 8 to 64 kB, which hyper enlarges for bytes that arrive at once. Each rendition adds the state of its requests and a few
+  kB of the inspection's state.
+* **Memory of the history.** The history holds the segments inspected and the playlist states seen within `hold`: it grows
+  with renditions × hold ÷ segment duration. Of consecutive segments it keeps one whole, 3 kB, and of the others what differs.
+  Segments of 6 s need about a third of the memory shown here; a template with `segments: {mode: newest}` keeps one segment
+  for each scrape. A segment with defects needs some hundred bytes more for each of them.
 * **Connections.** 16 idle connections are kept for each host. More probes of one host at the same time open new ones, which
   costs a round trip and, with https, a handshake each.
 ";
