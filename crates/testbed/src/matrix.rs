@@ -338,6 +338,11 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
             "Like CM1 as DASH with ads; each Representation of an ad is one file with a segment index (SegmentBase)",
         ),
         (
+            "CM1 as DASH with early ads",
+            "live/CM1/early.mpd",
+            "Like CM1 as DASH with ads; an ad is listed and available as a whole when it begins (availabilityTimeOffset INF)",
+        ),
+        (
             "CB1 as DASH",
             "live/CB1/time.mpd",
             "The segments of CB1, encrypted with cbcs, in an MPD with ContentProtection",

@@ -137,7 +137,7 @@ fn missing(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> 
     let asked = rung.facts.segments.iter().find(|s| s.segment.number == newest.number)?;
     let status = asked.fetched.result.as_ref().ok().filter(|_| !asked.fetched.probe_timed_out())?.status;
     let due = newest.duration.after(newest.program_date_time?);
-    let late = Seconds::between(due, rung.now) + timing::early_availability(&rung.representation.addressing);
+    let late = Seconds::between(due, rung.now) + timing::live_edge_offset(rung.period, &rung.representation.addressing);
     (matches!(status, 404 | 410 | 425) && late.0 > params.late).then(|| {
         let message =
             format!("by the clock the newest segment has been available for {:.1} s, but it answers {status}", late.0);

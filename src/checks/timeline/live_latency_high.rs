@@ -46,7 +46,9 @@ fn described(context: &CheckContext<'_>, timeline: &Timeline, latency: Seconds) 
     let max = mpd.latency?.max?;
     let early =
         mpd.periods.iter().flat_map(playable_representations).map(|(_, r)| r.addressing.availability_time_offset.0);
-    let spare = early.fold(0.0, f64::max) + EDGE.0 + timeline.segments.last()?.duration.0;
+    // An ad may be available long before; that makes no later segment of the programme available.
+    let spare =
+        early.filter(|early| early.is_finite()).fold(0.0, f64::max) + EDGE.0 + timeline.segments.last()?.duration.0;
     (latency.0 > max.0 + spare).then(|| {
         let message = format!(
             "the live edge is {:.1} s behind the clock; ServiceDescription has players stay within {} s",
@@ -109,14 +111,20 @@ mod tests {
     #[test]
     fn a_live_edge_that_no_player_of_the_service_may_follow_fails() {
         // Segments of 2 s; the newest ends 10 s before now.
-        let described = |max: f64| {
+        let early = |max: f64, offset: f64| {
             let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"4\"/>"));
             let mpd = std::sync::Arc::make_mut(&mut scene.mpd_facts().mpd);
+            let sets = mpd.periods.iter_mut().flat_map(|period| &mut period.sets);
+            sets.flat_map(|set| &mut set.representations)
+                .for_each(|r| r.addressing.availability_time_offset = Seconds(offset));
             mpd.latency = Some(packager_media::dash::ServiceLatency { max: Some(Seconds(max)), ..Default::default() });
             check(&scene.context(), &Params::default())
         };
+        let described = |max| early(max, 0.0);
         assert_holds(described(7.0));
         let message = "the live edge is 10.0 s behind the clock; ServiceDescription has players stay within 6.9 s";
         assert_eq!(messages(described(6.9)), message);
+        assert_holds(early(5.5, 1.5));
+        assert_eq!(messages(early(6.9, f64::INFINITY)), message, "an ad that is available as a whole");
     }
 }

@@ -343,18 +343,11 @@ fn stretch(mpd: &Mpd, period: &Period, addressing: &SegmentAddressing, now: Time
     }
     let elapsed = Seconds::between(mpd.availability_start?, now) - start;
     let from = mpd.time_shift_buffer_depth.map_or(-FAR, |depth| ticks(elapsed - depth));
-    let early = if is_indexed(addressing) { Seconds::ZERO } else { timing::early_availability(addressing) };
-    let until = ticks(elapsed + early);
+    let until = ticks(elapsed + timing::live_edge_offset(period, addressing));
     let grace = (LIST_GRACE.0 * f64::from(addressing.timescale.get())) as i128;
     let listed_end = addressing.segments.runs().and_then(|runs| runs.last()?.end()).map(i128::from);
     let listed_until = listed_end.filter(|end| *end <= until + grace).map_or(until, |end| end.max(until));
     Some(TickWindow { from, until, listed_until, end })
-}
-
-/// Returns whether the segments are subsegments of one file. A player plays each of them at its time, however early the
-/// file is available.
-fn is_indexed(addressing: &SegmentAddressing) -> bool {
-    matches!(&addressing.segments, SegmentScheme::Listed(SegmentListing { timing: SegmentTiming::Indexed(_), .. }))
 }
 
 fn names_its_end(addressing: &SegmentAddressing) -> bool {

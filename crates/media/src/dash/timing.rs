@@ -1,6 +1,6 @@
 //! Availability times of segments (ISO/IEC 23009-1 5.3.9.5.3), and the clocks to which an MPD refers.
 
-use super::model::{Descriptor, Mpd, Period, SegmentAddressing};
+use super::model::{Descriptor, Mpd, Period, SegmentAddressing, SegmentScheme, SegmentTiming};
 use super::spans::SegmentSpan;
 use crate::stream::date;
 use crate::units::{Seconds, Timestamp};
@@ -37,6 +37,32 @@ impl Mpd {
 #[must_use]
 pub fn early_availability(addressing: &SegmentAddressing) -> Seconds {
     if addressing.availability_time_complete { addressing.availability_time_offset } else { Seconds::ZERO }
+}
+
+/// How much longer than the longest segment an availabilityTimeOffset of one segment may be, because audio is cut at whole frames.
+const FRAME_SLACK: f64 = 1.1;
+
+/// Returns how much earlier than by the wall clock a segment counts as the newest one of a live Period, because its
+/// availabilityTimeOffset lets players request it before its media time has passed. That is the whole offset if it isn't longer
+/// than a segment, and if the clock alone counts the segments of a Period whose end isn't known. Otherwise it is zero: an offset of
+/// `INF` makes all of an ad available when it begins, and players still play it at the clock's pace (ISO/IEC 23009-1 5.3.9.5.3).
+/// Zero for subsegments of one file, too.
+#[must_use]
+pub fn live_edge_offset(period: &Period, addressing: &SegmentAddressing) -> Seconds {
+    let offset = early_availability(addressing);
+    let SegmentScheme::Listed(listing) = &addressing.segments else { return Seconds::ZERO };
+    let (longest, goes_on) = match &listing.timing {
+        _ if offset == Seconds::ZERO => return offset,
+        SegmentTiming::Indexed(_) => return Seconds::ZERO,
+        SegmentTiming::Fixed(duration) => (*duration, true),
+        SegmentTiming::Runs(runs) => {
+            let longest = runs.iter().map(|run| run.duration).max().unwrap_or(0);
+            (longest, runs.last().is_some_and(|run| run.count.is_none()))
+        }
+    };
+    let longest = FRAME_SLACK * longest as f64 / f64::from(addressing.timescale.get());
+    let is_paced = goes_on && period.duration.is_none() && offset.0.is_finite();
+    if offset.0 <= longest || is_paced { offset } else { Seconds::ZERO }
 }
 
 /// Returns the start of a segment on the timeline of the presentation. `None` if the start of the Period is unknown.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::dash::{MpdVariant, PERIOD, folder, ticks, timescale};
+use super::dash::{self, MpdVariant, PERIOD, folder, ticks, timescale};
 use super::faults::Effect;
 use super::fixtures::UNIT_MS;
 use super::low_latency::{self, PART_MS};
@@ -21,9 +21,10 @@ pub(super) struct PeriodRange {
 
 impl PeriodRange {
     /// Returns whether the Period is an ad with its own Representations, numbers and media times, as every second
-    /// Period of `breaks.mpd` and `files.mpd` is.
+    /// Period of `breaks.mpd`, `files.mpd` and `early.mpd` is.
     pub(super) fn is_ad(self, variant: MpdVariant) -> bool {
-        matches!(variant, MpdVariant::Breaks | MpdVariant::Files) && self.from.div_euclid(PERIOD) % 2 == 1
+        matches!(variant, MpdVariant::Breaks | MpdVariant::Files | MpdVariant::Early)
+            && self.from.div_euclid(PERIOD) % 2 == 1
     }
 }
 
@@ -74,8 +75,12 @@ fn segment_template(
     span: PeriodRange,
 ) {
     let mut listed = listed_segments(timeline, rendition, span);
+    let is_early = variant == MpdVariant::Early && span.is_ad(variant);
     if variant == MpdVariant::Ahead {
-        listed = with_coming(timeline, rendition, span, listed);
+        listed = with_coming(timeline, rendition, span, AHEAD_MS, listed);
+    } else if is_early {
+        let whole = PeriodRange { until: Some(span.from + PERIOD), ..span };
+        listed = with_coming(timeline, rendition, whole, PERIOD * timeline.layout[0] * UNIT_MS, listed);
     }
     if variant == MpdVariant::LowLatencyTime {
         listed.extend(low_latency::open_segment(timeline, span.now_ms, rendition));
@@ -83,7 +88,8 @@ fn segment_template(
     let (media, number) = match variant {
         _ if span.is_ad(variant) => {
             let position = listed.first().map_or(0, |s| s.index - span.from);
-            (format!("{}/ad{}_$Number$", folder(timeline, rendition), span.from), position + 1)
+            let name = if is_early { dash::EARLY } else { "ad" };
+            (format!("{}/{name}{}_$Number$", folder(timeline, rendition), span.from), position + 1)
         }
         MpdVariant::Time | MpdVariant::Open | MpdVariant::Ahead => {
             ("$RepresentationID$/t_$Time$".to_owned(), span.from + timeline.base)
@@ -97,6 +103,9 @@ fn segment_template(
     open_segment_template(text, rendition, &media);
     if variant == MpdVariant::LowLatencyTime {
         text.push_str(&early_availability(timeline));
+    }
+    if is_early {
+        text.push_str(" availabilityTimeOffset=\"INF\"");
     }
     let _ =
         writeln!(text, " startNumber=\"{number}\"{}>", presentation_time_offset(timeline, rendition, variant, span));
@@ -142,10 +151,16 @@ fn presentation_time_offset(
 /// Time for which `ahead.mpd` lists segments that aren't available yet, in milliseconds.
 pub(super) const AHEAD_MS: i64 = 10_000;
 
-/// Returns the listed segments and those of the next 10 s.
-fn with_coming(timeline: &Timeline, rendition: Rendition, span: PeriodRange, mut listed: Vec<Segment>) -> Vec<Segment> {
+/// Returns the listed segments and those of the next `ahead_ms` milliseconds.
+fn with_coming(
+    timeline: &Timeline,
+    rendition: Rendition,
+    span: PeriodRange,
+    ahead_ms: i64,
+    mut listed: Vec<Segment>,
+) -> Vec<Segment> {
     let newest = listed.last().map_or(i64::MIN, |s| s.index);
-    let later = listed_segments(timeline, rendition, PeriodRange { now_ms: span.now_ms + AHEAD_MS, ..span });
+    let later = listed_segments(timeline, rendition, PeriodRange { now_ms: span.now_ms + ahead_ms, ..span });
     listed.extend(later.into_iter().filter(|s| s.index > newest));
     listed
 }

@@ -26,6 +26,9 @@ pub(super) enum MpdVariant {
     Breaks,
     /// `files.mpd` is like `breaks.mpd`, but each Representation of an ad is one file with a segment index.
     Files,
+    /// `early.mpd` is like `breaks.mpd`, but an ad is listed as a whole from its beginning, and all of its segments are available
+    /// then (@availabilityTimeOffset is INF).
+    Early,
     /// `runs.mpd` has `$Number$` with a SegmentTimeline whose S elements repeat.
     Runs,
     /// `open.mpd` has `$Time$` with an S element that repeats up to the live edge (@r is -1).
@@ -59,6 +62,7 @@ pub(super) fn variant_of_file(file: &str) -> Option<MpdVariant> {
         "periods.mpd" => Some(MpdVariant::Periods),
         "breaks.mpd" => Some(MpdVariant::Breaks),
         "files.mpd" => Some(MpdVariant::Files),
+        "early.mpd" => Some(MpdVariant::Early),
         "runs.mpd" => Some(MpdVariant::Runs),
         "open.mpd" => Some(MpdVariant::Open),
         "ahead.mpd" => Some(MpdVariant::Ahead),
@@ -154,7 +158,9 @@ pub(super) fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: 
 fn periods(effect: Option<Effect>, variant: MpdVariant, listed: &[Segment]) -> Vec<i64> {
     let first = |s: &Segment| s.index.div_euclid(PERIOD) * PERIOD;
     let mut periods: Vec<i64> = match variant {
-        MpdVariant::Periods | MpdVariant::Breaks | MpdVariant::Files => listed.iter().map(first).collect(),
+        MpdVariant::Periods | MpdVariant::Breaks | MpdVariant::Files | MpdVariant::Early => {
+            listed.iter().map(first).collect()
+        }
         _ => vec![0],
     };
     periods.dedup();
@@ -181,7 +187,13 @@ fn period(text: &mut String, timeline: &Timeline, variant: MpdVariant, span: Per
     let from = span.from;
     let start = timeline.start_unit(from) * UNIT_MS;
     let id = period_id(timeline.effect, span);
-    let _ = writeln!(text, "<Period{id} start=\"PT{}S\">", start as f64 / 1000.0);
+    let length = match variant {
+        MpdVariant::Early if span.is_ad(variant) => {
+            format!(" duration=\"PT{}S\"", PERIOD * timeline.layout[0] * UNIT_MS / 1000)
+        }
+        _ => String::new(),
+    };
+    let _ = writeln!(text, "<Period{id} start=\"PT{}S\"{length}>", start as f64 / 1000.0);
     text.push_str(events);
     let mut set = |rendition: Rendition, id: usize| {
         let (kind, container) = match rendition {
@@ -333,10 +345,18 @@ pub(super) fn segment_name_at_time(
     (timeline.start_unit(index) == unit).then(|| timeline.name_in_run(index, now_ms))
 }
 
+/// Beginning of the names of an ad's segments in `early.mpd`.
+pub(super) const EARLY: &str = "early";
+
+/// Returns how much earlier than by the clock a segment with this name is available, in milliseconds.
+pub(super) fn early_ms(timeline: &Timeline, name: &str) -> i64 {
+    if name.starts_with(EARLY) { PERIOD * timeline.layout[0] * UNIT_MS } else { 0 }
+}
+
 /// Returns the `$Number$` name of a segment in an ad, and the index of the 2 s of media with which the ad's Period
 /// begins; `None` if `name` isn't a segment of an ad.
 pub(super) fn ad_segment_name(timeline: &Timeline, name: &str) -> Option<(String, i64)> {
-    let (from, number) = name.strip_prefix("ad")?.split_once('_')?;
+    let (from, number) = name.strip_prefix(EARLY).or_else(|| name.strip_prefix("ad"))?.split_once('_')?;
     let from: i64 = from.parse().ok().filter(|from| (0..1 << 40).contains(from))?;
     let position: i64 = number.parse().ok().filter(|n| (1..=PERIOD).contains(n))?;
     Some((format!("{}{}", timeline.stem, from + position - 1 + timeline.base), timeline.start_unit(from)))

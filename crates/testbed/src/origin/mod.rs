@@ -6,7 +6,8 @@
 //! * `/live/CM1/number.mpd`, `time.mpd`, `periods.mpd`: the segments of a CMAF channel as DASH (`messages.mpd`: without
 //!   an EventStream);
 //! * `/live/CM1/runs.mpd`, `open.mpd`, `list.mpd`, `breaks.mpd`: with S elements that repeat, or repeat without end,
-//!   with SegmentLists, with Periods of ads (`files.mpd`: each ad in a file with a segment index);
+//!   with SegmentLists, with Periods of ads (`files.mpd`: each ad in a file with a segment index; `early.mpd`: each
+//!   ad is available as a whole when it begins);
 //! * `/live/CM1/ahead.mpd`: with a SegmentTimeline that lists segments before they are available;
 //! * `/live/LL1/low_latency.mpd`: with segments that are still being written;
 //! * `/live/CM1/updates.mpd`: with Location, PatchLocation (`updates.mpp`) and an EventStream;

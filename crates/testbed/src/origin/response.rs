@@ -413,7 +413,9 @@ async fn segment(
         .clone()
         .map(|(name, _)| name)
         .or_else(|| dash::segment_name_at_time(timeline, rendition, name, now_ms));
-    let Some(mut segment) = timeline.segment_by_name(number_name.as_deref().unwrap_or(name), now_ms, rendition) else {
+    let available_ms = now_ms + dash::early_ms(timeline, name);
+    let found = timeline.segment_by_name(number_name.as_deref().unwrap_or(name), available_ms, rendition);
+    let Some(mut segment) = found else {
         return incomplete_segment(request, timeline, now_ms, rendition, name).await;
     };
     segment.media_unit -= ad_segment.map_or(0, |(_, begin)| begin);

@@ -68,7 +68,62 @@ fn availability_time_offset_makes_listed_segments_available_earlier() {
         addressing.availability_time_offset = crate::units::Seconds(offset.parse().unwrap());
         listed(&mpd, 60.0).pop().unwrap()
     };
-    assert_eq!([early("0"), early("3.4"), early("4"), early("inf")], ["0-58", "0-60", "0-62", "0-78"]);
+    assert_eq!([early("0"), early("1.4"), early("2")], ["0-58", "0-58", "0-60"]);
+    assert_eq!([early("4"), early("inf")], ["0-58", "0-58"], "more than a segment is listed ahead");
+}
+
+/// Makes an MPD with a live Period, and from second 60 an ad of 30 s whose segments are all available when it begins, as servers
+/// that insert ads write it. `offset` stands at the ad's SegmentTemplate, `base` in its Period; its segments are those of `inside`.
+fn early_ad(base: &str, offset: &str, duration: &str, inside: &str) -> Mpd {
+    let live = "<SegmentTimeline><S t=\"40\" d=\"2\" r=\"9\"/></SegmentTimeline>";
+    let period = |attributes: &str, base: &str, template: &str, inside: &str| {
+        format!(
+            "<Period {attributes}>{base}<AdaptationSet mimeType=\"video/mp4\"><Representation id=\"v\" bandwidth=\"1\" \
+             codecs=\"avc1\"><SegmentTemplate {template}>{inside}</SegmentTemplate></Representation></AdaptationSet></Period>"
+        )
+    };
+    let ad = period(
+        "id=\"60\" start=\"PT60S\" duration=\"PT30S\"",
+        base,
+        &format!("media=\"60-$Number$.m4s\" {offset} {duration}"),
+        inside,
+    );
+    read(&format!(
+        "<MPD type=\"dynamic\" profiles=\"p\" minBufferTime=\"PT2S\" availabilityStartTime=\"2026-01-01T00:00:00Z\" \
+         publishTime=\"2026-01-01T00:00:00Z\">{}{ad}</MPD>",
+        period("id=\"0\" start=\"PT0S\"", "", "media=\"0-$Time$.m4s\"", live)
+    ))
+    .0
+}
+
+#[test]
+fn the_live_edge_of_an_ad_that_is_available_as_a_whole_goes_by_the_clock() {
+    let all = "<SegmentTimeline><S t=\"0\" d=\"2\" r=\"14\"/></SegmentTimeline>";
+    let (inf, base) = ("availabilityTimeOffset=\"INF\"", "<BaseURL availabilityTimeOffset=\"INF\">./</BaseURL>");
+    for ad in [
+        early_ad("", inf, "", all),
+        early_ad(base, "", "", all),
+        early_ad("", inf, "duration=\"2\"", ""),
+        early_ad(base, "", "duration=\"2\"", ""),
+        early_ad("", "availabilityTimeOffset=\"30\"", "duration=\"2\"", ""),
+        early_ad("", "availabilityTimeOffset=\"30\"", "", all),
+    ] {
+        let newest = |seconds| listed(&ad, seconds).pop().unwrap();
+        assert_eq!([61.0, 62.0, 65.4, 66.0, 90.0].map(newest), ["0-58", "60-1", "60-2", "60-3", "60-15"]);
+    }
+}
+
+#[test]
+fn an_offset_of_several_segments_counts_where_the_clock_alone_counts_them() {
+    let newest = |attributes: &str| {
+        let template = format!("<SegmentTemplate media=\"$Number$.m4s\" duration=\"2\" {attributes}/>");
+        let (mpd, _) = read(&live(&template));
+        let [video] = &renditions_at(&mpd, at("2026-01-01T00:01:00Z"))[..] else { panic!() };
+        paths(video).pop().unwrap()
+    };
+    let offsets = ["0", "2", "15", "INF"].map(|o| newest(&format!("availabilityTimeOffset=\"{o}\"")));
+    assert_eq!(offsets, ["ch1/30.m4s", "ch1/31.m4s", "ch1/37.m4s", "ch1/30.m4s"]);
+    assert_eq!(newest("availabilityTimeOffset=\"15\" availabilityTimeComplete=\"false\""), "ch1/30.m4s");
 }
 
 #[test]
