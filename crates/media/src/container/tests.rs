@@ -6,6 +6,7 @@ mod encryption;
 mod subtitles;
 mod surgery;
 mod ts;
+mod ts_types;
 
 use super::*;
 use crate::defect::Position;

@@ -3,9 +3,9 @@
 
 use super::*;
 
-const PACKET: usize = 188;
+pub(super) const PACKET: usize = 188;
 
-fn pid(packet: &[u8]) -> u16 {
+pub(super) fn pid(packet: &[u8]) -> u16 {
     u16::from(packet[1] & 0x1f) << 8 | u16::from(packet[2])
 }
 
@@ -371,13 +371,13 @@ fn metadata_of_another_kind_needs_no_tag() {
 }
 
 /// Makes a transport packet on this PID that begins and ends a section.
-fn table_packet(pid: u16, counter: u8, section: &[u8]) -> [u8; PACKET] {
+pub(super) fn table_packet(pid: u16, counter: u8, section: &[u8]) -> [u8; PACKET] {
     let mut packet = section_packet(counter, section);
     packet[1..3].copy_from_slice(&(0x4000 | pid).to_be_bytes());
     packet
 }
 
-fn table(table_id: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn table(table_id: u8, body: &[u8]) -> Vec<u8> {
     let length = (body.len() + 9) as u16 | 0xb000;
     let mut bytes = [&[table_id][..], &length.to_be_bytes(), &[0, 1, 0xc1, 0, 0], body].concat();
     bytes.extend(crate::splice::crc32(&bytes).to_be_bytes());

@@ -4,7 +4,7 @@ use crate::codec::parameters::{AudioParameters, CodecParameters, DolbyVisionConf
 use crate::codec::rfc6381::Codec;
 
 const REGISTRATION_TAG: u8 = 0x05;
-const EXTENSION_TAG: u8 = 0x7f;
+pub(super) const EXTENSION_TAG: u8 = 0x7f;
 /// Tags of user private descriptors (ISO/IEC 13818-1 2.6): Dolby Vision under the registration `DOVI`, `HDMV` or none,
 /// and AV1 under `AV01`.
 const DOLBY_VISION_TAG: u8 = 0xb0;
@@ -28,7 +28,7 @@ pub(super) fn announced_parameters(descriptors: &[u8]) -> Option<CodecParameters
 }
 
 /// Iterates over the descriptors in a descriptor loop, as pairs of tag and body (ISO/IEC 13818-1 2.6.1).
-fn descriptors_of(descriptors: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+pub(super) fn descriptors_of(descriptors: &[u8]) -> impl Iterator<Item = (u8, &[u8])> + Clone {
     let mut rest = descriptors;
     std::iter::from_fn(move || {
         let [tag, length, after @ ..] = rest else { return None };

@@ -33,6 +33,8 @@ pub(super) struct ElementaryStream {
     packing: PesPacking,
     /// Whether a packet of the elementary stream was scrambled.
     scrambled: bool,
+    /// Kind of media that the stream_id of a PES packet shows. It counts for a stream whose stream_type says nothing of it.
+    seen_media: Option<Media>,
 }
 
 /// The reader for the codec of an elementary stream.
@@ -68,6 +70,7 @@ impl ElementaryStream {
             access_unit: AccessUnit::default(),
             packing: PesPacking::default(),
             scrambled: false,
+            seen_media: None,
         }
     }
 
@@ -97,6 +100,8 @@ impl ElementaryStream {
         let mut scrambled = false;
         match step.header {
             Some(Ok(header)) => scrambled = self.begin_pes(header),
+            // Nobody knows whether it has to be a PES packet.
+            Some(Err(_)) if self.description.carriage == Carriage::Unknown => self.timeline.count_untimed(),
             Some(Err(fault)) => report_pes_error(at, self.pid, fault, defects),
             None => {}
         }
@@ -128,7 +133,8 @@ impl ElementaryStream {
         self.flush_last_unit();
         let silence = self.parser.silence().filter(|_| !self.scrambled);
         let headers = self.parser.headers();
-        let mut track = Track::new(u32::from(self.pid), self.description.media, self.description.codec);
+        let media = self.description.media.or(self.seen_media);
+        let mut track = Track::new(u32::from(self.pid), media, self.description.codec);
         track.parameters = merge_announced(headers.first, self.description.announced).map(Arc::new);
         track.changed_parameters = headers.changed.map(Arc::new);
         track.silence = silence;
@@ -146,6 +152,9 @@ impl ElementaryStream {
     }
 
     fn begin_pes(&mut self, header: pes::PesHeader) -> bool {
+        if self.description.carriage == Carriage::Unknown {
+            self.seen_media = stream_type::media_of_stream_id(header.stream_id);
+        }
         if header.scrambled {
             self.scrambled = true;
             self.timeline.set_self_delimiting(false);
