@@ -318,7 +318,8 @@ pub struct ContinuityCounter {
     pub first: u8,
     /// Continuity counter of the PID's last packet with payload.
     pub last: u8,
-    /// Whether the PID's first packet has the discontinuity_indicator of its adaptation field set.
+    /// Whether the PID's first packet with payload, or one without payload before it, has the discontinuity_indicator of its
+    /// adaptation field set.
     pub discontinuity: bool,
 }
 

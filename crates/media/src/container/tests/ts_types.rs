@@ -1,6 +1,6 @@
-//! Tests of elementary streams of all stream types.
+//! Tests of elementary streams of all stream types, and of announced discontinuities of their continuity counters.
 
-use super::ts::{PACKET, table, table_packet};
+use super::ts::{PACKET, pid, table, table_packet};
 use super::*;
 
 /// Makes a transport stream whose PMT announces a stream of this type on PID 258 with these descriptors, and `packets` of it.
@@ -72,4 +72,39 @@ fn the_stream_id_shows_the_media_of_an_unknown_type() {
         let track = &seen.tracks[0];
         assert_eq!((defects(&seen), track.media, track.codec.as_str()), (vec![], media, "0xa0"));
     }
+}
+
+/// Inspects a fixture whose audio on PID 257 counts on from 7 more behind its second packet, with a packet without payload between
+/// them. The first packet of the segment may be that packet, too.
+fn jump(indicator: u8, is_first: bool) -> Inspection {
+    let mut out: Vec<u8> = Vec::new();
+    let mut count = 0;
+    for packet in fixture("h264_bframes_aac.ts").chunks_mut(PACKET) {
+        if pid(packet) == 257 && packet[3] & 0x10 != 0 {
+            count += 1;
+            let jumps = if is_first { count == 1 } else { count == 3 };
+            let after = jumps || (!is_first && count > 3);
+            if jumps {
+                let counter = (packet[3] + if is_first { 0xf } else { 6 }) & 0xf;
+                let mut empty = [0xff; PACKET];
+                empty[..6].copy_from_slice(&[0x47, 1, 1, 0x20 | counter, 183, indicator]);
+                out.extend(empty);
+            }
+            if after && !is_first {
+                packet[3] = packet[3] & 0xf0 | (packet[3] + 7) & 0xf;
+            }
+        }
+        out.extend_from_slice(packet);
+    }
+    inspect(&out)
+}
+
+#[test]
+fn a_discontinuity_indicator_without_payload_announces_the_counter_that_follows() {
+    let seen = jump(0x80, false);
+    assert_eq!((defects(&seen), seen.ts.unwrap().continuity_errors), (vec![], 0));
+    assert_eq!(jump(0, false).ts.unwrap().continuity_errors, 1, "without the indicator packets are missing");
+    let counter = |indicator| *jump(indicator, true).ts.unwrap().counters.iter().find(|c| c.pid == 257).unwrap();
+    assert!(counter(0x80).discontinuity, "at the beginning of the segment");
+    assert!(!counter(0).discontinuity);
 }

@@ -13,7 +13,7 @@ pub(super) struct ContinuityState {
     duplicated: bool,
     /// Whether the last packet of the PID was damaged, so that the next counter can't be predicted.
     after_damage: bool,
-    /// discontinuity_indicator of the PID's first packet.
+    /// discontinuity_indicator of the PID's first packet with payload, or of one without payload before it.
     discontinuity: bool,
     /// The last eight bytes of the PID's last packet, by which a duplicate is recognised.
     fingerprint: u64,
@@ -42,7 +42,7 @@ impl ContinuityState {
         if !before.started {
             self.started = true;
             self.first = counter;
-            self.discontinuity = discontinuity;
+            self.discontinuity |= discontinuity;
             return CounterVerdict::Follows;
         }
         let expected = (before.last + 1) & 0xf;
@@ -55,6 +55,16 @@ impl ContinuityState {
         } else {
             CounterVerdict::Discontinuous { expected }
         }
+    }
+
+    /// Goes on from the counter of a packet without payload whose discontinuity_indicator is set: the next packet with payload has the
+    /// counter after it. Other packets without payload repeat the counter of the packet before them (ISO/IEC 13818-1 2.4.3.3,
+    /// 2.4.3.5).
+    pub(super) fn restart_at(&mut self, counter: u8) {
+        self.last = counter;
+        self.discontinuity |= !self.started;
+        // The packet before it isn't repeated any more.
+        self.duplicated = true;
     }
 
     /// Notes a packet that was damaged in transport. Its loss is already reported, so the counter of the next packet
@@ -109,6 +119,28 @@ mod tests {
     #[test]
     fn a_signalled_discontinuity_allows_any_counter() {
         assert_eq!(run(&[(3, false, 1), (9, true, 2), (10, false, 3)]), [CounterVerdict::Follows; 3]);
+    }
+
+    #[test]
+    fn a_discontinuity_signalled_without_payload_sets_the_counter() {
+        let mut state = ContinuityState::default();
+        state.check(3, false, 1);
+        state.restart_at(11);
+        assert_eq!(state.check(12, false, 2), CounterVerdict::Follows);
+        assert_eq!(state.check(14, false, 3), CounterVerdict::Discontinuous { expected: 13 });
+        assert!(!state.counter(5).unwrap().discontinuity, "it came after the first packet");
+        state.restart_at(4);
+        assert_eq!(state.counter(5).map(|c| c.last), Some(4), "the next segment goes on from it");
+    }
+
+    #[test]
+    fn a_discontinuity_signalled_before_the_first_payload_is_that_of_the_first() {
+        let mut state = ContinuityState::default();
+        state.restart_at(11);
+        assert_eq!(state.counter(5), None, "no packet with payload");
+        assert_eq!(state.check(12, false, 2), CounterVerdict::Follows);
+        let counter = state.counter(5).unwrap();
+        assert_eq!((counter.first, counter.last, counter.discontinuity), (12, 12, true));
     }
 
     #[test]

@@ -108,8 +108,14 @@ impl Demuxer {
                 format!("PID {pid}: adaptation_field_length {length} is longer than the packet")
             });
         }
-        if packet.has_payload && !self.check_continuity(at, &packet, bytes) {
-            return;
+        if packet.has_payload {
+            if !self.check_continuity(at, &packet, bytes) {
+                return;
+            }
+        } else if packet.discontinuity
+            && let Some(slot) = self.pids.entry(packet.pid)
+        {
+            slot.continuity.restart_at(packet.counter);
         }
         if let Some(pcr) = packet.pcr {
             self.clock.record(packet.pid, pcr, packet.discontinuity);
