@@ -30,7 +30,7 @@ const MPD: &[&str] = &["application/dash+xml"];
 const TS: &[&str] = &["video/mp2t"];
 const MP4: &[&str] = &["video/mp4", "audio/mp4", "application/mp4", "video/iso.segment", "audio/iso.segment"];
 const PACKED: &[&str] =
-    &["audio/aac", "audio/aacp", "audio/x-aac", "audio/mpeg", "audio/mp3", "audio/ac3", "audio/eac3"];
+    &["audio/aac", "audio/aacp", "audio/x-aac", "audio/mpeg", "audio/mp3", "audio/ac3", "audio/eac3", "audio/ac4"];
 const TEXT: &[&str] = &["text/vtt"];
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {

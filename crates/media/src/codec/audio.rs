@@ -1,6 +1,7 @@
 //! Audio frame headers (AAC in ADTS, AC-3, E-AC-3, MPEG layers I to III): size, duration and audio parameters.
 
 use super::aac_silence::SilenceMeter;
+use super::id3::Id3Tags;
 use super::parameters::{AudioParameters, CodecParameters, TrackHeaders};
 use super::rfc6381::Codec;
 use super::{aac, mpeg_audio};
@@ -148,6 +149,8 @@ pub(crate) struct AudioFramer {
     silence: SilenceMeter,
     /// The frame whose bytes are still coming.
     open: Option<OpenFrame>,
+    /// The ID3 tags between the frames; `None` if the stream can't have any.
+    tags: Option<Id3Tags>,
 }
 
 /// A frame of AAC whose payload is read for silence.
@@ -172,7 +175,20 @@ impl AudioFramer {
             has_dependent_substreams: false,
             silence: SilenceMeter::default(),
             open: None,
+            tags: None,
         }
+    }
+
+    /// Makes a framer for packed audio, which may have ID3 tags between its frames (RFC 8216 3.4).
+    #[must_use]
+    pub(crate) fn with_tags(framing: AudioFraming) -> Self {
+        Self { tags: Some(Id3Tags::default()), ..Self::new(framing) }
+    }
+
+    /// Returns how many bytes of an ID3 tag are missing at the end of the stream; 0 if no tag is cut off.
+    #[must_use]
+    pub(crate) fn missing_tag_bytes(&self) -> usize {
+        self.tags.map_or(0, |tags| tags.missing_bytes(self.remaining))
     }
 
     /// Reads the next bytes of the stream, and calls `found` for each audio frame whose header is complete with these
@@ -185,6 +201,10 @@ impl AudioFramer {
             data = data.get(skip..).unwrap_or_default();
             let Some((&byte, rest)) = data.split_first() else { return };
             data = rest;
+            if let Some(body) = self.tags.as_mut().and_then(|tags| tags.read_size(byte)) {
+                self.remaining = body;
+                continue;
+            }
             if let Some(slot) = self.head.get_mut(self.filled) {
                 *slot = byte;
                 self.filled += 1;
@@ -199,6 +219,7 @@ impl AudioFramer {
     pub(crate) fn reset(&mut self) {
         self.filled = 0;
         self.remaining = 0;
+        self.tags = self.tags.map(|_| Id3Tags::default());
         if let Some(frame) = self.open.take() {
             self.silence.skip_frame(frame.duration);
         }
@@ -272,6 +293,8 @@ impl AudioFramer {
                 _ => self.remember_parameters(frame),
             }
             found(frame);
+        } else if self.tags.as_mut().is_some_and(|tags| tags.begin(&self.head)) {
+            self.filled = 0;
         } else {
             self.head.rotate_left(1);
             self.filled = HEADER_SIZE - 1;

@@ -8,6 +8,7 @@ pub mod rfc6381;
 pub mod parameters;
 pub mod aac;
 pub(crate) mod aac_silence;
+pub(crate) mod id3;
 pub(crate) mod audio;
 pub mod av1;
 pub mod h264;

@@ -1,9 +1,11 @@
-//! Packed audio: an ID3 tag with the segment's time stamp, followed by audio frames without a container (RFC 8216 3.4).
+//! Packed audio: an ID3 tag with the segment's time stamp, followed by audio frames without a container, with further ID3 tags
+//! before and between them (RFC 8216 3.4).
 
 use super::defects::DefectLog;
 use super::timeline::SampleTimeline;
 use super::{Inspection, Track};
 use crate::codec::audio::{AudioFrame, AudioFramer, AudioFraming};
+use crate::codec::id3;
 use crate::codec::parameters::TrackHeaders;
 use crate::defect::DefectKind;
 use crate::stream::Media;
@@ -19,7 +21,7 @@ const TIMESTAMP_OWNER: &[u8] = b"com.apple.streaming.transportStreamTimestamp\0"
 pub(super) struct PackedAudioReader {
     state: PackedAudioState,
     codec: &'static str,
-    /// Whether the ID3 tag holds a PRIV frame with the time stamp.
+    /// Whether an ID3 tag before the audio frames holds a PRIV frame with the time stamp.
     has_timestamp: bool,
     timeline: SampleTimeline,
     defects: DefectLog,
@@ -27,12 +29,14 @@ pub(super) struct PackedAudioReader {
 
 #[derive(Debug)]
 enum PackedAudioState {
-    /// The first ten bytes of the segment are being collected, to see whether an ID3 tag begins there.
+    /// Ten bytes at the start of the segment or behind an ID3 tag are being collected, to see whether a tag begins there.
     TagHeader(Vec<u8>),
     /// The ID3 tag is being collected up to [`MAX_TAG_BYTES`]; `remaining` counts all bytes until its end.
     Tag { collected: Vec<u8>, remaining: usize },
-    /// The two bytes behind the ID3 tag are being collected, to choose the audio framing.
+    /// The two bytes behind the ID3 tags are being collected, to choose the audio framing.
     FirstFrame(Vec<u8>),
+    /// The audio frames are of a codec whose framing isn't read.
+    Opaque,
     /// The audio frames are being read until the end of the resource.
     Frames(AudioFramer),
 }
@@ -47,7 +51,7 @@ impl PackedAudioReader {
     pub(super) fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let used = match &mut self.state {
-                PackedAudioState::TagHeader(collected) => fill_up_to(collected, 10, bytes),
+                PackedAudioState::TagHeader(collected) => fill_up_to(collected, id3::HEADER_SIZE, bytes),
                 PackedAudioState::Tag { collected, remaining } => {
                     let used = (*remaining).min(bytes.len());
                     fill_up_to(collected, MAX_TAG_BYTES, bytes.get(..used).unwrap_or_default());
@@ -55,6 +59,7 @@ impl PackedAudioReader {
                     used
                 }
                 PackedAudioState::FirstFrame(collected) => fill_up_to(collected, 2, bytes),
+                PackedAudioState::Opaque => bytes.len(),
                 PackedAudioState::Frames(framer) => {
                     let (timeline, codec, has_timestamp) = (&mut self.timeline, &mut self.codec, self.has_timestamp);
                     framer.push(bytes, |frame| count_frame(frame, timeline, codec, has_timestamp));
@@ -67,63 +72,92 @@ impl PackedAudioReader {
     }
 
     fn advance(&mut self) {
-        match std::mem::replace(&mut self.state, PackedAudioState::FirstFrame(Vec::new())) {
-            PackedAudioState::TagHeader(collected) if collected.len() == 10 => self.read_tag_header(collected),
+        match std::mem::replace(&mut self.state, PackedAudioState::Opaque) {
+            PackedAudioState::TagHeader(collected) if collected.len() == id3::HEADER_SIZE => {
+                self.read_tag_header(collected);
+            }
             PackedAudioState::Tag { collected, remaining: 0 } => {
-                if let Some(timestamp) = tag_timestamp(&collected) {
-                    if timestamp > MPEG_TIME_MAX {
-                        self.defects.add(DefectKind::SideBox, 0, "RFC 8216 3.4", || {
-                            format!(
-                                "the time stamp of packed audio (ID3 PRIV) is {timestamp}; it has to be below 2^33 ({}), where it wraps",
-                                MPEG_TIME_MAX + 1
-                            )
-                        });
-                    }
-                    let timestamp = timestamp & MPEG_TIME_MAX;
-                    self.has_timestamp = true;
-                    self.timeline.begin_group(timestamp, timestamp);
-                }
-                self.state = PackedAudioState::FirstFrame(Vec::new());
+                self.read_timestamp(&collected);
+                self.state = PackedAudioState::TagHeader(Vec::new());
             }
             PackedAudioState::FirstFrame(collected) if collected.len() == 2 => self.choose_framing(&collected),
             state => self.state = state,
         }
     }
 
-    /// Reads the ten bytes of an ID3 tag header. The tag's size has 28 bits, 7 in each byte, and excludes header and
-    /// footer (ID3v2.4 3.1).
+    /// Reads the time stamp of an ID3 tag before the audio frames, if it is the first one.
+    fn read_timestamp(&mut self, tag: &[u8]) {
+        let Some(timestamp) = tag_timestamp(tag).filter(|_| !self.has_timestamp) else { return };
+        if timestamp > MPEG_TIME_MAX {
+            self.defects.add(DefectKind::SideBox, 0, "RFC 8216 3.4", || {
+                format!(
+                    "the time stamp of packed audio (ID3 PRIV) is {timestamp}; it has to be below 2^33 ({}), where it wraps",
+                    MPEG_TIME_MAX + 1
+                )
+            });
+        }
+        let timestamp = timestamp & MPEG_TIME_MAX;
+        self.has_timestamp = true;
+        self.timeline.begin_group(timestamp, timestamp);
+    }
+
+    /// Reads the ten bytes of an ID3 tag header. The tag's size excludes header and footer (ID3v2.4 3.1). Bytes that are no tag
+    /// header are those of the first audio frame.
     fn read_tag_header(&mut self, collected: Vec<u8>) {
-        if let [b'I', b'D', b'3', _, _, flags, a, b, c, d] = collected.as_slice() {
-            let size = [a, b, c, d].iter().fold(0usize, |n, byte| n << 7 | usize::from(**byte & 0x7f));
-            let footer = if flags & 0x10 != 0 { 10 } else { 0 };
-            self.state = PackedAudioState::Tag { remaining: size + footer, collected };
+        if let [b'I', b'D', b'3', _, _, flags, size @ ..] = collected.as_slice() {
+            self.state = PackedAudioState::Tag { remaining: id3::body_size(*flags, size), collected };
             self.advance();
         } else {
-            self.state = PackedAudioState::FirstFrame(Vec::new());
-            self.push(&collected);
+            self.begin_frames(&collected);
         }
     }
 
+    /// Reads bytes behind the ID3 tags as the beginning of the audio frames.
+    fn begin_frames(&mut self, bytes: &[u8]) {
+        self.state = PackedAudioState::FirstFrame(Vec::new());
+        self.push(bytes);
+    }
+
     fn choose_framing(&mut self, collected: &[u8]) {
-        let framing = match collected {
-            [0x0b, 0x77] => AudioFraming::Dolby,
-            [0xff, b] if b & 0xf6 != 0xf0 => AudioFraming::Mpeg,
-            _ => AudioFraming::Adts,
+        let (framing, codec) = match collected {
+            // sync_word of AC-4, without and with a CRC (ETSI TS 103 190-1 annex G). Its frames aren't read.
+            [0xac, 0x40 | 0x41] => return self.leave_frames("ac-4"),
+            [0x0b, 0x77] => (AudioFraming::Dolby, "ac-3"),
+            [0xff, b] if b & 0xf6 != 0xf0 => (AudioFraming::Mpeg, "mp3"),
+            _ => (AudioFraming::Adts, "aac"),
         };
-        self.codec = match framing {
-            AudioFraming::Adts => "aac",
-            AudioFraming::Dolby => "ac-3",
-            AudioFraming::Mpeg => "mp3",
-        };
-        self.state = PackedAudioState::Frames(AudioFramer::new(framing));
+        self.codec = codec;
+        self.state = PackedAudioState::Frames(AudioFramer::with_tags(framing));
         self.push(collected);
     }
 
+    /// Leaves out the audio frames of a codec whose framing isn't read: they count as one sample without an end.
+    fn leave_frames(&mut self, codec: &'static str) {
+        self.codec = codec;
+        self.state = PackedAudioState::Opaque;
+        self.timeline.set_self_delimiting(false);
+        if !self.has_timestamp {
+            self.timeline.count_untimed();
+        }
+    }
+
     pub(super) fn finish(mut self, inspection: &mut Inspection) -> DefectLog {
-        if let PackedAudioState::Tag { remaining, .. } = &self.state {
+        // A segment of fewer bytes than a tag header has begun its frames, too.
+        if let PackedAudioState::TagHeader(collected) = &mut self.state
+            && !collected.is_empty()
+        {
+            let collected = std::mem::take(collected);
+            self.begin_frames(&collected);
+        }
+        let missing = match &self.state {
+            PackedAudioState::Tag { remaining, .. } => *remaining,
+            PackedAudioState::Frames(framer) => framer.missing_tag_bytes(),
+            _ => 0,
+        };
+        if missing > 0 {
             let end = inspection.bytes;
             self.defects.add(DefectKind::Container, 0, "ID3v2.4 3.1", || {
-                format!("truncated: the body ends at byte {end}, {remaining} bytes before the end of its ID3 tag")
+                format!("truncated: the body ends at byte {end}, {missing} bytes before the end of its ID3 tag")
             });
         }
         let (stray, headers, silence) = match &mut self.state {
@@ -134,7 +168,8 @@ impl PackedAudioReader {
             self.defects
                 .add(DefectKind::Container, 0, "RFC 8216 3.4", || format!("{stray} bytes belong to no audio frame"));
         }
-        if matches!(self.state, PackedAudioState::Frames(_)) && !self.has_timestamp {
+        let is_audio = matches!(self.state, PackedAudioState::Frames(_) | PackedAudioState::Opaque);
+        if is_audio && !self.has_timestamp {
             self.defects.add(DefectKind::Container, 0, "RFC 8216 3.4", || {
                 "packed audio has no time stamp (an ID3 PRIV frame at the start): its position on the timeline is unknown"
                     .to_owned()

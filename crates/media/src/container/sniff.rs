@@ -97,6 +97,8 @@ fn is_packed_audio(head: &[u8]) -> bool {
         [0xff, b, c, ..] => b & 0xf6 == 0xf0 || (b & 0xe0 == 0xe0 && b & 0x06 != 0 && b & 0x18 != 8 && c >> 4 != 15),
         _ => false,
     }
+        // AC-4 (ETSI TS 103 190-1 annex G).
+        [0xac, 0x40 | 0x41, ..] => true,
 }
 
 /// Returns `head` without a UTF-8 byte order mark at its start.
@@ -244,6 +246,8 @@ mod tests {
         assert_eq!(sniff_plaintext(b"WEBVTT\n"), Some(Plaintext::Media));
         let ts = [&[0x47][..], &[0; 187], &[0x47], &[0; 187]].concat();
         assert_eq!(sniff_plaintext(&ts[..375]), None);
+            b"\xac\x40",
+            b"\xac\x41",
         assert_eq!(sniff_plaintext(b"ID3\x04\0\x01\0\0\0\0"), None, "reserved flags");
         assert_eq!(sniff_plaintext(b"ID3\x04\x01\0\0\0\0\0"), None, "another revision");
         assert_eq!(sniff_plaintext(b"ID3\x04\0\x10\0\0\x80\0"), None, "a size with a high bit");
@@ -255,6 +259,7 @@ mod tests {
             (&b"<HTML>"[..], "an HTML page"),
             (b"<!-- x -->", "an HTML page"),
             (b"<?xml version", "an XML document"),
+            b"\xac\x42",
             (b"<Error>", "an XML document"),
             (b"<MPD ", "an XML document"),
             (b"[1]", "JSON"),

@@ -84,6 +84,66 @@ fn tagged(flags: u8, size: u8, rest: &[u8]) -> Inspection {
     inspect(&[&b"ID3\x04\0"[..], &[flags, 0, 0, 0, size], rest].concat())
 }
 
+/// Makes an ID3 tag with this body.
+fn tag(body: &[u8]) -> Vec<u8> {
+    [b"ID3\x04\0\0\0\0", &[(body.len() >> 7) as u8, body.len() as u8 & 0x7f][..], body].concat()
+}
+
+#[test]
+fn packed_audio_may_have_tags_before_between_and_behind_its_frames() {
+    let bytes = packed();
+    let clear = inspect(&bytes);
+    let frames = bytes.len() - fixture("packed.aac").len();
+    let second = frames
+        + (usize::from(bytes[frames + 3] & 3) << 11
+            | usize::from(bytes[frames + 4]) << 3
+            | usize::from(bytes[frames + 5] >> 5));
+    // Metadata that looks like frames.
+    let text = tag(&[&b"TXXX\0\0\x01\x20\0\0\x03\0"[..], &[0xff, 0xf1, 0x4c, 0x80].repeat(70)].concat());
+    for (places, message) in [
+        (&[0][..], "in front of the time stamp"),
+        (&[frames], "behind it"),
+        (&[second], "between two frames"),
+        (&[bytes.len()], "at the end"),
+        (&[0, 0, frames, frames, second, second, bytes.len()], "everywhere"),
+    ] {
+        let mut tagged = bytes.clone();
+        places.iter().rev().for_each(|at| drop(tagged.splice(*at..*at, text.clone())));
+        let seen = inspect(&tagged);
+        assert_eq!((defects(&seen), &seen.tracks), (vec![], &clear.tracks), "{message}");
+        for size in [1, 7, 188] {
+            let mut inspector = SegmentInspector::new(None);
+            tagged.chunks(size).for_each(|piece| inspector.push(piece));
+            assert_eq!(inspector.finish().0, seen, "{message}, pieces of {size}");
+        }
+    }
+}
+
+#[test]
+fn a_tag_that_is_cut_at_the_end_is_reported() {
+    let whole = tag(&[0; 100]);
+    let seen = inspect(&[&packed()[..], &whole[..60]].concat());
+    let message = format!("truncated: the body ends at byte {}, 50 bytes before the end of its ID3 tag", seen.bytes);
+    assert_eq!(defects(&seen), [(DefectKind::Container, 0, message)]);
+}
+
+#[test]
+fn frames_of_ac_4_are_left_out_and_not_reported() {
+    // ac4_syncframe: sync_word, frame_size and raw_ac4_frame (ETSI TS 103 190-1 annex G).
+    for word in [0x40, 0x41] {
+        let frame = [&[0xac, word, 0, 200][..], &[0x5a; 202]].concat();
+        let stamp = &packed()[..packed().len() - fixture("packed.aac").len()];
+        let seen = inspect(&[stamp, &frame.repeat(5)].concat());
+        let track = &seen.tracks[0];
+        assert_eq!((seen.container, defects(&seen), track.codec.as_str()), (Container::PackedAudio, vec![], "ac-4"));
+        assert_eq!((track.media, track.samples, track.end), (Some(Media::Audio), 1, None));
+        assert_eq!(track.start.map(|t| t.ticks), Some(900_000));
+        let bare = inspect(&frame.repeat(5));
+        assert_eq!(defects(&bare), [(DefectKind::Container, 0, NO_TIME.to_owned())]);
+        assert_eq!((bare.tracks[0].samples, bare.tracks[0].start), (1, None));
+    }
+}
+
 const NO_TIME: &str =
     "packed audio has no time stamp (an ID3 PRIV frame at the start): its position on the timeline is unknown";
 
