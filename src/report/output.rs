@@ -260,6 +260,7 @@ fn container_name(container: Container) -> &'static str {
         Container::Cmaf => "cmaf",
         Container::PackedAudio => "packed_audio",
         Container::WebVtt => "web_vtt",
+        Container::Ttml => "ttml",
         Container::Unknown => "",
     }
 }

@@ -32,6 +32,7 @@ const MP4: &[&str] = &["video/mp4", "audio/mp4", "application/mp4", "video/iso.s
 const PACKED: &[&str] =
     &["audio/aac", "audio/aacp", "audio/x-aac", "audio/mpeg", "audio/mp3", "audio/ac3", "audio/eac3", "audio/ac4"];
 const TEXT: &[&str] = &["text/vtt"];
+const TTML: &[&str] = &["application/ttml+xml"];
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let output = context.output;
@@ -68,12 +69,13 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, direct: bool, params: 
 /// Returns the media types that a segment may be served with: those of its container, or of all containers that its rendition can
 /// have if it is in none that is known.
 fn allowed(segment: &SegmentFacts, media: Media) -> Vec<&'static str> {
-    let any = if media == Media::Text { [TEXT, MP4].concat() } else { [TS, MP4, PACKED, TEXT].concat() };
+    let any = if media == Media::Text { [TEXT, MP4, TTML].concat() } else { [TS, MP4, PACKED, TEXT].concat() };
     match segment.inspection.as_ref().map(|i| i.container) {
         Some(Container::MpegTs) => TS.to_vec(),
         Some(Container::Cmaf) => MP4.to_vec(),
         Some(Container::PackedAudio) => PACKED.to_vec(),
         Some(Container::WebVtt) => TEXT.to_vec(),
+        Some(Container::Ttml) => TTML.to_vec(),
         Some(Container::Unknown) | None => any,
     }
 }
@@ -124,6 +126,8 @@ mod tests {
         assert_holds(run(&served(Some("audio/mp4"), Container::Cmaf)));
         assert_holds(run(&served(Some("text/vtt; charset=utf-8"), Container::WebVtt)));
         assert_holds(run(&served(Some("audio/aac"), Container::PackedAudio)));
+        assert_holds(run(&served(Some("audio/ac4"), Container::PackedAudio)));
+        assert_holds(run(&served(Some("application/ttml+xml; charset=utf-8"), Container::Ttml)));
     }
 
     #[test]

@@ -165,7 +165,7 @@ fn readable(segment: &SegmentFacts) -> Option<&Inspection> {
     let inspection = undamaged_inspection(segment)?;
     let unknown = inspection.defects.iter().any(|d| d.kind == DefectKind::Tables)
         || inspection.tracks.iter().any(|t| t.media.is_none() && inspection.container == Container::Cmaf);
-    let media = !matches!(inspection.container, Container::Unknown | Container::WebVtt);
+    let media = !matches!(inspection.container, Container::Unknown | Container::WebVtt | Container::Ttml);
     (media && !unknown).then_some(inspection)
 }
 

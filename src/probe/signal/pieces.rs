@@ -119,7 +119,7 @@ fn container(inspection: &Inspection) -> Option<packager_signal::Container> {
             "mp3" | "mp2" => Some(Decodable::MpegAudio),
             _ => None,
         },
-        Container::WebVtt | Container::Unknown => None,
+        Container::WebVtt | Container::Ttml | Container::Unknown => None,
     }
 }
 

@@ -5,6 +5,7 @@ mod defects;
 mod mp4;
 mod sample_encryption;
 mod sniff;
+mod ttml;
 mod webvtt;
 mod timeline;
 mod ts;
@@ -30,6 +31,7 @@ pub use sniff::{Plaintext, SNIFF_WINDOW, sniff_plaintext};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use ts::TsReader;
+use ttml::TtmlReader;
 use webvtt::WebVttReader;
 
 /// Container format of a media segment, recognised by its first bytes.
@@ -44,6 +46,8 @@ pub enum Container {
     PackedAudio,
     /// The resource is WebVTT text (RFC 8216 3.5).
     WebVtt,
+    /// The resource is a TTML document (W3C TTML2).
+    Ttml,
     /// The resource is no known media container: it is an HTML page, noise or empty, for example.
     Unknown,
 }
@@ -103,7 +107,7 @@ pub struct WebVttCues {
     pub span: Option<(Seconds, Seconds)>,
 }
 
-/// Subtitles in the samples of one fragmented MP4 track (`stpp`, `wvtt`).
+/// Subtitles in the samples of one fragmented MP4 track (`stpp`, `wvtt`), or in a TTML document, which counts as a sample.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Subtitles {
     /// Number of media samples of the subtitle track that could be read.
@@ -203,7 +207,8 @@ pub struct Track {
     /// Parameter sets that an H.264 or HEVC track has neither before the first random access point of the segment nor
     /// in the initialization segment. Empty when none is missing, and when the samples can't be read.
     pub missing_parameter_sets: ParameterSetKinds,
-    /// Subtitles in the samples of a text track in MP4. `None` for other tracks, and when no sample could be read.
+    /// Subtitles in the samples of a text track in MP4, or in a TTML document. `None` for other tracks, and when no sample could be
+    /// read.
     pub subtitles: Option<Subtitles>,
     /// Presentation times of the first [`MAX_KEYFRAMES`] key frames of a video track, in the order of the samples.
     pub keyframe_times: Vec<MediaTime>,
@@ -398,6 +403,7 @@ enum ContainerParser {
     /// The segment isn't read: its container isn't recognised, or its transport packets have an unsupported size.
     Unsupported(Container, DefectLog),
 }
+    Ttml(TtmlReader),
 
 /// Number of bytes that [`Inspection::head`] keeps.
 const MAX_HEAD: usize = 32;
@@ -485,6 +491,7 @@ impl ContainerParser {
                 defects.add(DefectKind::Container, 0, "ISO/IEC 13818-1 2.4.3.2; RFC 8216 3.2", || {
                     format!("transport stream packets of {size} bytes; a segment has packets of 188 bytes")
                 });
+            SniffedContainer::Ttml => Self::Ttml(TtmlReader::new(defects)),
                 Self::Unsupported(Container::MpegTs, defects)
             }
             SniffedContainer::Unknown => {
@@ -505,6 +512,7 @@ impl ContainerParser {
         }
     }
 
+            Self::Ttml(text) => text.push(bytes),
     fn finish(self, inspection: &mut Inspection) -> (DefectLog, Option<InitSegment>) {
         let (container, (defects, init)) = match self {
             Self::Ts(ts) => (Container::MpegTs, (ts.finish(inspection), None)),
@@ -515,6 +523,7 @@ impl ContainerParser {
         };
         inspection.container = container;
         (defects, init)
+            Self::Ttml(text) => (Container::Ttml, (text.finish(inspection), None)),
     }
 }
 

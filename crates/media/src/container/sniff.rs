@@ -16,6 +16,7 @@ pub(super) enum SniffedContainer {
     Mp4,
     PackedAudio,
     WebVtt,
+    Ttml,
     Unknown,
 }
 
@@ -32,6 +33,9 @@ pub(super) fn sniff(head: &[u8]) -> SniffedContainer {
     }
     if without_byte_order_mark(head).starts_with(b"WEBVTT") {
         return SniffedContainer::WebVtt;
+    }
+    if is_ttml(head) {
+        return SniffedContainer::Ttml;
     }
     if has_sync_bytes(head, 4, 192) {
         return SniffedContainer::TsOtherPacketSize(192);
@@ -59,7 +63,7 @@ pub fn sniff_plaintext(head: &[u8]) -> Option<Plaintext> {
         SniffedContainer::Mp4 => head.starts_with(&[0]),
         SniffedContainer::PackedAudio => matches!(head, [b'I', b'D', b'3', _, 0, flags, size @ ..]
             if flags & 0x0f == 0 && size.iter().take(4).all(|b| *b < 0x80)),
-        SniffedContainer::WebVtt => true,
+        SniffedContainer::WebVtt | SniffedContainer::Ttml => true,
         SniffedContainer::TsOtherPacketSize(_) | SniffedContainer::Unknown => false,
     };
     let text = || head.len() >= MIN_TEXT_LENGTH && head.iter().all(|b| matches!(b, 9 | 10 | 13 | 32..=126));
@@ -93,12 +97,30 @@ fn is_mp4(head: &[u8]) -> bool {
 fn is_packed_audio(head: &[u8]) -> bool {
     match head {
         [b'I', b'D', b'3', 2..=4, ..] | [0x0b, 0x77, ..] => true,
+        // AC-4 (ETSI TS 103 190-1 annex G).
+        [0xac, 0x40 | 0x41, ..] => true,
         // ADTS, or MPEG audio with a valid version and layer.
         [0xff, b, c, ..] => b & 0xf6 == 0xf0 || (b & 0xe0 == 0xe0 && b & 0x06 != 0 && b & 0x18 != 8 && c >> 4 != 15),
         _ => false,
     }
-        // AC-4 (ETSI TS 103 190-1 annex G).
-        [0xac, 0x40 | 0x41, ..] => true,
+}
+
+/// Returns whether the root of an XML document is `tt` with any prefix, behind an XML declaration and comments.
+fn is_ttml(head: &[u8]) -> bool {
+    let mut rest = without_byte_order_mark(head).trim_ascii_start();
+    loop {
+        let end: &[u8] = match rest {
+            _ if rest.starts_with(b"<?") => b"?>",
+            _ if rest.starts_with(b"<!--") => b"-->",
+            _ => break,
+        };
+        let Some(at) = memchr::memmem::find(rest, end) else { return false };
+        rest = rest.get(at + end.len()..).unwrap_or_default().trim_ascii_start();
+    }
+    let Some(name) = rest.strip_prefix(b"<") else { return false };
+    let Some(end) = name.iter().position(|b| b.is_ascii_whitespace() || matches!(b, b'>' | b'/')) else { return false };
+    let name = name.get(..end).unwrap_or_default();
+    name.rsplit(|b| *b == b':').next() == Some(b"tt")
 }
 
 /// Returns `head` without a UTF-8 byte order mark at its start.
@@ -183,6 +205,23 @@ mod tests {
     }
 
     #[test]
+    fn a_ttml_document_is_recognised_by_its_root() {
+        for document in [
+            &b"<tt xmlns=\"http://www.w3.org/ns/ttml\">"[..],
+            b"\xef\xbb\xbf <?xml version=\"1.0\"?>\r\n<!-- <a> -->\n<?x?><tt:tt>",
+            b"<t:tt/>",
+        ] {
+            assert_eq!(sniff(document), SniffedContainer::Ttml);
+            assert_eq!(sniff_plaintext(document), Some(Plaintext::Media));
+        }
+        for other in
+            [&b"<?xml version=\"1.0\"?><Error>"[..], b"<ttml>", b"<tt:body>", b"<tt", b"<?xml", b"<!-- <tt> ", b"tt>"]
+        {
+            assert_eq!(sniff(other), SniffedContainer::Unknown, "{other:?}");
+        }
+    }
+
+    #[test]
     fn a_transport_stream_needs_a_whole_packet_and_its_sync_bytes() {
         let mut ts = vec![0; 188 * 4];
         (0..4).for_each(|n| ts[n * 188] = 0x47);
@@ -207,6 +246,8 @@ mod tests {
             &b"ID3\x02"[..],
             b"ID3\x04",
             b"\x0b\x77",
+            b"\xac\x40",
+            b"\xac\x41",
             b"\xff\xf1\x50",
             b"\xff\xf9\x50",
             b"\xff\xfb\x90",
@@ -218,6 +259,7 @@ mod tests {
             &b"ID3\x01"[..],
             b"ID3\x05",
             b"\x0b\x76",
+            b"\xac\x42",
             b"\xff\xe9\x90",
             b"\xff\xfb\xf0",
             b"\xff\xdb\x90",
@@ -246,8 +288,6 @@ mod tests {
         assert_eq!(sniff_plaintext(b"WEBVTT\n"), Some(Plaintext::Media));
         let ts = [&[0x47][..], &[0; 187], &[0x47], &[0; 187]].concat();
         assert_eq!(sniff_plaintext(&ts[..375]), None);
-            b"\xac\x40",
-            b"\xac\x41",
         assert_eq!(sniff_plaintext(b"ID3\x04\0\x01\0\0\0\0"), None, "reserved flags");
         assert_eq!(sniff_plaintext(b"ID3\x04\x01\0\0\0\0\0"), None, "another revision");
         assert_eq!(sniff_plaintext(b"ID3\x04\0\x10\0\0\x80\0"), None, "a size with a high bit");
@@ -259,7 +299,6 @@ mod tests {
             (&b"<HTML>"[..], "an HTML page"),
             (b"<!-- x -->", "an HTML page"),
             (b"<?xml version", "an XML document"),
-            b"\xac\x42",
             (b"<Error>", "an XML document"),
             (b"<MPD ", "an XML document"),
             (b"[1]", "JSON"),

@@ -1,4 +1,4 @@
-//! Judges subtitles in fragmented MP4: TTML documents (`stpp`) and WebVTT in boxes (`wvtt`).
+//! Judges subtitles in fragmented MP4, TTML documents (`stpp`) and WebVTT in boxes (`wvtt`), and TTML documents without a container.
 
 use super::{MIN_SEGMENTS, Params, unreadable};
 use crate::checks::support::select::{self, segment_violation};
@@ -10,8 +10,8 @@ use packager_media::units::Seconds;
 
 const FORMS: [&str; 2] = ["stpp", "wvtt"];
 
-/// Returns the violations of subtitle segments in fragmented MP4. `None`: none of the segments is fragmented MP4 with
-/// clear subtitles.
+/// Returns the violations of subtitle segments in fragmented MP4 or TTML. `None`: none of the segments is one with clear
+/// subtitles.
 pub(super) fn judge(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
@@ -37,7 +37,8 @@ pub(super) fn judge(
 }
 
 fn text(segment: &SegmentFacts) -> Option<&Track> {
-    let inspection = select::undamaged_inspection(segment).filter(|i| i.container == Container::Cmaf)?;
+    let has_text = |container| matches!(container, Container::Cmaf | Container::Ttml);
+    let inspection = select::undamaged_inspection(segment).filter(|i| has_text(i.container))?;
     inspection.tracks.iter().find(|t| t.media == Some(Media::Text) && t.encryption.is_none())
 }
 

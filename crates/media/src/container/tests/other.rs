@@ -144,6 +144,36 @@ fn frames_of_ac_4_are_left_out_and_not_reported() {
     }
 }
 
+#[test]
+fn a_ttml_document_is_a_segment_of_subtitles() {
+    let document = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- a -->\n<tt:tt xmlns:tt=\"http://www.w3.org/ns/ttml\"><tt:body><tt:div>\
+                    <tt:p begin=\"10s\" end=\"12s\">a</tt:p><tt:p begin=\"13s\" end=\"14s\">b</tt:p></tt:div></tt:body></tt:tt>\n";
+    for text in [document.to_owned(), format!("\u{feff}{document}")] {
+        let seen = inspect(text.as_bytes());
+        assert_eq!((seen.container, defects(&seen)), (Container::Ttml, vec![]));
+        let track = &seen.tracks[0];
+        assert_eq!((track.media, track.codec.as_str(), track.samples), (Some(Media::Text), "ttml", 1));
+        let found = track.subtitles.unwrap();
+        assert_eq!((found.cues, found.span), (2, Some((Seconds(10.0), Seconds(14.0)))));
+        let mut inspector = SegmentInspector::new(None);
+        text.as_bytes().chunks(3).for_each(|piece| inspector.push(piece));
+        assert_eq!(inspector.finish().0, seen);
+    }
+    let broken = inspect(document.replace("12s", "soon").as_bytes());
+    let message = "no TTML document that can be read: end is `soon`, which isn't a TTML time".to_owned();
+    assert_eq!((broken.container, defects(&broken)), (Container::Ttml, vec![(DefectKind::Cues, 0, message)]));
+    let cut = inspect(&document.as_bytes()[..200]);
+    assert_eq!((defects(&cut)[0].0, cut.tracks[0].subtitles), (DefectKind::Cues, None));
+}
+
+#[test]
+fn of_a_ttml_document_a_megabyte_is_read() {
+    let head = "<tt xmlns=\"http://www.w3.org/ns/ttml\"><body><div>";
+    let paragraphs = "<p begin=\"1s\" end=\"2s\">a</p>".repeat(50_000);
+    let seen = inspect(format!("{head}{paragraphs}</div></body></tt>").as_bytes());
+    assert_eq!((seen.container, defects(&seen), seen.tracks[0].subtitles), (Container::Ttml, vec![], None));
+}
+
 const NO_TIME: &str =
     "packed audio has no time stamp (an ID3 PRIV frame at the start): its position on the timeline is unknown";
 
