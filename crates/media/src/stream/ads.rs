@@ -2,6 +2,7 @@
 //! similar, which no standard defines), by date ranges (EXT-X-DATERANGE with SCTE35 attributes), or by both. Each is read on its
 //! own, so that a check can compare them.
 
+mod elapsed;
 mod events;
 
 pub use events::{TimedSection, breaks, merge_range};
@@ -9,6 +10,8 @@ pub use events::{TimedSection, breaks, merge_range};
 use super::Timeline;
 use crate::splice::SpliceSection;
 use crate::units::{Seconds, Timestamp};
+use elapsed::ElapsedMedia;
+use std::collections::HashMap;
 
 /// A tag that announces the beginning, continuation or end of an ad break.
 #[derive(Debug, Clone, PartialEq)]
@@ -183,8 +186,7 @@ impl Timeline {
         if self.markers.is_empty() {
             return Vec::new();
         }
-        let starts = self.start_dates();
-        let mut breaks = self.cue_breaks(&starts);
+        let mut breaks = self.cue_breaks();
         let edge = self.live_edge();
         let ranges = self.ad_ranges();
         breaks.extend(ranges.iter().filter_map(|(line, range)| range_break(*line, range, edge)));
@@ -223,12 +225,14 @@ impl Timeline {
     #[must_use]
     pub fn ad_ranges(&self) -> Vec<(u32, AdRange)> {
         let mut ranges: Vec<(u32, AdRange)> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
         for marker in &self.markers {
             let MarkerKind::Range(range) = &marker.kind else { continue };
             if range.source != AdSource::DateRange {
                 continue;
             }
-            match ranges.iter_mut().find(|(_, known)| known.id == range.id) {
+            let place = *places.entry(&range.id).or_insert(ranges.len());
+            match ranges.get_mut(place) {
                 Some((_, known)) => known.merge(range),
                 None => ranges.push((marker.line, range.as_ref().clone())),
             }
@@ -258,14 +262,19 @@ impl Timeline {
         dates
     }
 
-    fn cue_breaks(&self, starts: &[Option<Timestamp>]) -> Vec<AdBreak> {
+    fn cue_breaks(&self) -> Vec<AdBreak> {
+        let is_cue = |m: &Marker| !matches!(m.kind, MarkerKind::Range(_) | MarkerKind::Splice(_));
+        if !self.markers.iter().any(is_cue) {
+            return Vec::new();
+        }
+        let (starts, elapsed_media) = (self.start_dates(), ElapsedMedia::of(&self.segments));
         let mut breaks: Vec<AdBreak> = Vec::new();
         let open = |b: &&mut AdBreak| b.state == BreakState::Open;
         for marker in &self.markers {
             match marker.kind {
                 MarkerKind::Out { announced } => {
                     if let Some(before) = breaks.last_mut().filter(open) {
-                        self.end(before, marker.number, BreakState::Overrun);
+                        before.end(&elapsed_media, marker.number, BreakState::Overrun);
                     }
                     let start = self.place(marker.number).and_then(|at| *starts.get(at)?);
                     breaks.push(cue_break(marker, Some(marker.number), start, announced));
@@ -276,13 +285,13 @@ impl Timeline {
                         let date = self.place(marker.number).and_then(|at| *starts.get(at)?);
                         let start = date.and_then(|d| Some(Seconds(-elapsed?.0).after(d)));
                         let mut begun = cue_break(marker, None, start, announced);
-                        begun.elapsed = elapsed.map(|e| e + self.media(marker.number, u64::MAX));
+                        begun.elapsed = elapsed.map(|e| e + elapsed_media.from(marker.number));
                         breaks.push(begun);
                     }
                 },
                 MarkerKind::In => {
                     if let Some(known) = breaks.last_mut().filter(open) {
-                        self.end(known, marker.number, BreakState::Closed);
+                        known.end(&elapsed_media, marker.number, BreakState::Closed);
                     }
                 }
                 MarkerKind::Range(_) | MarkerKind::Splice(_) => {}
@@ -292,31 +301,28 @@ impl Timeline {
             if known.state == BreakState::Open
                 && let Some(from) = known.from
             {
-                known.elapsed = Some(self.media(from, u64::MAX));
+                known.elapsed = Some(elapsed_media.from(from));
             }
         }
         breaks
     }
 
-    /// Ends an ad break where segment `number` begins.
-    fn end(&self, known: &mut AdBreak, number: u64, state: BreakState) {
-        known.state = state;
-        known.until = Some(number);
-        known.elapsed = match (known.from, known.elapsed) {
-            (Some(from), _) => Some(self.media(from, number)),
-            (None, Some(elapsed)) => Some(elapsed - self.media(number, u64::MAX)),
-            (None, None) => None,
-        };
-    }
-
-    /// Returns the total duration of the listed segments with numbers from `from` to before `to`.
-    fn media(&self, from: u64, to: u64) -> Seconds {
-        self.segments.iter().filter(|s| (from..to).contains(&s.number)).map(|s| s.duration).sum()
-    }
-
     fn place(&self, number: u64) -> Option<usize> {
         let first = self.segments.first()?.number;
         usize::try_from(number.checked_sub(first)?).ok()
+    }
+}
+
+impl AdBreak {
+    /// Ends a break of cue tags where segment `number` begins.
+    fn end(&mut self, media: &ElapsedMedia<'_>, number: u64, state: BreakState) {
+        self.state = state;
+        self.until = Some(number);
+        self.elapsed = match (self.from, self.elapsed) {
+            (Some(from), _) => Some(media.between(from, number)),
+            (None, Some(elapsed)) => Some(elapsed - media.from(number)),
+            (None, None) => None,
+        };
     }
 }
 
@@ -450,6 +456,22 @@ mod tests {
         let breaks = timeline(&both).ad_breaks();
         assert_eq!(breaks.len(), 1);
         assert_eq!((breaks[0].state, breaks[0].announced), (BreakState::Closed, Some(Seconds(3.0))));
+    }
+
+    #[test]
+    fn many_breaks_of_a_long_playlist_are_found_at_once() {
+        let mut long = timeline(&[]);
+        let first = long.segments[0].clone();
+        long.segments = (10..100_010).map(|number| Segment { number, ..first.clone() }).collect();
+        let pairs = (0..2000u64).flat_map(|n| [(10 + 50 * n, out(60.0)), (40 + 50 * n, MarkerKind::In)]);
+        let ranges = (0..2000).map(|n| (10, MarkerKind::Range(Box::new(range(&format!("range {n}"), n, None)))));
+        long.markers = pairs.chain(ranges).map(|(number, kind)| Marker { kind, number, line: 7 }).collect();
+        let begun = std::time::Instant::now();
+        let breaks = long.ad_breaks();
+        assert!(begun.elapsed().as_secs_f64() < 2.0, "{:?}", begun.elapsed());
+        assert_eq!(breaks.len(), 4000);
+        assert!(breaks.iter().take(2000).all(|b| b.elapsed == Some(Seconds(60.0)) && b.state == BreakState::Closed));
+        assert_eq!(breaks[1999].from, Some(10 + 50 * 1999));
     }
 
     #[test]
