@@ -28,7 +28,8 @@ pub(super) static CHANNELS: AttributeFormat = AttributeFormat {
     fits: is_channels,
     what: "a number of channels such as \"2\", with identifiers of A-Z 0-9 - behind slashes where there are any",
 };
-/// Format of ALLOWED-CPC (RFC 8216bis 4.4.6.2).
+/// Format of ALLOWED-CPC (RFC 8216bis 4.4.6.2). The labels of Apple's content protection have small letters
+/// (`com.apple.streamingkeydelivery:AppleMain/Main`), those of Widevine have `_`.
 pub(super) static CPC: AttributeFormat =
     AttributeFormat { fits: is_cpc, what: "entries such as \"com.example.drm:SMART-TV/PC\", divided by commas" };
 /// Format of SUPPLEMENTAL-CODECS (RFC 8216bis 4.4.6.2).
@@ -99,7 +100,7 @@ fn is_label(byte: u8) -> bool {
 fn is_cpc(text: &str) -> bool {
     text.split(',').all(|entry| {
         let Some((format, labels)) = entry.trim_matches(' ').rsplit_once(':') else { return false };
-        !format.is_empty() && labels.split('/').all(|label| !label.is_empty() && label.bytes().all(is_label))
+        !format.is_empty() && labels.split('/').all(|label| consists_of(label, b"-_"))
     })
 }
 
@@ -149,6 +150,24 @@ mod tests {
         assert!(is_128_bits(&format!("0x{}", "f".repeat(32))));
         assert!(!is_128_bits(&format!("0x1{}", "f".repeat(32))));
         assert!(is_128_bits(&format!("0x000{}", "f".repeat(32))), "leading zeros don't count");
+    }
+
+    #[test]
+    fn content_protection_labels_are_those_that_key_systems_define() {
+        for value in [
+            "com.example.drm1:SMART-TV/PC",
+            "com.example.drm1:SMART-TV/PC, com.example.drm2:HW",
+            "com.apple.streamingkeydelivery:AppleMain/Main",
+            "com.apple.streamingkeydelivery:Main/AppleMain,com.microsoft.playready:SL3000,\
+             urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed:WIDEVINE_HARDWARE",
+        ] {
+            assert!(is_cpc(value), "{value}");
+        }
+        for value in
+            ["", "AppleMain", "com.example:", ":HW", "com.example:HW//PC", "com.example:H W", "com.example:HW,"]
+        {
+            assert!(!is_cpc(value), "{value}");
+        }
     }
 
     #[test]
