@@ -12,6 +12,9 @@ pub use jiff::Timestamp;
 #[serde(transparent)]
 pub struct Seconds(pub f64);
 
+/// More seconds than lie between any two instants, which are between the years -9999 and 9999.
+const MAX_SECONDS: f64 = 1e12;
+
 impl Seconds {
     /// A length of time of 0 seconds.
     pub const ZERO: Self = Self(0.0);
@@ -25,8 +28,10 @@ impl Seconds {
     /// Returns the instant that is this length of time after `at`; clamped to the range of a [`Timestamp`].
     #[must_use]
     pub fn after(self, at: Timestamp) -> Timestamp {
-        let nanos = (self.0 * 1e9) as i64;
-        at.saturating_add(jiff::SignedDuration::from_nanos(nanos)).unwrap_or(at)
+        // Nanoseconds alone would end at 292 years, and dates of MPDs begin with the year 1.
+        let whole = self.0.floor().clamp(-MAX_SECONDS, MAX_SECONDS);
+        let nanos = ((self.0 - whole) * 1e9).clamp(0.0, 999_999_999.0);
+        at.saturating_add(jiff::SignedDuration::new(whole as i64, nanos.round() as i32)).unwrap_or(at)
     }
 
     /// Returns the length of time without its sign.
@@ -280,5 +285,19 @@ mod tests {
         assert_eq!(Seconds::between(later, at), Seconds(-2.5));
         assert_eq!(Seconds(f64::INFINITY).after(at), Seconds(f64::MAX).after(at), "clamped, not wrapped");
         assert_eq!(Seconds(-3.0).abs(), Seconds(3.0));
+    }
+
+    #[test]
+    fn an_instant_may_be_thousands_of_years_after_another() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let now = at("2026-01-01T00:00:00Z");
+        for start in ["0001-01-01T00:00:00Z", "1601-01-01T00:00:00Z", "9000-01-01T00:00:00Z"] {
+            assert_eq!(Seconds::between(at(start), now).after(at(start)), now, "{start}");
+        }
+        assert_eq!(Seconds(1.1).after(now), at("2026-01-01T00:00:01.1Z"));
+        assert_eq!(Seconds(-0.25).after(now), at("2025-12-31T23:59:59.75Z"));
+        assert_eq!(Seconds(1e300).after(now), Timestamp::MAX);
+        assert_eq!(Seconds(f64::NEG_INFINITY).after(now), Timestamp::MIN);
+        assert_eq!(Seconds(f64::NAN).after(now), now);
     }
 }

@@ -86,6 +86,19 @@ fn media_time_counts_from_the_start_of_the_period() {
 }
 
 #[test]
+fn a_presentation_may_begin_centuries_ago() {
+    // 1601 is the epoch of Windows: media times count from there.
+    let ticks = 13_411_699_200_u64 * 10_000_000;
+    let template = format!(
+        "<SegmentTemplate timescale=\"10000000\" media=\"$Time$.m4s\"><SegmentTimeline><S t=\"{ticks}\" d=\"20000000\" r=\"29\"/>\
+         </SegmentTimeline></SegmentTemplate>"
+    );
+    let text = live(&template).replace("availabilityStartTime=\"2026-01-01", "availabilityStartTime=\"1601-01-01");
+    let [video] = &renditions_at(&read(&text).0, at("2026-01-01T00:01:00Z"))[..] else { panic!() };
+    assert_eq!((paths(video).len(), video.timeline.live_edge()), (30, Some(at("2026-01-01T00:01:00Z"))));
+}
+
+#[test]
 fn an_id_that_two_languages_share_is_two_renditions_with_segments_of_their_own() {
     let set = |period: u32, language: &str| {
         format!(
