@@ -1,8 +1,8 @@
 //! NAL unit headers of H.264 (ISO/IEC 14496-10) and HEVC (ISO/IEC 23008-2), and pictures of MPEG-2 (ISO/IEC 13818-2):
 //! where an access unit begins, and whether a decoder can begin there.
 
-use super::bits::{BitReader, unescape_into};
-use super::sei::{RECOVERY_POINT, SeiMessages};
+use super::bits::BitReader;
+use super::sei::RECOVERY_POINT;
 use super::start_codes::VideoSyntax;
 
 /// Number of bytes at the start of a NAL unit that [`classify`] needs.
@@ -30,8 +30,8 @@ pub(crate) enum SliceKind {
     Inter,
 }
 
-/// Classifies a NAL unit by its first bytes behind the start code; `None` for a unit that is neither delimiter,
-/// recovery point nor slice.
+/// Classifies a NAL unit by its first bytes behind the start code; `None` for a unit that is neither delimiter nor slice.
+/// [`RecoveryPointSearch`] finds recovery points.
 #[must_use]
 pub(crate) fn classify(syntax: VideoSyntax, head: &[u8]) -> Option<NalUnit> {
     match syntax {
@@ -52,7 +52,6 @@ fn classify_h264(head: &[u8]) -> Option<NalUnit> {
             Some(NalUnit::Slice(if intra { SliceKind::Intra } else { SliceKind::Inter }))
         }
         5 => Some(NalUnit::Slice(SliceKind::RandomAccess)),
-        6 => has_recovery_point(rest).then_some(NalUnit::RecoveryPoint),
         9 => Some(NalUnit::Delimiter),
         _ => None,
     }
@@ -77,10 +76,69 @@ fn classify_mpeg2(head: &[u8]) -> Option<NalUnit> {
     (code == 0).then_some(NalUnit::Slice(if kind == 1 { SliceKind::RandomAccess } else { SliceKind::Inter }))
 }
 
-/// Searches the first [`MAX_HEAD`] bytes of an SEI NAL unit for a recovery point message.
-fn has_recovery_point(rbsp: &[u8]) -> bool {
-    let mut clean = [0u8; MAX_HEAD];
-    SeiMessages(unescape_into(rbsp, &mut clean)).any(|(kind, _)| kind == RECOVERY_POINT)
+/// nal_unit_type of supplemental enhancement information in H.264 (ISO/IEC 14496-10 table 7-1).
+const H264_SEI: u8 = 6;
+
+/// Searches the messages of an H.264 SEI NAL unit for a recovery point. The bytes of the unit arrive in chunks, and none is kept: a
+/// recovery point may follow captions or user data of any length (ISO/IEC 14496-10 7.3.2.3.1).
+#[derive(Debug)]
+pub(crate) struct RecoveryPointSearch {
+    field: SeiField,
+    /// Number of zero bytes before the next byte, at most 2, by which an emulation prevention byte is recognised.
+    zeros: u8,
+}
+
+/// The field of an SEI message to which the next byte belongs.
+#[derive(Debug, Clone, Copy)]
+enum SeiField {
+    /// payloadType, with the sum of its bytes so far.
+    Kind(usize),
+    /// payloadSize of a message of this payloadType, with the sum of its bytes so far.
+    Size(usize, usize),
+    /// The payload, with the number of its bytes to come, which is above 0.
+    Payload(usize),
+}
+
+impl RecoveryPointSearch {
+    /// Begins the search in a NAL unit whose first byte is `header`. `None` if the unit isn't an SEI NAL unit of H.264.
+    #[must_use]
+    pub(crate) fn begin(syntax: VideoSyntax, header: u8) -> Option<Self> {
+        let is_sei = syntax == VideoSyntax::H264 && header & 0x1f == H264_SEI;
+        is_sei.then_some(Self { field: SeiField::Kind(0), zeros: 0 })
+    }
+
+    /// Reads the next bytes of the NAL unit behind its header, and returns whether a recovery point message begins in them.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> bool {
+        bytes.iter().any(|byte| self.push_byte(*byte))
+    }
+
+    fn push_byte(&mut self, byte: u8) -> bool {
+        let is_emulation_prevention = self.zeros == 2 && byte == 3;
+        self.zeros = if byte == 0 { 2.min(self.zeros + 1) } else { 0 };
+        if is_emulation_prevention {
+            return false;
+        }
+        let (value, goes_on) = (usize::from(byte), byte == 0xff);
+        let mut found = false;
+        self.field = match self.field {
+            SeiField::Kind(sum) if goes_on => SeiField::Kind(sum.saturating_add(value)),
+            SeiField::Kind(sum) => SeiField::Size(sum.saturating_add(value), 0),
+            SeiField::Size(kind, sum) if goes_on => SeiField::Size(kind, sum.saturating_add(value)),
+            SeiField::Size(kind, sum) => {
+                found = kind == RECOVERY_POINT;
+                SeiField::payload(sum.saturating_add(value))
+            }
+            SeiField::Payload(left) => SeiField::payload(left.saturating_sub(1)),
+        };
+        found
+    }
+}
+
+impl SeiField {
+    /// Returns the field of the next byte: the payload if `left` bytes of it are to come, else the next message.
+    fn payload(left: usize) -> Self {
+        if left > 0 { Self::Payload(left) } else { Self::Kind(0) }
+    }
 }
 
 #[cfg(test)]
@@ -102,10 +160,38 @@ mod tests {
     #[test]
     fn a_recovery_point_is_found_behind_other_messages_and_emulation_bytes() {
         // Buffering period (type 0, 4 bytes with an emulation byte among them), then recovery point.
-        let sei = [0x06, 0, 4, 0xaa, 0, 0, 3, 1, 6, 1, 0xc4, 0x80];
-        assert_eq!(classify(VideoSyntax::H264, &sei), Some(NalUnit::RecoveryPoint));
-        assert_eq!(classify(VideoSyntax::H264, &[0x06, 5, 2, 6, 6, 0x80]), None);
-        assert_eq!(classify(VideoSyntax::H264, &[0x06, 0xff, 0xff, 0xff]), None);
+        let sei = [0, 4, 0xaa, 0, 0, 3, 1, 6, 1, 0xc4, 0x80];
+        assert!(recovers(&sei));
+        assert!(!recovers(&[5, 2, 6, 6, 0x80]) && !recovers(&[0xff, 0xff, 0xff]) && !recovers(&[6]));
+        assert!(RecoveryPointSearch::begin(VideoSyntax::H264, 0x26).is_some());
+        assert!(RecoveryPointSearch::begin(VideoSyntax::H264, 0x25).is_none());
+        assert!(RecoveryPointSearch::begin(VideoSyntax::Hevc, 6).is_none());
+    }
+
+    /// Returns whether an SEI NAL unit with these bytes behind its header has a recovery point. Checks that the size of the chunks
+    /// makes no difference.
+    fn recovers(bytes: &[u8]) -> bool {
+        let search = |size| {
+            let mut search = RecoveryPointSearch::begin(VideoSyntax::H264, 0x06).unwrap();
+            bytes.chunks(size).any(|piece| search.push(piece))
+        };
+        let whole = search(bytes.len());
+        (1..9).for_each(|size| assert_eq!(search(size), whole, "pieces of {size}"));
+        whole
+    }
+
+    #[test]
+    fn a_recovery_point_may_follow_messages_of_any_length() {
+        // Captions of 71 bytes (ATSC A/53 part 4), whose triplets look like a recovery point; then user data of 2000 bytes.
+        let captions = [&[4, 71][..], b"\xb5\0\x31GA94\x03\x54\xff", &[0xfc, 6, 1].repeat(20), &[0xff]].concat();
+        let user_data = [&[5][..], &[0xff; 7], &[215], &[6; 2000]].concat();
+        for before in [captions.clone(), user_data.clone(), [captions, user_data].concat()] {
+            assert!(recovers(&[&before[..], &[6, 1, 0xc4, 0x80]].concat()));
+            assert!(!recovers(&[&before[..], &[0x80]].concat()));
+        }
+        // The size of 3 counts the zeros and the 1, without the emulation prevention byte.
+        assert!(recovers(&[5, 3, 0, 0, 3, 1, 6, 1, 0xc4, 0x80]));
+        assert!(!recovers(&[5, 4, 0, 0, 3, 1, 6, 1, 0xc4, 0x80]));
     }
 
     #[test]

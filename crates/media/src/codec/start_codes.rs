@@ -1,6 +1,6 @@
 //! Search for start codes (ISO/IEC 14496-10 annex B) in a video stream whose bytes arrive in chunks.
 
-use super::nal::{self, MAX_HEAD, NalUnit, SliceKind};
+use super::nal::{self, MAX_HEAD, NalUnit, RecoveryPointSearch, SliceKind};
 use super::parameter_sets::ParameterSets;
 use super::parameters::TrackHeaders;
 
@@ -24,6 +24,8 @@ pub(crate) struct NalScanner {
     head: [u8; MAX_HEAD],
     /// Number of bytes of the current NAL unit that `head` holds; `None` after the unit was classified.
     filled: Option<usize>,
+    /// Search for a recovery point in the current NAL unit; `None` if the unit has no messages, or one was found.
+    search: Option<RecoveryPointSearch>,
     /// Whether a recovery point message came after the last slice.
     recovery_point: bool,
     sets: ParameterSets,
@@ -37,6 +39,7 @@ impl NalScanner {
             before: [0xff; 2],
             head: [0; MAX_HEAD],
             filled: None,
+            search: None,
             recovery_point: false,
             sets: ParameterSets::new(syntax),
         }
@@ -49,6 +52,7 @@ impl NalScanner {
                 self.append(data.get(from..one).unwrap_or_default(), &mut found);
                 self.classify_head(&mut found);
                 self.filled = Some(0);
+                self.search = None;
                 self.sets.begin_unit();
                 from = one + 1;
             }
@@ -74,6 +78,7 @@ impl NalScanner {
     /// Ends the current NAL unit: the last one of an access unit has no start code behind it.
     pub(crate) fn flush(&mut self, mut found: impl FnMut(NalUnit)) {
         self.sets.end_unit();
+        self.search = None;
         self.classify_head(&mut found);
     }
 
@@ -83,16 +88,12 @@ impl NalScanner {
         if let Some(length) = self.filled.take()
             && let Some(unit) = nal::classify(self.syntax, self.head.get(..length).unwrap_or_default())
         {
-            match unit {
-                NalUnit::RecoveryPoint => self.recovery_point = true,
-                NalUnit::Slice(kind) => {
-                    let recovers = std::mem::take(&mut self.recovery_point);
-                    if kind == SliceKind::RandomAccess || (kind == SliceKind::Intra && recovers) {
-                        self.sets.reach_random_access();
-                    }
-                    self.sets.begin_picture();
+            if let NalUnit::Slice(kind) = unit {
+                let recovers = std::mem::take(&mut self.recovery_point);
+                if kind == SliceKind::RandomAccess || (kind == SliceKind::Intra && recovers) {
+                    self.sets.reach_random_access();
                 }
-                NalUnit::Delimiter => {}
+                self.sets.begin_picture();
             }
             found(unit);
         }
@@ -102,6 +103,7 @@ impl NalScanner {
     pub(crate) fn reset(&mut self) {
         self.before = [0xff; 2];
         self.filled = None;
+        self.search = None;
         self.sets.reset();
     }
 
@@ -109,6 +111,21 @@ impl NalScanner {
     #[must_use]
     pub(crate) fn finish(self) -> TrackHeaders {
         self.sets.finish(None)
+    }
+
+    /// Looks for a recovery point in the next bytes of the current NAL unit, and reports the first one.
+    fn search_recovery_point(&mut self, bytes: &[u8], found: &mut impl FnMut(NalUnit)) {
+        let Some((header, behind)) = bytes.split_first() else { return };
+        let begins = self.filled == Some(0);
+        if begins {
+            self.search = RecoveryPointSearch::begin(self.syntax, *header);
+        }
+        let rest = if begins { behind } else { bytes };
+        if self.search.as_mut().is_some_and(|search| search.push(rest)) {
+            self.search = None;
+            self.recovery_point = true;
+            found(NalUnit::RecoveryPoint);
+        }
     }
 
     fn zeros_before(&self, data: &[u8], one: usize) -> bool {
@@ -121,6 +138,7 @@ impl NalScanner {
 
     fn append(&mut self, bytes: &[u8], found: &mut impl FnMut(NalUnit)) {
         self.sets.append(bytes);
+        self.search_recovery_point(bytes, found);
         let Some(length) = self.filled else { return };
         let room = self.head.get_mut(length..).unwrap_or_default();
         let count = room.len().min(bytes.len());
@@ -152,6 +170,22 @@ mod tests {
             scanner.flush(|u| units.push(u));
             let slices = [NalUnit::Slice(SliceKind::RandomAccess), NalUnit::Slice(SliceKind::Inter)];
             assert_eq!(units, [NalUnit::Delimiter, slices[0], NalUnit::Delimiter, slices[1]], "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn a_recovery_point_behind_long_captions_is_found_once() {
+        // An SEI NAL unit with captions of 71 bytes and two recovery points, then an I slice.
+        let captions = [&[4, 71][..], b"\xb5\0\x31GA94\x03\x54\xff", &[0xfc, 0x80, 0x80].repeat(20), &[0xff]].concat();
+        let sei = [&[6][..], &captions, &[6, 1, 0xc4, 6, 1, 0xc4, 0x80]].concat();
+        let stream = [&[0, 0, 1, 9, 0xf0, 0, 0, 1][..], &sei, &[0, 0, 1, 0x41, 0b1000_1000, 0]].concat();
+        for size in 1..stream.len() {
+            let mut units = Vec::new();
+            let mut scanner = NalScanner::new(VideoSyntax::H264);
+            stream.chunks(size).for_each(|piece| scanner.push(piece, |u| units.push(u)));
+            scanner.flush(|u| units.push(u));
+            let slice = NalUnit::Slice(SliceKind::Intra);
+            assert_eq!(units, [NalUnit::Delimiter, NalUnit::RecoveryPoint, slice], "pieces of {size}");
         }
     }
 }
