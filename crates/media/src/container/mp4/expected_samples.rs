@@ -38,10 +38,10 @@ pub(super) enum SamplePart<'a> {
 /// Returns the samples of a fragment's runs, up to one whose size isn't known. The first run's samples begin at offset `from` of the
 /// resource.
 pub(super) fn samples_of(from: u64, runs: &[Trun], defaults: SampleDefaults) -> impl Iterator<Item = ExpectedSample> {
-    let first = runs.first().and_then(|run| run.data_offset);
+    let first = runs.first().and_then(|run| run.data_offset).unwrap_or(0);
     let mut at = from;
     let entries = runs.iter().flat_map(move |run| {
-        let start = run.data_offset.zip(first).map(|(own, first)| i64::from(own) - i64::from(first));
+        let start = run.data_offset.map(|own| i64::from(own) - i64::from(first));
         let start = start.map(|offset| from.saturating_add_signed(offset));
         entries(run).enumerate().map(move |(n, entry)| (start.filter(|_| n == 0), entry))
     });

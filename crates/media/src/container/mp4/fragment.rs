@@ -67,9 +67,10 @@ impl Fragments {
         self.close_fragment(defects);
         self.has_moof = true;
         let mut sample_bytes = Some(0u64);
+        let mut base = DataBase { moof: moof.offset, previous_end: None };
         for child in moof.children() {
             let bytes = match child {
-                Ok(traf) if &traf.kind == b"traf" => self.read_traf(&traf, moof.offset, defects),
+                Ok(traf) if &traf.kind == b"traf" => self.read_traf(&traf, &mut base, defects),
                 Ok(_) => Ok(Some(0)),
                 Err(error) => Err(error),
             };
@@ -141,12 +142,17 @@ impl Fragments {
 
     /// Reads a track fragment (`traf`), and returns the number of bytes of its samples; `None` when the size of a
     /// sample isn't known.
-    fn read_traf(&mut self, traf: &Mp4Box<'_>, moof: u64, defects: &mut DefectLog) -> Result<Option<u64>, BoxError> {
+    fn read_traf(
+        &mut self,
+        traf: &Mp4Box<'_>,
+        base: &mut DataBase,
+        defects: &mut DefectLog,
+    ) -> Result<Option<u64>, BoxError> {
         let parts = TrafBoxes::read(traf)?;
-        let Some(tfhd) = parts.tfhd else { return Err(traf.error("has no `tfhd`".to_owned())) };
+        let Some(tfhd) = &parts.tfhd else { return Err(traf.error("has no `tfhd`".to_owned())) };
         let Some(track) = self.track_of_id(tfhd.track_id, traf.offset, defects) else { return Ok(None) };
-        let defaults = track.defaults(&tfhd);
-        match parts.tfdt {
+        let defaults = track.defaults(tfhd);
+        match &parts.tfdt {
             Some(tfdt) => track.set_decode_time(i64::try_from(tfdt.base_media_decode_time).unwrap_or(i64::MAX)),
             None => defects.add(DefectKind::Container, traf.offset, "ISO/IEC 14496-12 8.8.12; RFC 8216 3.3", || {
                 format!(
@@ -155,19 +161,15 @@ impl Fragments {
                 )
             }),
         }
-        track.begin_fragment(moof);
-        let mut bytes = Some(0u64);
-        for run in &parts.runs {
-            let sample_bytes = track.add_run(run, defaults);
-            bytes = bytes.zip(sample_bytes).map(|(a, b)| a.saturating_add(b));
-        }
-        let protection = track.sample_entry(&tfhd).map(|entry| parts.groups.effective(entry));
+        track.begin_fragment(base.moof);
+        let sizes: Vec<Option<u64>> = parts.runs.iter().map(|run| track.add_run(run, defaults)).collect();
+        let from = base.place_runs(&parts, &sizes);
+        let protection = track.sample_entry(tfhd).map(|entry| parts.groups.effective(entry));
         let vector_size = protection.as_ref().and_then(|p| p.iv_size);
         let encrypted =
             track.set_encryption(protection, parts.senc.as_ref().is_some_and(encryption::describes_samples));
-        if let (Some(offset), false) = (parts.runs.first().and_then(|run| run.data_offset), encrypted) {
+        if let Some(from) = from.filter(|_| !encrypted) {
             let (format, aac) = (track.subtitle_format(), track.aac_timescale());
-            let from = tfhd.base_data_offset.unwrap_or(moof).saturating_add_signed(offset.into());
             track.in_band.expect(from, &parts.runs, defaults);
             if let Some(format) = format {
                 self.subtitle_samples.request(tfhd.track_id, format, from, &parts.runs, defaults.size);
@@ -182,7 +184,7 @@ impl Fragments {
         {
             defects.add(DefectKind::Container, error.offset, "ISO/IEC 23001-7 7.2", || error.message);
         }
-        Ok(bytes)
+        Ok(sizes.into_iter().try_fold(0, |sum: u64, bytes| Some(sum.saturating_add(bytes?))))
     }
 
     /// Returns the track with this track_ID, and creates it if it is new. A track_ID that the initialization segment
@@ -231,10 +233,44 @@ impl Fragments {
     }
 }
 
+/// default-base-is-moof in the highest byte of the flags of `tfhd` (ISO/IEC 14496-12 8.8.7).
+const DEFAULT_BASE_IS_MOOF: u8 = 0x02;
+
+/// Place from which the data offsets of the track fragments of a `moof` count (base-data-offset, ISO/IEC 14496-12 8.8.7).
+#[derive(Debug, Clone, Copy)]
+struct DataBase {
+    /// Byte offset of the `moof`.
+    moof: u64,
+    /// Byte offset of the end of the samples of the track fragment before; `None` for the first one, and if it isn't known.
+    previous_end: Option<u64>,
+}
+
+impl DataBase {
+    /// Returns the byte offset of the first sample of a track fragment whose runs have `sizes` bytes, and moves on to the end of its
+    /// samples. `None` if its offset isn't known.
+    fn place_runs(&mut self, parts: &TrafBoxes<'_>, sizes: &[Option<u64>]) -> Option<u64> {
+        let explicit = parts.tfhd.as_ref().and_then(|tfhd| tfhd.base_data_offset);
+        let previous = self.previous_end.filter(|_| !parts.default_base_is_moof && explicit.is_none());
+        let base = explicit.or(previous).unwrap_or(self.moof);
+        // Samples behind those of the track fragment before need no offset of their own.
+        let first_offset = parts.runs.first()?.data_offset.or(previous.map(|_| 0));
+        let first = first_offset.map(|offset| base.saturating_add_signed(offset.into()));
+        let mut at = first;
+        for (run, bytes) in parts.runs.iter().zip(sizes) {
+            let start = run.data_offset.map(|offset| base.saturating_add_signed(offset.into())).or(at);
+            at = start.zip(*bytes).map(|(start, bytes)| start.saturating_add(bytes));
+        }
+        self.previous_end = at;
+        first
+    }
+}
+
 /// The child boxes of a track fragment (`traf`) that are read.
 #[derive(Debug, Default)]
 struct TrafBoxes<'a> {
     tfhd: Option<Tfhd>,
+    /// default-base-is-moof of the `tfhd`.
+    default_base_is_moof: bool,
     tfdt: Option<Tfdt>,
     runs: Vec<Trun>,
     senc: Option<Mp4Box<'a>>,
@@ -247,7 +283,11 @@ impl<'a> TrafBoxes<'a> {
         for child in traf.children() {
             let child = child?;
             match &child.kind {
-                b"tfhd" => parts.tfhd = Some(child.decode()?),
+                b"tfhd" => {
+                    parts.tfhd = Some(child.decode()?);
+                    parts.default_base_is_moof =
+                        child.body.get(1).is_some_and(|flags| flags & DEFAULT_BASE_IS_MOOF != 0);
+                }
                 b"tfdt" => parts.tfdt = Some(child.decode()?),
                 b"trun" => parts.runs.push(child.decode()?),
                 b"senc" => parts.senc = Some(child),

@@ -93,7 +93,11 @@ impl Mp4Reader {
                     self.fragments.pass_media(self.offset, bytes.get(..used).unwrap_or_default());
                     used
                 }
-                Mp4State::Passed { left: None, .. } | Mp4State::Lost => bytes.len(),
+                Mp4State::Passed { left: None, .. } => {
+                    self.fragments.pass_media(self.offset, bytes);
+                    bytes.len()
+                }
+                Mp4State::Lost => bytes.len(),
             };
             self.offset += used as u64;
             bytes = bytes.get(used..).unwrap_or_default();

@@ -64,7 +64,7 @@ impl SubtitleSamples {
         runs: &[Trun],
         default: Option<u32>,
     ) {
-        let Some(first) = runs.first().and_then(|run| run.data_offset) else { return };
+        let first = runs.first().and_then(|run| run.data_offset).unwrap_or(0);
         let mut at = from;
         for run in runs {
             if let Some(offset) = run.data_offset {
@@ -189,7 +189,7 @@ mod tests {
             [entries(Some(50), &[Some(5), None, Some(0)]), entries(None, &[Some(2)]), entries(Some(90), &[Some(3)])];
         assert_eq!(requested(&runs, Some(7)), [(100, 5), (105, 7), (112, 2), (140, 3)]);
         assert_eq!(requested(&runs, None), [(100, 5)], "behind an unknown size nothing is found");
-        assert_eq!(requested(&runs[1..], Some(7)), [], "no offset");
+        assert_eq!(requested(&runs[1..], Some(7)), [(100, 2), (190, 3)], "behind a track fragment");
         let alike =
             Trun { data_offset: Some(9), samples: TrunSamples::Inherited { count: u32::MAX, first_flags: None } };
         assert_eq!(requested(&[alike], Some(1)).len(), MAX_SAMPLES);

@@ -40,6 +40,67 @@ fn a_ttml_document_gives_the_times_of_its_cues() {
 }
 
 #[test]
+fn media_data_that_reach_to_the_end_are_read() {
+    for name in ["wvtt_1", "stpp_1"] {
+        let mut is_last = false;
+        // A size of 0: the box reaches to the end of the file (ISO/IEC 14496-12 4.2).
+        let seen = read(name, |bytes| {
+            let mdat = memchr::memmem::find(bytes, b"mdat").unwrap() - 4;
+            let size = u32::from_be_bytes(bytes[mdat..mdat + 4].try_into().unwrap());
+            is_last = mdat + size as usize == bytes.len();
+            bytes[mdat..mdat + 4].fill(0);
+        });
+        assert!(is_last, "{name}");
+        assert_eq!((defects(&seen), seen.tracks[0].samples, seen.tracks[0].subtitles), {
+            let (samples, subtitles) = found(name);
+            (vec![], samples, subtitles)
+        });
+    }
+}
+
+/// Makes a box.
+fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    [&(8 + body.len() as u32).to_be_bytes()[..], kind, body].concat()
+}
+
+#[test]
+fn samples_of_a_second_track_fragment_follow_those_of_the_first() {
+    let document = |text: &str| {
+        let body = format!("<body><div><p begin=\"{text}\" end=\"9s\">a</p></div></body>");
+        format!("<tt xmlns=\"http://www.w3.org/ns/ttml\">{body}</tt>").into_bytes()
+    };
+    let (first, second) = (document("1s"), document("2.5s"));
+    let init = init_of("stpp_init.mp4");
+    let id = init.tracks[0].id.to_be_bytes();
+    // `flags` of the tfhd: 0x020000 is default-base-is-moof. An offset of `None`: the trun has none.
+    let traf = |flags: u8, offset: Option<u32>, size: usize| {
+        let tfhd = boxed(b"tfhd", &[&[0, flags, 0, 0][..], &id].concat());
+        let tfdt = boxed(b"tfdt", &[0; 8]);
+        let present = if offset.is_some() { 1 } else { 0 };
+        let offset = offset.map(u32::to_be_bytes);
+        let offset = offset.as_ref().map_or(&[][..], |offset| offset);
+        let run = [&[0, 0, 2, present, 0, 0, 0, 1][..], offset, &(size as u32).to_be_bytes()].concat();
+        boxed(b"traf", &[tfhd, tfdt, boxed(b"trun", &run)].concat())
+    };
+    let seen = |flags: u8, offset: Option<u32>| {
+        let moof = |start: u32| {
+            let trafs = [traf(flags, Some(start), first.len()), traf(flags, offset, second.len())].concat();
+            boxed(b"moof", &[boxed(b"mfhd", &[0, 0, 0, 0, 0, 0, 0, 1]), trafs].concat())
+        };
+        let start = moof(0).len() as u32 + 8;
+        inspect_with(Some(&init), &[moof(start), boxed(b"mdat", &[&first[..], &second].concat())].concat())
+    };
+    let both = Subtitles { samples: 2, cues: 2, span: Some((Seconds(1.0), Seconds(9.0))) };
+    for offset in [None, Some(0)] {
+        let inspection = seen(0, offset);
+        assert_eq!((defects(&inspection), inspection.tracks[0].subtitles), (vec![], Some(both)), "{offset:?}");
+    }
+    let moof = seen(2, Some(0)).bytes as u32 - (first.len() + second.len()) as u32;
+    let own = seen(2, Some(moof + first.len() as u32));
+    assert_eq!((defects(&own), own.tracks[0].subtitles), (vec![], Some(both)), "from the moof");
+}
+
+#[test]
 fn an_unreadable_sample_is_a_defect_with_its_offset() {
     let mut at = 0;
     let seen = read("stpp_1", |bytes| at = replaced(bytes, b"</body>", b"</bodi>"));
