@@ -117,6 +117,7 @@ pub fn inspection(container: Container, bytes: u64) -> Inspection {
         defects_total: 0,
         head: Vec::new(),
         encrypted: false,
+        has_moov: false,
         pssh_boxes: Vec::new(),
         events: Vec::new(),
         cues: None,

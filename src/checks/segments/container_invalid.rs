@@ -1,11 +1,12 @@
 use crate::checks::support::select::{self, NO_SEGMENT, segment_violation};
-use crate::checks::support::terms::{Terms, terms};
+use crate::checks::support::terms::terms;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{Exchange, FailureKind, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::container::{Container, Inspection};
 use packager_media::defect::DefectKind;
+use packager_media::stream::Protocol;
 
 pub const META: CheckMeta = CheckMeta {
     id: "container_invalid",
@@ -24,20 +25,20 @@ pub const META: CheckMeta = CheckMeta {
 params! {}
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
-    let terms = terms(context.output.protocol());
-    select::judge_renditions(context, NO_SEGMENT, |facts, past| judge(facts, past, terms))
+    let protocol = context.output.protocol();
+    select::judge_renditions(context, NO_SEGMENT, |facts, past| judge(facts, past, protocol))
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionHistory, terms: &Terms) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, protocol: Protocol) -> Option<Vec<Violation>> {
     let segments = select::segments_and_heads(facts, past).unwrap_or_default();
-    let mut judged = segments.iter().rev().filter_map(|s| judge_segment(s, facts, terms)).peekable();
+    let mut judged = segments.iter().rev().filter_map(|s| judge_segment(s, facts, protocol)).peekable();
     judged.peek()?;
     Some(judged.flatten().collect())
 }
 
 /// Returns the violation of a segment with an invalid container. `None`: the container can't be judged. `Some(None)`:
 /// it is valid.
-fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts, terms: &Terms) -> Option<Option<Violation>> {
+fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts, protocol: Protocol) -> Option<Option<Violation>> {
     let exchange = segment.fetched.result.as_ref().ok().filter(|e| e.is_success())?;
     // byte_range_wrong reports bytes that weren't asked for.
     if segment.fetched.has_wrong_range() {
@@ -51,7 +52,7 @@ fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts, terms: &Terms) 
         None if segment.segment.wholly_encrypted() => None,
         _ if headless_text(segment, facts) => None,
         None => Some("the body could not be inspected".to_owned()),
-        Some(inspection) => structure(inspection).or_else(|| wrong_map(segment, inspection, facts, terms)),
+        Some(inspection) => structure(inspection).or_else(|| wrong_map(segment, inspection, facts, protocol)),
     });
     let violation = |p: String| evidence(segment, exchange, format!("segment {}: {p}", segment.segment.number));
     let minor = || Some(violation(side_defect(segment.inspection.as_ref()?)?).severity(Severity::Minor));
@@ -102,12 +103,19 @@ fn head_text(head: &[u8]) -> String {
 }
 
 /// Returns a text if the segment's container contradicts that of its EXT-X-MAP. A transport stream may have an
-/// EXT-X-MAP too (RFC 8216bis 3.1.1).
-fn wrong_map(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionFacts, terms: &Terms) -> Option<String> {
-    let initialization = terms.initialization;
+/// EXT-X-MAP too (RFC 8216bis 3.1.1). A fragmented MP4 of HLS needs one (3.1.2), and one of DASH may have a `moov` in each
+/// segment instead (self-initializing media segments, ISO/IEC 23009-1).
+fn wrong_map(
+    segment: &SegmentFacts,
+    inspection: &Inspection,
+    facts: &RenditionFacts,
+    protocol: Protocol,
+) -> Option<String> {
+    let initialization = terms(protocol).initialization;
     let map = segment.segment.map.as_deref();
+    let initializes_itself = protocol == Protocol::Dash && inspection.has_moov;
     match (inspection.container, init_of(segment, facts).map(|i| i.container)) {
-        (Container::Cmaf, _) if map.is_none() => {
+        (Container::Cmaf, _) if map.is_none() && !initializes_itself => {
             Some(format!("a fragmented MP4 segment without {initialization}: players can't initialize"))
         }
         (Container::MpegTs, Some(Container::Cmaf)) => {
@@ -257,6 +265,20 @@ mod tests {
         assert!(messages(run(fragment.clone())).contains("without EXT-X-MAP"));
         fragment.segment.map = Some(map().into());
         assert_holds(run(fragment));
+    }
+
+    #[test]
+    fn segments_of_dash_may_initialize_themselves() {
+        let fragment = |has_moov| inspected(|i| (i.container, i.has_moov) = (Container::Cmaf, has_moov));
+        let dash = |segment| {
+            let mut scene = Scene::live();
+            scene.remember([segment]);
+            scene.become_dash();
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(dash(fragment(true)));
+        assert!(messages(dash(fragment(false))).contains("without Initialization"));
+        assert!(messages(run(fragment(true))).contains("without EXT-X-MAP"), "HLS needs it");
     }
 
     #[test]

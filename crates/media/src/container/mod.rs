@@ -70,6 +70,9 @@ pub struct Inspection {
     pub defects_total: u64,
     /// The first bytes of the segment, at most 32, as evidence in a finding when the container isn't recognised.
     pub head: Vec<u8>,
+    /// Whether the segment has a `moov` of its own, so that it needs no initialization segment (self-initializing media segment,
+    /// ISO/IEC 23009-1).
+    pub has_moov: bool,
     /// Whether the segment has scrambled transport packets (transport_scrambling_control) or encrypted MP4 samples.
     pub encrypted: bool,
     /// Time stamp map and cue times of a WebVTT segment; `None` for another container.
@@ -400,10 +403,10 @@ enum ContainerParser {
     Mp4(Box<Mp4Reader>),
     PackedAudio(Box<PackedAudioReader>),
     WebVtt(WebVttReader),
+    Ttml(TtmlReader),
     /// The segment isn't read: its container isn't recognised, or its transport packets have an unsupported size.
     Unsupported(Container, DefectLog),
 }
-    Ttml(TtmlReader),
 
 /// Number of bytes that [`Inspection::head`] keeps.
 const MAX_HEAD: usize = 32;
@@ -458,6 +461,7 @@ impl SegmentInspector {
             // the segment.
             head: self.head.get(..MAX_HEAD).unwrap_or(&self.head).to_vec(),
             encrypted: false,
+            has_moov: false,
             pssh_boxes: Vec::new(),
             events: Vec::new(),
             cues: None,
@@ -487,11 +491,11 @@ impl ContainerParser {
             SniffedContainer::Mp4 => Self::Mp4(Box::new(Mp4Reader::new(init, defects))),
             SniffedContainer::PackedAudio => Self::PackedAudio(Box::new(PackedAudioReader::new(defects))),
             SniffedContainer::WebVtt => Self::WebVtt(WebVttReader::new(defects)),
+            SniffedContainer::Ttml => Self::Ttml(TtmlReader::new(defects)),
             SniffedContainer::TsOtherPacketSize(size) => {
                 defects.add(DefectKind::Container, 0, "ISO/IEC 13818-1 2.4.3.2; RFC 8216 3.2", || {
                     format!("transport stream packets of {size} bytes; a segment has packets of 188 bytes")
                 });
-            SniffedContainer::Ttml => Self::Ttml(TtmlReader::new(defects)),
                 Self::Unsupported(Container::MpegTs, defects)
             }
             SniffedContainer::Unknown => {
@@ -508,22 +512,22 @@ impl ContainerParser {
             Self::Mp4(mp4) => mp4.push(bytes),
             Self::PackedAudio(audio) => audio.push(bytes),
             Self::WebVtt(text) => text.push(bytes),
+            Self::Ttml(text) => text.push(bytes),
             Self::Unsupported(..) => {}
         }
     }
 
-            Self::Ttml(text) => text.push(bytes),
     fn finish(self, inspection: &mut Inspection) -> (DefectLog, Option<InitSegment>) {
         let (container, (defects, init)) = match self {
             Self::Ts(ts) => (Container::MpegTs, (ts.finish(inspection), None)),
             Self::Mp4(mp4) => (Container::Cmaf, mp4.finish(inspection)),
             Self::PackedAudio(audio) => (Container::PackedAudio, (audio.finish(inspection), None)),
             Self::WebVtt(text) => (Container::WebVtt, (text.finish(inspection), None)),
+            Self::Ttml(text) => (Container::Ttml, (text.finish(inspection), None)),
             Self::Unsupported(container, defects) => (container, (defects, None)),
         };
         inspection.container = container;
         (defects, init)
-            Self::Ttml(text) => (Container::Ttml, (text.finish(inspection), None)),
     }
 }
 

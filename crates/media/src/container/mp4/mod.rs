@@ -206,6 +206,7 @@ impl Mp4Reader {
                 "the segment has no movie fragment (`moof`)".to_owned()
             });
         }
+        inspection.has_moov = self.init.is_some();
         inspection.pssh_boxes = self.pssh_boxes;
         inspection.encrypted |= self.fragments.encrypted();
         inspection.tracks = self.fragments.finish();

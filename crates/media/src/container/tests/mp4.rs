@@ -84,6 +84,7 @@ fn an_edit_list_of_the_initialization_segment_moves_presentation_times() {
 fn a_file_that_initializes_itself_needs_nothing_else() {
     let seen = inspect(&fixture("cenc_whole.mp4"));
     assert!(seen.encrypted, "encv, enca and senc");
+    assert!(seen.has_moov && !inspect(&fixture("cmaf_h264_0.m4s")).has_moov);
     assert_eq!(defects(&seen), []);
     let [video, audio] = seen.tracks.as_slice() else { panic!("{:?}", seen.tracks) };
     assert_eq!((video.codec.as_str(), audio.codec.as_str()), ("h264", "aac"));
