@@ -16,25 +16,36 @@ pub fn apply_delta_update(known: &Timeline, delta: &Timeline) -> Option<Timeline
     }
     let last = segments.last().cloned();
     segments.extend(delta.segments.iter().cloned());
-    if let Some(last) = last {
-        carry_forward(&mut segments, skipped, &last, delta.discontinuity_sequence);
-    }
     let mut rebuilt = Timeline { segments, ..delta.clone() };
+    if let Some(last) = last {
+        carry_forward(&mut rebuilt, skipped, &last);
+    }
     rebuilt.low_latency.skipped = None;
     Some(rebuilt)
 }
 
-/// Applies the state at the end of the skipped segments to the segments after them. `last` is the last skipped segment.
-/// Its discontinuity sequence continues, and its key and map stay in force until a segment has its own.
-fn carry_forward(segments: &mut [Segment], skipped: u64, last: &Segment, counted_from: u64) {
-    let missed = last.discontinuity_sequence.saturating_sub(counted_from);
-    let rest = segments.iter_mut().skip(usize::try_from(skipped).unwrap_or(usize::MAX));
-    let (mut map, mut key) = (last.map.as_ref(), last.key.as_ref());
+/// Applies the state at the end of the skipped segments to the segments and parts after them. `last` is the last skipped segment.
+/// Its discontinuity sequence continues, its map stays in force until a segment has its own, and its keys do up to the first
+/// EXT-X-KEY of the update, which may end them with METHOD=NONE (RFC 8216bis 4.4.4.4, 4.4.4.5).
+fn carry_forward(rebuilt: &mut Timeline, skipped: u64, last: &Segment) {
+    let missed = last.discontinuity_sequence.saturating_sub(rebuilt.discontinuity_sequence);
+    let keyed_from = rebuilt.low_latency.keyed_from;
+    let rest = rebuilt.segments.iter_mut().skip(usize::try_from(skipped).unwrap_or(usize::MAX));
+    let mut map = last.map.as_ref();
     for segment in rest {
         segment.discontinuity_sequence = segment.discontinuity_sequence.saturating_add(missed);
         map = map.filter(|_| segment.map.is_none());
-        key = key.filter(|_| segment.key.is_none());
         segment.map = segment.map.take().or(map.cloned());
-        segment.key = segment.key.take().or(key.cloned());
+        if keyed_from.is_none_or(|first| segment.number < first) {
+            segment.key.clone_from(&last.key);
+            segment.keys.clone_from(&last.keys);
+        }
+    }
+    if rebuilt.is_low_latency() {
+        let low_latency = &mut rebuilt.low_latency;
+        low_latency.map = low_latency.map.take().or(map.cloned());
+        if keyed_from.is_none() {
+            low_latency.key.clone_from(&last.key);
+        }
     }
 }

@@ -80,6 +80,11 @@ impl LowLatencyTags {
         skipped.unwrap_or(0)
     }
 
+    /// Notes an EXT-X-KEY behind `place` segments of the playlist.
+    pub(super) fn note_key(&mut self, place: u64) {
+        self.read.keyed_from.get_or_insert(place);
+    }
+
     /// Reads an EXT-X-PART. A part that can't be kept still counts in the index of the next one.
     pub(super) fn part<'a>(
         &mut self,
@@ -150,6 +155,7 @@ impl LowLatencyTags {
     pub(super) fn finish(self, first: u64) -> LowLatency {
         let mut read = self.read;
         read.parts = self.parts.into();
+        read.keyed_from = read.keyed_from.map(|place| place.saturating_add(first));
         for part in &mut read.parts {
             part.segment = part.segment.saturating_add(first);
         }

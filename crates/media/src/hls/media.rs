@@ -104,7 +104,10 @@ impl<'b> TimelineBuilder<'b> {
                 self.bit_rate = Some(BitsPerSecond(kilobits.saturating_mul(1000)));
             }
             ("EXT-X-GAP", _) => self.next.gap = true,
-            ("EXT-X-KEY", TagValue::Attributes(list)) => self.protection.key(&list, self.base),
+            ("EXT-X-KEY", TagValue::Attributes(list)) => {
+                self.protection.key(&list, self.base);
+                self.parts.note_key(self.count);
+            }
             ("EXT-X-MAP", TagValue::Attributes(list)) => self.protection.map(&list, self.base, line, defects),
             ("EXT-X-PART", TagValue::Attributes(list)) => {
                 self.parts.part(&list, self.parent(), (self.base, line), defects);

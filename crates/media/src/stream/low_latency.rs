@@ -17,6 +17,9 @@ pub struct LowLatency {
     pub map: Option<Arc<Map>>,
     /// Key in force at the end of the playlist, that is for the newest part; `None` without one.
     pub key: Option<Arc<Key>>,
+    /// Number of the first segment, or of the next one, behind the first EXT-X-KEY of the playlist; `None` without the tag. The keys
+    /// of a delta update's segments before it are those of the skipped segments.
+    pub keyed_from: Option<u64>,
     /// EXT-X-PRELOAD-HINT tags of the playlist.
     pub hints: Vec<PreloadHint>,
     /// EXT-X-RENDITION-REPORT tags of the playlist.
