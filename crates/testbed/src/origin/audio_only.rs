@@ -1,5 +1,5 @@
-//! Segments of the origin's audio-only channels: AAC frames after an ID3 timestamp (RFC 8216 3.4), and transport
-//! streams (ISO/IEC 13818-1).
+//! Segments of the origin's audio-only channels: AAC frames after an ID3 timestamp, with further ID3 tags (RFC 8216 3.4), and
+//! transport streams (ISO/IEC 13818-1).
 
 use super::ad_breaks;
 use super::faults::Effect;
@@ -45,6 +45,7 @@ pub(super) fn packed_aac(frames: &[&[u8]], first: i64, count: i64, shift_ms: i64
     let start = START + ticks(fixtures::audio_start(first)) + shift_ms * 90;
     let mut out = if effect == Some(Effect::AudioTimestampMissing) { Vec::new() } else { id3_timestamp(start, effect) };
     for unit in first..first + count {
+        out.extend_from_slice(TIMED_METADATA);
         let frames = &frames[frame_range(unit.rem_euclid(LOOP_UNITS))];
         let kept = |n: usize| effect != Some(Effect::AudioGap) || !MISSING_FRAMES.contains(&n);
         frames.iter().enumerate().filter(|(n, _)| kept(*n)).for_each(|(_, frame)| out.extend_from_slice(frame));
@@ -55,6 +56,9 @@ pub(super) fn packed_aac(frames: &[&[u8]], first: i64, count: i64, shift_ms: i64
     }
     out
 }
+
+/// An ID3v2.4 tag with a text frame, before the frames of each media unit.
+const TIMED_METADATA: &[u8] = b"ID3\x04\0\0\0\0\0\x0fTXXX\0\0\0\x05\0\0\x03\0one";
 
 /// Makes an ID3v2.4 tag with one PRIV frame, which holds the 33-bit timestamp.
 fn id3_timestamp(stamp: i64, effect: Option<Effect>) -> Vec<u8> {

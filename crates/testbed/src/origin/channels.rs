@@ -146,7 +146,7 @@ static CHANNELS: [Channel; 24] = [
     },
     Channel {
         name: "AD1",
-        help: "Like TV1, with an ad break of 10 s every 24 s, announced by cue tags, date ranges and SCTE-35, and with ID3 tags",
+        help: "Like TV1, with an ad break of 10 s every 24 s, announced by cue tags, date ranges and SCTE-35, with ID3 tags, DSM-CC and announced jumps of a continuity counter",
         prefix: "AD",
         format: Format::Ts,
         units: 1,
@@ -278,7 +278,7 @@ static CHANNELS: [Channel; 24] = [
     },
     Channel {
         name: "AU1",
-        help: "Audio only: three rungs of packed AAC, segments of 2 s, a window of ten",
+        help: "Audio only: three rungs of packed AAC with ID3 tags between the frames, segments of 2 s, a window of ten",
         prefix: "AU",
         format: Format::Packed,
         units: 1,

@@ -13,8 +13,15 @@ pub(super) const PMT_PID: u16 = 0x1000;
 const SDT_PID: u16 = 0x11;
 const SPLICE_PID: u16 = 0x102;
 const METADATA_PID: u16 = 0x103;
+/// PID with sections that players ignore: DSM-CC, as broadcast streams have it.
+const DATA_PID: u16 = 0x104;
+/// By how much the continuity counter of the audio jumps at the beginning of each unit of 2 s of a channel with ad breaks, with a
+/// discontinuity_indicator in a packet without payload before it.
+const COUNTER_JUMP: i64 = 3;
 /// PIDs that the fixtures use.
 const PIDS: [u16; 4] = [PAT_PID, PMT_PID, VIDEO_PID, AUDIO_PID];
+/// Index of the audio in [`PIDS`].
+const AUDIO: usize = 3;
 /// Duration of the fixtures' loop of 8 s in ticks of 90 kHz.
 const LOOP_TICKS: i64 = 720_000;
 
@@ -60,13 +67,22 @@ pub(super) fn segment(
     if effect == Some(Effect::ContinuityAcross) {
         counters = [5; 4];
     }
+    if ads {
+        counters[AUDIO] += first * COUNTER_JUMP;
+    }
     let mut out = Vec::new();
     for unit in first..first + count {
         let shift = unit.div_euclid(LOOP_UNITS) * LOOP_TICKS + shift_ms * 90;
         let source = if unit == first + 1 { second_units } else { units };
         let begin = out.len();
+        let mut jumps = ads;
         for packet in source[unit.rem_euclid(LOOP_UNITS) as usize].bytes.chunks_exact(PACKET) {
             let mut packet: [u8; PACKET] = packet.try_into().expect("chunks_exact");
+            if jumps && pid(&packet) == AUDIO_PID {
+                jumps = false;
+                counters[AUDIO] += COUNTER_JUMP;
+                out.extend_from_slice(&discontinuity_packet(counters[AUDIO] - 1));
+            }
             count_packet(&mut packet, &mut counters);
             shift_clocks(&mut packet, shift, audio_shift(effect));
             out.extend_from_slice(&packet);
@@ -82,21 +98,39 @@ pub(super) fn segment(
     out
 }
 
-/// Announces the PIDs of SCTE 35 and ID3 in the PMTs of the segment's last unit (2 s), and inserts a packet of each PID
+/// Makes a packet without payload on the audio's PID, whose discontinuity_indicator announces that the counter goes on from `counter`
+/// (ISO/IEC 13818-1 2.4.3.5).
+fn discontinuity_packet(counter: i64) -> [u8; PACKET] {
+    let mut packet = [0xff; PACKET];
+    let head = [0x47, (AUDIO_PID >> 8) as u8, AUDIO_PID as u8, 0x20 | counter.rem_euclid(16) as u8, 183, 0x80];
+    packet[..6].copy_from_slice(&head);
+    packet
+}
+
+/// Announces the PIDs of SCTE 35, ID3 and DSM-CC in the PMTs of the segment's last unit (2 s), and inserts a packet of each PID
 /// after the first of these PMTs.
 fn insert_splice_packets(out: &mut Vec<u8>, units: &[Unit], unit: i64, effect: Option<Effect>) {
-    let begin = out.len() - units[unit.rem_euclid(LOOP_UNITS) as usize].bytes.len();
+    // In front of the audio is a packet that the unit does not have.
+    let begin = out.len() - units[unit.rem_euclid(LOOP_UNITS) as usize].bytes.len() - PACKET;
     out[begin..].chunks_exact_mut(PACKET).filter(|packet| pid(packet) == PMT_PID).for_each(declare_streams);
     let first = out[begin..].chunks_exact(PACKET).position(|packet| pid(packet) == PMT_PID);
     let behind = begin + (first.expect("each unit has a PMT") + 1) * PACKET;
     let start = first_pts(&units[0].bytes);
     let section = ad_breaks::section_at(unit, effect, |index| start + index * LOOP_TICKS / LOOP_UNITS);
-    let mut packet = [0xff; PACKET];
-    packet[..5].copy_from_slice(&[0x47, 0x40 | (SPLICE_PID >> 8) as u8, SPLICE_PID as u8, 0, 0]);
-    packet[3] = 0x10 | unit.rem_euclid(16) as u8;
-    packet[5..5 + section.len()].copy_from_slice(&section);
+    let packet = section_packet(SPLICE_PID, unit, &section);
+    // A download data message without content.
+    let data = section_packet(DATA_PID, unit, &[0x3c, 0xb0, 9, 0, 0, 0xc1, 0, 0, 0, 0, 0, 0]);
     let metadata = id3_packet(unit, start + unit * LOOP_TICKS / LOOP_UNITS, effect);
-    out.splice(behind..behind, packet.into_iter().chain(metadata));
+    out.splice(behind..behind, packet.into_iter().chain(data).chain(metadata));
+}
+
+/// Makes a packet with one section.
+fn section_packet(pid: u16, unit: i64, section: &[u8]) -> [u8; PACKET] {
+    let mut packet = [0xff; PACKET];
+    let counter = 0x10 | unit.rem_euclid(16) as u8;
+    packet[..5].copy_from_slice(&[0x47, 0x40 | (pid >> 8) as u8, pid as u8, counter, 0]);
+    packet[5..5 + section.len()].copy_from_slice(section);
+    packet
 }
 
 /// Makes a PES packet with an ID3 tag, which has a text frame.
@@ -116,14 +150,16 @@ fn id3_packet(unit: i64, pts: i64, effect: Option<Effect>) -> [u8; PACKET] {
     packet
 }
 
-/// Adds two streams to a PMT: one of stream_type 0x86 with the registration `CUEI`, and one of 0x15 with ID3 tags.
+/// Adds three streams to a PMT: one of stream_type 0x86 with the registration `CUEI`, one of 0x15 with ID3 tags, and one of 0x0b with
+/// sections of DSM-CC.
 fn declare_streams(packet: &mut [u8]) {
     let section = payload_start(packet) + 1;
     let length = usize::from(packet[section + 1] & 0x0f) << 8 | usize::from(packet[section + 2]);
     let end = section + 3 + length - 4;
     let splices = [0x86, 0xe0 | (SPLICE_PID >> 8) as u8, SPLICE_PID as u8, 0xf0, 6, 5, 4, b'C', b'U', b'E', b'I'];
     let metadata = [0x15, 0xe0 | (METADATA_PID >> 8) as u8, METADATA_PID as u8, 0xf0, 15];
-    let stream = [&splices[..], &metadata, b"\x26\x0d\xff\xffID3 \xffID3 \0\x0f"].concat();
+    let data = [0x0b, 0xe0 | (DATA_PID >> 8) as u8, DATA_PID as u8, 0xf0, 0];
+    let stream = [&splices[..], &metadata, b"\x26\x0d\xff\xffID3 \xffID3 \0\x0f", &data].concat();
     packet[end..end + stream.len()].copy_from_slice(&stream);
     packet[section + 2] = (length + stream.len()) as u8;
     let end = end + stream.len();
