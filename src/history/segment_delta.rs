@@ -112,6 +112,7 @@ fn code_inspection(own: &mut Inspection, model: &Inspection, size: u64, coder: &
         defects_total,
         head: _,
         encrypted,
+        has_moov,
         cues,
         pssh_boxes: _,
         events: _,
@@ -126,6 +127,7 @@ fn code_inspection(own: &mut Inspection, model: &Inspection, size: u64, coder: &
     }
     defects_total.code(&model.defects_total, coder);
     encrypted.code(&model.encrypted, coder);
+    has_moov.code(&model.has_moov, coder);
     cues.code(&model.cues, coder);
 }
 
