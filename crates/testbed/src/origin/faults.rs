@@ -561,7 +561,7 @@ static FAULTS: &[Fault] = &[
     Fault { path: TIME, ..fault("dash_sound_silent", Effect::SoundSilent, "CM1", "The sound of the MPD's segments is digital silence.",
         &["sound_silent"], &["bitrate_collapsed"]) },
     fault("audio_only_silent", Effect::SoundSilent, "AU1", "Packed AAC is digital silence.",
-        &["sound_silent"], &["bitrate_collapsed"]),
+        &["sound_silent"], &[]),
     fault("audio_only_silent_ts", Effect::SoundSilent, "AT1", "The sound of audio-only transport streams is digital silence.",
         &["sound_silent"], &["bitrate_collapsed"]),
     fault("audio_only_unstamped", Effect::AudioTimestampMissing, "AU1", "Segments of packed AAC have no timestamp.",
