@@ -56,14 +56,14 @@ impl ClientParts {
     ) -> Result<HopAnswer, Failure> {
         // A server may close a kept-alive connection at the moment at which it is used again, and a GET may be repeated (RFC 9112
         // 9.3.1). It may have closed others as well, so that the request is repeated until it had a connection of its own.
-        for _ in 0..MAX_STALE {
+        let mut stale = 0;
+        loop {
             match send_once(agent, url, headers, deadline).await {
                 Ok(answer) => return Ok(answer.into_hop(slot)),
-                Err(AttemptError { stale: true, .. }) => {}
+                Err(AttemptError { stale: true, .. }) if stale < MAX_STALE => stale += 1,
                 Err(missed) => return Err(missed.failure),
             }
         }
-        send_once(agent, url, headers, deadline).await.map(|a| a.into_hop(slot)).map_err(|m| m.failure)
     }
 
     async fn http_client(
