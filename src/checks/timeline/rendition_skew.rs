@@ -28,7 +28,6 @@ params! {
 
 const FEW: &str = "fewer than two live renditions whose edges can be compared";
 
-#[derive(Clone, Copy)]
 struct Subject<'a> {
     facts: &'a RenditionFacts,
     past: &'a RenditionHistory,
@@ -89,45 +88,49 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let longest =
         |of: &[Subject<'_>]| of.iter().flat_map(|s| &s.timeline.segments).map(|s| s.duration.0).fold(0.0, f64::max);
     let allowed = longest(&subjects) + params.extra_targets * target;
-    let mut found = judge(&subjects, &now, &earlier, allowed);
+    let Some(ahead) = MostAdvanced::of(&subjects, &now, &earlier) else { return CheckVerdict::Ran(Vec::new()) };
+    let each = subjects.iter().zip(now.iter().copied().zip(earlier.iter().copied()));
+    let mut found: Vec<_> = each.filter_map(|(subject, edges)| ahead.judge(subject, edges, allowed)).collect();
     let allowed = longest(&texts).max(longest(&subjects)) + (params.extra_targets + HOLD_BACK) * target;
-    found.extend(texts.into_iter().flat_map(|text| judge_text(&subjects, text, before, allowed)));
+    // Without dates the live edge of subtitles isn't known, because the times of cues say nothing about it.
+    found.extend(texts.iter().filter(|_| basis == EdgeClock::Dates).filter_map(|text| {
+        let edges = edge(text.past, basis, None).zip(edge(text.past, basis, Some(before)))?;
+        Some(ahead.judge(text, edges, allowed)?.severity(Severity::Minor))
+    }));
     CheckVerdict::Ran(found)
 }
 
 /// Number of target durations that players stay behind the live edge at least (RFC 8216bis 4.4.3.8, HOLD-BACK).
 const HOLD_BACK: f64 = 3.0;
 
-/// Judges the live edge of subtitles by the dates. Without dates it isn't known, because the times of cues say nothing about it.
-fn judge_text(subjects: &[Subject<'_>], text: Subject<'_>, before: Timestamp, allowed: f64) -> Vec<Violation> {
-    let mut all: Vec<Subject<'_>> = subjects.to_vec();
-    all.push(text);
-    let edges = |at| edges(&all, EdgeClock::Dates, at);
-    let Some((now, earlier)) = edges(None).zip(edges(Some(before))) else { return Vec::new() };
-    let found = judge(&all, &now, &earlier, allowed).into_iter();
-    let name = all.last().map(|text| text.facts.rendition.name.as_str());
-    found.filter(|v| v.rendition.as_deref() == name).map(|v| v.severity(Severity::Minor)).collect()
+/// The most advanced live edge of the compared renditions, now and a target duration ago.
+struct MostAdvanced<'a> {
+    /// Name of the rendition that is the most advanced now.
+    name: &'a str,
+    now: LiveEdge,
+    earlier: LiveEdge,
 }
 
-/// Returns a violation for each rendition that is behind the most advanced one by more than `allowed` seconds both now
-/// and a target duration ago.
-fn judge(subjects: &[Subject<'_>], now: &[LiveEdge], earlier: &[LiveEdge], allowed: f64) -> Vec<Violation> {
-    let (Some(ahead), Some(was_ahead)) = (furthest_ahead(now), furthest_ahead(earlier)) else { return Vec::new() };
-    let each = subjects.iter().zip(now.iter().zip(earlier));
-    each.filter_map(|(subject, (edge, was))| {
-        let behind = ahead.1.since(*edge)?;
-        if behind <= allowed || was_ahead.1.since(*was)? <= allowed {
+impl<'a> MostAdvanced<'a> {
+    fn of(subjects: &[Subject<'a>], now: &[LiveEdge], earlier: &[LiveEdge]) -> Option<Self> {
+        let ((place, now), (_, earlier)) = (furthest_ahead(now)?, furthest_ahead(earlier)?);
+        Some(Self { name: &subjects.get(place)?.facts.rendition.name, now, earlier })
+    }
+
+    /// Returns a violation if a rendition with the live edges `now` and `earlier` is behind by more than `allowed` seconds both times.
+    fn judge(&self, subject: &Subject<'_>, (now, earlier): (LiveEdge, LiveEdge), allowed: f64) -> Option<Violation> {
+        let behind = self.now.since(now)?;
+        if behind <= allowed || self.earlier.since(earlier)? <= allowed {
             return None;
         }
-        let leader = subjects.get(ahead.0).map_or("", |s| &s.facts.rendition.name);
+        let leader = self.name;
         let (late, most) = units::distinct(behind, allowed, 1);
         let message = format!("the live edge is {late} s behind that of {leader}; no more than {most} s are allowed");
         let violation =
             Violation::new(message).in_rendition(&subject.facts.rendition.name).with("behind_seconds", behind);
         let violation = violation.with("reference_rendition", leader).with("allowed_seconds", allowed);
         Some(violation.with("last_number", subject.timeline.last_number()))
-    })
-    .collect()
+    }
 }
 
 fn furthest_ahead(edges: &[LiveEdge]) -> Option<(usize, LiveEdge)> {
