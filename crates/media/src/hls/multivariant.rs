@@ -34,7 +34,7 @@ pub(super) struct PresentationBuilder<'a, 'b> {
     variants: VariantCounts,
     independent_segments: bool,
     /// Server and PATHWAY-ID of EXT-X-CONTENT-STEERING; `None` without a server that can be asked.
-    steering: Option<(Url, Option<String>)>,
+    steering: Option<(Url, Option<&'a str>)>,
     /// Number of renditions beyond the bound, and the line of the first of them; `None` if there are none.
     surplus: Option<(u64, u32)>,
 }
@@ -75,7 +75,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
             StatementContent::Tag("EXT-X-CONTENT-STEERING", TagValue::Attributes(list)) => {
                 let server = list.quoted("SERVER-URI").and_then(|uri| self.base.join(uri).ok());
                 let server = server.filter(|url| matches!(url.scheme(), "http" | "https"));
-                self.steering = server.map(|url| (url, list.quoted("PATHWAY-ID").map(bounded)));
+                self.steering = server.map(|url| (url, list.quoted("PATHWAY-ID")));
             }
             StatementContent::Tag("EXT-X-MEDIA", TagValue::Attributes(list)) => {
                 self.count_media(&list, line.number);
@@ -216,7 +216,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
         let mut i_frames: Vec<&mut Rendition> = self.i_frames.iter_mut().collect();
         labels::assign_at_first_sight(&mut renditions, &mut i_frames);
         let pathways = self.renditions.iter().filter_map(|r| r.pathway.as_deref()).collect::<Vec<_>>();
-        let steering = self.steering.map(|(server, first)| ContentSteering::new(server, first.as_deref(), pathways));
+        let steering = self.steering.map(|(server, first)| ContentSteering::new(server, first, pathways));
         Presentation {
             steering,
             renditions: self.renditions,
