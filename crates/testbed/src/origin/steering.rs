@@ -49,15 +49,14 @@ pub(super) fn multivariant(text: &str, fault: Option<SteeringFault>) -> String {
 
 /// Adds a steering server and a second base URL to an MPD.
 pub(super) fn mpd(text: &str) -> String {
-    let Some((head, rest)) = text.split_once("<MPD").and_then(|(_, mpd)| mpd.split_once('>')) else {
-        return text.to_owned();
-    };
-    let before = text.split("<MPD").next().unwrap_or_default();
+    let begin = text.find("<MPD").unwrap_or_default();
+    let Some(end) = text[begin..].find('>').map(|at| begin + at + 1) else { return text.to_owned() };
+    let (head, rest) = text.split_at(end);
     let bases = format!(
         "<BaseURL serviceLocation=\"a\">./</BaseURL>\n<BaseURL serviceLocation=\"b\">{SECOND}/</BaseURL>\n\
          <ContentSteering defaultServiceLocation=\"a\" queryBeforeStart=\"true\">{FILE}</ContentSteering>"
     );
-    format!("{before}<MPD{head}>\n{bases}{rest}")
+    format!("{head}\n{bases}{rest}")
 }
 
 /// Returns the answer of the steering server; `None` if it is down.
