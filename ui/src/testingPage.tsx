@@ -56,6 +56,9 @@ export function summaryOf(changes: Partial<Summary> = {}): Summary {
     heard_at: '2026-01-31T17:59:50Z',
     has_database: true,
     has_alertmanager: true,
+    alertmanager: null,
+    prometheus: null,
+    probing_base: null,
     ...changes,
   };
 }
