@@ -247,7 +247,7 @@ mod tests {
             presentation_start: time(start + 3600),
             end: time(start + 180_000),
             samples: samples + number % 2,
-            parameters: Some(Arc::new(CodecParameters::new(codec.clone()))),
+            parameters: Some(Arc::new(CodecParameters::new(codec))),
             ..testing::track(id, media)
         };
         let video = Track {

@@ -38,7 +38,7 @@ enum PackedAudioState {
     /// The audio frames are of a codec whose framing isn't read.
     Opaque,
     /// The audio frames are being read until the end of the resource.
-    Frames(AudioFramer),
+    Frames(Box<AudioFramer>),
 }
 
 impl PackedAudioReader {
@@ -127,7 +127,7 @@ impl PackedAudioReader {
             _ => (AudioFraming::Adts, "aac"),
         };
         self.codec = codec;
-        self.state = PackedAudioState::Frames(AudioFramer::with_tags(framing));
+        self.state = PackedAudioState::Frames(Box::new(AudioFramer::with_tags(framing)));
         self.push(collected);
     }
 

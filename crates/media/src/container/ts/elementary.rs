@@ -41,7 +41,7 @@ pub(super) struct ElementaryStream {
 #[derive(Debug)]
 enum PayloadParser {
     Video(Box<NalScanner>),
-    Audio(AudioFramer),
+    Audio(Box<AudioFramer>),
     Opus(OpusFramer),
     /// Timed metadata, where each PES packet is one sample.
     Metadata(Id3Prefix),
@@ -201,7 +201,7 @@ impl PayloadParser {
     fn for_stream(stream: &StreamDescription) -> Self {
         match (stream.video_syntax(), stream.audio_framing()) {
             (Some(syntax), _) => Self::Video(Box::new(NalScanner::new(syntax))),
-            (_, Some(framing)) => Self::Audio(AudioFramer::new(framing)),
+            (_, Some(framing)) => Self::Audio(Box::new(AudioFramer::new(framing))),
             _ if stream.codec == stream_type::ID3 => Self::Metadata(Id3Prefix::default()),
             _ if stream.codec == "opus" => Self::Opus(OpusFramer::default()),
             _ => Self::Opaque,
