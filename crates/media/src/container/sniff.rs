@@ -58,7 +58,8 @@ pub(super) fn sniff(head: &[u8]) -> SniffedContainer {
 #[must_use]
 pub fn sniff_plaintext(head: &[u8]) -> Option<Plaintext> {
     let media = match sniff(head) {
-        SniffedContainer::Ts => head.len() >= 2 * framing::PACKET_SIZE,
+        // Within noise, the three sync bytes by which `sniff` finds a packet stand at some place in one of 90,000 heads.
+        SniffedContainer::Ts => head.len() >= 2 * framing::PACKET_SIZE && consists_of_packets(head),
         // The size field of the first box starts with 0: no first box has 16 MB.
         SniffedContainer::Mp4 => head.starts_with(&[0]),
         SniffedContainer::PackedAudio => matches!(head, [b'I', b'D', b'3', _, 0, flags, size @ ..]
@@ -68,6 +69,11 @@ pub fn sniff_plaintext(head: &[u8]) -> Option<Plaintext> {
     };
     let text = || head.len() >= MIN_TEXT_LENGTH && head.iter().all(|b| matches!(b, 9 | 10 | 13 | 32..=126));
     if media { Some(Plaintext::Media) } else { text().then_some(Plaintext::Text) }
+}
+
+/// Returns whether each packet of a head that begins with a packet has its sync byte.
+fn consists_of_packets(head: &[u8]) -> bool {
+    (0..head.len()).step_by(framing::PACKET_SIZE).all(|at| head.get(at) == Some(&framing::SYNC_BYTE))
 }
 
 /// Smallest number of printable bytes that count as text; fewer may be chance.
@@ -180,6 +186,11 @@ mod tests {
             Some(Plaintext::Media)
         );
         assert_eq!(sniff_plaintext(&[&[0x47; 1][..], &[0; 187]].concat()), None, "a sync byte is one of 256");
+        let mut noise = vec![0x9a; SNIFF_WINDOW];
+        [5, 5 + 188, 5 + 376].into_iter().for_each(|at| noise[at] = 0x47);
+        assert_eq!(sniff_plaintext(&noise), None, "three sync bytes inside of noise");
+        [0, 188, 376].into_iter().for_each(|at| noise[at] = 0x47);
+        assert_eq!(sniff_plaintext(&noise), None, "three packets are too few");
         assert_eq!(sniff_plaintext(b"\0\0\0\x18stypmsdh"), Some(Plaintext::Media));
         assert_eq!(sniff_plaintext(b"\x9a\0\0\x18stypmsdh"), None);
         assert_eq!(sniff_plaintext(b"ID3\x04\0\0\0\0\0\x3f"), Some(Plaintext::Media));

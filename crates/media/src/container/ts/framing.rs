@@ -5,7 +5,8 @@ use crate::defect::DefectKind;
 
 /// Size of a transport packet in bytes (ISO/IEC 13818-1 2.4.3.2).
 pub(in crate::container) const PACKET_SIZE: usize = 188;
-const SYNC_BYTE: u8 = 0x47;
+/// First byte of each transport packet.
+pub(in crate::container) const SYNC_BYTE: u8 = 0x47;
 /// Number of bytes that confirm the start of a transport packet: two more sync bytes follow, each one packet later.
 const LOOK_AHEAD: usize = 2 * PACKET_SIZE + 1;
 const SEARCH_CHUNK: usize = 4096;
