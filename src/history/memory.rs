@@ -53,6 +53,8 @@ struct Memory {
     /// changes.
     url: String,
     touched: Timestamp,
+    /// Start of the newest probe that was recorded. A probe that is under way has changed `touched` before.
+    recorded: Timestamp,
     /// The longest `hold` of the templates with which the output is probed. With the shortest one, a probe with one
     /// template would delete history that another template needs.
     hold: Seconds,
@@ -160,7 +162,7 @@ impl History {
             let keys = memory.renditions.values().flat_map(|r| &r.past.keys);
             let elsewhere =
                 memory.renditions.iter().filter_map(|(identity, r)| Some((identity.clone(), r.inspected_elsewhere?)));
-            let frozen = memory.renditions.iter().filter(|(_, r)| r.is_frozen(memory.touched, memory.session_since));
+            let frozen = memory.renditions.iter().filter(|(_, r)| r.is_frozen(memory.recorded, memory.session_since));
             AlreadyInspected {
                 segments: inspected.collect(),
                 elsewhere: elsewhere.collect(),
@@ -199,6 +201,7 @@ impl History {
 impl Memory {
     fn record(&mut self, facts: &OutputFacts, now: Timestamp, retention: Retention) -> OutputHistory {
         self.begin(&facts.url, now, retention);
+        self.recorded = self.recorded.max(now);
         let hold = self.hold;
         let kept = Retention { hold, ..retention };
         ladder::record(&mut self.ladders, facts, now, kept);
@@ -289,6 +292,7 @@ impl ObservedTimes for Memory {
         let Self {
             url: _,
             touched,
+            recorded,
             hold: _,
             session: _,
             session_since,
@@ -309,6 +313,7 @@ impl ObservedTimes for Memory {
         labels.shift(by);
         session_since.shift(by);
         touched.shift(by);
+        recorded.shift(by);
         ladders.shift(by);
         inputs.shift(by);
         mpds.shift(by);
@@ -395,7 +400,8 @@ impl RenditionMemory {
         }
         // Edges of a network may alternate between two states, of which one was seen before: that is no new segment.
         let is_known = |edge: &Arc<ListedSegment>| observations.iter().any(|o| o.segments.last() == Some(edge));
-        if !seen.segments.last().is_some_and(is_known) {
+        // A playlist without segments has no edge that could have moved.
+        if seen.segments.last().is_some_and(|edge| !is_known(edge)) {
             self.past.edge_since = Some(seen.first_seen);
         }
         if let Some(last) = observations.last() {
@@ -427,9 +433,9 @@ impl RenditionMemory {
 
     /// Returns whether the rendition's live edge has stood still for so long that no viewer would have stayed: 60 s and
     /// three target durations. Only the time in the playback session counts, which began at `since`. It is `false` if
-    /// the last probe of the output, at `touched`, didn't capture the rendition.
-    fn is_frozen(&self, touched: Timestamp, since: Timestamp) -> bool {
-        self.touched == touched && self.stood_still(since).0 > FROZEN.0 + self.target_duration().0 * STUCK
+    /// the last recorded probe of the output, which began at `recorded`, didn't capture the rendition.
+    fn is_frozen(&self, recorded: Timestamp, since: Timestamp) -> bool {
+        self.touched == recorded && self.stood_still(since).0 > FROZEN.0 + self.target_duration().0 * STUCK
     }
 
     /// Returns the time for which probes have seen no newer segment at the live edge. Only the time after `since` counts.
