@@ -10,15 +10,20 @@ use tokio::time::{Instant, timeout_at};
 
 /// Time after which ffmpeg is looked for again.
 const AGAIN: Duration = Duration::from_secs(60);
+/// Time after the beginning of a search for which probes wait for its result. Later ones go on without a decoder: a machine on which
+/// ffmpeg takes a minute to start has no time to lose.
+const WAITED_FOR: Duration = Duration::from_secs(5);
 
 /// The ffmpeg that all probes share, as it was found last.
 #[derive(Debug)]
 pub(super) struct DecoderLookup {
     /// `None`: nothing is decoded.
     settings: Option<SignalSettings>,
-    found: RwLock<Option<Found>>,
-    /// Held while one probe looks, so that the others wait for its result.
-    looking: Mutex<()>,
+    found: Arc<RwLock<Option<Found>>>,
+    /// Held by the search that is under way.
+    looking: Arc<Mutex<()>>,
+    /// When the newest search began; `None` before the first.
+    began: RwLock<Option<Instant>>,
 }
 
 #[derive(Debug, Clone)]
@@ -29,7 +34,7 @@ enum Found {
 
 impl DecoderLookup {
     pub(super) fn new(settings: Option<SignalSettings>) -> Self {
-        Self { settings, found: RwLock::default(), looking: Mutex::default() }
+        Self { settings, found: Arc::default(), looking: Arc::default(), began: RwLock::default() }
     }
 
     /// Whether the first turn of an output comes at once.
@@ -52,21 +57,28 @@ impl DecoderLookup {
         self.found().map(|found| matches!(found, Found::Decoder(_)))
     }
 
-    /// Looks for ffmpeg, unless it was found or looked for in the last minute. The result is logged when it differs from
-    /// the one before. A machine without time before `deadline` finds it in a later probe.
+    /// Looks for ffmpeg, unless it was found or looked for in the last minute, and waits for the result until `deadline`, but not long. The
+    /// search goes on without the probe that began it. Its result is logged when it differs from the one before.
     pub(super) async fn prepare(&self, deadline: Instant) {
         let Some(settings) = &self.settings else { return };
         if !self.is_due() {
             return;
         }
-        let look = async {
-            let _one = self.looking.lock().await;
-            if self.is_due() {
-                let found = find(settings, self.found()).await;
-                *self.found.write().unwrap_or_else(PoisonError::into_inner) = Some(found);
-            }
-        };
-        let _ = timeout_at(deadline, look).await;
+        if let Ok(one) = Arc::clone(&self.looking).try_lock_owned()
+            && self.is_due()
+        {
+            *self.began.write().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            let (settings, found) = (settings.clone(), Arc::clone(&self.found));
+            tokio::spawn(async move {
+                let before = found.read().unwrap_or_else(PoisonError::into_inner).clone();
+                let result = find(&settings, before).await;
+                *found.write().unwrap_or_else(PoisonError::into_inner) = Some(result);
+                drop(one);
+            });
+        }
+        let began = *self.began.read().unwrap_or_else(PoisonError::into_inner);
+        let until = began.map_or(deadline, |began| deadline.min(began + WAITED_FOR));
+        let _ = timeout_at(until, self.looking.lock()).await;
     }
 
     fn is_due(&self) -> bool {
