@@ -21,7 +21,7 @@ pub use dash::{ClockFacts, DashFacts, LocationFacts, PatchFacts, PatchableMpd};
 pub use growing::{ChunkArrival, GrowingSegmentFacts};
 pub use i_frames::IFrameFacts;
 pub use low_latency::{BlockingReloadFacts, DeltaUpdateFacts, LowLatencyFacts, PartFacts, PreloadHintFacts};
-pub use signal::{DecodedFacts, SignalFacts, Undecoded};
+pub use signal::{CodedAmount, DecodedFacts, SignalFacts, Undecoded};
 pub use steering::SteeringFacts;
 
 use bytes::Bytes;

@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "for tests: never in a release")]
 
 use crate::facts::{
-    DecodedFacts, Exchange, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SegmentExtent,
-    SegmentFacts, SessionFacts, SignalFacts, Timings,
+    CodedAmount, DecodedFacts, Exchange, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts,
+    SegmentExtent, SegmentFacts, SessionFacts, SignalFacts, Timings,
 };
 use bytes::Bytes;
 use packager_media::container::{Container, Inspection, Track};
@@ -201,6 +201,7 @@ pub fn decoded_facts(number: u64, decoded_at: Timestamp, signal: Decoded) -> Dec
         last: number,
         after: number.checked_sub(1),
         longest_segment: Seconds(2.0),
+        coded: CodedAmount::default(),
         decoded_at,
         signal: Arc::new(signal),
     }

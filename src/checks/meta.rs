@@ -146,7 +146,7 @@ mod tests {
         black broken changed clipped collapsed differ differs disagree discontinuity ended error exceeded excess expiring \
         failed frozen gap high incomplete invalid jump late low misaligned mismatch missing overlap off_target out_of_step \
         out_of_sync regressed restarted rewritten short silent single_color skew slow sparse stale stuck switched unavailable \
-        uncompressed undeclared uneven wrong";
+        uncompressed undeclared undecodable uneven wrong";
 
     #[test]
     fn an_id_names_the_fault_and_begins_with_what_the_check_judges() {

@@ -103,6 +103,7 @@ check_list! {
     segments::init_segment_invalid,
     segments::keyframe_missing,
     segments::parameter_sets_missing,
+    segments::media_undecodable,
     hls::ll_hls_part_invalid,
     segments::timestamp_discontinuity,
     segments::segment_duration_mismatch,
@@ -204,7 +205,8 @@ mod tests {
         scene.thresholds.loudness_target = Some(-23.0);
         (scene.thresholds.macroblocking_threshold, scene.thresholds.min_mos) = (Some(0.15), Some(3.5));
         scene.inspect_quantizers(&[22, 22]);
-        scene.decode_at((0..=10).rev().map(|minute| (-60.0 * f64::from(minute), Decode::moving())));
+        let whole = || Decode { picture_share: Some(1.0), sound_share: Some(1.0), ..Decode::moving() };
+        scene.decode_at((0..=10).rev().map(|minute| (-60.0 * f64::from(minute), whole())));
         scene.remember((10..16).map(|n| clocked(ts_segment(n, 2.0 * n as f64, 2.0))));
         let map = packager_media::stream::Map { uri: url("init.ts"), byte_range: None, key: None };
         let inspection = ts_segment(1, 0.0, 2.0).inspection;

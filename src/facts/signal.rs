@@ -44,7 +44,9 @@ pub enum Undecoded {
     NoTime,
     /// Decoding did not end in time.
     TooSlow,
-    /// ffmpeg could not decode the segments.
+    /// ffmpeg got no picture, or no sound, out of the segments.
+    Undecodable,
+    /// ffmpeg could not decode the segments, for a reason of its own.
     Failed,
     /// ffmpeg could not be started.
     NotStarted,
@@ -69,7 +71,8 @@ impl Undecoded {
                 "the probe had no time left to decode; raise the scrape timeout or the template's `timeout`"
             }
             Self::TooSlow => "decoding did not end within the time of the probe",
-            Self::Failed => "ffmpeg could not decode the segments",
+            Self::Undecodable => "ffmpeg got nothing out of the segments",
+            Self::Failed => "ffmpeg could not decode the segments; it has no decoder, too little memory, or crashed",
             Self::NotStarted => "ffmpeg could not be started; the exporter's log says why",
         }
     }
@@ -83,7 +86,7 @@ impl Undecoded {
     /// Whether another attempt would fail in the same way, so that the output's next turn is the next attempt.
     #[must_use]
     pub fn waits_for_next_turn(self) -> bool {
-        matches!(self, Self::Encrypted | Self::UnknownContainer | Self::TooSlow | Self::Failed)
+        matches!(self, Self::Encrypted | Self::UnknownContainer | Self::TooSlow | Self::Undecodable | Self::Failed)
     }
 }
 
@@ -92,9 +95,20 @@ impl From<&NotDecoded> for Undecoded {
         match error {
             NotDecoded::Deadline => Self::TooSlow,
             NotDecoded::NotStarted(_) => Self::NotStarted,
-            NotDecoded::Nothing(_) | NotDecoded::Stopped(_) | NotDecoded::NothingAsked => Self::Failed,
+            NotDecoded::Nothing(_) => Self::Undecodable,
+            NotDecoded::Unable(_) | NotDecoded::Stopped(_) | NotDecoded::NothingAsked => Self::Failed,
         }
     }
+}
+
+/// What a decoder has to get out of media. `None` where that isn't known: without such a track, with a codec that not every ffmpeg decodes,
+/// or where decoding can't begin with the first picture.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CodedAmount {
+    /// Number of coded pictures.
+    pub pictures: Option<u64>,
+    /// Duration of the coded sound of one audio track.
+    pub sound: Option<Seconds>,
 }
 
 /// What decoding showed of consecutive segments of one rendition.
@@ -108,6 +122,8 @@ pub struct DecodedFacts {
     pub after: Option<u64>,
     /// Duration of the longest decoded segment.
     pub longest_segment: Seconds,
+    /// What a decoder has to get out of the segments.
+    pub coded: CodedAmount,
     pub decoded_at: Timestamp,
     pub signal: Arc<Decoded>,
 }

@@ -39,7 +39,9 @@ pub(crate) use memory::{History, OutputKey, Retention};
 pub(crate) use mos::{MosHistory, MosTrend};
 pub(crate) use mpds::{MpdState, MpdWindow, PeriodStart, SAME_START};
 pub(crate) use observation::{ListedSegment, Observation};
-pub(crate) use signal::{FollowUp, PictureHistory, SignalHistory, SoundHistory, Thumbnail};
+pub(crate) use signal::{
+    FollowUp, PictureHistory, SignalHistory, SoundHistory, Thumbnail, UNDECODABLE_PIECES, Undecodable,
+};
 pub(crate) use signal_turn::SignalTurn;
 pub(crate) use spans::{FaultSpan, FaultSpans};
 #[cfg(test)]

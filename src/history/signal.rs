@@ -33,6 +33,8 @@ const KNOWN_FAULT: Seconds = Seconds(45.0);
 const FOLLOWED_UP: Seconds = Seconds(150.0);
 /// Time after which a dead channel is reported, so that further decodes can wait for their turn.
 const DEAD_CHANNEL_KNOWN: Seconds = Seconds(60.0);
+/// Number of pieces in a row of which little was decoded, after which the media are to blame.
+pub(crate) const UNDECODABLE_PIECES: u32 = 2;
 /// Fewest segments by which a playlist is behind the newest decoded one if the packager began its numbers again.
 const LEAST_STEP_BACK: u64 = 5;
 
@@ -75,6 +77,33 @@ struct Half {
     newest: Option<(u64, Timestamp)>,
     /// Why this half of a newer piece was not decoded; `None` if there is none.
     failed: Option<Undecoded>,
+    undecodable: Undecodable,
+}
+
+/// The newest pieces of which a decoder got little or nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Undecodable {
+    /// Number of pieces in a row, up to the newest one.
+    pub pieces: u32,
+    /// Share of the newest piece that was decoded, 0 to 1; `None` if that isn't known.
+    pub share: Option<f64>,
+}
+
+/// Share of the coded pictures, or of the sound, that a decoder gets out of media that it can decode. The pictures of interlaced
+/// video may be coded as two fields each, and those before the first key frame in presentation order may be left out.
+const LEAST_DECODED: f64 = 0.3;
+
+impl Undecodable {
+    /// Takes how much of a piece was decoded. `coded`: how much there is, `None` if that isn't known. `decoded`: how much the decoder
+    /// got, `None` if it failed for a reason of its own.
+    #[allow(clippy::cast_precision_loss)]
+    fn take(&mut self, coded: Option<f64>, decoded: Option<f64>) {
+        self.share = coded.filter(|coded| *coded > 0.0).zip(decoded).map(|(coded, decoded)| decoded / coded);
+        self.pieces = match self.share {
+            Some(share) if share < LEAST_DECODED => self.pieces.saturating_add(1),
+            _ => 0,
+        };
+    }
 }
 
 /// State of a rendition's picture.
@@ -150,6 +179,8 @@ impl SignalHistory {
 
     fn take_picture(&mut self, facts: &DecodedFacts) {
         self.picture_half.failed = facts.signal.pictures_failed.as_ref().map(Undecoded::from);
+        let decoded = facts.signal.pictures.as_ref().map(|pictures| f64::from(pictures.count));
+        self.picture_half.take_share(facts.coded.pictures.map(|pictures| pictures as f64), decoded, facts);
         if self.picture_half.failed.is_some() {
             return;
         }
@@ -167,6 +198,8 @@ impl SignalHistory {
 
     fn take_sounds(&mut self, facts: &DecodedFacts) {
         self.sound_half.failed = facts.signal.sound_failed.as_ref().map(Undecoded::from);
+        let decoded = facts.signal.sounds.iter().map(|sound| sound.duration).reduce(f64::max);
+        self.sound_half.take_share(facts.coded.sound.map(|seconds| seconds.0), decoded, facts);
         if self.sound_half.failed.is_some() {
             return;
         }
@@ -200,6 +233,18 @@ impl SignalHistory {
     #[must_use]
     pub fn sound_failed(&self) -> Option<Undecoded> {
         self.sound_half.failed
+    }
+
+    /// The newest pieces of whose picture a decoder got little or nothing.
+    #[must_use]
+    pub fn undecodable_picture(&self) -> Undecodable {
+        self.picture_half.undecodable
+    }
+
+    /// The newest pieces of whose sound a decoder got little or nothing.
+    #[must_use]
+    pub fn undecodable_sound(&self) -> Undecodable {
+        self.sound_half.undecodable
     }
 
     /// Whether the packager began its numbers again: the listed segments, from `first` to `last`, end before the newest known one
@@ -254,6 +299,10 @@ impl SignalHistory {
             return false;
         };
         let later = age >= KNOWN_FAULT;
+        let undecodable = [self.picture_half, self.sound_half].map(|half| half.undecodable.pieces);
+        if undecodable.iter().any(|pieces| *pieces > 0 && (later || *pieces < UNDECODABLE_PIECES)) {
+            return true;
+        }
         let lasts = |spans: &FaultSpans, least: Seconds, known: Seconds| {
             let span = spans.longest(follow_up.recovery).filter(|span| span.duration >= least);
             span.is_some_and(|span| later || span.ago.0 > 0.0 || span.duration < known)
@@ -275,6 +324,13 @@ impl SignalHistory {
 }
 
 impl Half {
+    /// Takes how much of a half was decoded, as [`Undecodable::take`] does.
+    fn take_share(&mut self, coded: Option<f64>, decoded: Option<f64>, facts: &DecodedFacts) {
+        let decoded = if self.failed == Some(Undecoded::Undecodable) { Some(0.0) } else { decoded };
+        // A decode that was stopped at its bound shows less than it could.
+        self.undecodable.take(coded, decoded.filter(|decoded| *decoded == 0.0 || !facts.signal.cut));
+    }
+
     /// How the piece follows the newest one whose half was decoded. `total` is the duration of the half.
     fn step(self, facts: &DecodedFacts, total: Seconds) -> PieceStep {
         match self.newest {

@@ -37,6 +37,10 @@ pub enum NotDecoded {
     /// ffmpeg ended without a picture or a sample. The text is its last error.
     #[error("ffmpeg decoded nothing: {0}")]
     Nothing(String),
+    /// ffmpeg ended without a picture or a sample because it lacks a decoder or memory: the media aren't to blame. The text is its
+    /// last error.
+    #[error("ffmpeg can't decode such media: {0}")]
+    Unable(String),
     /// ffmpeg exceeded its limit of CPU time or memory, or crashed.
     #[error("ffmpeg was stopped by {0}")]
     Stopped(String),

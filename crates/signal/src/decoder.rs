@@ -111,7 +111,8 @@ impl Decoder {
         if finished.output.is_empty() {
             return Err(finished.failure());
         }
-        picture::combine(finished.output, finished.messages, wanted).ok_or_else(|| NotDecoded::Nothing(String::new()))
+        picture::combine(finished.output, finished.messages, wanted)
+            .ok_or_else(|| NotDecoded::Unable("its pictures are too small to be measured".to_owned()))
     }
 
     async fn sounds(&self, coded: &Coded, deadline: Instant) -> Result<DecodedSounds, NotDecoded> {

@@ -48,6 +48,22 @@ impl Messages {
         last.unwrap_or("it gave no reason").chars().take(200).collect()
     }
 
+    /// Whether ffmpeg said that it lacks a decoder, a feature of it, memory or a thread.
+    pub(crate) fn is_unable(&self) -> bool {
+        const WORDS: [&str; 9] = [
+            "not found for input stream",
+            "no decoder found",
+            "get_buffer() failed",
+            "Decoder not found",
+            "Unknown decoder",
+            "nsupported bit depth",
+            "nsupported chroma",
+            "Cannot allocate memory",
+            "Resource temporarily unavailable",
+        ];
+        WORDS.iter().any(|words| self.text.contains(words))
+    }
+
     fn take(&mut self, line: &str) {
         if let Some(lack) = line.strip_prefix(LACKS) {
             self.lacks.push(lack.trim().chars().take(100).collect());
@@ -203,6 +219,20 @@ mod tests {
         let found: Vec<_> = messages.pictures.iter().map(|p| (p.time, p.interlaced)).collect();
         assert_eq!(found, [(Some(0.0), true), (Some(0.04), false), (None, false)]);
         assert_eq!((messages.cpu, messages.errors, messages.text.as_str()), (Duration::from_millis(25), 0, ""));
+    }
+
+    #[test]
+    fn what_ffmpeg_lacks_is_no_damage() {
+        for lack in [
+            "Decoder (codec hevc) not found for input stream #0:0",
+            "Decoding requested, but no decoder found for: h264",
+            "[h264 @ 0x1] Unsupported bit depth 12",
+            "[hevc @ 0x1] get_buffer() failed",
+            "Error while decoding stream #0:0: Cannot allocate memory",
+        ] {
+            assert!(read_lines(&format!("{lack}\n")).is_unable(), "{lack}");
+        }
+        assert!(!read_lines("[h264 @ 0x1] non-existing PPS 1 referenced\n[h264 @ 0x1] no frame!\n").is_unable());
     }
 
     #[test]

@@ -63,6 +63,7 @@ impl<T> Finished<T> {
             // The kernel: at the hard limit of CPU time, or because memory is short.
             Some(libc::SIGKILL) => NotDecoded::Stopped("SIGKILL: out of CPU time or memory".to_owned()),
             Some(signal) if signal != libc::SIGPIPE => NotDecoded::Stopped(format!("signal {signal}: it crashed")),
+            _ if self.messages.is_unable() => NotDecoded::Unable(self.messages.last_error()),
             _ => NotDecoded::Nothing(self.messages.last_error()),
         }
     }

@@ -18,6 +18,7 @@ pub mod key_unavailable;
 pub mod keyframe_missing;
 pub mod loudness_off_target;
 pub mod macroblocking_high;
+pub mod media_undecodable;
 pub mod mos_low;
 pub mod parameter_sets_missing;
 pub mod picture_black;

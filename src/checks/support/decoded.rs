@@ -2,7 +2,7 @@
 
 use super::select;
 use crate::checks::{CheckContext, CheckVerdict, Violation};
-use crate::facts::{SegmentFacts, Undecoded, quiet};
+use crate::facts::{RenditionFacts, SegmentFacts, Undecoded, quiet};
 use crate::finding::Severity;
 use crate::history::{FaultSpan, PictureHistory, RenditionHistory, SignalHistory, SoundHistory};
 use packager_media::stream::Media;
@@ -25,6 +25,31 @@ const FAILURE_COUNTS: Seconds = Seconds(90.0);
 /// Reason why a check doesn't run whose failure was seen too long ago.
 pub(in crate::checks) const NOT_FOLLOWED_UP: &str =
     "the last decode showed a fault and is older than 90 s, so that nobody knows whether the fault lasts";
+
+/// Judges what `judge` reads of each rendition's decodes, such as of its picture; it returns `None` where nothing can be judged. The check
+/// doesn't run if no rendition is judged, or if one shows a fault and its newest decode is older than 90 s.
+pub(in crate::checks) fn judge_decodes(
+    context: &CheckContext<'_>,
+    judge: impl Fn(&RenditionFacts, &SignalHistory) -> Option<Vec<Violation>>,
+) -> CheckVerdict {
+    let (mut is_judged, mut is_old, mut found) = (false, false, Vec::new());
+    for (facts, past) in context.renditions() {
+        let Some((signal, violations)) = signal(context, past).and_then(|s| Some((s, judge(facts, s)?))) else {
+            continue;
+        };
+        is_judged = true;
+        if !violations.is_empty() && age(context, signal).is_none_or(|age| age > FAILURE_COUNTS) {
+            is_old = true;
+            continue;
+        }
+        found.extend(violations.into_iter().map(|violation| violation.in_rendition(facts.rendition.name.as_str())));
+    }
+    match is_judged {
+        true if is_old && found.is_empty() => CheckVerdict::NotRun(NOT_FOLLOWED_UP),
+        true => CheckVerdict::Ran(found),
+        false => not_run(context, |signal| signal.picture_failed().or(signal.sound_failed())),
+    }
+}
 
 /// Judges the picture of the rendition that was decoded last. It stands for all rungs, so that a violation concerns the whole output.
 /// The check doesn't run if no decoded picture counts, or if it shows a fault and is older than 90 s.

@@ -1,11 +1,11 @@
 //! Decoded media for the scenes of checks.
 
 use super::{NAME, Scene, at, rendition, time, ts_segment};
-use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::facts::{CodedAmount, DecodedFacts, RenditionFacts, SegmentFacts};
 use crate::testing;
 use packager_media::units::Seconds;
 use packager_signal::sound::{Channel, Position};
-use packager_signal::{Decoded, Span};
+use packager_signal::{Decoded, NotDecoded, Span};
 use std::sync::Arc;
 
 /// What decoding shows of media, 2 s without other notice. Spans are in seconds since its beginning.
@@ -24,6 +24,10 @@ pub(in crate::checks) struct Decode {
     /// Whether there is a second audio stream, which is silent.
     pub second_is_silent: bool,
     pub no_picture: bool,
+    /// Share of the coded pictures that was decoded, 0 to 1; `None`: nobody knows how many there are.
+    pub picture_share: Option<f64>,
+    /// Share of the coded sound that was decoded, 0 to 1; `None`: nobody knows how long it is.
+    pub sound_share: Option<f64>,
 }
 
 impl Decode {
@@ -42,6 +46,8 @@ impl Decode {
             is_mono: false,
             second_is_silent: false,
             no_picture: false,
+            picture_share: None,
+            sound_share: None,
         }
     }
 
@@ -70,12 +76,38 @@ impl Decode {
             second.silent = spans(&[(0.0, 2.0)]);
             decoded.sounds.push(second);
         }
+        self.leave_out(&mut decoded);
         if self.no_picture {
             (decoded.pictures, decoded.thumbnail) = (None, None);
         }
         decoded
     }
+
+    /// Takes out of a decode what the decoder didn't get.
+    fn leave_out(&self, decoded: &mut Decoded) {
+        let nothing = || Some(NotDecoded::Nothing("no frame!".to_owned()));
+        match (self.picture_share, &mut decoded.pictures) {
+            (Some(0.0), pictures) => (*pictures, decoded.pictures_failed) = (None, nothing()),
+            (Some(share), Some(pictures)) => pictures.count = (share * CODED_PICTURES as f64).round() as u32,
+            _ => {}
+        }
+        match self.sound_share {
+            Some(0.0) => (decoded.sounds, decoded.sound_failed) = (Vec::new(), nothing()),
+            Some(share) => decoded.sounds[0].duration = share * self.seconds,
+            None => {}
+        }
+    }
+
+    fn coded(&self) -> CodedAmount {
+        CodedAmount {
+            pictures: self.picture_share.map(|_| CODED_PICTURES),
+            sound: self.sound_share.map(|_| Seconds(self.seconds)),
+        }
+    }
 }
+
+/// Number of coded pictures of a decode of which a share was decoded.
+const CODED_PICTURES: u64 = 100;
 
 /// Segment number `number` of H.264 whose P slices have this quantizer.
 fn quantized(number: u64, quantizer: i32) -> SegmentFacts {
@@ -122,7 +154,8 @@ impl Scene {
     pub(in crate::checks) fn decode_at(&mut self, decodes: impl IntoIterator<Item = (f64, Decode)>) {
         self.output.signal.valid_for = Seconds(660.0);
         for (n, (at, decode)) in (1..).zip(decodes) {
-            let facts = testing::decoded_facts(n, time(at), decode.decoded());
+            let coded = decode.coded();
+            let facts = DecodedFacts { coded, ..testing::decoded_facts(n, time(at), decode.decoded()) };
             Arc::make_mut(&mut self.past().signal).take(&facts);
         }
     }

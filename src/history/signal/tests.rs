@@ -1,4 +1,5 @@
 use super::*;
+use crate::facts::CodedAmount;
 use crate::testing;
 use packager_signal::NotDecoded;
 use packager_signal::Span;
@@ -159,4 +160,35 @@ fn loudness_takes_one_sample_a_minute() {
     assert!(loudness.integrated(at(60.0), 2, Seconds(4.0)).is_some());
     assert_eq!(loudness.integrated(at(60.0), 3, Seconds(0.0)), None);
     assert_eq!(loudness.integrated(at(60.0), 2, Seconds(5.0)), None);
+}
+
+#[test]
+fn media_of_which_a_decoder_gets_nothing_are_decoded_again_at_once_and_then_rarely() {
+    let nothing = || Decoded {
+        pictures: None,
+        pictures_failed: Some(NotDecoded::Nothing("no frame!".to_owned())),
+        ..testing::decoded(2.0, -23.0)
+    };
+    let coded = CodedAmount { pictures: Some(50), sound: Some(Seconds(2.0)) };
+    let facts = |n, signal| DecodedFacts { coded, ..testing::decoded_facts(n, at(2.0 * n as f64), signal) };
+    let mut signal = SignalHistory::default();
+    signal.take(&facts(1, nothing()));
+    assert_eq!(signal.undecodable_picture(), Undecodable { pieces: 1, share: Some(0.0) });
+    assert_eq!(signal.undecodable_sound(), Undecodable { pieces: 0, share: Some(1.0) });
+    assert!(signal.needs_follow_up(&FOLLOW_UP, at(4.0)));
+    signal.take(&facts(2, nothing()));
+    assert!(!signal.needs_follow_up(&FOLLOW_UP, at(10.0)) && signal.needs_follow_up(&FOLLOW_UP, at(60.0)));
+    signal.take(&facts(3, testing::decoded(2.0, -23.0)));
+    assert_eq!(signal.undecodable_picture().pieces, 0);
+    assert!(!signal.needs_follow_up(&FOLLOW_UP, at(60.0)));
+    signal.take(&facts(4, Decoded { cut: true, ..nothing() }));
+    assert_eq!(signal.undecodable_picture().pieces, 1);
+    let mut cut = Decoded { cut: true, ..testing::decoded(2.0, -23.0) };
+    cut.pictures.as_mut().unwrap().count = 5;
+    signal.take(&facts(5, cut));
+    assert_eq!(
+        signal.undecodable_picture(),
+        Undecodable::default(),
+        "a decode that was stopped shows less than it could"
+    );
 }

@@ -231,10 +231,11 @@ impl SignalDecoding {
         let pictures = if piece.has_picture { PictureChoice::Every } else { PictureChoice::No };
         let wanted = Wanted { pictures, sound: piece.has_sound, thumbnail: piece.has_picture };
         let decoded = decoder.decode(&piece.coded, wanted, deadline).await;
-        Some(self.count(decoded).map(|signal| (piece.identity.clone(), piece.facts(now(), signal))))
+        let decoded = self.count(decoded).or_else(|error| piece.undecodable(error));
+        Some(decoded.map(|signal| (piece.identity.clone(), piece.facts(now(), signal))))
     }
 
-    fn count(&self, decoded: Result<Decoded, NotDecoded>) -> Result<Decoded, Undecoded> {
+    fn count(&self, decoded: Result<Decoded, NotDecoded>) -> Result<Decoded, NotDecoded> {
         match decoded {
             Ok(decoded) => {
                 self.counts.done.fetch_add(1, Ordering::Relaxed);
@@ -248,7 +249,7 @@ impl SignalDecoding {
                     NotDecoded::NotStarted(why) => tracing::warn!(why, "ffmpeg could not be started"),
                     _ => tracing::debug!(%error, "nothing was decoded"),
                 }
-                Err(Undecoded::from(&error))
+                Err(error)
             }
         }
     }

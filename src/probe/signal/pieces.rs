@@ -1,12 +1,13 @@
 //! The media that one decode is given: consecutive segments of a rendition, up to the newest one.
 
-use crate::facts::{DecodedFacts, Decryption, RenditionFacts, SegmentFacts, Undecoded};
+use crate::facts::{CodedAmount, DecodedFacts, Decryption, RenditionFacts, SegmentFacts, Undecoded};
 use crate::probe::capture::KeptSegment;
 use bytes::Bytes;
-use packager_media::container::{Container, Inspection};
+use packager_media::codec::rfc6381::Codec;
+use packager_media::container::{Container, Inspection, Track};
 use packager_media::stream::{Media, RenditionIdentity};
 use packager_media::units::{Seconds, Timestamp};
-use packager_signal::{Coded, Decoded};
+use packager_signal::{Coded, Decoded, NotDecoded};
 use std::sync::Arc;
 
 /// Consecutive segments of one rendition, as the decoder takes them.
@@ -20,9 +21,25 @@ pub(super) struct Piece {
     last: u64,
     after: Option<u64>,
     longest_segment: Seconds,
+    amount: CodedAmount,
 }
 
 impl Piece {
+    /// What a decode showed that ended with an error: that nothing of the piece can be decoded.
+    ///
+    /// # Errors
+    /// The reason why it showed nothing.
+    pub(super) fn undecodable(&self, error: NotDecoded) -> Result<Decoded, Undecoded> {
+        if !matches!(error, NotDecoded::Nothing(_)) {
+            return Err(Undecoded::from(&error));
+        }
+        Ok(Decoded {
+            pictures_failed: self.has_picture.then(|| error.clone()),
+            sound_failed: self.has_sound.then_some(error),
+            ..Decoded::default()
+        })
+    }
+
     /// The facts about a piece that was decoded at `decoded_at`.
     pub(super) fn facts(&self, decoded_at: Timestamp, signal: Decoded) -> DecodedFacts {
         DecodedFacts {
@@ -30,6 +47,7 @@ impl Piece {
             last: self.last,
             after: self.after,
             longest_segment: self.longest_segment,
+            coded: self.amount,
             decoded_at,
             signal: Arc::new(signal),
         }
@@ -81,6 +99,7 @@ pub(super) fn newest_piece(facts: &RenditionFacts, kept: &[KeptSegment], most: S
         first: first.segment.number,
         last: last.segment.number,
         after: first.segment.after,
+        amount: coded_amount(&run),
         longest_segment: Seconds(run.iter().map(|(s, _)| s.segment.duration.0).fold(0.0, f64::max)),
         coded: Coded {
             container: container(inspection).ok_or(Undecoded::UnknownContainer)?,
@@ -90,6 +109,33 @@ pub(super) fn newest_piece(facts: &RenditionFacts, kept: &[KeptSegment], most: S
             pixels: pixels(facts, inspection),
         },
     })
+}
+
+/// Returns how much of consecutive segments a decoder has to get out of them.
+fn coded_amount(run: &[(&SegmentFacts, Bytes)]) -> CodedAmount {
+    let inspections: Vec<&Inspection> = run.iter().filter_map(|(segment, _)| segment.inspection.as_ref()).collect();
+    let first_picture = inspections.first().and_then(|inspection| video(inspection));
+    let begins = first_picture.is_some_and(|track| track.starts_with_keyframe == Some(true));
+    let pictures = inspections.iter().map(|inspection| video(inspection).map(|track| track.samples)).sum();
+    let sound: Option<f64> = inspections.iter().map(|inspection| sound_duration(inspection).map(|d| d.0)).sum();
+    CodedAmount { pictures: if begins { pictures } else { None }, sound: sound.map(Seconds) }
+}
+
+/// Returns the video track of a segment, if it is in a codec that every ffmpeg decodes, and has its parameter sets.
+fn video(inspection: &Inspection) -> Option<&Track> {
+    let track = inspection.tracks.iter().find(|track| track.media == Some(Media::Video))?;
+    (matches!(track.codec.as_str(), "h264" | "hevc") && track.missing_parameter_sets.is_empty()).then_some(track)
+}
+
+/// Returns the duration of the longest audio track of a segment in a codec that every ffmpeg decodes.
+fn sound_duration(inspection: &Inspection) -> Option<Seconds> {
+    let is_decoded = |codec: Codec| match codec {
+        Codec::Aac { object_type } => matches!(object_type, 2 | 5 | 29),
+        codec => matches!(codec, Codec::Mp2 | Codec::Mp3 | Codec::Ac3 | Codec::Eac3),
+    };
+    let tracks = inspection.tracks.iter().filter(|track| track.media == Some(Media::Audio));
+    let decoded = tracks.filter(|track| track.parameters.as_ref().is_some_and(|found| is_decoded(found.codec)));
+    decoded.filter_map(Track::duration).max_by(|a, b| a.0.total_cmp(&b.0))
 }
 
 /// Whether `next` plays directly after `segment`, and a decoder can go on from the one to the other.
@@ -127,7 +173,9 @@ fn container(inspection: &Inspection) -> Option<packager_signal::Container> {
 mod tests {
     use super::*;
     use crate::testing;
+    use packager_media::codec::parameters::{CodecParameters, ParameterSetKinds};
     use packager_media::stream::Rendition;
+    use packager_media::units::MediaTime;
 
     fn rendition(numbers: &[u64]) -> (RenditionFacts, Vec<KeptSegment>) {
         let identity = RenditionIdentity::place("360p");
@@ -183,6 +231,29 @@ mod tests {
         assert_eq!(reason(&facts, &kept), Undecoded::Encrypted);
         facts.segments.clear();
         assert_eq!(reason(&facts, &kept), Undecoded::NoSegment);
+    }
+
+    #[test]
+    fn only_what_every_decoder_decodes_has_an_amount() {
+        let aac = |object_type| Some(Arc::new(CodecParameters::new(Codec::Aac { object_type })));
+        let amount = |change: &dyn Fn(&mut [Track])| {
+            let (mut facts, kept) = rendition(&[5, 6]);
+            for segment in &mut facts.segments {
+                let tracks = &mut Arc::make_mut(segment).inspection.as_mut().unwrap().tracks;
+                (tracks[0].samples, tracks[0].starts_with_keyframe) = (50, Some(true));
+                (tracks[1].start, tracks[1].end) = (Some(MediaTime::mpeg(0)), Some(MediaTime::mpeg(180_000)));
+                tracks[1].parameters = aac(2);
+                change(tracks);
+            }
+            newest_piece(&facts, &kept, Seconds(60.0)).unwrap().amount
+        };
+        assert_eq!(amount(&|_| ()), CodedAmount { pictures: Some(100), sound: Some(Seconds(4.0)) });
+        assert_eq!(amount(&|tracks| tracks[0].codec = "av1".to_owned()).pictures, None);
+        let late = amount(&|tracks| tracks[0].starts_with_keyframe = Some(false));
+        assert_eq!(late.pictures, None, "nothing can be decoded before the first key frame");
+        let incomplete = amount(&|tracks| tracks[0].missing_parameter_sets = ParameterSetKinds::H264);
+        assert_eq!(incomplete.pictures, None, "another check says what is missing");
+        assert_eq!(amount(&|tracks| tracks[1].parameters = aac(42)).sound, None, "xHE-AAC");
     }
 
     #[test]

@@ -19,6 +19,8 @@ const WINDOW: i64 = 6;
 const PACKET: usize = 188;
 /// Packet identifier that ffmpeg gives to the picture.
 const PICTURE_PID: u16 = 0x100;
+/// Packet identifier that ffmpeg gives to the sound.
+const SOUND_PID: u16 = 0x101;
 /// Of so many packets of a picture that is damaged in transit, one is lost.
 const LOST: usize = 40;
 
@@ -31,18 +33,29 @@ pub struct Part {
     pub picture: &'static str,
     /// ffmpeg's source of the sound.
     pub sound: &'static str,
-    /// Whether packets of the picture are lost.
-    pub is_damaged: bool,
+    /// What happens to the part after it was encoded; `None`: it is delivered whole.
+    pub damage: Option<Damage>,
+}
+
+/// What happens to encoded segments before they are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damage {
+    /// One of [`LOST`] packets of the picture is lost.
+    Loss,
+    /// The picture parameter sets are those of an encoder with the other entropy coding (ITU-T H.264 7.3.2.2).
+    ForeignParameters,
+    /// Noise is in the place of the coded sound; its ADTS headers are whole.
+    NoisySound,
 }
 
 /// Makes a part of a programme that is delivered whole.
 #[must_use]
 pub const fn part(seconds: u32, picture: &'static str, sound: &'static str) -> Part {
-    Part { seconds, picture, sound, is_damaged: false }
+    Part { seconds, picture, sound, damage: None }
 }
 
-const fn damaged(seconds: u32, picture: &'static str, sound: &'static str) -> Part {
-    Part { seconds, picture, sound, is_damaged: true }
+const fn damaged(damage: Damage, seconds: u32) -> Part {
+    Part { seconds, picture: MOVING, sound: NOISE, damage: Some(damage) }
 }
 
 /// A programme of picture and sound.
@@ -165,8 +178,12 @@ programmes! {
     "clipped": "The sound is clipped for 36 s.", AVC,
         [part(36, DRIFT, NOISE), part(36, DRIFT, CLIPPED), part(24, DRIFT, NOISE)], Some(1), ["sound_clipped"], [];
     "damaged": "One of forty packets of the picture is lost in transit for 36 s.", AVC,
-        [part(36, MOVING, NOISE), damaged(36, MOVING, NOISE), part(24, MOVING, NOISE)], Some(1), ["macroblocking_high"],
+        [part(36, MOVING, NOISE), damaged(Damage::Loss, 36), part(24, MOVING, NOISE)], Some(1), ["macroblocking_high"],
         ["ts_continuity_error", "container_invalid", "timestamp_discontinuity"];
+    "undecodable_picture": "The picture parameter sets are those of another encoder for 36 s.", AVC,
+        [part(36, MOVING, NOISE), damaged(Damage::ForeignParameters, 36), part(24, MOVING, NOISE)], Some(1), ["media_undecodable"], [];
+    "undecodable_sound": "The sound is noise within whole AAC frames for 36 s.", AVC,
+        [part(36, MOVING, NOISE), damaged(Damage::NoisySound, 36), part(24, MOVING, NOISE)], Some(1), ["media_undecodable"], [];
     "starved": "The encoder has 60 kbit/s for a picture that needs a megabit.", STARVED,
         [part(60, MOVING, NOISE)], None, ["macroblocking_high", "mos_low"], [];
     "loud": "The programme is 10 LU too loud.", AVC,
@@ -227,26 +244,88 @@ fn filter_graph(parts: &[Part]) -> String {
     graph
 }
 
-/// Takes packets of the picture out of the segments of the parts that are damaged in transit.
+/// Damages the segments of the parts that are to be damaged.
 fn damage(parts: &[Part], folder: &Path) -> io::Result<()> {
     let mut first = 0;
     for part in parts {
         let end = first + part.seconds / SEGMENT_SECONDS;
-        for number in (first..end).filter(|_| part.is_damaged) {
+        for number in first..end {
             let file = folder.join(format!("{number}.ts"));
-            let whole = std::fs::read(&file)?;
-            let is_picture =
-                |packet: &&[u8]| matches!(packet, [_, a, b, ..] if u16::from_be_bytes([a & 0x1F, *b]) == PICTURE_PID);
-            let mut pictures = 0_usize;
-            let kept = whole.chunks(PACKET).filter(|packet| {
-                pictures += usize::from(is_picture(packet));
-                !is_picture(packet) || !pictures.is_multiple_of(LOST)
-            });
-            std::fs::write(&file, kept.flatten().copied().collect::<Vec<u8>>())?;
+            match part.damage {
+                None => {}
+                Some(Damage::Loss) => std::fs::write(&file, without_some_packets(&std::fs::read(&file)?))?,
+                Some(Damage::ForeignParameters) => {
+                    std::fs::write(&file, with_other_entropy_coding(std::fs::read(&file)?))?;
+                }
+                Some(Damage::NoisySound) => std::fs::write(&file, with_noisy_sound(std::fs::read(&file)?))?,
+            }
         }
         first = end;
     }
     Ok(())
+}
+
+fn pid(packet: &[u8]) -> Option<u16> {
+    let [_, a, b, ..] = packet else { return None };
+    Some(u16::from_be_bytes([a & 0x1F, *b]))
+}
+
+/// Takes packets of the picture out of a segment.
+fn without_some_packets(whole: &[u8]) -> Vec<u8> {
+    let mut pictures = 0_usize;
+    let kept = whole.chunks(PACKET).filter(|packet| {
+        let is_picture = pid(packet) == Some(PICTURE_PID);
+        pictures += usize::from(is_picture);
+        !is_picture || !pictures.is_multiple_of(LOST)
+    });
+    kept.flatten().copied().collect()
+}
+
+/// Turns entropy_coding_mode_flag over in the picture parameter sets of a segment. Both identifiers before it are 0, one bit each.
+fn with_other_entropy_coding(mut segment: Vec<u8>) -> Vec<u8> {
+    const START: [u8; 4] = [0, 0, 1, 0x68];
+    let sets = segment.windows(START.len()).enumerate().filter(|(_, bytes)| **bytes == START);
+    let flags: Vec<usize> = sets.map(|(at, _)| at + START.len()).collect();
+    for at in flags {
+        if let Some(byte) = segment.get_mut(at) {
+            *byte ^= 0x20;
+        }
+    }
+    segment
+}
+
+/// Puts noise in the place of the coded sound of a segment, between whole ADTS headers (ISO/IEC 14496-3 1.A.2).
+fn with_noisy_sound(mut segment: Vec<u8>) -> Vec<u8> {
+    const HEADER: usize = 7;
+    let (mut header, mut left) = (Vec::new(), 0_usize);
+    let mut noise = 0x2545_F491_u32;
+    for packet in segment.chunks_mut(PACKET).filter(|packet| pid(packet) == Some(SOUND_PID)) {
+        let from = payload_start(packet);
+        for byte in packet.iter_mut().skip(from) {
+            if left > 0 {
+                noise ^= noise << 13;
+                noise ^= noise >> 17;
+                noise ^= noise << 5;
+                *byte = noise.to_be_bytes()[0];
+                left -= 1;
+                continue;
+            }
+            header.push(*byte);
+            if let [_, _, _, a, b, c, _] = *header {
+                let length = usize::from(a & 3) << 11 | usize::from(b) << 3 | usize::from(c >> 5);
+                left = length.saturating_sub(HEADER);
+                header.clear();
+            }
+        }
+    }
+    segment
+}
+
+/// Returns where the elementary stream begins in a packet: after its adaptation field, and after the header of a PES packet that starts here.
+fn payload_start(packet: &[u8]) -> usize {
+    let byte = |at: usize| packet.get(at).copied().map_or(0, usize::from);
+    let payload = if byte(3) & 0x20 == 0 { 4 } else { 5 + byte(4) };
+    if byte(1) & 0x40 == 0 { payload } else { payload + 9 + byte(payload + 8) }
 }
 
 /// The encoded programmes of an origin.
