@@ -213,17 +213,26 @@ async fn the_runbooks_commands_distinguish_a_faulty_from_a_clean_channel() {
     let page = std::fs::read_to_string(page).unwrap();
     let commands: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("$ ")).collect();
     let [through_the_exporter, by_itself] = commands[..] else { panic!("{commands:?}") };
+    let run_for = |code: &str, command: &str| {
+        let command = command.replace("EXPORTER:10115", &exporter.address).replace("CH_TV_HD_001", code);
+        let command = command.replace("/etc/packager_exporter/exporter.yml", "config/exporter.yml");
+        let command = command.replace("packager_exporter probe", "\"$PROGRAM\" probe");
+        let mut shell = Command::new("sh");
+        shell.current_dir(files.folder()).env("PROGRAM", crate::exporter::PROGRAM).args(["-c", &command]);
+        exit_and_output(&tokio::task::block_in_place(|| shell.output().unwrap()))
+    };
+    let (_, found, error) = run_for("UNKNOWN", through_the_exporter);
+    assert!(!found.contains("verdict=") && error.contains("400"), "a refusal is no verdict: {found}{error}");
     for (code, faulty) in [("CLEAN_1", false), ("BROKEN", true)] {
-        let pasted = |command: &str| {
-            let command = command.replace("EXPORTER:10115", &exporter.address).replace("CH_TV_HD_001", code);
-            let command = command.replace("/etc/packager_exporter/exporter.yml", "config/exporter.yml");
-            let command = command.replace("packager_exporter probe", "\"$PROGRAM\" probe");
-            let mut shell = Command::new("sh");
-            shell.current_dir(files.folder()).env("PROGRAM", crate::exporter::PROGRAM).args(["-c", &command]);
-            exit_and_output(&tokio::task::block_in_place(|| shell.output().unwrap()))
-        };
+        let pasted = |command: &str| run_for(code, command);
         let (_, found, error) = pasted(through_the_exporter);
-        assert_eq!((found.contains("container_invalid"), found.is_empty()), (faulty, !faulty), "{found}{error}");
+        let verdict = found.lines().next().unwrap_or_default();
+        assert!(verdict.contains("verdict="), "the first line has the verdict: {found}{error}");
+        assert_eq!(
+            (found.contains("container_invalid"), verdict.contains("verdict=ok")),
+            (faulty, !faulty),
+            "{found}{error}"
+        );
         let (exit, report, error) = pasted(by_itself);
         assert_eq!((exit, report.contains("container_invalid  ")), (i32::from(faulty), faulty), "{report}{error}");
     }
