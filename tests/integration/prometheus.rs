@@ -163,7 +163,7 @@ async fn labels(prometheus: &Prometheus) {
     let series = prometheus.series("{job=\"packager_channels\"}").await;
     let renamed: Vec<_> = series.iter().filter(|s| s.keys().any(|label| label.starts_with("exported_"))).collect();
     assert!(renamed.is_empty(), "{renamed:#?}");
-    let labelled = series.iter().all(|s| s["tier"] == "1" && s["packager"] == "packager-01");
+    let labelled = series.iter().all(|s| s["tier"] == "1" && s["packager"] == "packager-01.internal");
     assert!(labelled, "labels of channels/*.yml are on every series");
 }
 
