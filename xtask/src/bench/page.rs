@@ -27,9 +27,11 @@ pub(super) const LIMITS: &str = "## What limits these figures
   only when a stream has several pictures in one PES packet is every byte searched. More than half of the time goes into
   reading these headers from memory. CMAF needs the boxes and the first 2 KB of each fragment: the bytes between aren't
   touched, so the speed with a file is that of reading it.
-* **Memory in flight.** Nothing grows with the size of a segment. A connection has 16 kB of fixed buffers and a read buffer
-  of 8 to 64 kB, which hyper enlarges for bytes that arrive at once. Each rendition adds the state of its requests and a few
-  kB of the inspection's state.
+* **Large MPDs: above the target of 50 ms.** An MPD of a thousand Periods, or of a day with an `S` for each segment, takes longer.
+  Most of that time is reading: parsing the whole MPD, and computing the segments of the moment.
+* **Memory in flight: above the target of 100 MB with 200 probes.** Nothing grows with the size of a segment. A connection has
+  16 kB of fixed buffers and a read buffer of 8 to 64 kB, which hyper enlarges for bytes that arrive at once. Each rendition
+  adds the state of its requests and a few kB of the inspection's state.
 * **Memory of the history.** The history holds the segments inspected and the playlist states seen within `hold`: it grows
   with renditions × hold ÷ segment duration. Of consecutive segments it keeps one whole, 3 kB, and of the others what differs.
   Segments of 6 s need about a third of the memory shown here; a template with `segments: {mode: newest}` keeps one segment
