@@ -175,6 +175,10 @@ pub struct RenditionFacts {
     pub playlist: Option<Fetched>,
     /// Time at which the rendition's playlist was requested; `None` if it wasn't.
     pub playlist_at: Option<Timestamp>,
+    /// Time at which the rendition's playlist had arrived; `None` if it wasn't requested.
+    pub playlist_arrived_at: Option<Timestamp>,
+    /// Time at which the live edge of `timeline` was where it is, by the clock of its dates. `None`: `playlist_at`.
+    pub edge_at: Option<Timestamp>,
     /// The rendition's media playlist, or its segments in the MPD. `None` if the playlist didn't arrive or can't be
     /// parsed.
     pub timeline: Option<Arc<Timeline>>,
@@ -222,6 +226,8 @@ impl RenditionFacts {
             rendition,
             playlist: None,
             playlist_at: None,
+            playlist_arrived_at: None,
+            edge_at: None,
             timeline: None,
             defects: Vec::new(),
             inits: Vec::new(),

@@ -12,11 +12,15 @@ use std::sync::Arc;
 pub struct DashFacts {
     pub mpd: Arc<Mpd>,
     pub asked_at: Timestamp,
+    /// Time at which the MPD had arrived.
+    pub arrived_at: Timestamp,
     /// Time by the clock of the MPD for which its renditions and their available segments were listed.
     pub listed_at: Timestamp,
     /// The clock of UTCTiming that is used: the first that gave a time; if none did, the first that this exporter can
     /// read, or else the first one. `None` if the MPD has no UTCTiming.
     pub clock: Option<ClockFacts>,
+    /// Time of the MPD's clock minus time of the exporter's clock in an earlier probe; `None` before the first.
+    pub earlier_offset: Option<Seconds>,
     /// Clocks of UTCTiming that were asked before `clock` and gave no time.
     pub dead_clocks: Vec<ClockFacts>,
     /// Answer of the MPD's Location. `None` if the MPD has none, or the template doesn't have it requested.
@@ -83,8 +87,10 @@ impl DashFacts {
         Self {
             mpd,
             asked_at,
+            arrived_at: asked_at,
             listed_at: asked_at,
             clock: None,
+            earlier_offset: None,
             dead_clocks: Vec::new(),
             location: None,
             patch: None,
@@ -99,9 +105,11 @@ impl DashFacts {
         clock.chain(location).chain(self.patch.iter().map(|p| &p.fetched))
     }
 
-    /// Returns the time of the MPD's clock minus the time of the exporter's clock; zero if it isn't known.
+    /// Returns the time of the MPD's clock minus the time of the exporter's clock. If its clock couldn't be read in this probe, that of an
+    /// earlier probe counts; zero if the MPD names no clock, or none was ever read.
     #[must_use]
     pub fn clock_offset(&self) -> Seconds {
-        self.clock.as_ref().and_then(|c| c.offset).unwrap_or(Seconds::ZERO)
+        let offset = |clock: &ClockFacts| clock.offset.or(self.earlier_offset);
+        self.clock.as_ref().and_then(offset).unwrap_or(Seconds::ZERO)
     }
 }

@@ -103,9 +103,9 @@ pub(crate) fn chunk_latency(growing: &GrowingSegmentFacts) -> Option<Seconds> {
     growing.chunks.iter().zip(starts).map(|(c, start)| asked.0 + c.arrived.0 - start.0).reduce(f64::min).map(Seconds)
 }
 
-/// Returns the time by which a rendition's live edge is behind the wall clock, at the instant at which its playlist was
+/// Returns the time by which a rendition's live edge is behind the clock of its dates, at the instant at which its playlist was
 /// requested, or at `now` if that isn't known. `None` without a program date-time.
 pub(crate) fn live_edge_latency(facts: &RenditionFacts, now: Timestamp) -> Option<Seconds> {
     let edge = facts.timeline.as_deref().and_then(Timeline::live_edge)?;
-    Some(Seconds::between(edge, facts.playlist_at.unwrap_or(now)))
+    Some(Seconds::between(edge, facts.edge_at.or(facts.playlist_at).unwrap_or(now)))
 }

@@ -69,6 +69,8 @@ struct Memory {
     mpds: Vec<Arc<MpdState>>,
     /// Time at which the newest known MPD arrived.
     mpd_arrived: Timestamp,
+    /// Time of the MPD's UTCTiming clock minus time of the exporter's clock, as the newest probe that could read it found; `None` before.
+    clock_offset: Option<Seconds>,
     /// The newest MPD whose patches may be requested, and the one before it.
     patchable: Vec<Arc<PatchableMpd>>,
     /// The newest answer of the steering server; `None` if the manifest names none.
@@ -93,6 +95,7 @@ pub(super) struct RenditionMemory {
 
 /// Time after which a rendition that no manifest lists any more is forgotten.
 const FORGET_RENDITION: Seconds = Seconds(3600.0);
+/// Largest number of renditions of an output that are remembered: the first ones of the manifest.
 const MAX_RENDITIONS: usize = 64;
 /// Time in seconds by which a probe must have begun earlier than the newest known probe to show that the exporter's
 /// clock was set back. A slow probe can't be the cause, because no probe lasts so long.
@@ -106,7 +109,9 @@ const FROZEN: Seconds = Seconds(60.0);
 /// Target duration that is assumed for an MPD, which has none: that of common packagers.
 const DEFAULT_TARGET: Seconds = Seconds(6.0);
 const MAX_OBSERVATIONS: usize = 64;
-const MAX_SEGMENTS: usize = 32;
+/// Largest number of inspected segments that are remembered of a rendition: as many as `segments.count` allows a probe to inspect. Within
+/// `hold` it is reached by segments of less than a second only.
+const MAX_SEGMENTS: usize = 1000;
 const MAX_KEYS: usize = 32;
 
 impl History {
@@ -139,6 +144,8 @@ impl History {
         retention: Retention,
     ) {
         self.outputs.change(&(key.clone(), retention.query_identifies), now, |memory| {
+            let (mut apart, is_outdated) = (Memory::default(), memory.is_outdated(url, now, retention));
+            let memory = if is_outdated { &mut apart } else { memory };
             memory.begin(url, now, retention);
             renditions.iter().for_each(|rendition| memory.give(&rendition.identity, now));
             for succession in memory.labels.assign(renditions, i_frames, now) {
@@ -177,6 +184,13 @@ impl History {
         known.unwrap_or_else(|| AlreadyInspected { query_identifies, ..AlreadyInspected::default() })
     }
 
+    /// Returns the time of the UTCTiming clock of an output's MPD minus the time of the exporter's clock, as an earlier probe found it;
+    /// `None` if none did.
+    #[must_use]
+    pub(crate) fn clock_offset(&self, key: &OutputKey, retention: Retention) -> Option<Seconds> {
+        self.outputs.find(&(key.clone(), retention.query_identifies), |memory| memory.clock_offset).flatten()
+    }
+
     /// Adds what this probe captured of an output, and returns the output's history for the checks. States older than
     /// the template's `hold` are forgotten. If the output's URL changed (except in its query), everything earlier is
     /// forgotten.
@@ -187,8 +201,12 @@ impl History {
         now: Timestamp,
         retention: Retention,
     ) -> OutputHistory {
-        self.outputs
-            .change(&(key.clone(), retention.query_identifies), now, |memory| memory.record(facts, now, retention))
+        self.outputs.change(&(key.clone(), retention.query_identifies), now, |memory| {
+            match memory.is_outdated(&facts.url, now, retention) {
+                true => Memory::default().record(facts, now, retention),
+                false => memory.record(facts, now, retention),
+            }
+        })
     }
 
     /// Moves all remembered times by a step of the exporter's clock, so that everything keeps its age. `by` is negative
@@ -209,11 +227,13 @@ impl Memory {
         if facts.is_readable() {
             self.steering.clone_from(&facts.steering);
         }
+        let read = facts.dash().and_then(|dash| dash.clock.as_ref()?.offset);
+        self.clock_offset = read.or(self.clock_offset);
         facts.renditions.iter().for_each(|rendition| self.give(&rendition.rendition.identity, now));
         if self.enter_session(facts, now, retention.query_identifies) {
             mpds::record(&mut self.mpds, &mut self.mpd_arrived, facts, now, hold);
             patchable::record(&mut self.patchable, facts);
-            for rendition in &facts.renditions {
+            for rendition in facts.renditions.iter().take(MAX_RENDITIONS) {
                 let memory = self.renditions.entry(rendition.rendition.identity.clone()).or_default();
                 memory.take(rendition, facts.upscaling(rendition), now, kept);
             }
@@ -228,14 +248,18 @@ impl Memory {
         self.taken_over.give(identity, now, &mut self.renditions);
     }
 
+    /// Whether a probe that began at `now` still asked for an earlier URL of the output, because the configuration changed while it was
+    /// under way. It is compared with nothing, and what a later probe found at the new URL stays.
+    fn is_outdated(&self, url: &Url, now: Timestamp, retention: Retention) -> bool {
+        let age = Seconds::between(now, self.touched);
+        self.url != identity(url, retention) && age > Seconds::ZERO && age <= CLOCK_SET_BACK
+    }
+
     fn begin(&mut self, url: &Url, now: Timestamp, retention: Retention) {
-        let mut url = url.clone();
-        if !retention.query_identifies {
-            url.set_query(None);
-        }
+        let url = identity(url, retention);
         let set_back = Seconds::between(now, self.touched) > CLOCK_SET_BACK;
-        if self.url != url.as_str() || set_back {
-            *self = Self { url: url.into(), ..Self::default() };
+        if self.url != url || set_back {
+            *self = Self { url, ..Self::default() };
         }
         self.touched = self.touched.max(now);
         self.hold = if self.hold < retention.hold { retention.hold } else { self.hold };
@@ -302,6 +326,7 @@ impl ObservedTimes for Memory {
             inputs,
             mpds,
             mpd_arrived,
+            clock_offset,
             patchable: _,
             // After a step of the clock the steering server is asked anew.
             steering: _,
@@ -318,6 +343,7 @@ impl ObservedTimes for Memory {
         inputs.shift(by);
         mpds.shift(by);
         mpd_arrived.shift(by);
+        *clock_offset = clock_offset.map(|offset| offset - by);
         renditions.values_mut().for_each(|rendition| rendition.shift(by));
     }
 }
@@ -353,7 +379,7 @@ impl RenditionMemory {
             let before = self.past.observations.last().and_then(|o| o.last_number());
             let renaming = self.uris.renaming(timeline, retention.query_identifies);
             let seen = Observation::of(timeline, at, retention.query_identifies, &renaming);
-            let news = self.observe(seen, arrival(facts, at));
+            let news = self.observe(seen, facts.playlist_arrived_at.unwrap_or(at));
             if news {
                 self.uris.remember(timeline, retention.query_identifies, renaming);
             }
@@ -399,7 +425,10 @@ impl RenditionMemory {
             return true;
         }
         // Edges of a network may alternate between two states, of which one was seen before: that is no new segment.
-        let is_known = |edge: &Arc<ListedSegment>| observations.iter().any(|o| o.segments.last() == Some(edge));
+        let is_edge = |o: &Arc<Observation>, edge: &ListedSegment| {
+            o.segments.last().is_some_and(|known| known.is_same_media(edge))
+        };
+        let is_known = |edge: &Arc<ListedSegment>| observations.iter().any(|o| is_edge(o, edge));
         // A playlist without segments has no edge that could have moved.
         if seen.segments.last().is_some_and(|edge| !is_known(edge)) {
             self.past.edge_since = Some(seen.first_seen);
@@ -489,10 +518,13 @@ impl RenditionHistory<RememberedSegments> {
     }
 }
 
-/// Returns the time at which the playlist that was requested at `at` arrived.
-fn arrival(facts: &RenditionFacts, at: Timestamp) -> Timestamp {
-    let exchange = facts.playlist.as_ref().and_then(|p| p.result.as_ref().ok());
-    exchange.map_or(at, |e| e.timings.total.after(at))
+/// Returns the URL of an output's manifest as far as it identifies the output.
+fn identity(url: &Url, retention: Retention) -> String {
+    let mut url = url.clone();
+    if !retention.query_identifies {
+        url.set_query(None);
+    }
+    url.into()
 }
 
 #[cfg(test)]

@@ -119,8 +119,7 @@ pub(super) fn record(
 ) {
     let live = facts.dash().filter(|d| d.mpd.dynamic);
     if let Some(dash) = live.filter(|d| states.is_empty() || d.asked_at >= *arrived) {
-        let took = facts.manifest.ok().map_or(Seconds::ZERO, |e| e.timings.total);
-        *arrived = took.after(dash.asked_at);
+        *arrived = dash.arrived_at;
         let mut seen = MpdState::of(&dash.mpd, dash.asked_at);
         if let Some(last) = states.last() {
             seen.periods.iter_mut().for_each(|period| period.follow(&last.periods));

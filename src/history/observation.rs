@@ -1,6 +1,6 @@
 //! History of a media playlist's states, or of the states of an MPD's list of segments, over several probes.
 
-use super::uri_names::Renaming;
+use super::uri_names::{Renaming, SAME_DATE};
 use packager_media::stream::{ByteRange, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
@@ -42,6 +42,18 @@ pub struct ListedSegment {
     pub discontinuity_sequence: u64,
     /// Hash of the key's method, URI path and IV; 0 for a clear segment.
     pub key: u64,
+}
+
+impl ListedSegment {
+    /// Whether two listings are of the same media, although its date may be a little different: packagers calculate dates anew.
+    pub(super) fn is_same_media(&self, other: &Self) -> bool {
+        let same_date = match (self.program_date_time, other.program_date_time) {
+            (Some(was), Some(is)) => Seconds::between(was, is).0.abs() <= SAME_DATE,
+            _ => true,
+        };
+        (self.number, self.uri_identity, self.byte_range) == (other.number, other.uri_identity, other.byte_range)
+            && same_date
+    }
 }
 
 impl Observation {

@@ -2,7 +2,7 @@
 
 use super::growing::GrowingSegments;
 use super::sessions::MpdAnswer;
-use super::{Capturer, MIN_PLAYLIST_TIME, RENDITIONS_AT_ONCE, Variables, cut_by_budget, updates};
+use super::{Capturer, MIN_PLAYLIST_TIME, RENDITIONS_AT_ONCE, Variables, cut_by_budget, retention, updates};
 use crate::catalog::{Coverage, Output};
 use crate::facts::{
     ClockFacts, DashFacts, Fetched, LocationFacts, ManifestFacts, OutputFacts, RenditionFacts, SessionFacts,
@@ -38,13 +38,14 @@ impl Capturer<'_> {
         output: &Output,
         facts: &mut OutputFacts,
         body: &[u8],
-        asked_at: Timestamp,
+        (asked_at, arrived_at): (Timestamp, Timestamp),
     ) -> Option<Instant> {
         facts.content = ManifestFacts::Unreadable(Protocol::Dash);
         let base = facts.manifest.ok()?.final_url.clone();
         let (mpd, defects) = self.parse_mpd(body, &base).await;
         facts.defects.clone_from(&defects);
-        let newest = MpdAnswer { mpd: mpd?, defects, body: body.to_vec(), asked_at, fetched: facts.manifest.clone() };
+        let (body, fetched) = (body.to_vec(), facts.manifest.clone());
+        let newest = MpdAnswer { mpd: mpd?, defects, body, asked_at, arrived_at, fetched };
         let (session, followed) = self.follow_mpd(output, &newest).await;
         facts.session = session;
         let (answer, failed) = match followed {
@@ -65,12 +66,14 @@ impl Capturer<'_> {
         answer: MpdAnswer,
         failed: Option<Fetched>,
     ) -> Option<Instant> {
-        let MpdAnswer { mpd, body, asked_at, fetched, .. } = answer;
+        let MpdAnswer { mpd, body, asked_at, arrived_at, fetched, .. } = answer;
         let base = fetched.ok()?.final_url.clone();
         let mpd = Arc::new(mpd);
         let (clock, dead_clocks) = self.read_clocks(&mpd, &base).await;
         let patchable = updates::patchable(&mpd, &body);
-        let mut dash = DashFacts { clock, dead_clocks, patchable, ..DashFacts::new(mpd, asked_at) };
+        let earlier_offset = self.history.clock_offset(&self.key_of(facts), retention(self.template));
+        let mut dash =
+            DashFacts { arrived_at, clock, dead_clocks, earlier_offset, patchable, ..DashFacts::new(mpd, asked_at) };
         let mpds_now = dash.clock_offset().after(self.clock.now());
         let now = Seconds(-EDGE_MARGIN.0).after(mpds_now);
         dash.listed_at = now;
@@ -83,11 +86,12 @@ impl Capturer<'_> {
         let arrived = Instant::now();
         let all = snapshots.len();
         let offset = dash.clock_offset();
+        let times = ListedTimes { asked_at, arrived_at, offset, listed_at: mpds_now };
         let captures = snapshots.into_iter().enumerate().map(|(n, snapshot)| {
             let growing = GrowingSegments::of(&mpd, &snapshot.rendition, mpds_now, offset);
             let times_known = !snapshot.rendition.uninspected.is_some_and(Uninspected::hides_times);
             let facts = if all_read && times_known {
-                listed_rendition(snapshot, &fetched, asked_at)
+                listed_rendition(snapshot, &fetched, times)
             } else {
                 RenditionFacts::unrequested(snapshot.rendition)
             };
@@ -202,15 +206,16 @@ impl Capturer<'_> {
     }
 
     async fn read_clock(&self, timing: Descriptor, source: Option<ClockSource>) -> ClockFacts {
-        let began = Instant::now();
         let (fetched, time) = match &source {
             // `direct` gives the time at which the MPD was made, which says nothing about the current time.
             Some(ClockSource::Direct(_) | ClockSource::Network) | None => (None, None),
             Some(ClockSource::Date(url)) => self.time_by_date_header(url).await,
             Some(ClockSource::Body(url)) => self.time_by_body(url).await,
         };
-        let half = Seconds(began.elapsed().as_secs_f64() / 2.0);
-        let ahead = time.map(|time| Seconds::between(Seconds(-half.0).after(self.clock.now()), time));
+        // The time was read in the middle between the request and the first byte, whatever the connection took.
+        let waited = |fetched: &Fetched| fetched.ok().map(|e| Seconds(e.timings.body.0 + e.timings.first_byte.0 / 2.0));
+        let since = fetched.as_ref().and_then(waited).unwrap_or(Seconds::ZERO);
+        let ahead = time.map(|time| Seconds::between(Seconds(-since.0).after(self.clock.now()), time));
         ClockFacts { timing, source, fetched, offset: ahead }
     }
 
@@ -237,12 +242,25 @@ impl Capturer<'_> {
     }
 }
 
+/// Times of an MPD: of its request, of its answer, and the time by the MPD's clock at which its segments were listed. `offset` is that
+/// clock minus the exporter's.
+#[derive(Debug, Clone, Copy)]
+struct ListedTimes {
+    asked_at: Timestamp,
+    arrived_at: Timestamp,
+    offset: Seconds,
+    listed_at: Timestamp,
+}
+
 /// Makes the record of a rendition that an MPD lists; the MPD takes the place of its playlist.
-fn listed_rendition(snapshot: RenditionSnapshot, manifest: &Fetched, asked_at: Timestamp) -> RenditionFacts {
+fn listed_rendition(snapshot: RenditionSnapshot, manifest: &Fetched, times: ListedTimes) -> RenditionFacts {
     let mut facts = RenditionFacts::unrequested(snapshot.rendition);
     facts.base_urls = snapshot.base_urls;
     facts.playlist = Some(manifest.clone());
-    facts.playlist_at = Some(asked_at);
+    (facts.playlist_at, facts.playlist_arrived_at) = (Some(times.asked_at), Some(times.arrived_at));
+    // The end of a list was known when the MPD was asked for; segments that the clock counts go on meanwhile.
+    let edge_at = if snapshot.is_counted { times.listed_at } else { times.offset.after(times.asked_at) };
+    facts.edge_at = Some(edge_at);
     facts.timeline = Some(Arc::new(snapshot.timeline));
     facts
 }

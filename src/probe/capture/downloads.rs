@@ -8,7 +8,7 @@ use packager_media::stream::{ByteRange, Key, Map, Segment};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -19,8 +19,16 @@ pub(super) struct DownloadedBody {
     pub(crate) fetched: Fetched,
     pub(crate) inspection: Option<Inspection>,
     pub(crate) decryption: Option<Decryption>,
-    /// Clear bytes of the segment, if an output decodes it.
-    pub(crate) kept: Option<Bytes>,
+    /// Clear bytes of the segment, as long as an output that decodes it keeps them.
+    pub(crate) kept: Option<Weak<Bytes>>,
+}
+
+/// A download that has just ended, with the clear bytes for the output that asked for it. The download itself keeps none: what an output
+/// keeps is bounded.
+#[derive(Debug)]
+pub(super) struct FreshDownload {
+    pub(super) body: DownloadedBody,
+    pub(super) bytes: Option<Arc<Bytes>>,
 }
 
 /// Cell for the result of one download. `None` in it means that the probe's time ended first.
@@ -32,14 +40,17 @@ pub(crate) struct Downloads {
     segments: Mutex<HashMap<DownloadKey, DownloadCell<Arc<DownloadedBody>>>>,
     inits: Mutex<HashMap<Map, DownloadCell<ReadInit>>>,
     /// Answers of the URLs that turned out not to have a resource, if the MPD gives alternative URLs for it. The key is
-    /// the resource's first URL.
-    failed: Mutex<HashMap<Url, Vec<Fetched>>>,
-    /// URLs that have a segment for players that ignore the MPD's Location. The key is the URL below the Location, which
+    /// the resource at its first URL.
+    failed: Mutex<HashMap<Resource, Vec<Fetched>>>,
+    /// URLs that have a segment for players that ignore the MPD's Location. The key is the resource below the Location, which
     /// doesn't have it.
-    without_location: Mutex<HashMap<Url, Url>>,
+    without_location: Mutex<HashMap<Resource, Url>>,
     /// Largest size of a segment whose bytes are kept, because one of the outputs may decode it; 0 if none does.
     largest_kept: AtomicUsize,
 }
+
+/// A segment or initialization segment: a file, or a part of one.
+pub(super) type Resource = (Url, Option<ByteRange>);
 
 /// Properties that a segment must have in two playlists or MPDs to be downloaded only once: they name the same bytes,
 /// and these are read in the same way.
@@ -75,26 +86,26 @@ impl Downloads {
         cell(&self.segments, whole)
     }
 
-    /// Remembers that an address doesn't have the resource whose first address is `first`.
-    pub(super) fn add_failed(&self, first: &Url, fetched: Fetched) {
+    /// Remembers that an address doesn't have the resource that is `first` at its first address.
+    pub(super) fn add_failed(&self, first: &Resource, fetched: Fetched) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.entry(first.clone()).or_default().push(fetched);
     }
 
-    /// Returns the answers of all URLs that turned out not to have a resource, by the resource's first URL.
-    pub(super) fn failed(&self, first: &Url) -> Vec<Fetched> {
+    /// Returns the answers of all URLs that turned out not to have a resource.
+    pub(super) fn failed(&self, first: &Resource) -> Vec<Fetched> {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.get(first).cloned().unwrap_or_default()
     }
 
     /// Remembers the URL `other` that has a segment for players that ignore Location, which is missing at `first`.
-    pub(super) fn add_without_location(&self, first: &Url, other: Url) {
+    pub(super) fn add_without_location(&self, first: &Resource, other: Url) {
         let mut found = self.without_location.lock().unwrap_or_else(PoisonError::into_inner);
         found.insert(first.clone(), other);
     }
 
     /// Returns the URL that has a segment for players that ignore Location. `None` if none was found.
-    pub(super) fn without_location(&self, first: &Url) -> Option<Url> {
+    pub(super) fn without_location(&self, first: &Resource) -> Option<Url> {
         self.without_location.lock().unwrap_or_else(PoisonError::into_inner).get(first).cloned()
     }
 

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use packager_media::stream::{Media, Rendition, RenditionIdentity};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Largest size of a segment whose bytes are kept.
 pub(super) const MAX_SEGMENT_BYTES: usize = 16 << 20;
@@ -41,7 +41,7 @@ pub(crate) struct DecodedRenditions {
 pub(crate) struct KeptSegment {
     pub(crate) rendition: RenditionIdentity,
     pub(crate) number: u64,
-    pub(crate) bytes: Bytes,
+    pub(crate) bytes: Arc<Bytes>,
 }
 
 impl KeptMedia {
@@ -71,7 +71,7 @@ impl KeptMedia {
     }
 
     /// Keeps the bytes of a segment, in place of older segments of its rendition if there is no room for them.
-    pub(super) fn keep(&self, rendition: &RenditionIdentity, number: u64, bytes: &Bytes) {
+    pub(super) fn keep(&self, rendition: &RenditionIdentity, number: u64, bytes: Arc<Bytes>) {
         let mut state = self.lock();
         while bytes.len() > self.most.saturating_sub(state.bytes) {
             let older = |kept: &&KeptSegment| kept.rendition == *rendition && kept.number < number;
@@ -80,7 +80,7 @@ impl KeptMedia {
             state.bytes = state.segments.iter().map(|kept| kept.bytes.len()).sum();
         }
         state.bytes += bytes.len();
-        state.segments.push(KeptSegment { rendition: rendition.clone(), number, bytes: bytes.clone() });
+        state.segments.push(KeptSegment { rendition: rendition.clone(), number, bytes });
     }
 
     /// Returns the renditions to decode and takes the kept segments.
@@ -167,16 +167,16 @@ mod tests {
         assert!(kept.wants(&rendition) && !kept.wants(&RenditionIdentity::place("720p")));
         assert_eq!(kept.largest_segment(), MAX_SEGMENT_BYTES);
         let bytes = Bytes::from(vec![0; MAX_SEGMENT_BYTES]);
-        (0..5).for_each(|number| kept.keep(&rendition, number, &bytes));
+        (0..5).for_each(|number| kept.keep(&rendition, number, bytes.clone().into()));
         let numbers = |kept: &KeptMedia| kept.take().1.iter().map(|segment| segment.number).collect::<Vec<_>>();
         assert_eq!(numbers(&kept), [2, 3, 4], "the newest ones");
         assert!(kept.take().1.is_empty());
-        [6, 7, 8, 5].into_iter().for_each(|number| kept.keep(&rendition, number, &bytes));
+        [6, 7, 8, 5].into_iter().for_each(|number| kept.keep(&rendition, number, bytes.clone().into()));
         assert_eq!(numbers(&kept), [6, 7, 8], "an old one takes no newer one's place");
         let watched = KeptMedia::of_watched(100);
         assert_eq!(watched.largest_segment(), 100);
-        (0..3).for_each(|number| watched.keep(&rendition, number, &bytes.slice(..60)));
-        watched.keep(&rendition, 3, &bytes.slice(..101));
+        (0..3).for_each(|number| watched.keep(&rendition, number, bytes.slice(..60).into()));
+        watched.keep(&rendition, 3, bytes.slice(..101).into());
         assert_eq!(
             numbers(&watched),
             Vec::<u64>::new(),

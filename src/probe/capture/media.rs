@@ -2,7 +2,7 @@
 //! the oldest segment of the window.
 
 use super::alternatives::alternatives;
-use super::downloads::DownloadedBody;
+use super::downloads::{DownloadedBody, FreshDownload};
 use super::growing::GrowingSegments;
 use super::heads;
 use super::keys::Access;
@@ -147,13 +147,14 @@ impl Capturer<'_> {
         if others.is_empty() || !is_absent(&first.0.fetched) {
             return Some(first);
         }
-        self.requests.downloads.add_failed(&map.uri, first.0.fetched.clone());
+        let resource = (map.uri.clone(), map.byte_range);
+        self.requests.downloads.add_failed(&resource, first.0.fetched.clone());
         for url in others {
             let Some(other) = self.download_init(map, url, known).await else { break };
             if !is_absent(&other.0.fetched) {
                 return Some(other);
             }
-            self.requests.downloads.add_failed(&map.uri, other.0.fetched.clone());
+            self.requests.downloads.add_failed(&resource, other.0.fetched.clone());
         }
         Some(first)
     }
@@ -198,11 +199,17 @@ impl Capturer<'_> {
         let identity = &facts.rendition.identity;
         // Another output that shares the download may decode it.
         let keep = if self.kept.wants(identity) { self.requests.downloads.largest_kept() } else { 0 };
-        let download = async || self.download_anywhere(facts, segment, init, known, keep).await.map(Arc::new);
+        let mut own = None;
+        let download = async || {
+            let FreshDownload { body, bytes } = self.download_anywhere(facts, segment, init, known, keep).await?;
+            own = bytes;
+            Some(Arc::new(body))
+        };
         let Some(body) = place.get_or_init(download).await else { return SegmentAttempt::OutOfTime };
         let DownloadedBody { fetched, inspection, decryption, kept } = (**body).clone();
-        if let Some(bytes) = kept.filter(|_| keep > 0 && fetched.ok().is_some()) {
-            self.kept.keep(identity, segment.number, &bytes);
+        let bytes = own.or_else(|| kept?.upgrade());
+        if let Some(bytes) = bytes.filter(|_| keep > 0 && fetched.ok().is_some()) {
+            self.kept.keep(identity, segment.number, bytes);
         }
         let newest = timeline.last_number() == Some(segment.number);
         if !newest && is_gone(&fetched) {
@@ -234,25 +241,26 @@ impl Capturer<'_> {
         init: Option<&InitSegment>,
         known: &AlreadyInspected,
         keep: usize,
-    ) -> Option<DownloadedBody> {
+    ) -> Option<FreshDownload> {
         let first = self.download_segment(segment, &segment.uri, init, known, keep).await?;
         let others = alternatives(facts, &segment.uri);
         let without_location = facts.base_urls.iter().find_map(|bases| bases.without_location(&segment.uri));
-        if (others.is_empty() && without_location.is_none()) || !is_absent(&first.fetched) {
+        if (others.is_empty() && without_location.is_none()) || !is_absent(&first.body.fetched) {
             return Some(first);
         }
-        self.requests.downloads.add_failed(&segment.uri, first.fetched.clone());
+        let resource = (segment.uri.clone(), segment.byte_range);
+        self.requests.downloads.add_failed(&resource, first.body.fetched.clone());
         for url in &others {
             let Some(other) = self.download_segment(segment, url, init, known, keep).await else { break };
-            if !is_absent(&other.fetched) {
+            if !is_absent(&other.body.fetched) {
                 return Some(other);
             }
-            self.requests.downloads.add_failed(&segment.uri, other.fetched.clone());
+            self.requests.downloads.add_failed(&resource, other.body.fetched.clone());
         }
         if let Some(url) = without_location {
             let answer = self.fetch_first_byte(segment, &url).await;
             if answer.is_some_and(|fetched| matches!(&fetched.result, Ok(e) if e.is_success())) {
-                self.requests.downloads.add_without_location(&segment.uri, url);
+                self.requests.downloads.add_without_location(&resource, url);
             }
         }
         Some(first)
@@ -261,18 +269,19 @@ impl Capturer<'_> {
     /// Returns the URLs that don't have a segment or initialization segment of this probe. Only resources with
     /// alternative URLs in the MPD are considered.
     fn failed_addresses(&self, facts: &RenditionFacts) -> Vec<FailedAddress> {
-        let inits = facts.inits.iter().map(|init| (None, &init.map.uri, &init.fetched));
-        let segments = facts.segments.iter().map(|s| (Some(s.segment.number), &s.segment.uri, &s.fetched));
-        let failed = inits.chain(segments).flat_map(|(number, uri, fetched)| {
+        let inits = facts.inits.iter().map(|i| (None, (i.map.uri.clone(), i.map.byte_range), &i.fetched));
+        let place = |s: &Segment| (s.uri.clone(), s.byte_range);
+        let segments = facts.segments.iter().map(|s| (Some(s.segment.number), place(&s.segment), &s.fetched));
+        let failed = inits.chain(segments).flat_map(|(number, resource, fetched)| {
             let found_at = (!is_absent(fetched)).then(|| fetched.url.clone());
-            let without_location = self.requests.downloads.without_location(uri);
+            let without_location = self.requests.downloads.without_location(&resource);
             let address = move |failed| FailedAddress {
                 number,
                 fetched: failed,
                 found_at: found_at.clone(),
                 without_location: without_location.clone(),
             };
-            self.requests.downloads.failed(uri).into_iter().map(address)
+            self.requests.downloads.failed(&resource).into_iter().map(address)
         });
         failed.collect()
     }
@@ -285,7 +294,7 @@ impl Capturer<'_> {
         init: Option<&InitSegment>,
         known: &AlreadyInspected,
         keep: usize,
-    ) -> Option<DownloadedBody> {
+    ) -> Option<FreshDownload> {
         let lock = match segment.key.as_deref().filter(|k| k.encrypts_wholly()) {
             Some(key) => Some(self.access(key, Some(segment.number), known).await),
             None => None,
@@ -303,7 +312,9 @@ impl Capturer<'_> {
         let ReadBody { inspection, decryption, kept, .. } = reader.finish(fetched.ok().is_some());
         let answered = matches!(&fetched.result, Ok(e) if e.is_success()) && !fetched.has_wrong_range();
         let (inspection, decryption) = (inspection.filter(|_| answered), decryption.filter(|_| answered));
-        Some(DownloadedBody { fetched, inspection, decryption, kept })
+        let bytes = kept.map(Arc::new);
+        let body = DownloadedBody { fetched, inspection, decryption, kept: bytes.as_ref().map(Arc::downgrade) };
+        Some(FreshDownload { body, bytes })
     }
 
     /// Fetches one byte of the oldest segment in the window, which must still be available (RFC 8216bis 6.2.2), from its

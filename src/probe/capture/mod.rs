@@ -99,7 +99,7 @@ impl Capturer<'_> {
         let began = Instant::now();
         let asked_at = self.clock.now();
         let (mut manifest, body) = self.fetch_manifest(&output.url).await;
-        let manifest_done = Instant::now();
+        let (arrived_at, manifest_done) = (self.clock.now(), Instant::now());
         if cut_by_budget(&manifest, began, MIN_PLAYLIST_TIME) {
             manifest.result = Err(budget_failure(manifest_done - began));
         }
@@ -116,7 +116,8 @@ impl Capturer<'_> {
             steering: None,
             signal: SignalFacts::default(),
         };
-        let playlists_done = self.capture_manifest(output, &mut facts, &body, asked_at).await.unwrap_or(manifest_done);
+        let playlists_done =
+            self.capture_manifest(output, &mut facts, &body, (asked_at, arrived_at)).await.unwrap_or(manifest_done);
         let stages = StageDurations {
             manifest: (manifest_done - began).into(),
             playlists: (playlists_done - manifest_done).into(),
@@ -126,23 +127,23 @@ impl Capturer<'_> {
         (facts, stages)
     }
 
-    /// Parses the top manifest and captures what it lists. Returns the instant at which the last playlist had arrived;
-    /// `None` if the manifest couldn't be parsed.
+    /// Parses the top manifest and captures what it lists. `asked_at` and `arrived_at` are the times of the request and of its answer.
+    /// Returns the instant at which the last playlist had arrived; `None` if the manifest couldn't be parsed.
     async fn capture_manifest(
         &self,
         output: &Output,
         facts: &mut OutputFacts,
         body: &[u8],
-        asked_at: Timestamp,
+        (asked_at, arrived_at): (Timestamp, Timestamp),
     ) -> Option<Instant> {
         let base = facts.manifest.ok()?.final_url.clone();
         if packager_media::dash::looks_like(body) {
-            return self.capture_mpd(output, facts, body, asked_at).await;
+            return self.capture_mpd(output, facts, body, (asked_at, arrived_at)).await;
         }
         let (playlist, defects) = hls::parse(body, &base);
         match playlist {
             Playlist::Unreadable if facts.protocol() == Protocol::Dash => {
-                self.capture_mpd(output, facts, body, asked_at).await
+                self.capture_mpd(output, facts, body, (asked_at, arrived_at)).await
             }
             Playlist::Unreadable => {
                 facts.defects = defects;
@@ -157,7 +158,7 @@ impl Capturer<'_> {
                 let answer = match followed {
                     Some(answer) if answer.defects.is_empty() => PlaylistAnswer { defects, ..answer },
                     Some(answer) => answer,
-                    None => PlaylistAnswer { asked_at, fetched, timeline, defects, arrived },
+                    None => PlaylistAnswer { asked_at, arrived_at, fetched, timeline, defects, arrived },
                 };
                 let arrived = answer.arrived;
                 let uri = answer.fetched.as_ref().filter(|_| session.followed).map_or(&base, |fetched| &fetched.url);
@@ -177,6 +178,10 @@ impl Capturer<'_> {
         }
     }
 
+    fn key_of(&self, facts: &OutputFacts) -> OutputKey {
+        OutputKey { channel: self.channel.code.clone(), output: facts.name.clone() }
+    }
+
     /// Gives the renditions of a manifest the labels that they had in earlier probes. Returns which segments earlier
     /// probes inspected, and the MPDs whose patches may be requested.
     fn recognize(
@@ -192,7 +197,7 @@ impl Capturer<'_> {
             let is_direct = renditions.is_empty();
             self.kept.choose(if is_direct { DecodedRenditions { video: Some(direct), audio: None } } else { listed });
         }
-        let key = OutputKey { channel: self.channel.code.clone(), output: facts.name.clone() };
+        let key = self.key_of(facts);
         let declared = renditions.iter().filter_map(|r| r.bandwidth).map(|bandwidth| bandwidth.0).sum();
         self.bandwidth.store(declared, Ordering::Relaxed);
         let retention = retention(self.template);
@@ -326,6 +331,7 @@ impl RenditionFacts {
     fn listed_by(&mut self, answer: PlaylistAnswer) -> bool {
         let Some(fetched) = answer.fetched else { return false };
         (self.playlist, self.playlist_at) = (Some(fetched), Some(answer.asked_at));
+        self.playlist_arrived_at = Some(answer.arrived_at);
         (self.timeline, self.defects) = (answer.timeline.map(Arc::new), answer.defects);
         true
     }

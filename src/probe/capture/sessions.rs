@@ -21,10 +21,13 @@ use url::Url;
 /// Largest number of playback sessions whose URLs one probe requests. If the first session is over, the second is one
 /// that another probe has begun meanwhile.
 const TURNS: usize = 2;
+/// Largest number of failed playlists of a session for which the playlists of new viewers are requested.
+const MAX_COMPARED: usize = 4;
 
 /// A media playlist that was requested.
 pub(super) struct PlaylistAnswer {
     pub(super) asked_at: Timestamp,
+    pub(super) arrived_at: Timestamp,
     /// The request for the media playlist; `None` if the probe's time ended first.
     pub(super) fetched: Option<Fetched>,
     /// Media playlist in the answer to the request for it; `None` if the answer isn't a media playlist.
@@ -39,6 +42,7 @@ pub(super) struct MpdAnswer {
     pub(super) defects: Vec<Defect>,
     pub(super) body: Vec<u8>,
     pub(super) asked_at: Timestamp,
+    pub(super) arrived_at: Timestamp,
     pub(super) fetched: Fetched,
 }
 
@@ -62,6 +66,20 @@ enum SessionSign {
     Failed,
 }
 
+/// Why a playback session gave no MPD with which it goes on.
+enum NoMpd {
+    /// The probe's time ended first. This says nothing about the session.
+    OutOfTime,
+    /// The session is over, or stands still: another one has to begin.
+    Over,
+    /// The answer failed, but not with a status that means an ended session. Another one has to begin.
+    Failed(Box<Fetched>),
+}
+
+/// Facts of a capture of the newest manifest whose session wasn't read: number 0 is older than any session, so that nothing is
+/// compared with it.
+const NOT_COMPARED: SessionFacts = SessionFacts { number: Some(0), followed: false, begun: false };
+
 impl Capturer<'_> {
     /// Fetches the media playlists of the playback session that the exporter follows, if their URLs differ from those
     /// in the manifest `newest`. If the session is over, a new session with the URLs of `newest` begins.
@@ -77,7 +95,7 @@ impl Capturer<'_> {
             };
             match playlists {
                 Some(playlists) => {
-                    if playlists.iter().any(|p| p.sign() == SessionSign::Failed) {
+                    if self.fails_alone(&playlists, &newest).await {
                         self.sessions.abandon(&history_key(self.channel, output), step.number);
                     }
                     let session = step.facts(true);
@@ -107,12 +125,25 @@ impl Capturer<'_> {
         (partly && !self.is_listed_anew(first, newest).await).then_some(answers)
     }
 
+    /// Returns whether a playlist of the followed session failed that new viewers get. A rendition that fails for everybody is no fault
+    /// of the session, and another session wouldn't have it.
+    async fn fails_alone(&self, playlists: &[PlaylistAnswer], newest: &SessionAddresses) -> bool {
+        let failed = (0..).zip(playlists).filter(|(_, answer)| answer.sign() == SessionSign::Failed);
+        for (index, _) in failed.take(MAX_COMPARED) {
+            if self.is_listed_anew(index, newest).await {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Returns whether `newest` lists a live playlist for the rendition at `index`. If it doesn't, the rendition is
     /// missing for new viewers too. Then its failure doesn't mean that the followed session is over.
     async fn is_listed_anew(&self, index: usize, newest: &SessionAddresses) -> bool {
         let SessionAddresses::Playlists(newest) = newest else { return true };
         let Some(rendition) = newest.renditions.get(index) else { return true };
-        self.fetch_listed(rendition, &newest.variables).await.sign() == SessionSign::GoesOn
+        let answer = self.fetch_listed(rendition, &newest.variables).await;
+        answer.fetched.is_some() && answer.sign() == SessionSign::GoesOn
     }
 
     async fn fetch_listed(&self, rendition: &Rendition, variables: &Variables) -> PlaylistAnswer {
@@ -126,17 +157,17 @@ impl Capturer<'_> {
     pub(super) async fn fetch_playlist(&self, url: &Url, variables: &Variables) -> PlaylistAnswer {
         let (asked_at, began) = (self.clock.now(), Instant::now());
         let (fetched, body) = self.fetch_text(url, self.budget.playlists()).await;
-        let arrived = Instant::now();
+        let (arrived_at, arrived) = (self.clock.now(), Instant::now());
         if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
             return PlaylistAnswer { arrived, ..PlaylistAnswer::none(asked_at) };
         }
         let read = fetched.ok().map(|exchange| parse_media_playlist(&body, &exchange.final_url, variables));
         let (timeline, defects) = read.unwrap_or_default();
-        PlaylistAnswer { asked_at, fetched: Some(fetched), timeline, defects, arrived }
+        PlaylistAnswer { asked_at, arrived_at, fetched: Some(fetched), timeline, defects, arrived }
     }
 
     /// Fetches the media playlist at the URL to which the output's URL was redirected when the playback session began.
-    /// `None` if the newest answer came from the same URL, or if a new session begins with it.
+    /// `None` if the newest answer came from the same URL, if a new session begins with it, or if the probe's time ended first.
     pub(super) async fn follow_media_playlist(
         &self,
         output: &Output,
@@ -148,6 +179,9 @@ impl Capturer<'_> {
             let Some(SessionAddresses::Manifest(url)) = step.followed.take() else { break };
             let frozen = self.inspected_before(output).any_frozen(step.number);
             let answer = if frozen { None } else { Some(self.fetch_playlist(&url, &Variables::new()).await) };
+            if answer.as_ref().is_some_and(|answer| answer.fetched.is_none()) {
+                return (NOT_COMPARED, None);
+            }
             if let Some(answer) = answer.filter(|a| a.sign() != SessionSign::Over) {
                 if answer.sign() == SessionSign::Failed {
                     self.sessions.abandon(&history_key(self.channel, output), step.number);
@@ -160,8 +194,8 @@ impl Capturer<'_> {
     }
 
     /// Fetches the live MPD at the playback session's URL, which is its first Location or the target of a redirect.
-    /// `Err` if this is also the URL that `newest` gives, or if a new session begins with `newest`. It contains the
-    /// failed answer of the session's URL, if that is the reason.
+    /// `Err` if this is also the URL that `newest` gives, if a new session begins with `newest`, or if the probe's time ended first. It
+    /// contains the failed answer of the session's URL, if that is the reason.
     pub(super) async fn follow_mpd(
         &self,
         output: &Output,
@@ -178,24 +212,28 @@ impl Capturer<'_> {
             };
             match self.fetch_session_mpd(output, step.number, &url, &newest.mpd).await {
                 Ok(answer) => return (step.facts(true), Ok(answer)),
-                Err(answer) => failed = answer,
+                Err(NoMpd::OutOfTime) => return (NOT_COMPARED, Err(None)),
+                Err(NoMpd::Over) => failed = None,
+                Err(NoMpd::Failed(answer)) => failed = Some(*answer),
             }
             step = self.replace_session(output, step.number, &addresses);
         }
         (step.facts(false), Err(failed))
     }
 
-    /// Fetches the MPD of a playback session. `Err` means that another session has to begin. It contains the answer if
-    /// this failed, but not with an answer that means an ended session.
+    /// Fetches the MPD of a playback session.
+    ///
+    /// # Errors
+    /// Why there is no MPD with which the session goes on.
     async fn fetch_session_mpd(
         &self,
         output: &Output,
         session: u64,
         url: &Url,
         newest: &Mpd,
-    ) -> Result<MpdAnswer, Option<Fetched>> {
+    ) -> Result<MpdAnswer, NoMpd> {
         if self.inspected_before(output).any_frozen(session) {
-            return Err(None);
+            return Err(NoMpd::Over);
         }
         match self.fetch_mpd(url).await {
             Ok(answer) if goes_on(&answer.mpd, newest) => {
@@ -204,8 +242,12 @@ impl Capturer<'_> {
                 }
                 Ok(answer)
             }
-            Ok(_) => Err(None),
-            Err(fetched) => Err(fetched.filter(|f| sign_of(f, false) == SessionSign::Failed)),
+            Ok(_) => Err(NoMpd::Over),
+            Err(None) => Err(NoMpd::OutOfTime),
+            Err(Some(fetched)) if sign_of(&fetched, false) == SessionSign::Failed => {
+                Err(NoMpd::Failed(Box::new(fetched)))
+            }
+            Err(Some(_)) => Err(NoMpd::Over),
         }
     }
 
@@ -213,12 +255,13 @@ impl Capturer<'_> {
     async fn fetch_mpd(&self, url: &Url) -> Result<MpdAnswer, Option<Fetched>> {
         let (asked_at, began) = (self.clock.now(), Instant::now());
         let (fetched, body) = self.fetch_text(url, self.budget.playlists()).await;
+        let arrived_at = self.clock.now();
         if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
             return Err(None);
         }
         let Some(base) = fetched.ok().map(|exchange| exchange.final_url.clone()) else { return Err(Some(fetched)) };
         match self.parse_mpd(&body, &base).await {
-            (Some(mpd), defects) => Ok(MpdAnswer { mpd, defects, body, asked_at, fetched }),
+            (Some(mpd), defects) => Ok(MpdAnswer { mpd, defects, body, asked_at, arrived_at, fetched }),
             (None, _) => Err(Some(fetched)),
         }
     }
@@ -250,7 +293,14 @@ impl SessionStep {
 impl PlaylistAnswer {
     /// Makes the answer of a playlist that wasn't requested because there was no time.
     fn none(asked_at: Timestamp) -> Self {
-        Self { asked_at, fetched: None, timeline: None, defects: Vec::new(), arrived: Instant::now() }
+        Self {
+            asked_at,
+            arrived_at: asked_at,
+            fetched: None,
+            timeline: None,
+            defects: Vec::new(),
+            arrived: Instant::now(),
+        }
     }
 
     fn sign(&self) -> SessionSign {

@@ -62,7 +62,9 @@ impl Piece {
 pub(super) fn newest_piece(facts: &RenditionFacts, kept: &[KeptSegment], most: Seconds) -> Result<Piece, Undecoded> {
     let identity = &facts.rendition.identity;
     let bytes_of = |segment: &SegmentFacts| {
-        kept.iter().find(|k| k.rendition == *identity && k.number == segment.segment.number).map(|k| k.bytes.clone())
+        kept.iter()
+            .find(|k| k.rendition == *identity && k.number == segment.segment.number)
+            .map(|k| Bytes::clone(&k.bytes))
     };
     let newest = facts.segments.last().ok_or(Undecoded::NoSegment)?;
     let inspection = newest.inspection.as_ref();
@@ -181,7 +183,7 @@ mod tests {
         let identity = RenditionIdentity::place("360p");
         let mut facts = RenditionFacts::unrequested(Rendition::new(Media::Video, identity.clone()));
         facts.segments = numbers.iter().map(|n| Arc::new(segment(*n))).collect();
-        let bytes = Bytes::from_static(b"x");
+        let bytes = Arc::new(Bytes::from_static(b"x"));
         let kept =
             numbers.iter().map(|n| KeptSegment { rendition: identity.clone(), number: *n, bytes: bytes.clone() });
         let kept = kept.collect();

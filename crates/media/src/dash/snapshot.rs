@@ -32,6 +32,8 @@ pub struct RenditionSnapshot {
     pub oldest: Option<Segment>,
     /// Base URLs of the rendition's Representations that have alternatives, or are others for players that ignore Location.
     pub base_urls: Vec<BaseUrls>,
+    /// Whether the clock counts the rendition's segments, so that the MPD doesn't say where its live edge is.
+    pub is_counted: bool,
 }
 
 /// Returns the renditions of the current Period at `now`, which is the time by the clock of the MPD. Their segments
@@ -209,6 +211,7 @@ impl RenditionSnapshot {
             timeline: Timeline { media_sequence, ended, segments, ..Timeline::default() },
             oldest,
             base_urls,
+            is_counted: pieces.first().is_some_and(|p| p.representation.addressing.listed_end().is_none()),
         }
     }
 }
@@ -278,6 +281,11 @@ impl<'m> Piece<'m> {
         let Self { mpd, period, representation, map, key, keys } = self;
         let addressing = &representation.addressing;
         let presented = timing::presentation_time(period, addressing, span)?;
+        let duration = Seconds(span.duration as f64 / f64::from(addressing.timescale.get()));
+        if presented.0 + duration.0 <= 0.0 {
+            // Before the presentation begins nothing plays, and numbers are times after its beginning.
+            return None;
+        }
         let (url, byte_range) = match &listing.urls {
             SegmentUrls::Template(template) => {
                 let bandwidth = representation.bandwidth.unwrap_or(0);
@@ -301,7 +309,7 @@ impl<'m> Piece<'m> {
             discontinuity_sequence: 0,
             uri: representation.query.apply(url),
             byte_range,
-            duration: Seconds(span.duration as f64 / f64::from(addressing.timescale.get())),
+            duration,
             discontinuity: false,
             program_date_time: mpd.availability_start.filter(|_| mpd.dynamic).map(|at| presented.after(at)),
             gap: false,

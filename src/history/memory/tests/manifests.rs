@@ -64,9 +64,9 @@ fn an_mpd_that_was_asked_for_before_the_newest_had_come_is_no_news() {
             format!("<MPD type=\"dynamic\" availabilityStartTime=\"{}\" publishTime=\"{}\"/>", at(0), at(published));
         let base = Url::parse("http://packager/live/TV1.mpd").unwrap();
         let mpd = Arc::new(packager_media::dash::parse(text.as_bytes(), &base).0.unwrap());
-        let content = ManifestFacts::Dash(Box::new(DashFacts::new(mpd, at(when))));
-        let manifest = answered_after(Seconds(2.0));
-        let facts = OutputFacts { content, manifest, ..facts(timeline(0, 1, ""), when, vec![]) };
+        let dash = DashFacts { arrived_at: at(when + 2), ..DashFacts::new(mpd, at(when)) };
+        let content = ManifestFacts::Dash(Box::new(dash));
+        let facts = OutputFacts { content, ..facts(timeline(0, 1, ""), when, vec![]) };
         let states = history.record(&key(), &facts, at(when + 2), RETENTION).mpds;
         states.iter().map(|s| s.publish_time.unwrap().as_second() - at(0).as_second()).collect::<Vec<_>>()
     };

@@ -28,6 +28,47 @@ fn edges_that_alternate_between_two_states_bring_no_new_segment() {
 }
 
 #[test]
+fn dates_that_are_calculated_anew_move_no_edge() {
+    let history = History::new(10);
+    let dated = |milliseconds: i64, when: i64| {
+        let mut timeline = timeline(10, 5, "");
+        for (n, segment) in (0..).zip(&mut timeline.segments) {
+            segment.program_date_time = Some(Seconds(0.001 * milliseconds as f64).after(at(2 * n)));
+        }
+        history.record(&key(), &facts(timeline, when, vec![]), at(when), RETENTION).renditions["1080p"].edge_since
+    };
+    for (milliseconds, when) in [(0, 0), (3, 15), (400, 30), (1, 45)] {
+        assert_eq!(dated(milliseconds, when), Some(at(0)));
+    }
+    assert_eq!(dated(3000, 60), Some(at(60)), "another run of the packager with the same names");
+}
+
+#[test]
+fn an_empty_playlist_has_no_edge_that_could_move() {
+    let history = History::new(10);
+    record(&history, 10, 0);
+    let empty = Timeline { media_sequence: 15, ..testing::timeline(Vec::new()) };
+    history.record(&key(), &facts(empty, 10, vec![]), at(10), RETENTION);
+    assert_eq!(record(&history, 10, 20).edge_since, Some(at(0)));
+}
+
+#[test]
+fn a_probe_of_the_url_before_a_reload_leaves_what_a_later_probe_found_at_the_new_one() {
+    let history = History::new(10);
+    let renamed = |first, when| {
+        let facts = OutputFacts {
+            url: testing::url("http://packager/new.m3u8"),
+            ..facts(timeline(first, 5, ""), when, vec![])
+        };
+        history.record(&key(), &facts, at(when), RETENTION).renditions["1080p"].observations.len()
+    };
+    record(&history, 1, 0);
+    assert_eq!(renamed(2, 10), 1, "the new URL");
+    assert_eq!(record(&history, 2, 8).observations.len(), 1, "a slow probe of the old one");
+    assert_eq!(renamed(3, 12), 2);
+}
+
+#[test]
 fn an_event_stays_for_hold_and_then_is_the_baseline() {
     let history = History::new(10);
     record(&history, 100, 0);
@@ -50,7 +91,7 @@ fn a_playlist_asked_for_earlier_is_no_news_when_its_probe_ends_later() {
 fn a_playlist_asked_for_while_a_newer_one_was_on_its_way_is_no_news() {
     let history = History::new(10);
     let mut slow = facts(timeline(12, 5, ""), 0, vec![]);
-    slow.renditions[0].playlist = Some(answered_after(Seconds(3.0)));
+    slow.renditions[0].playlist_arrived_at = Some(at(3));
     history.record(&key(), &slow, at(0), RETENTION);
     let past = record(&history, 11, 2);
     assert_eq!(past.observations.last().unwrap().media_sequence, 12, "both were under way: no step back");

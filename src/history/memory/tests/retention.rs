@@ -78,14 +78,14 @@ fn observations_and_segments_are_bounded() {
     let history = History::new(10);
     let long = Retention { hold: Seconds(100_000.0), ..RETENTION };
     let mut past = OutputHistory::default();
-    for first in 0..70 {
+    for first in 0..1006 {
         let newest = first + 4;
         let segments = vec![inspected(newest, "", first as i64)];
         past = history.record(&key(), &facts(timeline(first, 5, ""), first as i64, segments), at(first as i64), long);
     }
     let rendition = &past.renditions["1080p"];
-    assert_eq!((rendition.observations.len(), rendition.observations[0].media_sequence), (64, 6));
-    assert_eq!((rendition.segments.len(), rendition.segments[0].segment.number), (32, 42));
+    assert_eq!((rendition.observations.len(), rendition.observations[0].media_sequence), (64, 942));
+    assert_eq!((rendition.segments.len(), rendition.segments[0].segment.number), (1000, 10));
 }
 
 #[test]

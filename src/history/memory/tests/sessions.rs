@@ -62,7 +62,22 @@ fn a_listing_that_stands_still_for_a_minute_and_three_target_durations_is_frozen
     let history = History::new(1);
     let identity = in_session(1, 0, "a", 0).renditions[0].rendition.identity.clone();
     let frozen = |number, first, when| {
-        seen(&history, &in_session(number, first, "a", when), when);
+        let mut facts = in_session(number, first, "a", when);
+        // The clock moves between the start of a probe and its first request.
+        let asked_at = Seconds(0.001).after(at(when));
+        let renditions = facts.renditions.iter_mut().map(|r| &mut r.rendition);
+        history.recognize(
+            &key(),
+            &facts.url.clone(),
+            &mut renditions.collect::<Vec<_>>(),
+            &mut [],
+            asked_at,
+            RETENTION,
+        );
+        for rendition in &mut facts.renditions {
+            rendition.rendition.name = "1080p".into();
+        }
+        seen(&history, &facts, when);
         let known = history.already_inspected(&key(), RETENTION);
         assert_eq!(known.is_frozen(number, &identity), known.any_frozen(number));
         known.any_frozen(number)
