@@ -53,7 +53,10 @@ PYTHON
 done
 
 # The rules meet the labels that the chart's own objects give to targets.
-"$tools/kubernetes-validate/bin/python" - "$work/all.yaml" <<'PYTHON'
+render --values packaging/helm/all_values.yml --set environmentSecret= >"$work/files.yaml"
+for case in "$work/all.yaml with-database" "$work/files.yaml with-files"; do
+  # shellcheck disable=SC2086
+  "$tools/kubernetes-validate/bin/python" - $case <<'PYTHON'
 import re, sys, yaml
 
 objects = [one for one in yaml.safe_load_all(open(sys.argv[1])) if one]
@@ -61,8 +64,17 @@ kind = lambda name: next(one["spec"] for one in objects if one["kind"] == name)
 replaced = lambda relabelings: {one["targetLabel"]: one.get("replacement") for one in relabelings}
 # ExporterDown copies `instance` into `exporter`, and Alertmanager compares it with that of the channels.
 instance = replaced(kind("ServiceMonitor")["endpoints"][0]["relabelings"])["instance"]
-scraped = [one["replacement"] for one in kind("ScrapeConfig")["relabelings"] if one["targetLabel"] == "__address__" and "replacement" in one]
-assert [instance] == scraped == [kind("Probe")["prober"]["url"]], (instance, scraped)
+if sys.argv[2] == "with-database":
+    # Discovery names the pod, by the address that the pod has in the database.
+    serve = kind("StatefulSet")["template"]["spec"]["containers"][0]["args"]
+    [address] = [one.removeprefix("--cluster.address=") for one in serve if one.startswith("--cluster.address=")]
+    assert address.replace("$(POD_NAME)", "$1") == instance, (address, instance)
+    [pods] = [one for one in objects if one["kind"] == "Service" and one["spec"].get("clusterIP") == "None"]
+    assert address.replace("$(POD_NAME)", pods["metadata"]["name"].removesuffix("-pods") + "-0") == kind("Probe")["prober"]["url"], address
+    assert address.split(".")[1] == pods["metadata"]["name"] == kind("StatefulSet")["serviceName"], address
+else:
+    scraped = [one["replacement"] for one in kind("ScrapeConfig")["relabelings"] if one["targetLabel"] == "__address__" and "replacement" in one]
+    assert [instance] == scraped == [kind("Probe")["prober"]["url"]], (instance, scraped)
 
 rules = [rule for one in objects if one["kind"] == "PrometheusRule" for group in one["spec"]["groups"] for rule in group["rules"]]
 expressions = {rule["alert"]: rule["expr"] for rule in rules if "alert" in rule}
@@ -73,6 +85,7 @@ for alert, names in {
     job = re.fullmatch(r'up\{job=~"(.+)"\} == 0', expressions[alert])
     assert job and all(re.fullmatch(job[1], name) for name in names), (alert, expressions[alert])
 PYTHON
+done
 
 # What can't work is refused with the reason.
 refused() {
@@ -83,5 +96,6 @@ refused() {
 }
 refused 'set tokensSecret' --set environmentSecret=database
 refused 'ingress.host is missing' --set ingress.enabled=true
-refused 'replicas' --set replicas=2
+refused 'set environmentSecret' --set replicas=2
+refused 'several replicas' --values packaging/helm/all_values.yml --set replicas=2
 echo "The chart is sound for Kubernetes $kubernetes and the Prometheus operator's types."

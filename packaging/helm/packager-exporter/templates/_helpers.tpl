@@ -17,3 +17,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "packager-exporter.address" -}}
 {{ include "packager-exporter.name" . }}.{{ .Release.Namespace }}.svc:{{ .Values.service.port }}
 {{- end }}
+
+{{- /* The address of one pod, by its name. */}}
+{{- define "packager-exporter.podAddress" -}}
+{{ .pod }}.{{ include "packager-exporter.name" .root }}-pods.{{ .root.Release.Namespace }}.svc:10115
+{{- end }}
