@@ -3,7 +3,8 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::{InitFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::{InitState, RenditionHistory};
-use packager_media::container::{Container, Inspection};
+use packager_media::codec::rfc6381::Codec;
+use packager_media::container::{Container, Inspection, Track};
 use packager_media::defect::DefectKind;
 use packager_media::redact;
 use packager_media::units::Seconds;
@@ -15,9 +16,11 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when an initialization segment is cut, empty, not a media container or without a readable movie \
-           box, when a sample entry lacks its decoder's configuration, when fragments don't fit it, or when its content changes under the same URI without a discontinuity \
+           box, when a sample entry lacks its decoder's configuration, when fragments don't fit it (major if AAC samples \
+           only last longer or shorter than at its sample rate), or when its content changes under the same URI without a discontinuity \
            (a warning if tracks and codecs stay the same). rendition_unavailable reports one that doesn't answer",
-    reference: "draft-pantos-hls-rfc8216bis-22 3.1.2, 4.4.4.5; ISO/IEC 14496-12 8.2, 8.8; ISO/IEC 23000-19 7.3.1",
+    reference: "draft-pantos-hls-rfc8216bis-22 3.1.2, 4.4.4.5; ISO/IEC 14496-12 8.2, 8.8; ISO/IEC 23000-19 7.3.1; \
+                ISO/IEC 14496-3 1.6.2.1",
     needs_history: false,
 };
 
@@ -40,6 +43,7 @@ fn judge(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHis
     // Fragments can't fit a broken initialization segment.
     if found.is_empty() {
         found.extend(fragments.iter().filter_map(|s| unknown_tracks(s)));
+        found.extend(fragments.iter().filter_map(|s| wrong_sample_rate(s)));
         found.extend(replaced(context, past));
     }
     Some(found)
@@ -115,13 +119,54 @@ fn unknown_tracks(segment: &SegmentFacts) -> Option<Violation> {
     Some(segment_violation(segment, message).with("map", map).with("reference", defect.reference))
 }
 
+/// Numbers of audio samples that a coded frame of AAC-LC or HE-AAC can have (ISO/IEC 14496-3 4.5.2.1.1, 4.6.18.2).
+const FRAME_SAMPLES: [f64; 4] = [960.0, 1024.0, 1920.0, 2048.0];
+/// Fewest frames whose mean duration is exact enough even if one is cut short, and the share by which it may differ.
+const LEAST_FRAMES: u64 = 80;
+const RATE_TOLERANCE: f64 = 0.015;
+
+/// Returns a violation if the frames of AAC in a segment last as they would at another sample rate than that of the decoder's
+/// configuration: decoders play them too fast or too slow. A track with a gap is left out.
+fn wrong_sample_rate(segment: &SegmentFacts) -> Option<Violation> {
+    let tracks = complete_inspection(segment)?.tracks.iter().filter(|track| track.codec == "aac");
+    tracks.filter_map(|track| wrong_rate_of(segment, track)).next()
+}
+
+fn wrong_rate_of(segment: &SegmentFacts, track: &Track) -> Option<Violation> {
+    let parameters = track.parameters.as_ref()?;
+    let rate = parameters.audio.as_ref()?.sample_rate?;
+    let is_core = matches!(parameters.codec, Codec::Aac { object_type: 2 | 5 | 29 });
+    if !is_core || track.samples < LEAST_FRAMES {
+        return None;
+    }
+    #[allow(clippy::cast_precision_loss)]
+    let frame = track.duration()?.0 / track.samples as f64;
+    let has_gap = track.sample_gap_max.is_some_and(|gap| gap.0 > frame * (1.0 + RATE_TOLERANCE));
+    let samples = frame * f64::from(rate);
+    if has_gap || FRAME_SAMPLES.iter().any(|known| (samples / known - 1.0).abs() <= RATE_TOLERANCE) {
+        return None;
+    }
+    let message = format!(
+        "segment {}: the initialization segment says that track {} has {rate} Hz, but its frames last {:.2} ms, which no frame of AAC does \
+         at this rate: decoders play the sound at a wrong speed",
+        segment.segment.number,
+        track.id,
+        frame * 1000.0
+    );
+    let map = segment.segment.map.as_deref().map(|m| redact::url(&m.uri));
+    Some(segment_violation(segment, message).severity(Severity::Major).with("map", map).with("sample_rate", rate))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::checks::testing::*;
     use crate::facts::FailureKind;
+    use packager_media::codec::parameters::{AudioParameters, CodecParameters};
     use packager_media::defect::{Defect, Position};
-    use packager_media::stream::Map;
+    use packager_media::stream::{Map, Media};
+    use packager_media::units::MediaTime;
+    use std::num::NonZeroU32;
     use std::sync::Arc;
 
     const NONE: &str = "no initialization segment was read";
@@ -197,6 +242,34 @@ mod tests {
         assert_eq!(messages(run(|_| {}, other.clone())), "segment 5: byte 24: the `traf` belongs to track 7");
         let broken = |i: &mut InitFacts| i.inspection.as_mut().unwrap().defects.push(stranger());
         assert_eq!(violations(run(broken, other)).len(), 1);
+    }
+
+    #[test]
+    fn frames_of_aac_last_as_their_sample_rate_says() {
+        let sound = |rate: u32, object_type: u8, ticks: u64, gap: f64| {
+            let mut segment = fragment(5);
+            let audio = AudioParameters { channels: Some(2), ..AudioParameters::at_rate(rate) };
+            let mut track = Track::new(2, Some(Media::Audio), "aac".to_owned());
+            track.parameters = Some(Arc::new(CodecParameters::with_audio(Codec::Aac { object_type }, audio)));
+            (track.samples, track.sample_gap_max) = (90, Some(Seconds(gap + ticks as f64 / 48_000.0)));
+            let scale = NonZeroU32::new(48_000).unwrap();
+            (track.start, track.end) = (Some(MediaTime::new(0, scale)), Some(MediaTime::new(90 * ticks as i64, scale)));
+            segment.inspection.as_mut().unwrap().tracks.push(track);
+            run(|_| {}, segment)
+        };
+        assert_holds(sound(48_000, 2, 1024, 0.0));
+        assert_holds(sound(48_000, 2, 960, 0.0));
+        assert_holds(sound(24_000, 2, 2048, 0.0));
+        assert_holds(sound(48_000, 5, 2048, 0.0));
+        assert_holds(sound(44_100, 2, 1024, 1.0));
+        let found = violations(sound(44_100, 2, 1024, 0.0));
+        assert_eq!(found[0].severity, Some(Severity::Major));
+        assert!(
+            found[0].message.contains("track 2 has 44100 Hz, but its frames last 21.33 ms"),
+            "{}",
+            found[0].message
+        );
+        assert_eq!(violations(sound(32_000, 2, 1024, 0.0)).len(), 1);
     }
 
     /// Makes a test input: a rendition whose initialization segment got other content under the same URI at second
