@@ -37,7 +37,7 @@ msrv: ## Compile everything with the oldest supported Rust.
 
 # Some tests wait for a minute or two of real time: with more threads than processors they wait at the same time.
 unit: ## Run every test; the test tools must be installed.
-	RUST_TEST_THREADS=8 $(CARGO) test --locked --workspace --all-targets
+	RUST_TEST_THREADS=12 $(CARGO) test --locked --workspace --all-targets
 
 mutants: ## Change the code in 100 small ways (MUTANTS="--seed 2 --count 50"), and list the changes that no test notices.
 	$(CARGO) xtask mutants $(MUTANTS)
