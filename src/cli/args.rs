@@ -136,7 +136,7 @@ pub(super) struct Serve {
     /// Require a token or user for /probe, /metrics and service discovery, too, if there are tokens or users
     #[arg(long = "web.scrape-auth")]
     pub scrape_auth: bool,
-    /// URL of Grafana with the shipped dashboards, for the links in alerts
+    /// URL of Grafana with the shipped dashboards, for the links in alerts and on the web page
     #[arg(long = "grafana.url", value_name = "URL", value_parser = external_url)]
     pub grafana_url: Option<Url>,
     /// Address for the API and the page, instead of --web.listen-address; may be repeated

@@ -212,6 +212,7 @@ fn settings(args: &Serve) -> Settings {
         link_prefix,
         timeout_offset: args.timeout_offset,
         external_url: args.external_url.clone(),
+        grafana_url: args.grafana_url.clone(),
         scrape_auth: args.scrape_auth,
         history_limit: args.history_limit,
     }

@@ -88,6 +88,8 @@ pub(crate) struct Settings {
     pub timeout_offset: Duration,
     /// URL under which browsers reach the exporter. `None`: --web.external-url is not set.
     pub external_url: Option<Url>,
+    /// URL under which browsers reach Grafana. `None`: --grafana.url is not set.
+    pub grafana_url: Option<Url>,
     /// Whether `/probe`, `/metrics` and service discovery need a token or user if there are any.
     pub scrape_auth: bool,
     /// Number of probes that the page keeps. As many failed ones are kept in addition.
@@ -101,6 +103,7 @@ impl Default for Settings {
             link_prefix: String::new(),
             timeout_offset: Duration::from_millis(500),
             external_url: None,
+            grafana_url: None,
             scrape_auth: false,
             history_limit: 100,
         }

@@ -49,6 +49,10 @@ pub(crate) struct Summary {
     /// --web.external-url is not set.
     #[schema(required)]
     pub(crate) probing_base: Option<String>,
+    /// URL of Grafana for a browser, without a slash at its end; `null` if --grafana.url is not set. The dashboard of a channel is at
+    /// `/d/packager-channel?var-channel=CODE` there.
+    #[schema(required)]
+    pub(crate) grafana: Option<String>,
 }
 
 /// Numbers of channels by state.
@@ -88,6 +92,7 @@ impl ChannelStates {
             alertmanager: None,
             prometheus: None,
             probing_base: None,
+            grafana: None,
         };
         for channel in channels {
             let known = self.known(&channel.code, now);

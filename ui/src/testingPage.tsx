@@ -59,6 +59,7 @@ export function summaryOf(changes: Partial<Summary> = {}): Summary {
     alertmanager: null,
     prometheus: null,
     probing_base: null,
+    grafana: null,
     ...changes,
   };
 }

@@ -21,6 +21,7 @@ use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use packager_media::units::Timestamp;
 use serde::Serialize;
+use url::Url;
 use utoipa::ToSchema;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -99,6 +100,7 @@ impl ServerState {
             alertmanager: self.api.alertmanager.as_ref().map(Alertmanager::contact),
             prometheus: self.api.prometheus.as_ref().map(PrometheusApi::contact),
             probing_base: self.probing_base(),
+            grafana: self.settings.grafana_url.as_ref().map(without_end),
             ..summary
         }
     }
@@ -107,8 +109,13 @@ impl ServerState {
         if !self.api.is_apart {
             return Some(self.settings.link_prefix.clone());
         }
-        self.settings.external_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned())
+        self.settings.external_url.as_ref().map(without_end)
     }
+}
+
+/// Returns a URL without a slash at its end.
+fn without_end(url: &Url) -> String {
+    url.as_str().trim_end_matches('/').to_owned()
 }
 
 fn selected<'a>(config: &'a Config, filter: &'a ChannelFilter) -> impl Iterator<Item = &'a Channel> {

@@ -281,13 +281,15 @@ async fn the_summary_says_where_probes_are_served_and_when_other_services_answer
             Some(alertmanager) => alertmanager.firing().await.err(),
             None => None,
         };
-        let settings = Settings { external_url, link_prefix: "/px".to_owned(), ..Settings::default() };
+        let grafana_url = service.map(|_| url::Url::parse("https://graphs.example/g/").unwrap());
+        let settings = Settings { external_url, grafana_url, link_prefix: "/px".to_owned(), ..Settings::default() };
         let state = ServerState::new(Arc::new(backend(answers)), settings, api);
         let server = Running::serving(state, Security::load(None).unwrap(), Bounds::default()).await;
         serde_json::from_str::<Value>(&server.get("/api/v1/channels/summary").await.1).unwrap()
     };
     let alone = summary(None, true, None).await;
-    assert_eq!([&alone["probing_base"], &alone["alertmanager"], &alone["prometheus"]], [&Value::Null; 3]);
+    let services = ["probing_base", "alertmanager", "prometheus", "grafana"];
+    assert_eq!(services.map(|name| &alone[name]), [&Value::Null; 4]);
     assert_eq!(summary(external(), true, None).await["probing_base"], "https://noc.example/px");
     assert_eq!(summary(external(), false, None).await["probing_base"], "/px");
     let away = summary(None, false, Some("http://127.0.0.1:1")).await;
@@ -295,6 +297,7 @@ async fn the_summary_says_where_probes_are_served_and_when_other_services_answer
         away["alertmanager"]["answered_at"].is_null() && away["alertmanager"]["failing_since"].is_string(),
         "{away}"
     );
+    assert_eq!(away["grafana"], "https://graphs.example/g");
     assert_eq!(away["prometheus"], json!({"answered_at": null, "failing_since": null}), "nobody has opened a chart");
 }
 

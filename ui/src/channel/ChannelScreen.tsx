@@ -134,6 +134,18 @@ function Head({ status }: { status: ChannelStatus }) {
         <Button size="xs" variant="default" component="a" href={log} target="_blank" rel="noreferrer">
           {t('channel.log')}
         </Button>
+        {summary?.grafana && (
+          <Button
+            size="xs"
+            variant="default"
+            component="a"
+            href={`${summary.grafana}/d/packager-channel?var-channel=${encodeURIComponent(status.code)}`}
+            target="_blank"
+            rel="noreferrer"
+          >
+            Grafana
+          </Button>
+        )}
         <CopyCurl code={status.code} />
         <Button
           size="xs"

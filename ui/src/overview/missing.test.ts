@@ -20,6 +20,7 @@ const summary: Summary = {
   alertmanager: null,
   prometheus: null,
   probing_base: '',
+  grafana: null,
 };
 const health = { status: 'healthy', database: 'connected', reasons: [] as string[] } as unknown as Health;
 const watchdog = [{ alertname: 'Watchdog' } as Alert];
