@@ -1,7 +1,7 @@
 //! Bit rates, durations and similar values that are calculated from captured segments. Gauges, reports and checks take
 //! them from this module, so that they agree.
 
-use super::{ChunkArrival, GrowingSegmentFacts, RenditionFacts, SegmentExtent, SegmentFacts};
+use super::{ChunkArrival, GrowingSegmentFacts, InitFacts, RenditionFacts, SegmentExtent, SegmentFacts};
 use packager_media::container::{Inspection, Track};
 use packager_media::defect::DefectKind;
 use packager_media::stream::{Map, Media, Timeline};
@@ -24,6 +24,13 @@ pub(crate) fn bits(segment: &SegmentFacts) -> Option<f64> {
         SegmentExtent::Head { size } => size?,
     };
     Some(bytes as f64 * 8.0)
+}
+
+/// Returns the initialization segments of a rendition that can't be had, each with a sentence about why. Those whose request the
+/// probe's deadline ended say nothing about the stream, and byte_range_wrong reports bytes that weren't asked for.
+pub(crate) fn missing_inits(facts: &RenditionFacts) -> impl Iterator<Item = (&InitFacts, String)> {
+    let asked = facts.inits.iter().filter(|i| !i.fetched.probe_timed_out() && !i.fetched.has_wrong_range());
+    asked.filter_map(|init| Some((init.as_ref(), init.fetched.problem()?)))
 }
 
 /// Returns the inspection of a segment that arrived completely, `None` for other segments.

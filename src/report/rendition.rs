@@ -203,11 +203,11 @@ fn key_first_byte(facts: &RenditionFacts, now: Timestamp) -> Option<f64> {
     asked.filter_map(|key| key.fetched.result.as_ref().ok()).map(|e| e.timings.first_byte.0).reduce(f64::max)
 }
 
-/// Whether the rendition's playlist and the newest segment were fetched, the segment by this probe or by an earlier one. `None`:
-/// the rendition has no playlist, or a request is missing because the deadline of the probe passed.
+/// Whether the rendition's playlist, its initialization segments and the newest segment were fetched, the segments by this probe or
+/// by an earlier one. `None`: the rendition has no playlist, or a request is missing because the deadline of the probe passed.
 fn available(facts: &RenditionFacts, inspected: &[Arc<SegmentFacts>]) -> Option<bool> {
     let playlist = facts.playlist.as_ref().filter(|p| !p.probe_timed_out())?;
-    if playlist.ok().is_none() || facts.timeline.is_none() {
+    if playlist.ok().is_none() || facts.timeline.is_none() || derived::missing_inits(facts).next().is_some() {
         return Some(false);
     }
     let this_probe = facts.segments.last().into_iter().chain(facts.heads.last());

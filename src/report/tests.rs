@@ -1,11 +1,11 @@
 use super::testing::{audio, broken, clean, cut, finding, outcome, output, report, unreachable, video};
 use super::*;
 use crate::checks::CheckResult;
-use crate::facts::{Failure, FailureKind, SegmentFacts, derived};
+use crate::facts::{Exchange, Failure, FailureKind, Fetched, InitFacts, SegmentFacts, derived};
 use crate::finding::Severity;
 use packager_media::container::Inspection;
 use packager_media::defect::{Defect, DefectKind, Position};
-use packager_media::stream::{Key, Media};
+use packager_media::stream::{Key, Map, Media};
 use packager_media::units::{MPEG_TIMESCALE, MediaTime};
 use serde_json::Value;
 
@@ -235,6 +235,26 @@ fn a_rendition_is_available_if_the_newest_segment_that_any_probe_requested_came(
     };
     assert_eq!(available(|_| {}), Some(false), "an earlier probe found it missing");
     assert_eq!(available(|facts| facts.heads = clean().capture.outputs[0].renditions[0].segments.clone()), Some(true));
+}
+
+#[test]
+fn a_rendition_without_its_initialization_segment_is_not_available() {
+    use crate::testing as invented;
+    let available = |fetched: Fetched| {
+        let mut report = clean();
+        let facts = &mut report.capture.outputs[0].renditions[0];
+        let map = Map { uri: fetched.url.clone(), byte_range: None, key: None };
+        let init = InitFacts { map, fetched, inspection: None, decryption: None, digest: None, kept: None };
+        facts.inits = vec![Arc::new(init)];
+        first(&report)["rendition_available"].as_bool()
+    };
+    let url = invented::url("http://packager/init.mp4");
+    let answered =
+        |status: u16| Fetched { result: Ok(Exchange { status, ..invented::exchange(&url) }), url: url.clone() };
+    assert_eq!(available(answered(200)), Some(true));
+    assert_eq!(available(answered(404)), Some(false));
+    assert_eq!(available(invented::failed(&url, FailureKind::Deadline)), Some(true), "it wasn't asked for");
+    assert_eq!(available(invented::failed(&url, FailureKind::Range)), Some(false), "an error is no wrong range");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
-use crate::facts::{Fetched, RenditionFacts};
+use crate::facts::{Fetched, RenditionFacts, derived};
 use crate::finding::Severity;
 use packager_media::redact;
 
@@ -28,10 +28,8 @@ fn judge(facts: &RenditionFacts) -> Option<Vec<Violation>> {
     let unreadable = || facts.timeline.is_none().then(|| unreadable(facts));
     let mut problems: Vec<_> =
         playlist.problem().or_else(unreadable).map(|p| violation("media playlist", playlist, &p)).into_iter().collect();
-    // byte_range_wrong reports bytes that weren't asked for.
-    for init in facts.inits.iter().filter(|i| !i.fetched.probe_timed_out() && !i.fetched.has_wrong_range()) {
-        problems.extend(init.fetched.problem().map(|p| violation("initialization segment", &init.fetched, &p)));
-    }
+    let inits = derived::missing_inits(facts);
+    problems.extend(inits.map(|(init, problem)| violation("initialization segment", &init.fetched, &problem)));
     problems.extend(elsewhere(facts));
     Some(problems)
 }
