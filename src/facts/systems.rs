@@ -3,10 +3,10 @@ use packager_media::drm::DrmSystem;
 use std::collections::BTreeSet;
 
 impl RenditionFacts {
-    /// Returns the DRM systems of the keys that the playlist announces for the newest segment.
+    /// Returns the DRM systems of the keys that the playlist announces for the newest segment with keys: ads are often clear.
     #[must_use]
     pub fn offered_systems(&self) -> BTreeSet<DrmSystem> {
-        let newest = self.timeline.as_deref().and_then(|t| t.segments.last());
+        let newest = self.timeline.as_deref().and_then(|t| t.segments.iter().rfind(|s| !s.keys.is_empty()));
         newest.into_iter().flat_map(|s| s.keys.iter()).filter_map(|key| key.system()).collect()
     }
 

@@ -375,7 +375,8 @@ pub struct Segment {
     pub number: u64,
     /// Number of the segment before this one; `None` if it isn't known, as it may be for the first of a list.
     pub after: Option<u64>,
-    /// Discontinuity sequence number of the segment.
+    /// Number of the run of segments between two discontinuities in which the segment is. HLS: its discontinuity sequence number.
+    /// DASH: the start of its Period in milliseconds.
     pub discontinuity_sequence: u64,
     /// Absolute URL of the segment's resource.
     pub uri: Url,

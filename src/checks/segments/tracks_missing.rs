@@ -7,7 +7,6 @@ use crate::history::RenditionHistory;
 use packager_media::container::{Container, Inspection, Track};
 use packager_media::defect::DefectKind;
 use packager_media::stream::Media;
-use packager_media::stream::ads::AdRange;
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -58,7 +57,7 @@ fn judge(
     let stopped = stopped_track(&readable);
     readable.first()?;
     let judged: Vec<_> = readable.into_iter().map(|(s, i)| (s, violation(s, i, announced))).collect();
-    Some(rate_inserts(judged, longest_ad_break(facts, past)).into_iter().chain(stopped).collect())
+    Some(rate_inserts(judged, ad_breaks::longest(facts, past)).into_iter().chain(stopped).collect())
 }
 
 /// Returns a violation if a track of the newest segment has no samples, although it had some in an earlier segment, and another
@@ -116,17 +115,6 @@ fn rate_inserts(judged: Vec<(&SegmentFacts, Option<Violation>)>, longest: Second
         found.extend(violation.map(|v| if is_insert { v.severity(Severity::Major) } else { v }));
     }
     found
-}
-
-/// Returns the duration of the longest ad break that is announced now, and in addition a target duration, because cue tags
-/// stand between segments; zero if none with a duration is announced.
-fn longest_ad_break(facts: &RenditionFacts, past: &RenditionHistory) -> Seconds {
-    let Some(timeline) = facts.timeline.as_deref() else { return Seconds::ZERO };
-    let listed = timeline.ad_breaks().into_iter().filter_map(|b| b.announced);
-    let events = past.ads.events.iter().chain(&past.ads.messages).filter_map(AdRange::announced);
-    let announced = listed.chain(events).chain(past.ads.open.and_then(|open| open.announced));
-    let longest = announced.map(|seconds| seconds.0).filter(|seconds| *seconds > 0.0).reduce(f64::max);
-    longest.map_or(Seconds::ZERO, |seconds| Seconds(seconds) + ad_breaks::time_slack(0.0, timeline))
 }
 
 /// Returns the media types that the rendition's own segments must contain. Audio that has playlists of its own isn't in

@@ -1,9 +1,10 @@
 //! Functions about the ad breaks of a rendition that several checks use.
 
 use crate::checks::support::select;
-use crate::facts::SegmentFacts;
+use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::history::RenditionHistory;
 use packager_media::stream::Timeline;
-use packager_media::stream::ads::AdBreak;
+use packager_media::stream::ads::{AdBreak, AdRange};
 use packager_media::units::Seconds;
 
 /// Reason why a check doesn't run if there is no ad marker.
@@ -18,6 +19,22 @@ pub(in crate::checks) fn duration_text(announced: Option<Seconds>) -> String {
 /// target duration, because cue tags stand between segments.
 pub(in crate::checks) fn time_slack(tolerance: f64, timeline: &Timeline) -> Seconds {
     Seconds(tolerance.max(select::target_duration(timeline).unwrap_or_default().0))
+}
+
+/// Returns the duration of the longest ad break that is announced now, and in addition a target duration, because cue tags
+/// stand between segments; zero if none with a duration is announced.
+pub(in crate::checks) fn longest(facts: &RenditionFacts, past: &RenditionHistory) -> Seconds {
+    let Some(timeline) = facts.timeline.as_deref() else { return Seconds::ZERO };
+    let listed = timeline.ad_breaks().into_iter().filter_map(|b| b.announced);
+    let events = past.ads.events.iter().chain(&past.ads.messages).filter_map(AdRange::announced);
+    let announced = listed.chain(events).chain(past.ads.open.and_then(|open| open.announced));
+    let longest = announced.map(|seconds| seconds.0).filter(|seconds| *seconds > 0.0).reduce(f64::max);
+    longest.map_or(Seconds::ZERO, |seconds| Seconds(seconds) + time_slack(0.0, timeline))
+}
+
+/// Whether the live edge is in an ad break: one that the playlist or MPD announces now, or one that was seen to begin and not to end.
+pub(in crate::checks) fn is_in_break(timeline: &Timeline, past: &RenditionHistory) -> bool {
+    past.ads.open.is_some() || past.ads.is_in_break(timeline.live_edge()) || timeline.in_ad_break()
 }
 
 /// Whether both ad breaks have a start and these are at most `slack` apart.

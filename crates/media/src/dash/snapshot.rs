@@ -304,9 +304,9 @@ impl<'m> Piece<'m> {
             }
         };
         Some(Segment {
-            number: (presented.0 * 1000.0).max(0.0).round() as u64,
+            number: whole_milliseconds(presented),
             after: None,
-            discontinuity_sequence: 0,
+            discontinuity_sequence: period.discontinuity_sequence(),
             uri: representation.query.apply(url),
             byte_range,
             duration,
@@ -320,6 +320,19 @@ impl<'m> Piece<'m> {
             media_start: media_start(addressing, listing, span),
             line: representation.line,
         })
+    }
+}
+
+fn whole_milliseconds(time: Seconds) -> u64 {
+    (time.0 * 1000.0).max(0.0).round() as u64
+}
+
+impl Period {
+    /// Returns the discontinuity sequence number of the Period's segments: its start in milliseconds, because the numbers of Periods
+    /// change when old ones leave the MPD.
+    #[must_use]
+    pub fn discontinuity_sequence(&self) -> u64 {
+        self.start.map_or(0, whole_milliseconds)
     }
 }
 
