@@ -26,7 +26,7 @@ const ROUNDING: f64 = 500.0;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, "no segment with EXT-X-BITRATE was inspected", |facts, past| {
-        let measured = select::measurable_segments(facts, past)?;
+        let measured = select::measurable_segments(context, facts, past)?;
         let mut rated = measured.iter().rev().filter_map(|s| declared(s)).peekable();
         rated.peek()?;
         Some(rated.filter_map(|(segment, declared)| violation(segment, declared, params)).collect())

@@ -2,7 +2,6 @@ use crate::checks::support::select::{self, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::finding::Severity;
-use crate::history::RenditionHistory;
 use packager_media::stream::Media;
 use packager_media::units;
 use packager_media::units::Seconds;
@@ -38,32 +37,33 @@ params! {
 /// are judged without the audio, because even alone they may not exceed BANDWIDTH.
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let mpd = context.output.dash().map(|dash| &dash.mpd);
-    select::judge_renditions(context, "no segment of a variant with BANDWIDTH was inspected", |facts, past| match mpd {
-        _ if few_bits_of_text(facts, past, params) => Some(Vec::new()),
-        Some(mpd) => delivered(facts, past, mpd.min_buffer_time.unwrap_or(Seconds::ZERO), params),
-        None => judge(facts, past, params),
+    select::judge_renditions(context, "no segment of a variant with BANDWIDTH was inspected", |facts, past| {
+        let measured = select::measurable_segments(context, facts, past)?;
+        match mpd {
+            _ if few_bits_of_text(facts, &measured, params) => Some(Vec::new()),
+            Some(mpd) => delivered(facts, measured, mpd.min_buffer_time.unwrap_or(Seconds::ZERO), params),
+            None => judge(facts, &measured, params),
+        }
     })
 }
 
 /// Whether the rendition is a subtitle rendition of which no segment's bit rate exceeds the declared one by more than
 /// `text_slack`.
-fn few_bits_of_text(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> bool {
+fn few_bits_of_text(facts: &RenditionFacts, measured: &[&SegmentFacts], params: &Params) -> bool {
     let declared = facts.rendition.average_bandwidth.or(facts.rendition.bandwidth).map_or(0.0, |b| b.0 as f64);
     let few = |s: &&SegmentFacts| derived::bit_rate([*s]).is_none_or(|rate| rate <= declared + params.text_slack);
-    let measured = || select::measurable_segments(facts, past);
-    facts.rendition.media == Media::Text && measured().is_some_and(|segments| segments.iter().all(few))
+    facts.rendition.media == Media::Text && measured.iter().all(few)
 }
 
 /// Judges a Representation's `@bandwidth`, which is no peak bit rate: a player that receives at this rate, and begins
 /// with minBufferTime of media buffered, must never run out of data (ISO/IEC 23009-1, 5.3.5.2).
 fn delivered(
     facts: &RenditionFacts,
-    past: &RenditionHistory,
+    mut measured: Vec<&SegmentFacts>,
     buffer: Seconds,
     params: &Params,
 ) -> Option<Vec<Violation>> {
     let bandwidth = facts.rendition.bandwidth.map(|b| b.0 as f64).filter(|b| *b > 0.0)?;
-    let mut measured = select::measurable_segments(facts, past)?;
     measured.sort_by_key(|s| s.segment.number);
     let mut worst: Option<SegmentRun<'_>> = None;
     let mut here: Option<SegmentRun<'_>> = None;
@@ -123,15 +123,14 @@ impl SegmentRun<'_> {
     }
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, measured: &[&SegmentFacts], params: &Params) -> Option<Vec<Violation>> {
     let peak = facts.rendition.bandwidth.map(|b| b.0 as f64).filter(|b| *b > 0.0)?;
-    let measured = select::measurable_segments(facts, past)?;
     let target = facts.timeline.as_deref().and_then(select::target_duration).map_or(0.0, |t| t.0);
     // RFC 8216bis 4.1: the peak is that of any set of segments between 0.5 and 1.5 target durations long.
     let counts = |s: &&SegmentFacts| s.segment.duration.0 >= 0.5 * target;
     let mut found: Vec<_> =
         measured.iter().rev().copied().filter(counts).filter_map(|s| too_high(s, peak, params)).collect();
-    found.extend(mean(facts, &measured, params));
+    found.extend(mean(facts, measured, params));
     Some(found)
 }
 
@@ -175,6 +174,7 @@ fn mean(facts: &RenditionFacts, measured: &[&SegmentFacts], params: &Params) -> 
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use crate::history::RenditionHistory;
     use packager_media::units::BitsPerSecond;
 
     /// Runs bandwidth_exceeded on segments of 2 s with these sizes in bytes, with a BANDWIDTH of 8000 and an
@@ -242,6 +242,29 @@ mod tests {
         assert_holds(run_mpd(&[3300, 0, 3310]));
         assert_holds(run_mpd(&[2200; 30]));
         assert_eq!(violations(run_mpd(&[2300; 30])).len(), 1);
+    }
+
+    #[test]
+    fn the_bandwidth_of_an_ad_is_not_that_of_the_programme_before_it() {
+        let periods =
+            ["p0", "p1"].map(|id| period(id, 490 * 2 * u32::from(id == "p1"), "<S t=\"0\" d=\"2000\" r=\"9\"/>"));
+        let mut scene = Scene::dash(&dynamic(&periods.concat()));
+        let name = scene.rendition().rendition.name.clone();
+        scene.rendition().rendition.bandwidth = Some(BitsPerSecond(1000));
+        let mut run = |sequences: [u64; 2]| {
+            let segments = [970_000, 980_000].into_iter().zip(sequences).map(|(number, sequence)| {
+                let mut segment = ts_segment(number, 0.0, 2.0);
+                segment.segment.discontinuity_sequence = sequence;
+                let bytes = if number == 970_000 { 5000 } else { 250 };
+                segment.fetched.result.as_mut().unwrap().body_bytes = bytes;
+                std::sync::Arc::new(segment)
+            });
+            let past = RenditionHistory { segments: segments.collect(), ..Default::default() };
+            scene.history.renditions = [(name.clone(), past)].into();
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(run([0, 980_000]));
+        assert_eq!(violations(run([980_000, 980_000])).len(), 1, "one of the same Period");
     }
 
     #[test]

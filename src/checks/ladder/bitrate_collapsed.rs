@@ -30,10 +30,15 @@ params! {
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let missing = "too few segments of a variant with a declared bit rate were inspected";
     let terms = terms(context.output.protocol());
-    select::judge_renditions(context, missing, |facts, past| judge(facts, past, terms, params))
+    select::judge_renditions(context, missing, |facts, past| judge(context, (facts, past), terms, params))
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionHistory, terms: &Terms, params: &Params) -> Option<Vec<Violation>> {
+fn judge(
+    context: &CheckContext<'_>,
+    (facts, past): (&RenditionFacts, &RenditionHistory),
+    terms: &Terms,
+    params: &Params,
+) -> Option<Vec<Violation>> {
     let rendition = &facts.rendition;
     // Subtitles have hardly a bit while nobody speaks.
     if rendition.media == Media::Text {
@@ -44,7 +49,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, terms: &Terms, params:
         (None, Some(peak)) => (peak.0 as f64, terms.bandwidth, params.min_ratio / 2.0),
         (None, None) => return None,
     };
-    let measured = select::measurable_segments(facts, past)?;
+    let measured = select::measurable_segments(context, facts, past)?;
     let count = params.segments.max(1);
     if declared <= 0.0 || measured.len() < count {
         return None;

@@ -51,7 +51,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         _ => {}
     }
     let rungs = context.renditions().filter(|(facts, _)| facts.rendition.media == Media::Video);
-    let known: Vec<_> = rungs.filter_map(|(facts, past)| newest_range(facts, past).map(|n| (facts, n))).collect();
+    let known: Vec<_> = rungs.filter_map(|(facts, past)| Some((facts, newest_range(context, facts, past)?))).collect();
     let some_hdr = known.iter().any(|(facts, (_, actual))| is_hdr(&facts.rendition) || *actual != DynamicRange::Sdr);
     found.extend(known.iter().filter_map(|(facts, (segment, actual))| match context.expected.hdr {
         // There are rungs in SDR beside.
@@ -66,7 +66,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
 /// bitstream is compared with the channel's own setting.
 fn judge_bitstream_only(context: &CheckContext<'_>) -> CheckVerdict {
     let known = context.renditions().find_map(|(facts, past)| {
-        let (segment, actual) = newest_range(facts, past)?;
+        let (segment, actual) = newest_range(context, facts, past)?;
         Some((facts, segment, actual))
     });
     let Some(hdr) = context.expected.hdr else { return CheckVerdict::NotRun(UNTOLD) };
@@ -105,8 +105,12 @@ fn bitstream(name: &str, rendition: &Rendition, segment: &SegmentFacts, actual: 
     Some(violation.with("actual", actual).with("line", rendition.line))
 }
 
-fn newest_range<'a>(facts: &RenditionFacts, past: &'a RenditionHistory) -> Option<(&'a SegmentFacts, DynamicRange)> {
-    let segments = select::inspected_segments(facts, past)?;
+fn newest_range<'a>(
+    context: &CheckContext<'_>,
+    facts: &RenditionFacts,
+    past: &'a RenditionHistory,
+) -> Option<(&'a SegmentFacts, DynamicRange)> {
+    let segments = select::described(context, select::inspected_segments(facts, past)?);
     segments.into_iter().rev().find_map(|s| Some((s, range(s)?)))
 }
 

@@ -27,7 +27,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let terms = terms(context.output.protocol());
     select::judge_renditions(context, MISSING, |facts, past| {
         let announced = announced_channels(&facts.rendition)?;
-        let tracks = bitstream::newest_first(facts, past)?;
+        let tracks = bitstream::newest_first(context, facts, past)?;
         let counted = tracks.iter().filter_map(|t| Some((t, t.parameters.audio?.channels?)));
         let (track, actual) = counted.max_by_key(|(_, channels)| *channels)?;
         Some(mismatch(track, (actual, announced), &facts.rendition, terms).into_iter().collect())

@@ -55,7 +55,7 @@ fn judge(
     let mut texts = segments.iter().rev().filter_map(|s| Some((*s, text(s)?))).peekable();
     if texts.peek().is_none() {
         return fragmented::judge(context, facts, &segments, params)
-            .or_else(|| judge_closed_captions(context.output.protocol(), facts, &segments, params));
+            .or_else(|| judge_closed_captions(context, facts, segments, params));
     }
     let judged = texts.map(|(segment, cues)| {
         let found = unreadable(segment).or_else(|| overlong(segment, cues).filter(|_| video.is_some()));
@@ -67,13 +67,14 @@ fn judge(
 /// Judges closed captions inside the video. One segment with captions is enough to pass. `None`: too few segments were
 /// inspected.
 fn judge_closed_captions(
-    protocol: Protocol,
+    context: &CheckContext<'_>,
     facts: &RenditionFacts,
-    segments: &[&SegmentFacts],
+    segments: Vec<&SegmentFacts>,
     params: &Params,
 ) -> Option<Vec<Violation>> {
     facts.rendition.captions.filter(|announced| *announced)?;
-    let looked: Vec<_> = segments.iter().filter_map(|s| Some((*s, carries_captions(s)?))).collect();
+    let described = select::described(context, segments);
+    let looked: Vec<_> = described.into_iter().filter_map(|s| Some((s, carries_captions(s)?))).collect();
     if looked.iter().any(|(_, carried)| *carried) {
         return Some(Vec::new());
     }
@@ -84,7 +85,7 @@ fn judge_closed_captions(
         return None;
     }
     let count = looked.len();
-    let announcer = if protocol == Protocol::Dash { "Accessibility" } else { "CLOSED-CAPTIONS" };
+    let announcer = if context.output.protocol() == Protocol::Dash { "Accessibility" } else { "CLOSED-CAPTIONS" };
     let message = format!(
         "{announcer} announces captions, but none of {count} segments within {seconds:.0} s has CEA-608 or CEA-708"
     );

@@ -28,7 +28,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let terms = terms(context.output.protocol());
     select::judge_renditions(context, MISSING, |facts, past| {
         let announced = announced_codecs(&facts.rendition, context.output);
-        let tracks = bitstream::newest_first_with_heads(facts, past).filter(|_| !announced.is_empty())?;
+        let tracks = bitstream::newest_first_with_heads(context, facts, past).filter(|_| !announced.is_empty())?;
         let newest = |media: Media| {
             let mut tracks = tracks.iter().filter(|t| t.track.media == Some(media));
             // A picture in a rendition of sound is what tracks_missing reports.

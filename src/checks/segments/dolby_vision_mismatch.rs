@@ -25,7 +25,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let terms = terms(context.output.protocol());
     select::judge_renditions(context, MISSING, |facts, past| {
         let announced = &facts.rendition.supplemental;
-        let tracks = bitstream::newest_first_with_heads(facts, past).filter(|_| !announced.is_empty())?;
+        let tracks = bitstream::newest_first_with_heads(context, facts, past).filter(|_| !announced.is_empty())?;
         // A sample entry says whether there is Dolby Vision; the descriptor of a transport stream may be left out.
         let fragmented = |t: &&bitstream::ParsedTrack<'_>| t.segment.segment.map.is_some();
         let pictures = tracks.iter().filter(fragmented).filter(|t| t.track.media == Some(Media::Video));

@@ -33,7 +33,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let terms = terms(context.output.protocol());
     select::judge_renditions(context, MISSING, |facts, past| {
         let announced = facts.rendition.frame_rate.filter(|rate| *rate > 0.0)?;
-        let tracks = bitstream::newest_first(facts, past)?;
+        let tracks = bitstream::newest_first(context, facts, past)?;
         let counted = tracks.iter().filter_map(|track| Counted::of(track, params));
         // FRAME-RATE is the highest rate in the variant.
         let fastest = counted.max_by(|a, b| a.rate.total_cmp(&b.rate))?;

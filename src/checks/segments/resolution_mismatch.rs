@@ -30,7 +30,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let terms = terms(context.output.protocol());
     select::judge_renditions(context, MISSING, |facts, past| {
         facts.rendition.resolution?;
-        let tracks = bitstream::newest_first_with_heads(facts, past)?;
+        let tracks = bitstream::newest_first_with_heads(context, facts, past)?;
         let mut pictures = tracks.iter().filter_map(|t| Some((t, t.parameters.video?))).peekable();
         pictures.peek()?;
         let first = pictures.find_map(|(track, picture)| mismatch(track, &picture, &facts.rendition, terms, params));

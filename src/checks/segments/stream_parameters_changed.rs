@@ -24,7 +24,7 @@ const MISSING: &str = "no segment with readable codec parameters was inspected";
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     select::judge_renditions(context, MISSING, |facts, past| {
         let segments = select::inspected_segments(facts, past)?;
-        let tracks = bitstream::newest_first(facts, past)?;
+        let tracks = bitstream::parsed_newest_first(&segments)?;
         let inside = tracks.iter().find_map(changed_inside);
         let pairs = select::listed_pairs(&segments, past).into_iter().rev();
         let between = pairs.filter_map(|(before, next)| changed_between(before, next)).next();

@@ -1,7 +1,7 @@
 //! Codec parameters in inspected segments, for the checks that compare them with the manifest.
 
-use crate::checks::Violation;
 use crate::checks::support::select::{self, segment_violation};
+use crate::checks::{CheckContext, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::history::RenditionHistory;
 use packager_media::codec::parameters::CodecParameters;
@@ -33,29 +33,32 @@ pub(in crate::checks) fn parsed_tracks(segment: &SegmentFacts) -> Vec<ParsedTrac
     tracks.filter_map(|track| Some(ParsedTrack { segment, track, parameters: track.parameters.as_deref()? })).collect()
 }
 
-/// Returns the parsed tracks of all inspected segments of a rendition, the newest segment first. `None`: there are
-/// none.
+/// Returns the parsed tracks of all inspected segments that the rendition's attributes describe ([`select::described`]), the newest
+/// segment first. `None`: there are none.
 ///
 /// A check reports the first track that differs, because one wrong attribute is one fault, however many segments show
 /// it.
 pub(in crate::checks) fn newest_first<'a>(
+    context: &CheckContext<'_>,
     facts: &RenditionFacts,
     past: &'a RenditionHistory,
 ) -> Option<Vec<ParsedTrack<'a>>> {
-    parsed_newest_first(select::inspected_segments(facts, past)?)
+    parsed_newest_first(&select::described(context, select::inspected_segments(facts, past)?))
 }
 
 /// Returns the parsed tracks as [`newest_first`] does, with those of segments of which only the first bytes were fetched: codec
 /// parameters stand there.
 pub(in crate::checks) fn newest_first_with_heads<'a>(
+    context: &CheckContext<'_>,
     facts: &RenditionFacts,
     past: &'a RenditionHistory,
 ) -> Option<Vec<ParsedTrack<'a>>> {
-    parsed_newest_first(select::segments_and_heads(facts, past)?)
+    parsed_newest_first(&select::described(context, select::segments_and_heads(facts, past)?))
 }
 
-fn parsed_newest_first(segments: Vec<&SegmentFacts>) -> Option<Vec<ParsedTrack<'_>>> {
-    let tracks: Vec<_> = segments.into_iter().rev().flat_map(parsed_tracks).collect();
+/// Returns the parsed tracks of these segments, those of the last one first. `None`: there are none.
+pub(in crate::checks) fn parsed_newest_first<'a>(segments: &[&'a SegmentFacts]) -> Option<Vec<ParsedTrack<'a>>> {
+    let tracks: Vec<_> = segments.iter().rev().flat_map(|segment| parsed_tracks(segment)).collect();
     (!tracks.is_empty()).then_some(tracks)
 }
 
@@ -114,8 +117,9 @@ mod tests {
     use packager_media::stream::Media;
 
     fn numbers(scene: &Scene) -> Option<Vec<(u64, Option<Media>)>> {
-        let (facts, past) = scene.context().renditions().next().unwrap();
-        let tracks = newest_first(facts, past)?;
+        let context = scene.context();
+        let (facts, past) = context.renditions().next().unwrap();
+        let tracks = newest_first(&context, facts, past)?;
         Some(tracks.iter().map(|t| (t.segment.segment.number, t.track.media)).collect())
     }
 
@@ -125,6 +129,21 @@ mod tests {
         scene.remember([5, 6].map(|n| segment_with(n, video("avc1.64001f"), stereo())));
         let (picture, sound) = (Some(Media::Video), Some(Media::Audio));
         assert_eq!(numbers(&scene).unwrap(), [(6, picture), (6, sound), (5, picture), (5, sound)]);
+    }
+
+    #[test]
+    fn tracks_of_another_period_are_left_out() {
+        let listed = |id: &str, start: u32| period(id, start, "<S t=\"0\" d=\"2000\" r=\"9\"/>");
+        let mut scene = Scene::dash(&dynamic(&(listed("p0", 960) + &listed("p1", 980))));
+        let segments = [(5, 960_000), (6, 980_000)].map(|(n, sequence)| {
+            let mut segment = segment_with(n, video("avc1.64001f"), stereo());
+            segment.segment.discontinuity_sequence = sequence;
+            std::sync::Arc::new(segment)
+        });
+        let past = RenditionHistory { segments: segments.to_vec(), ..RenditionHistory::default() };
+        scene.history.renditions = [(scene.output.renditions[0].rendition.name.clone(), past)].into();
+        let (picture, sound) = (Some(Media::Video), Some(Media::Audio));
+        assert_eq!(numbers(&scene).unwrap(), [(6, picture), (6, sound)]);
     }
 
     #[test]

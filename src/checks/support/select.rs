@@ -6,6 +6,7 @@ pub(in crate::checks) use crate::facts::derived::{complete_inspection, undamaged
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::history::RenditionHistory;
 use packager_media::container::Container;
+use packager_media::dash;
 use packager_media::defect::{Defect, Position};
 use packager_media::redact;
 use packager_media::stream::{ByteRange, Timeline, Uninspected};
@@ -105,6 +106,19 @@ pub(in crate::checks) fn inspected_segments<'a>(
     Some(segments)
 }
 
+/// Returns those of the segments that the rendition's attributes in the manifest describe. In an MPD those are the segments of the
+/// current Period, because a Representation in another Period has attributes of its own (ISO/IEC 23009-1 5.3.2.1, 5.3.5.2).
+pub(in crate::checks) fn described<'a>(
+    context: &CheckContext<'_>,
+    mut segments: Vec<&'a SegmentFacts>,
+) -> Vec<&'a SegmentFacts> {
+    let current = context.output.dash().and_then(|dash| dash::current_period(&dash.mpd, dash.listed_at));
+    if let Some(sequence) = current.map(dash::Period::discontinuity_sequence) {
+        segments.retain(|s| s.segment.discontinuity_sequence == sequence);
+    }
+    segments
+}
+
 /// Returns the segments that a check judges by what their first bytes show: those inspected as a whole and those of which only the
 /// first bytes were fetched, in the order of inspection. `None`: the probe could not inspect the segments for which the template
 /// asks.
@@ -150,16 +164,17 @@ fn fetch_rank(segment: &SegmentFacts) -> u8 {
     }
 }
 
-/// Returns the segments whose bytes can be counted as media: they arrived completely, or their first bytes did and the server
-/// says how many there are; they have a duration and are in a known container.
+/// Returns the [`described`] segments whose bytes can be counted as media: they arrived completely, or their first bytes did and the
+/// server says how many there are; they have a duration and are in a known container.
 pub(in crate::checks) fn measurable_segments<'a>(
+    context: &CheckContext<'_>,
     facts: &RenditionFacts,
     past: &'a RenditionHistory,
 ) -> Option<Vec<&'a SegmentFacts>> {
     let media = |s: &SegmentFacts| s.inspection.as_ref().is_none_or(|i| i.container != Container::Unknown);
     let bytes = |s: &SegmentFacts| derived::bits(s).is_some_and(|bits| bits > 0.0);
     let counts = |s: &&SegmentFacts| bytes(s) && media(s) && s.segment.duration.0 > 0.0;
-    let measured: Vec<_> = segments_and_heads(facts, past)?.into_iter().filter(counts).collect();
+    let measured: Vec<_> = described(context, segments_and_heads(facts, past)?).into_iter().filter(counts).collect();
     (!measured.is_empty()).then_some(measured)
 }
 
@@ -263,9 +278,30 @@ mod tests {
         let whole = judge_renditions(&scene.context(), "missing", |f, p| judged(inspected_segments(f, p)));
         assert_not_run(whole, "only the first bytes of the segments were fetched (segments.mode heads)");
         assert_holds(judge_renditions(&scene.context(), "missing", |f, p| judged(segments_and_heads(f, p))));
-        let (facts, past) = scene.context().renditions().next().unwrap();
-        let measured = measurable_segments(facts, past).unwrap();
+        let context = scene.context();
+        let (facts, past) = context.renditions().next().unwrap();
+        let measured = measurable_segments(&context, facts, past).unwrap();
         assert_eq!(derived::bits(measured[0]), Some(4_000_000.0), "the size that the server names");
+    }
+
+    #[test]
+    fn attributes_of_an_mpd_describe_the_current_period_alone() {
+        let first = period("p0", 0, "<S t=\"980000\" d=\"2000\" r=\"4\"/>");
+        let scene = Scene::dash(&dynamic(&(first + &period("p1", 990, "<S t=\"0\" d=\"2000\" r=\"4\"/>"))));
+        let of = |sequence: u64| {
+            let mut segment = ts_segment(sequence, 0.0, 2.0);
+            segment.segment.discontinuity_sequence = sequence;
+            segment
+        };
+        let listed = scene.output.renditions[0].timeline.as_ref().unwrap();
+        let sequences = listed.segments.iter().map(|s| s.discontinuity_sequence).collect::<Vec<_>>();
+        assert_eq!(sequences, [[0; 5], [990_000; 5]].concat());
+        let segments = [of(0), of(990_000)];
+        let of = |scene: &Scene| {
+            let kept = described(&scene.context(), segments.iter().collect());
+            kept.iter().map(|s| s.segment.number).collect::<Vec<_>>()
+        };
+        assert_eq!((of(&scene), of(&Scene::live())), (vec![990_000], vec![0, 990_000]));
     }
 
     #[test]
