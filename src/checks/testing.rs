@@ -412,6 +412,7 @@ pub(super) fn mpd(second: i64, edge: f64) -> MpdState {
         availability_start: Some(time(-1000.0)),
         publish_time: Some(at),
         window: Some(MpdWindow::Timeline { start, end, media_end: end }),
+        settled_until: None,
         periods: vec![PeriodStart::new(None, Seconds::ZERO)],
     }
 }

@@ -46,6 +46,7 @@ impl ObservedTimes for MpdState {
     fn shift(&mut self, by: Seconds) {
         self.first_seen.shift(by);
         self.last_seen.shift(by);
+        self.settled_until.shift(by);
     }
 }
 

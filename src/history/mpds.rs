@@ -1,7 +1,7 @@
 //! History of a live MPD's states over several probes.
 
-use crate::facts::OutputFacts;
-use packager_media::dash::timing::presentation_time;
+use crate::facts::{DashFacts, OutputFacts};
+use packager_media::dash::timing::{self, presentation_time};
 use packager_media::dash::{
     Mpd, Period, SegmentAddressing, SegmentScheme, SegmentSpan, SegmentTiming, TimelineRun, playable_representations,
 };
@@ -18,6 +18,9 @@ pub struct MpdState {
     pub availability_start: Option<Timestamp>,
     pub publish_time: Option<Timestamp>,
     pub window: Option<MpdWindow>,
+    /// Time by the MPD's clock up to which the list may not change: what is available until the next update of the MPD (ISO/IEC
+    /// 23009-1 5.4.1). A break that ends early takes back what was listed for later. `None`: the MPD announces no updates.
+    pub settled_until: Option<Timestamp>,
     /// Periods with a known start, oldest first, at most 16.
     pub periods: Vec<PeriodStart>,
 }
@@ -83,9 +86,10 @@ const MAX_STATES: usize = 64;
 const MAX_PERIODS: usize = 16;
 
 impl MpdState {
-    /// Makes the state of `mpd`, which was requested at `at`.
+    /// Makes the state of the MPD that a probe captured.
     #[must_use]
-    pub fn of(mpd: &Mpd, at: Timestamp) -> Self {
+    pub fn of(dash: &DashFacts) -> Self {
+        let (mpd, at) = (&dash.mpd, dash.asked_at);
         let known = mpd.periods.iter().filter_map(|p| Some(PeriodStart::new(p.id.clone(), p.start?)));
         let mut periods: Vec<_> = known.collect();
         periods.drain(..periods.len().saturating_sub(MAX_PERIODS));
@@ -95,12 +99,38 @@ impl MpdState {
             availability_start: mpd.availability_start,
             publish_time: mpd.publish_time,
             window: listed(mpd),
+            settled_until: mpd
+                .minimum_update_period
+                .map(|update| (update + early_availability(mpd)).after(dash.listed_at)),
             periods,
         }
     }
 
+    /// Adds the observation `later` of the same state.
+    fn seen_again(&mut self, later: &Self) {
+        (self.last_seen, self.settled_until) = (later.last_seen, later.settled_until);
+    }
+
+    /// Returns the end of the last listed segment on the presentation's timeline, or the time up to which the list may not change, if
+    /// that is earlier. `None` without a SegmentTimeline.
+    #[must_use]
+    pub fn settled_end(&self) -> Option<Seconds> {
+        let Some(MpdWindow::Timeline { end, .. }) = self.window else { return None };
+        let settled =
+            self.availability_start.zip(self.settled_until).map(|(start, until)| Seconds::between(start, until));
+        Some(settled.filter(|settled| *settled < end).unwrap_or(end))
+    }
+
     fn same_state(&self, other: &Self) -> bool {
-        let Self { first_seen: _, last_seen: _, availability_start, publish_time, window: listed, periods } = self;
+        let Self {
+            first_seen: _,
+            last_seen: _,
+            availability_start,
+            publish_time,
+            window: listed,
+            settled_until: _,
+            periods,
+        } = self;
         *availability_start == other.availability_start
             && *publish_time == other.publish_time
             && *listed == other.window
@@ -120,12 +150,12 @@ pub(super) fn record(
     let live = facts.dash().filter(|d| d.mpd.dynamic);
     if let Some(dash) = live.filter(|d| states.is_empty() || d.asked_at >= *arrived) {
         *arrived = dash.arrived_at;
-        let mut seen = MpdState::of(&dash.mpd, dash.asked_at);
+        let mut seen = MpdState::of(dash);
         if let Some(last) = states.last() {
             seen.periods.iter_mut().for_each(|period| period.follow(&last.periods));
         }
         match states.last_mut() {
-            Some(last) if last.same_state(&seen) => Arc::make_mut(last).last_seen = seen.last_seen,
+            Some(last) if last.same_state(&seen) => Arc::make_mut(last).seen_again(&seen),
             _ => states.push(Arc::new(seen)),
         }
     }
@@ -138,12 +168,18 @@ pub(super) fn record(
 /// availabilityStartTime is the same, and neither its timeline nor its publishTime is older.
 pub(super) fn goes_on(states: &[Arc<MpdState>], facts: &OutputFacts) -> bool {
     let (Some(last), Some(dash)) = (states.last(), facts.dash().filter(|d| d.mpd.dynamic)) else { return false };
-    let later = MpdState::of(&dash.mpd, dash.asked_at);
-    let listed = match (last.window, later.window) {
-        (Some(MpdWindow::Timeline { end: was, .. }), Some(MpdWindow::Timeline { end: is, .. })) => is >= was,
-        (was, is) => was == is,
+    let later = MpdState::of(dash);
+    let listed = match (last.settled_end(), later.window) {
+        (Some(was), Some(MpdWindow::Timeline { end: is, .. })) => is >= was,
+        _ => last.window == later.window,
     };
     last.availability_start == later.availability_start && last.publish_time <= later.publish_time && listed
+}
+
+/// Returns the longest time by which segments of the MPD are available before their media time has passed.
+fn early_availability(mpd: &Mpd) -> Seconds {
+    let all = mpd.periods.iter().flat_map(playable_representations);
+    all.map(|(_, r)| timing::early_availability(&r.addressing)).fold(Seconds::ZERO, |a, b| if b > a { b } else { a })
 }
 
 /// Returns the range of media from the start of the oldest Period that lists segments to the end of the newest one;
@@ -233,7 +269,8 @@ mod tests {
         let periods = period(1, 0, before) + &period(2, 10, inside) + &period(3, 20, "><SegmentTimeline/>");
         let mpd = format!("<MPD type=\"dynamic\" availabilityStartTime=\"2026-01-01T00:00:00Z\">{periods}</MPD>");
         let mpd = dash::parse(mpd.as_bytes(), &base).0.unwrap();
-        MpdState::of(&mpd, mpd.availability_start.unwrap()).window
+        let at = mpd.availability_start.unwrap();
+        MpdState::of(&DashFacts::new(Arc::new(mpd), at)).window
     }
 
     #[test]
@@ -246,6 +283,24 @@ mod tests {
         // An open run ends by the clock; what is known is the Period before.
         let open = listed("><SegmentTimeline><S t=\"0\" d=\"20\" r=\"-1\"/></SegmentTimeline>");
         assert!(matches!(open, Some(MpdWindow::Timeline { end: Seconds(10.0), .. })), "{open:?}");
+    }
+
+    #[test]
+    fn a_list_is_settled_as_far_as_it_is_available_before_the_next_update() {
+        let settled = |attributes: &str, offset: &str| {
+            let mpd = format!(
+                "<MPD type=\"dynamic\" availabilityStartTime=\"2026-01-01T00:00:00Z\" {attributes}><Period start=\"PT0S\"><AdaptationSet \
+                 mimeType=\"video/mp4\"><SegmentTemplate media=\"$Time$\" {offset}><SegmentTimeline><S t=\"0\" d=\"2\" r=\"29\"/>\
+                 </SegmentTimeline></SegmentTemplate><Representation id=\"v\" bandwidth=\"1\"/></AdaptationSet></Period></MPD>"
+            );
+            let base = Url::parse("http://packager/live/tv.mpd").unwrap();
+            let mpd = dash::parse(mpd.as_bytes(), &base).0.unwrap();
+            MpdState::of(&DashFacts::new(Arc::new(mpd), "2026-01-01T00:00:10Z".parse().unwrap())).settled_end()
+        };
+        assert_eq!(settled("minimumUpdatePeriod=\"PT2S\"", ""), Some(Seconds(12.0)));
+        assert_eq!(settled("minimumUpdatePeriod=\"PT2S\"", "availabilityTimeOffset=\"8\""), Some(Seconds(20.0)));
+        assert_eq!(settled("minimumUpdatePeriod=\"PT90S\"", ""), Some(Seconds(60.0)), "the end of the list");
+        assert_eq!(settled("", ""), Some(Seconds(60.0)), "nothing is updated");
     }
 
     #[test]

@@ -93,14 +93,8 @@ pub(in crate::checks) fn is_same_start(a: Seconds, b: Seconds) -> bool {
 
 /// Whether both the live edge and the publishTime of MPD `b` are at or after those of MPD `a`.
 fn has_caught_up(a: &MpdState, b: &MpdState) -> bool {
-    let edge = match (a.window, b.window) {
-        (Some(MpdWindow::Timeline { end: was, .. }), Some(MpdWindow::Timeline { end: is, .. })) => {
-            is.0 >= was.0 - CLOSE
-        }
-        _ => true,
-    };
     let start = start_moved(a, b).is_none_or(|moved| moved.0.abs() <= SAME);
-    start && edge && publish_time_decrease(a, b).is_none()
+    start && live_edge_decrease(a, b).is_none() && publish_time_decrease(a, b).is_none()
 }
 
 /// Whether the MPD `later` is back at the live edge and publishTime that the MPD had before the regression in `step`,
@@ -147,13 +141,10 @@ fn publish_time_decrease(a: &MpdState, b: &MpdState) -> Option<Seconds> {
     Some(Seconds::between(b.publish_time?, a.publish_time?)).filter(|by| by.0 > SAME)
 }
 
+/// Returns by how much MPD `b` ends before what MPD `a` listed and may not take back.
 fn live_edge_decrease(a: &MpdState, b: &MpdState) -> Option<Seconds> {
-    match (a.window?, b.window?) {
-        (MpdWindow::Timeline { end: was, .. }, MpdWindow::Timeline { end: is, .. }) => {
-            Some(was - is).filter(|by| by.0 > CLOSE)
-        }
-        _ => None,
-    }
+    let Some(MpdWindow::Timeline { end, .. }) = b.window else { return None };
+    Some(a.settled_end()? - end).filter(|by| by.0 > CLOSE)
 }
 
 fn windows_overlap(a: &MpdState, b: &MpdState) -> bool {
@@ -289,6 +280,14 @@ mod tests {
         assert_eq!(changes(steps.clone()), [Regressed(Edge(Seconds(6.0))), Continued]);
         assert!(has_caught_up(&steps[0], &steps[2]) && !has_caught_up(&steps[0], &steps[1]));
         assert_eq!(changes([mpd(-30, 980.0), mpd(-20, 979.95)]), [Continued], "rounded");
+    }
+
+    #[test]
+    fn a_break_that_is_listed_ahead_may_end_early_and_what_was_available_may_not_go() {
+        let ahead =
+            |second: i64, edge: f64| MpdState { settled_until: Some(time(second as f64 + 2.0)), ..mpd(second, edge) };
+        assert_eq!(changes([ahead(-40, 1020.0), ahead(-8, 996.0)]), [Continued]);
+        assert_eq!(changes([ahead(-40, 970.0), ahead(-38, 956.0)]), [Regressed(Edge(Seconds(6.0)))]);
     }
 
     #[test]
