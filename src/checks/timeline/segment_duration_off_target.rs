@@ -2,8 +2,10 @@ use crate::checks::support::select::{self, NO_PLAYLIST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::redact;
-use packager_media::stream::{Segment, Timeline};
+use packager_media::stream::ads::MarkerKind;
+use packager_media::stream::{Media, Protocol, Segment, Timeline};
 use packager_media::units;
+use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
     id: "segment_duration_off_target",
@@ -11,8 +13,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Timeline,
     scope: CheckScope::Any,
     alert: Some("PlaylistBroken"),
-    help: "fails when a listed segment is outside segment_duration_target ± segment_duration_tolerance; the last before a \
-           discontinuity or before the end is exempt",
+    help: "fails when a listed segment is outside segment_duration_target ± segment_duration_tolerance. The segments on both sides of a \
+           discontinuity or an ad marker, which cut them, are exempt, and so are the last before the end and subtitles of an MPD",
     reference: "template: segment_duration_target; draft-pantos-hls-rfc8216bis-22 4.4.4.1",
     needs_history: false,
 };
@@ -31,7 +33,9 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     };
     let tolerance = context.thresholds.segment_duration_tolerance * target;
     select::judge_renditions(context, NO_PLAYLIST, |facts, _| {
-        let timeline = facts.timeline.as_ref()?;
+        // A SegmentTimeline of subtitles may list each text by itself.
+        let is_sparse = context.output.protocol() == Protocol::Dash && facts.rendition.media == Media::Text;
+        let timeline = facts.timeline.as_ref().filter(|_| !is_sparse)?;
         Some(judge(timeline, target, tolerance, params.allowed_ratio).into_iter().collect())
     })
 }
@@ -60,19 +64,61 @@ fn judge(timeline: &Timeline, target: f64, tolerance: f64, allowed_ratio: f64) -
     Some(violation.with("target_seconds", target).with("tolerance_seconds", tolerance).with("segments", outside.len()))
 }
 
-/// Returns the segments that must keep the target duration: all except those that end at a discontinuity or at the end
-/// of the playlist.
+/// Returns the segments that must keep the target duration: all except those that begin or end at a discontinuity or an ad marker,
+/// where the packager cuts whatever it has, and those that end the playlist.
 fn bound(timeline: &Timeline) -> impl Iterator<Item = &Segment> {
     let segments = &timeline.segments;
     let next = segments.iter().skip(1).map(Some).chain([None]);
-    segments.iter().zip(next).filter(|(_, next)| next.map_or(!timeline.ended, |n| !n.discontinuity)).map(|(s, _)| s)
+    let goes_on = |next: Option<&Segment>| next.map_or(!timeline.ended, |n| !n.discontinuity);
+    let splices = Splices::of(timeline);
+    let each = segments.iter().zip(next).zip(timeline.start_dates());
+    let bound = each.filter(move |((s, next), start)| !s.discontinuity && goes_on(*next) && !splices.cut(s, *start));
+    bound.map(|((segment, _), _)| segment)
+}
+
+/// Where ad markers begin and end breaks.
+struct Splices {
+    /// Numbers of the segments that follow a tag.
+    numbers: Vec<u64>,
+    dates: Vec<Timestamp>,
+}
+
+/// Longest time in seconds by which the date of a splice may be outside of the segment that it cuts: it is at a frame, and dates are
+/// rounded.
+const NEAR: f64 = 0.5;
+
+impl Splices {
+    fn of(timeline: &Timeline) -> Self {
+        let (mut numbers, mut dates) = (Vec::new(), Vec::new());
+        for marker in &timeline.markers {
+            match &marker.kind {
+                MarkerKind::Out { .. } | MarkerKind::In | MarkerKind::Splice(_) => numbers.push(marker.number),
+                MarkerKind::Range(range) => {
+                    let end = range.start.zip(range.announced()).map(|(start, lasts)| lasts.after(start));
+                    dates.extend(range.start.into_iter().chain(range.end).chain(end));
+                }
+                MarkerKind::Continues { .. } => {}
+            }
+        }
+        Self { numbers, dates }
+    }
+
+    /// Whether a splice begins or ends the segment, which begins at the date `start`.
+    fn cut(&self, segment: &Segment, start: Option<Timestamp>) -> bool {
+        let near = |date: &Timestamp| {
+            let into = start.map(|start| Seconds::between(start, *date).0);
+            into.is_some_and(|into| into >= -NEAR && into <= segment.duration.0 + NEAR)
+        };
+        let is_beside = |number: &u64| *number == segment.number || *number == segment.number + 1;
+        self.numbers.iter().any(is_beside) || self.dates.iter().any(near)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use packager_media::units::Seconds;
+    use packager_media::stream::ads::{AdRange, Marker};
 
     fn run(durations: &[f64], change: impl FnOnce(&mut Timeline)) -> CheckVerdict {
         let mut scene = Scene::live();
@@ -99,11 +145,52 @@ mod tests {
     }
 
     #[test]
-    fn the_last_before_a_discontinuity_or_the_end_is_exempt() {
+    fn segments_beside_a_discontinuity_and_the_last_before_the_end_are_exempt() {
         assert_holds(run(&[6.0, 1.0, 6.0], |t| t.segments[2].discontinuity = true));
-        assert_eq!(violations(run(&[6.0, 6.0, 1.0], |t| t.segments[2].discontinuity = true)).len(), 1);
+        assert_holds(run(&[6.0, 6.0, 1.0], |t| t.segments[2].discontinuity = true));
+        assert_eq!(violations(run(&[1.0, 6.0, 6.0, 1.0], |t| t.segments[2].discontinuity = true)).len(), 1);
         assert_holds(run(&[6.0, 1.0], |t| t.ended = true));
         assert_eq!(violations(run(&[6.0, 1.0], |_| {})).len(), 1);
+    }
+
+    const SPLICED: [f64; 6] = [6.0, 2.4, 6.0, 6.0, 3.6, 6.0];
+
+    fn marked(durations: &[f64], markers: Vec<(u64, MarkerKind)>) -> CheckVerdict {
+        run(durations, |timeline| {
+            timeline.segments[0].program_date_time = Some(time(0.0));
+            timeline.markers = markers.into_iter().map(|(number, kind)| Marker { kind, number, line: 20 }).collect();
+        })
+    }
+
+    #[test]
+    fn segments_that_ad_markers_cut_are_exempt() {
+        let out = || MarkerKind::Out { announced: Some(Seconds(15.6)) };
+        assert_holds(marked(&SPLICED, vec![(12, out()), (15, MarkerKind::In)]));
+        let goes_on = || MarkerKind::Continues { elapsed: None, announced: None };
+        let found = violations(marked(&SPLICED, vec![(12, out()), (13, goes_on()), (15, goes_on())]));
+        assert_eq!(found[0].evidence["number"], 14, "a break that goes on cuts nothing");
+        assert_eq!(violations(marked(&[6.0, 6.0, 6.0, 2.4], vec![(11, out())])).len(), 1);
+        assert_holds(marked(&[6.0, 2.4], vec![(12, out())]));
+    }
+
+    #[test]
+    fn segments_that_a_date_range_cuts_are_exempt() {
+        let range = |start: f64, lasts: f64| {
+            let range =
+                AdRange { start: Some(time(start)), planned: Some(Seconds(lasts)), out: true, ..AdRange::default() };
+            vec![(10, MarkerKind::Range(Box::new(range)))]
+        };
+        assert_holds(marked(&SPLICED, range(8.4, 15.6)));
+        assert_eq!(violations(marked(&SPLICED, range(8.4, 60.0)))[0].evidence["number"], 14);
+    }
+
+    #[test]
+    fn subtitles_of_an_mpd_are_as_long_as_their_texts() {
+        let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"1200\"/><S t=\"990000\" d=\"2000\"/>"));
+        scene.thresholds.segment_duration_target = Some(2.0);
+        assert_eq!(violations(check(&scene.context(), &Params::default())).len(), 1);
+        scene.rendition().rendition.media = Media::Text;
+        assert_not_run(check(&scene.context(), &Params::default()), NO_PLAYLIST);
     }
 
     #[test]
