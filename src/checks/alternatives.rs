@@ -53,7 +53,8 @@ pub(super) fn rate(context: &CheckContext<'_>, outcomes: &mut [RawOutcome]) {
         let CheckVerdict::Ran(violations) = &mut outcome.verdict else { continue };
         for violation in violations.iter_mut().filter(|v| v.severity.unwrap_or(default) == Severity::Critical) {
             let of = renditions.iter().find(|r| Some(&r.name) == violation.rendition.as_ref());
-            let in_group = |r: &Rendition| renditions.iter().any(|o| o.group == r.group && is_alive(o, r.media));
+            let together = |a: &Rendition, b: &Rendition| a.group == b.group || a.shares_group(b);
+            let in_group = |r: &Rendition| renditions.iter().any(|o| together(o, r) && is_alive(o, r.media));
             let is_lost = |r: &Rendition| lost.contains(&r.media) && !(r.media == Media::Audio && in_group(r));
             let Some(rendition) = of.filter(|r| !is_lost(r)) else { continue };
             let others = renditions.iter().filter(|r| is_alive(r, rendition.media));
@@ -85,13 +86,12 @@ fn lost(protocol: Protocol, renditions: &[&Rendition], dead: &BTreeSet<String>) 
     needed.into_iter().filter(|media| of(*media).all(|r| is_dead(&r))).collect()
 }
 
-/// Whether an HLS variant has sound that can be played: its own, or a rendition of its audio group (RFC 8216bis 4.4.6.2.1). A
-/// group that no variant names helps nobody.
+/// Whether an HLS variant has sound that can be played: its own, or a rendition of one of its audio groups (RFC 8216bis
+/// 4.4.6.2.1). A group that no variant names helps nobody.
 fn has_sound(variant: &Rendition, renditions: &[&Rendition], dead: &BTreeSet<String>) -> bool {
-    let Some(group) = variant.group.as_ref().filter(|_| variant.muxed_audio.is_none()) else { return true };
-    let mut members =
-        renditions.iter().filter(|r| r.media == Media::Audio && r.group.as_ref() == Some(group)).peekable();
-    members.peek().is_none() || members.any(|r| !dead.contains(&r.name))
+    let is_own = variant.muxed_audio.is_some() || variant.group.is_none();
+    let mut members = renditions.iter().filter(|r| r.media == Media::Audio && r.shares_group(variant)).peekable();
+    is_own || members.peek().is_none() || members.any(|r| !dead.contains(&r.name))
 }
 
 #[cfg(test)]
@@ -174,6 +174,19 @@ mod tests {
             of(Media::Audio, Some("b"), "audio-b"),
         ];
         assert_eq!(severities(unnamed, &["audio-vi"]), [None], "no variant names the other group");
+    }
+
+    #[test]
+    fn a_variant_of_two_audio_groups_plays_with_either() {
+        let mut renditions = vec![
+            of(Media::Video, Some("aac"), "1080p"),
+            of(Media::Audio, Some("aac"), "audio-aac"),
+            of(Media::Audio, Some("ac3"), "audio-ac3"),
+        ];
+        renditions[0].rendition.further_groups = vec!["ac3".to_owned()];
+        assert_eq!(severities(renditions.clone(), &["audio-aac"]), [MAJOR]);
+        assert_eq!(severities(renditions.clone(), &["audio-ac3"]), [MAJOR]);
+        assert_eq!(severities(renditions, &["audio-aac", "audio-ac3"]), [None, None]);
     }
 
     #[test]

@@ -152,6 +152,8 @@ pub struct Rendition {
     /// Group of the rendition. HLS: the AUDIO group that a variant refers to, or the GROUP-ID of an EXT-X-MEDIA. DASH:
     /// a group of video and audio whose media times can be compared. `None` without one.
     pub group: Option<String>,
+    /// Further groups of the rendition, where several tags of the manifest declare its playlist (HLS): a variant for each AUDIO group.
+    pub further_groups: Vec<String>,
     /// Languages of the sound in the segments of an HLS variant itself, although it refers to an audio group: those of the
     /// group's EXT-X-MEDIA without URI (RFC 8216bis 4.4.6.2.1). `None` if the group has no such member, or there is no group.
     pub muxed_audio: Option<Vec<String>>,
@@ -239,6 +241,7 @@ impl Rendition {
             frame_rate: None,
             language: None,
             group: None,
+            further_groups: Vec::new(),
             muxed_audio: None,
             pathway: None,
             is_alternative: false,
@@ -249,6 +252,17 @@ impl Rendition {
             channels: None,
             line: None,
         }
+    }
+
+    /// Iterates over all groups of the rendition.
+    pub fn groups(&self) -> impl Iterator<Item = &String> {
+        self.group.iter().chain(&self.further_groups)
+    }
+
+    /// Returns whether the two renditions have a group in common, so that players play them together.
+    #[must_use]
+    pub fn shares_group(&self, other: &Self) -> bool {
+        self.groups().any(|group| other.groups().any(|of_other| of_other == group))
     }
 }
 

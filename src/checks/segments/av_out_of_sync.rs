@@ -60,8 +60,8 @@ fn judge_separate_audio(
     past: &RenditionHistory,
     params: &Params,
 ) -> Option<Vec<Violation>> {
-    let group = facts.rendition.group.as_ref().filter(|_| facts.rendition.media == Media::Audio)?;
-    let named = |f: &RenditionFacts| f.rendition.media == Media::Video && f.rendition.group.as_ref() == Some(group);
+    let own = Some(&facts.rendition).filter(|r| r.media == Media::Audio)?;
+    let named = |f: &RenditionFacts| f.rendition.media == Media::Video && f.rendition.shares_group(own);
     let videos = context.renditions().filter(|(f, _)| named(f));
     let (name, pictures, mut restarts) = videos
         .filter_map(|(f, past)| {

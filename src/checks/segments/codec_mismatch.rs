@@ -46,7 +46,7 @@ fn announced_codecs(rendition: &Rendition, output: &OutputFacts) -> Vec<String> 
         return rendition.codecs.clone();
     }
     let others = output.renditions.iter().map(|r| &r.rendition);
-    let variants = others.filter(|r| r.media == Media::Video && r.group == rendition.group);
+    let variants = others.filter(|r| r.media == Media::Video && r.shares_group(rendition));
     let mut all: Vec<String> = variants.flat_map(|r| r.codecs.iter().cloned()).collect();
     all.sort();
     all.dedup();
@@ -322,6 +322,7 @@ mod tests {
     fn grouped(actual: &str, group: &str) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.rendition().rendition.group = Some("a".to_owned());
+        scene.rendition().rendition.further_groups = vec!["c".to_owned()];
         let mut facts = rendition("audio-en");
         let r = &mut facts.rendition;
         (r.media, r.codecs, r.group) = (Media::Audio, Vec::new(), Some(group.to_owned()));
@@ -341,6 +342,8 @@ mod tests {
         assert_eq!(found[0].message, "CODECS is mp4a.40.2; the bitstream of segment 5 has ec-3");
         assert_eq!(found[0].rendition.as_deref(), Some("audio-en"));
         assert_not_run(grouped("ec-3", "b"), MISSING);
+        assert_holds(grouped("mp4a.40.2", "c"));
+        assert_eq!(violations(grouped("ec-3", "c")).len(), 1, "a further group of the variant");
     }
 
     #[test]

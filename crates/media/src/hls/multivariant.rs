@@ -20,6 +20,11 @@ use url::Url;
 /// Largest number of rendition declarations that are read of one playlist. Several may declare the same rendition.
 const MAX_DECLARATIONS: usize = 10 * super::MAX_RENDITIONS;
 
+/// Largest number of codec strings of a rendition: a real variant has two to four.
+const MAX_CODECS: usize = 16;
+/// Largest number of groups of a rendition besides the first: real playlists have an audio group for each codec.
+const MAX_GROUPS: usize = 15;
+
 pub(super) struct PresentationBuilder<'a, 'b> {
     base: &'b Url,
     declarations: usize,
@@ -210,7 +215,8 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
             );
         }
         for variant in self.renditions.iter_mut().filter(|r| r.media == Media::Video) {
-            variant.muxed_audio = variant.group.as_ref().and_then(|group| self.muxed_audio.get(group).cloned());
+            let muxed_audio = variant.groups().find_map(|group| self.muxed_audio.get(group));
+            variant.muxed_audio = muxed_audio.cloned();
         }
         let mut renditions: Vec<&mut Rendition> = self.renditions.iter_mut().collect();
         let mut i_frames: Vec<&mut Rendition> = self.i_frames.iter_mut().collect();
@@ -229,13 +235,22 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
 }
 
 /// Fills in values that a rendition's first declaration in a multivariant playlist lacks. An audio playlist is often
-/// declared twice: as a rendition with its language, and as a variant with its bit rate. The rendition keeps the more
-/// reliable identity of the two, independent of their order.
+/// declared twice: as a rendition with its language, and as a variant with its bit rate. A video playlist is declared once for
+/// each audio group, with the codecs of both. The rendition keeps the more reliable identity of the two, independent of their order.
 fn complete(first: &mut Rendition, other: Rendition) {
     first.bandwidth = first.bandwidth.or(other.bandwidth);
     first.average_bandwidth = first.average_bandwidth.or(other.average_bandwidth);
-    if first.codecs.is_empty() {
-        first.codecs = other.codecs;
+    match other.group {
+        Some(group) if first.group.is_none() => first.group = Some(group),
+        Some(group) if !first.groups().any(|known| *known == group) && first.further_groups.len() < MAX_GROUPS => {
+            first.further_groups.push(group);
+        }
+        _ => {}
+    }
+    for codec in other.codecs {
+        if !first.codecs.contains(&codec) && first.codecs.len() < MAX_CODECS {
+            first.codecs.push(codec);
+        }
     }
     first.resolution = first.resolution.or(other.resolution);
     first.frame_rate = first.frame_rate.or(other.frame_rate);
@@ -319,9 +334,9 @@ fn sample_entry(codec: &str) -> String {
     codec.split('.').next().unwrap_or_default().to_ascii_lowercase()
 }
 
-/// Returns the codec strings of a CODECS attribute, at most 16: a real variant has two to four.
+/// Returns the codec strings of a CODECS attribute, at most [`MAX_CODECS`].
 fn codecs(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|c| !c.is_empty()).take(16).map(bounded).collect()
+    text.split(',').map(str::trim).filter(|c| !c.is_empty()).take(MAX_CODECS).map(bounded).collect()
 }
 
 fn id_of(text: Option<&str>) -> Option<String> {

@@ -98,6 +98,24 @@ fn one_playlist_is_one_rendition() {
 }
 
 #[test]
+fn a_playlist_of_several_audio_groups_keeps_all_groups_and_codecs() {
+    let variant = |group: &str, codecs: &str| {
+        format!("#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=2x2,AUDIO=\"{group}\",CODECS=\"{codecs}\"\nv.m3u8\n")
+    };
+    let audio = |group: &str, uri: &str| {
+        format!("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"English\",LANGUAGE=\"en\"{uri}\n")
+    };
+    let variants =
+        variant("aac", "avc1.64001f,mp4a.40.2") + &variant("ac3", "avc1.64001f,ac-3") + &variant("aac", "avc1.64001f");
+    let of = |uri: &str| renditions(&(variants.clone() + &audio("aac", ",URI=\"aac.m3u8\"") + &audio("ac3", uri)));
+    let r = of(",URI=\"ac3.m3u8\"");
+    assert_eq!(r[0].groups().collect::<Vec<_>>(), ["aac", "ac3"]);
+    assert_eq!(r[0].codecs, ["avc1.64001f", "mp4a.40.2", "ac-3"]);
+    assert_eq!((r[0].shares_group(&r[1]), r[0].shares_group(&r[2]), r[1].shares_group(&r[2])), (true, true, false));
+    assert_eq!((r[0].muxed_audio.as_ref(), of("")[0].muxed_audio.as_deref()), (None, Some(&["en".to_owned()][..])));
+}
+
+#[test]
 fn equal_labels_are_numbered_from_the_highest_bit_rate_to_the_lowest() {
     let variant = |rate: u32, uri: &str| format!("#EXT-X-STREAM-INF:BANDWIDTH={rate},RESOLUTION=1280x720\n{uri}\n");
     let ladder = variant(1_000_000, "low") + &variant(3_000_000, "high") + &variant(2_000_000, "mid");
