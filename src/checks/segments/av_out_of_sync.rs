@@ -110,7 +110,7 @@ fn steady_pairs(offsets: &[(&SegmentFacts, StartOffset)]) -> usize {
     if run >= STEADY_PAIRS && spread <= STEADY { run } else { 0 }
 }
 
-/// First presentation time of a segment that has a single track.
+/// First presentation time of a segment that has a single track of video or audio, beside which it may have others, such as ID3.
 struct TrackStart<'a> {
     segment: &'a SegmentFacts,
     at: MediaTime,
@@ -118,8 +118,9 @@ struct TrackStart<'a> {
 
 fn starts<'a>(facts: &RenditionFacts, past: &'a RenditionHistory, media: Media) -> Option<Vec<TrackStart<'a>>> {
     let only = |segment: &'a SegmentFacts| {
-        let inspection = undamaged_inspection(segment)?;
-        let [track] = inspection.tracks.as_slice() else { return None };
+        let tracks = undamaged_inspection(segment)?.tracks.iter();
+        let mut played = tracks.filter(|t| matches!(t.media, Some(Media::Video | Media::Audio)));
+        let (Some(track), None) = (played.next(), played.next()) else { return None };
         let at = track.presentation_start.filter(|_| track.media == Some(media) && track.samples > 0)?;
         Some(TrackStart { segment, at })
     };
@@ -257,6 +258,21 @@ mod tests {
         let mut other = scene_with_offset((10.0, None), (10.9, None));
         other.output.renditions[1].rendition.group = Some("other".to_owned());
         assert_not_run(check(&other.context(), &Params::default()), NONE);
+    }
+
+    #[test]
+    fn id3_beside_sound_is_no_second_track_and_other_sound_is() {
+        let run = |media: Option<Media>| {
+            let mut scene = scene_with_offset((10.0, Some(0.0)), (11.0, Some(0.0)));
+            for past in scene.history.renditions.values_mut() {
+                let tracks = &mut std::sync::Arc::make_mut(&mut past.segments[0]).inspection.as_mut().unwrap().tracks;
+                tracks.push(packager_media::container::Track { media, ..track(300, Media::Audio, 10.0, 2.0) });
+            }
+            check(&scene.context(), &Params::default())
+        };
+        assert_eq!(messages(run(None)), "segment 5: audio starts 1.000 s after video");
+        assert_eq!(violations(run(Some(Media::Text))).len(), 1);
+        assert_not_run(run(Some(Media::Audio)), NONE);
     }
 
     /// Runs the check on segments of 2 s that an MPD times by `@duration`. Audio starts `first` seconds after video in the
