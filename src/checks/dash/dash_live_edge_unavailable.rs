@@ -15,7 +15,8 @@ pub const META: CheckMeta = CheckMeta {
     help: "fails when no segment of a Representation is available by the wall clock (corrected by UTCTiming), or \
            the newest segment of a fixed pace or an open S (r=-1) is due and can't be fetched; major while other \
            renditions of its kind play, and when the whole list is before its time; and when a Representation is one file without \
-           segments, although its Period goes on. Segments that are listed ahead, such as those of an ad, are no fault",
+           segments, although its Period goes on. Segments that are listed ahead, such as those of an ad, are no fault, and subtitles \
+           may list none while nobody speaks",
     reference: "ISO/IEC 23009-1 5.3.9.2, 5.3.9.5; DASH-IF IOP 4.3",
     needs_history: false,
 };
@@ -61,7 +62,8 @@ fn one_file(rung: &LiveRepresentation<'_>) -> Option<Violation> {
 fn nothing_available(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     let SegmentScheme::Listed(listing) = &rung.representation.addressing.segments else { return None };
     let timeline = rung.facts.timeline.as_deref()?;
-    if !timeline.segments.is_empty() || timeline.ended {
+    let may_pause = rung.facts.rendition.media == Media::Text && rung.timeline_runs().is_some();
+    if !timeline.segments.is_empty() || timeline.ended || may_pause {
         return None;
     }
     let begun = rung.period.start?.after(rung.mpd.availability_start?);
@@ -165,6 +167,15 @@ mod tests {
             "{found:?}"
         );
         assert_eq!(found[0].severity, None);
+    }
+
+    #[test]
+    fn subtitles_may_list_nothing_while_nobody_speaks() {
+        let passed = timed("<S t=\"900000\" d=\"2000\" r=\"9\"/>");
+        assert_eq!(violations(run(&Scene::dash(&passed))).len(), 1);
+        assert_holds(run(&Scene::dash(&passed.replace("video", "text"))));
+        let ended = paced().replace("video", "text").replace("start=\"PT0S\"", "start=\"PT0S\" duration=\"PT900S\"");
+        assert_eq!(violations(run(&Scene::dash(&ended))).len(), 1, "a fixed pace has no pauses");
     }
 
     #[test]

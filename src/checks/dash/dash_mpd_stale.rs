@@ -7,7 +7,7 @@ use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::{Observation, RenditionHistory};
 use packager_media::dash::{Mpd, Representation, current_period, playable_representations};
-use packager_media::stream::{Timeline, labels};
+use packager_media::stream::{Media, Timeline, labels};
 use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
@@ -19,7 +19,8 @@ pub const META: CheckMeta = CheckMeta {
     help: "fails when the list of segments in a live MPD (SegmentTimeline, SegmentList, or numbers up to @endNumber or the end of the Period) has had \
            no segment that has newly become available for `major_after` times its longest segment (or minimumUpdatePeriod, if that is \
            longer, but at most the delay of players: suggestedPresentationDelay, four segments or 10 s); critical after `critical_after`. On a first probe the age is taken from publishTime or Last-Modified. \
-           dash_live_edge_unavailable judges segments that only the clock counts",
+           dash_live_edge_unavailable judges segments that only the clock counts. Minor for subtitles, which may pause, and only if all of \
+           them have had no new segment for the delay of players and their longest pause before",
     reference: "ISO/IEC 23009-1 5.4.1, 5.3.1.2, 5.3.9",
     needs_history: false,
 };
@@ -50,20 +51,32 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let has_end =
         |r: &Representation| r.addressing.listed_end().is_some() || (period_ends && r.addressing.segments.is_paced());
     let listed: Vec<_> = period.into_iter().flat_map(playable_representations).filter(|(_, r)| has_end(r)).collect();
-    select::judge_renditions(context, NO_LIST, |facts, past| {
+    let judged = |facts: &RenditionFacts, past: &RenditionHistory| {
         let id = facts.rendition.id.as_deref();
         let same = |r: &Representation| Some(labels::slug(&r.id).as_str()) == id;
         listed.iter().find(|(set, r)| set.media == facts.rendition.media && same(r))?;
         let timeline = facts.timeline.as_deref().filter(|t| !t.ended)?;
-        let unit = age_unit(&dash.mpd, timeline)?;
-        if renewed(past).is_some_and(|at| Seconds::between(at, context.now).0 <= unit.length.0 * major_after) {
+        let is_text = facts.rendition.media == Media::Text;
+        let unit = if is_text { pause_unit(&dash.mpd, past, timeline)? } else { age_unit(&dash.mpd, timeline)? };
+        let limits = if is_text { &ONE_PAUSE } else { &limits };
+        if renewed(past).is_some_and(|at| Seconds::between(at, context.now).0 <= unit.length.0 * limits.major_after) {
             return Some(Vec::new());
         }
         let made = published_at(&dash.mpd, facts);
-        let found = live_edge_age::judge(context, (facts, past, timeline), &unit, &made, &limits)?;
-        Some(found.into_iter().map(|v| with_publication(v, context)).collect())
+        let found = live_edge_age::judge(context, (facts, past, timeline), &unit, &made, limits)?;
+        let rated = found.into_iter().map(|v| if is_text { v.severity(Severity::Minor) } else { v });
+        Some(rated.map(|v| with_publication(v, context)).collect::<Vec<_>>())
+    };
+    let mut texts = context.renditions().filter(|(facts, _)| facts.rendition.media == Media::Text);
+    let some_text_goes_on = texts.any(|(facts, past)| judged(facts, past).is_some_and(|found| found.is_empty()));
+    select::judge_renditions(context, NO_LIST, |facts, past| {
+        let is_pause = facts.rendition.media == Media::Text && some_text_goes_on;
+        Some(judged(facts, past)?).map(|found| if is_pause { Vec::new() } else { found })
     })
 }
+
+/// Limits of the age of subtitles, in the unit of [`pause_unit`].
+const ONE_PAUSE: AgeLimits = AgeLimits { major_after: 1.0, critical_after: f64::INFINITY, date_allowance: 0.0 };
 
 /// Returns when another segment was last seen at the end of the list under the same time. Packagers that number a
 /// SegmentList onwards (@startNumber) give its newest segment the same time in each MPD. `None`: it wasn't seen.
@@ -89,6 +102,22 @@ fn age_unit(mpd: &Mpd, timeline: &Timeline) -> Option<AgeUnit> {
         update if update <= delay => AgeUnit { length: update, name: "minimum update period" },
         _ => AgeUnit { length: delay, name: "player delay" },
     })
+}
+
+/// Returns the time for which subtitles may have no new segment: the delay of players and the longest pause between two segments that
+/// the MPD lists or listed. A SegmentTimeline may leave out the times at which nobody speaks. `None` with fewer than two segments,
+/// which show no pause.
+fn pause_unit(mpd: &Mpd, past: &RenditionHistory, timeline: &Timeline) -> Option<AgeUnit> {
+    let longest = live_edge_age::target_duration_unit(timeline).filter(|_| timeline.segments.len() > 1)?.length;
+    let listed = timeline.segments.iter().map(|s| (s.number, s.duration)).collect::<Vec<_>>();
+    let seen = past.observations.iter().map(|o| o.segments.iter().map(|s| (s.number, s.duration)).collect::<Vec<_>>());
+    let pause = |pair: &[(u64, Seconds)]| match pair {
+        [(start, lasts), (next, _)] => next.saturating_sub(*start) as f64 / 1000.0 - lasts.0,
+        _ => 0.0,
+    };
+    let pauses = seen.chain([listed]).flat_map(|list| list.windows(2).map(pause).collect::<Vec<_>>());
+    let longest_pause = pauses.fold(0.0, f64::max);
+    Some(AgeUnit { length: player_delay(mpd, longest) + Seconds(longest_pause), name: "subtitle pause" })
 }
 
 /// Returns the later of publishTime and Last-Modified, because some packagers update only one of them.
@@ -165,6 +194,41 @@ mod tests {
         let mut scene = still(&timed(LISTED), 5.0);
         scene.published([mpd(-10, 1000.0), mpd(-2, 1000.0)]);
         assert!(messages(run(&scene)).ends_with("publishTime goes on: the packager works, look at its input"));
+    }
+
+    /// Makes a test input: subtitles with these S elements, whose newest segment was listed `seconds` before the probe.
+    fn text(timeline: &str, seconds: f64) -> Scene {
+        let mut scene = still(&timed(timeline).replace("video", "text"), seconds);
+        let name = scene.rendition().rendition.name.clone();
+        let past = scene.history.renditions.get_mut(&name).unwrap();
+        past.observations.iter_mut().for_each(|seen| std::sync::Arc::make_mut(seen).segments.clear());
+        scene
+    }
+
+    #[test]
+    fn subtitles_may_pause_as_long_as_before_and_the_delay_of_players() {
+        let sparse = "<S t=\"946000\" d=\"4000\"/><S t=\"970000\" d=\"4000\"/>";
+        assert_holds(run(&text(sparse, 36.0)));
+        let found = violations(run(&text(sparse, 36.1)));
+        assert_eq!(found[0].severity, Some(Severity::Minor));
+        assert!(found[0].message.starts_with("no new segment for 36.1 s: 1.0 subtitle pauses of 36 s"), "{found:?}");
+        assert_eq!(violations(run(&text(LISTED, 10.1))).len(), 1, "they never paused");
+        assert_not_run(run(&text("<S t=\"970000\" d=\"4000\"/>", 100.0)), NO_LIST);
+    }
+
+    #[test]
+    fn subtitles_of_one_language_may_pause_while_those_of_another_go_on() {
+        let mut scene = text(LISTED, 10.1);
+        let mut other = scene.rendition().clone();
+        other.rendition.name = "other".to_owned();
+        scene.output.renditions.push(other);
+        let mut past = scene.history.renditions.values().next().unwrap().clone();
+        assert_eq!(violations(run(&scene)).len(), 1, "nothing is known of the other");
+        scene.history.renditions.insert("other".to_owned(), past.clone());
+        assert_eq!(violations(run(&scene)).len(), 2);
+        past.edge_since = Some(time(-1.0));
+        scene.history.renditions.insert("other".to_owned(), past);
+        assert_holds(run(&scene));
     }
 
     #[test]

@@ -2,6 +2,7 @@ use crate::checks::support::representations::{self, LiveRepresentation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::dash::TimelineRun;
+use packager_media::stream::Media;
 
 pub const META: CheckMeta = CheckMeta {
     id: "dash_timeline_gap",
@@ -10,7 +11,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Dash,
     alert: None,
     help: "fails when a SegmentTimeline has a gap or an overlap near the live edge, or ends before the next Period \
-           begins",
+           begins. Subtitles may pause",
     reference: "ISO/IEC 23009-1 5.3.9.6",
     needs_history: false,
 };
@@ -25,6 +26,9 @@ params! {
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     representations::judge_live_representations(context, |rung| {
+        if rung.facts.rendition.media == Media::Text {
+            return Vec::new();
+        }
         let mut found = timeline_gaps(rung, params);
         found.extend(gap_before_period(context, rung, params));
         found
@@ -86,6 +90,15 @@ mod tests {
         assert_eq!(found[0].message, "a gap of 2.000 s before the segment at t=998000");
         let found = violations(run("<S t=\"980000\" d=\"2000\" r=\"8\"/><S t=\"997899\" d=\"2000\"/>"));
         assert_eq!(found[0].message, "an overlap of 0.101 s before the segment at t=997899");
+    }
+
+    #[test]
+    fn subtitles_may_pause() {
+        let text = |timeline: &str| timed(timeline).replace("video", "text");
+        let of = |mpd: &str| check(&Scene::dash(mpd).context(), &Params::default());
+        let paused = "<S t=\"960000\" d=\"4000\"/><S t=\"990000\" d=\"4000\"/>";
+        assert_holds(of(&text(paused)));
+        assert_eq!(violations(of(&timed(paused))).len(), 1);
     }
 
     #[test]
