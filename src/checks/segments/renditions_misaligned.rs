@@ -4,7 +4,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use packager_media::container::Track;
-use packager_media::stream::Media;
+use packager_media::stream::{Media, Segment};
 use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
@@ -87,9 +87,17 @@ fn matching<'p, 'a>(
     reference.iter().rev().find(fits)
 }
 
-/// Returns the seconds by which the segment `place` starts after the segment `other`.
+/// Returns the seconds by which the segment `place` starts after the segment `other` for players.
 fn start_offset(place: &VideoSegment<'_>, other: &VideoSegment<'_>) -> Option<f64> {
-    Some(place.1.presentation_start?.since(other.1.presentation_start?)?.0)
+    let off = place.1.presentation_start?.since(other.1.presentation_start?)?;
+    Some((off - clock_offset(&place.0.segment, &other.0.segment).unwrap_or_default()).0)
+}
+
+/// Returns by how much the media time of the segment `a` is ahead of that of `b` for the same time of an MPD's presentation, because
+/// each AdaptationSet has a presentationTimeOffset of its own. `None` for HLS.
+fn clock_offset(a: &Segment, b: &Segment) -> Option<Seconds> {
+    let media = a.media_start?.at.since(b.media_start?.at)?;
+    Some(media - Seconds::between(b.program_date_time?, a.program_date_time?))
 }
 
 /// Returns a violation if most key frames inside segments are at different times in both renditions. One rendition may
@@ -148,6 +156,8 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
     use crate::history::RenditionHistory;
+    use packager_media::stream::MediaStart;
+    use packager_media::units::{MPEG_TIMESCALE, MediaTime};
     use std::sync::Arc;
 
     /// Makes a test input: two renditions with 25 frames per second. Each of their segments is given by number, start
@@ -252,6 +262,23 @@ mod tests {
             let verdict = check(&scene.context(), &Params::default());
             assert_eq!(matches!(verdict, CheckVerdict::Ran(found) if found.len() == 1), runs, "{began}");
         }
+    }
+
+    #[test]
+    fn media_times_of_adaptation_sets_may_have_different_offsets() {
+        let with_offset = |late: f64, listed_late: f64| {
+            let mut scene = scene(&[(5, 10.0, Some(0.0))], &[(5, 3610.0 + late, Some(listed_late))]);
+            for (name, at) in [(NAME, 10.0), ("other", 3610.0 + listed_late)] {
+                let segment = Arc::make_mut(&mut scene.history.renditions.get_mut(name).unwrap().segments[0]);
+                to_fragmented(segment);
+                let at = MediaTime::new((at * 90_000.0) as i64, MPEG_TIMESCALE);
+                segment.segment.media_start = Some(MediaStart { at, nominal: false });
+            }
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(with_offset(0.0, 0.0));
+        assert!(messages(with_offset(0.5, 0.0)).contains("0.500 s after"), "another start than the MPD says");
+        assert!(messages(with_offset(0.5, 0.5)).contains("0.500 s after"), "the MPD says it");
     }
 
     #[test]
