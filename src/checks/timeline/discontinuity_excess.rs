@@ -9,7 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Timeline,
     scope: CheckScope::Any,
     alert: Some("PlaylistBroken"),
-    help: "fails when the window has more discontinuities than the template allows: each makes players start their decoders anew",
+    help: "fails when the window has more discontinuities between its segments than the template allows: each makes players start their \
+           decoders anew",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.3",
     needs_history: false,
 };
@@ -29,7 +30,9 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 }
 
 fn violation(timeline: &Timeline, params: &Params) -> Option<Violation> {
-    let count = timeline.segments.iter().filter(|s| s.discontinuity).count();
+    // One before the first segment parts it from what has left the window: it is none within the window's length.
+    let counted = || timeline.segments.iter().skip(1).filter(|s| s.discontinuity);
+    let count = counted().count();
     let window = timeline.window().0;
     let allowed = (params.max as f64).max(params.max_per_minute * window / 60.0);
     if count as f64 <= allowed {
@@ -40,7 +43,7 @@ fn violation(timeline: &Timeline, params: &Params) -> Option<Violation> {
         "{count} discontinuities in a window of {segments} segments ({window:.0} s); no more than {} are allowed",
         allowed.floor()
     );
-    let lines: Vec<u32> = timeline.segments.iter().filter(|s| s.discontinuity).map(|s| s.line).take(16).collect();
+    let lines: Vec<u32> = counted().map(|s| s.line).take(16).collect();
     Some(Violation::new(message).with("discontinuities", count).with("allowed", allowed).with("lines", lines))
 }
 
@@ -48,13 +51,14 @@ fn violation(timeline: &Timeline, params: &Params) -> Option<Violation> {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use packager_media::units::Seconds;
 
-    /// Runs discontinuity_excess on a playlist of `segments` segments of 2 s, of which `discontinuities` begin with a
+    /// Runs discontinuity_excess on a playlist of `segments` segments of 2 s, of which `discontinuities` after the first begin with a
     /// discontinuity.
     fn run(segments: u64, discontinuities: usize) -> CheckVerdict {
         let mut scene = Scene::live();
         *scene.timeline() = timeline(1, segments);
-        scene.timeline().segments.iter_mut().take(discontinuities).for_each(|s| s.discontinuity = true);
+        scene.timeline().segments.iter_mut().skip(1).take(discontinuities).for_each(|s| s.discontinuity = true);
         check(&scene.context(), &Params::default())
     }
 
@@ -74,6 +78,22 @@ mod tests {
         // 4 where 3.8 are allowed.
         let message = "4 discontinuities in a window of 19 segments (38 s); no more than 3 are allowed";
         assert_eq!(messages(run(19, 4)), message);
+    }
+
+    #[test]
+    fn spots_of_ten_seconds_hold_and_shorter_ones_fail() {
+        // Each spot is a segment of 6 s and the rest; a discontinuity stands before each, also before the first segment.
+        let run = |rest: f64| {
+            let mut scene = Scene::live();
+            *scene.timeline() = timeline(1, 8);
+            for (n, segment) in scene.timeline().segments.iter_mut().enumerate() {
+                (segment.duration, segment.discontinuity) = (Seconds(if n % 2 == 0 { 6.0 } else { rest }), n % 2 == 0);
+            }
+            scene.timeline().segments.pop();
+            check(&scene.context(), &Params { max: 0, ..Params::default() })
+        };
+        assert_holds(run(4.0));
+        assert_eq!(violations(run(1.9)).len(), 1);
     }
 
     #[test]
