@@ -4,6 +4,7 @@ use super::{CatalogSnapshot, Channel, Output, RequestSettings, Template};
 use crate::document::nearest;
 use packager_media::redact;
 use packager_media::stream::Protocol;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use url::Url;
 
@@ -36,16 +37,13 @@ impl CatalogSnapshot {
 }
 
 impl Channel {
-    /// Makes a channel for a URL that is not in the catalogue. The channel's code is the URL without the query, and
-    /// nothing is expected of its ladder.
+    /// Makes a channel for a URL that is not in the catalogue. Nothing is expected of its ladder.
     #[must_use]
     pub fn of_url(url: Url, template: &str) -> Self {
-        let mut code = url.clone();
-        code.set_query(None);
-        code.set_fragment(None);
+        let code = code_of_url(&url);
         Self {
-            name: code.to_string(),
-            code: code.into(),
+            name: code.clone(),
+            code,
             channel_type: "LIVE".to_owned(),
             tier: None,
             codec: None,
@@ -63,8 +61,42 @@ impl Channel {
     }
 }
 
+/// Returns the code of a channel that is only a URL: the URL without query and fragment, and with `***` in the place of secrets. If that
+/// leaves something out, a hash of the whole URL follows, so that two channels of one server that differ only there stay apart.
+fn code_of_url(url: &Url) -> String {
+    let (mut whole, mut bare) = (url.clone(), url.clone());
+    whole.set_fragment(None);
+    bare.set_fragment(None);
+    bare.set_query(None);
+    let shown = redact::url(&bare);
+    if shown == whole.as_str() {
+        return shown;
+    }
+    let mut hasher = DefaultHasher::new();
+    whole.as_str().hash(&mut hasher);
+    format!("{shown}#{:08x}", hasher.finish() >> 32)
+}
+
 fn unknown_name<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a String>) -> UnknownName {
     let meant = nearest(name, known.map(String::as_str));
     let hint = meant.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
     UnknownName(format!("unknown {kind} `{}`{hint}", redact::escape(name, MAX_SHOWN_CHARS)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_that_differ_in_their_query_are_two_channels_and_no_code_shows_a_token() {
+        let code = |url: &str| Channel::of_url(Url::parse(url).unwrap(), "default").code;
+        assert_eq!(code("http://h/live.m3u8#top"), "http://h/live.m3u8");
+        let (first, second) = (code("http://h/live.m3u8?id=1"), code("http://h/live.m3u8?id=2"));
+        assert!(
+            first.starts_with("http://h/live.m3u8#") && first != second && first == code("http://h/live.m3u8?id=1#x")
+        );
+        let token = code("http://h/hdnts=exp=1~hmac=beef/x.m3u8");
+        assert!(token.starts_with("http://h/***/x.m3u8#") && !token.contains("beef"), "{token}");
+        assert_ne!(token, code("http://h/hdnts=exp=1~hmac=cafe/x.m3u8"));
+    }
 }

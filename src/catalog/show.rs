@@ -3,6 +3,7 @@
 use super::secret_references::HIDDEN;
 use super::{CatalogSnapshot, Template};
 use crate::checks::CHECKS;
+use packager_media::redact;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use std::collections::BTreeMap;
@@ -29,13 +30,7 @@ pub(super) fn headers<S: Serializer>(headers: &[(String, String)], s: S) -> Resu
 }
 
 pub(super) fn url<S: Serializer>(url: &Url, s: S) -> Result<S::Ok, S::Error> {
-    if url.query().is_none() {
-        return url.serialize(s);
-    }
-    let names: Vec<String> = url.query_pairs().map(|(name, _)| format!("{name}={MASK}")).collect();
-    let mut bare = url.clone();
-    bare.set_query(None);
-    format!("{bare}?{}", names.join("&")).serialize(s)
+    redact::url(url).replace(redact::REDACTED, MASK).serialize(s)
 }
 
 impl CatalogSnapshot {

@@ -131,13 +131,13 @@ pub(super) struct Serve {
     #[arg(long = "web.route-prefix", value_name = "PATH", value_parser = prefix)]
     pub route_prefix: Option<String>,
     /// URL under which browsers reach the exporter, for example through a reverse proxy
-    #[arg(long = "web.external-url", value_name = "URL", value_parser = external_url)]
+    #[arg(long = "web.external-url", value_name = "URL", value_parser = public_url)]
     pub external_url: Option<Url>,
     /// Require a token or user for /probe, /metrics and service discovery, too, if there are tokens or users
     #[arg(long = "web.scrape-auth")]
     pub scrape_auth: bool,
     /// URL of Grafana with the shipped dashboards, for the links in alerts and on the web page
-    #[arg(long = "grafana.url", value_name = "URL", value_parser = external_url)]
+    #[arg(long = "grafana.url", value_name = "URL", value_parser = public_url)]
     pub grafana_url: Option<Url>,
     /// Address for the API and the page, instead of --web.listen-address; may be repeated
     #[arg(long = "api.listen-address", value_name = "ADDRESS")]
@@ -382,6 +382,15 @@ fn prefix(text: &str) -> Result<String, String> {
         return Err("write a path such as /packager, of letters, digits and - . _ ~".to_owned());
     }
     Ok(if inner.is_empty() { String::new() } else { format!("/{inner}") })
+}
+
+/// Parses a URL that everybody may read, in metrics and on pages.
+fn public_url(text: &str) -> Result<Url, String> {
+    let url = external_url(text)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("write it without user and password: links in alerts and on pages contain it".to_owned());
+    }
+    Ok(url)
 }
 
 fn external_url(text: &str) -> Result<Url, String> {

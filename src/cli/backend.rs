@@ -1,12 +1,12 @@
 //! Connects the web layer to the configuration, the prober, the metrics and the sinks (InfluxDB and Zabbix).
 
 use super::args::Links;
-use crate::catalog::Channel;
+use crate::catalog::{Channel, SignalMode};
 use crate::config::{Config, ConfigHandle, ConfigPaths};
 use crate::influx::InfluxQueue;
 use crate::inspector::{self, SyncEvent};
 use crate::metrics::{ProbeResult, SelfMetrics};
-use crate::probe::{Clock, ProbeAnswer, ProbeError, ProbeRequest, Prober, SignalSettings};
+use crate::probe::{Clock, DecodeTotals, ProbeAnswer, ProbeError, ProbeRequest, Prober, SignalSettings};
 use crate::report::Report;
 use crate::store::{Health, Store};
 use crate::web::Backend;
@@ -120,6 +120,7 @@ impl Backend for Exporter {
 
 fn record_zabbix(own: &SelfMetrics, news: zabbix::DeliveryEvent) {
     match news {
+        zabbix::DeliveryEvent::Off => own.zabbix_off(),
         zabbix::DeliveryEvent::Reached(reached) => own.zabbix_reached(reached),
         zabbix::DeliveryEvent::Placed(alerts) => own.zabbix_alerts("placed", alerts),
         zabbix::DeliveryEvent::GivenUp(alerts) => own.zabbix_alerts("given_up", alerts),
@@ -169,6 +170,15 @@ fn result(answer: &Result<ProbeAnswer, ProbeError>) -> ProbeResult {
     }
 }
 
+/// Whether a channel of the configuration, or a URL as a target, may be decoded.
+fn wants_decoding(loaded: &Config) -> bool {
+    let templates = &loaded.snapshot.templates;
+    let used = loaded.snapshot.channels.values().map(|channel| &channel.template);
+    let targets = &loaded.exporter.probe.url_targets;
+    let of_urls = targets.enabled.then_some(&targets.template);
+    used.chain(of_urls).filter_map(|name| templates.get(name)).any(|template| template.signal != SignalMode::Off)
+}
+
 fn own_metrics(live: &ConfigHandle, prober: &Prober, own: &SelfMetrics, store: Option<&Store>) -> Vec<u8> {
     match store.map(Store::health) {
         Some(Health::Connected { bad_rows }) => own.database(true, bad_rows.len()),
@@ -186,12 +196,10 @@ fn own_metrics(live: &ConfigHandle, prober: &Prober, own: &SelfMetrics, store: O
         let named = |(name, value)| (template.name.as_str(), name, value);
         template.numeric_thresholds().into_iter().map(named)
     }));
-    own.reload_succeeded(last.succeeded_at);
-    if !last.successful() {
-        own.reload_failed();
-    }
+    own.reloaded(last.succeeded_at, last.successful());
     own.reload_held(last.is_held);
     own.history_outputs(prober.remembered_outputs());
-    own.decodes(&prober.decode_totals());
+    let totals = prober.decode_totals();
+    own.decodes(&DecodeTotals { is_usable: totals.is_usable.filter(|_| wants_decoding(&live.current())), ..totals });
     own.encode().into_bytes()
 }

@@ -1,10 +1,11 @@
 //! Subcommand `check-config`: checks the configuration files, summarises what they define, and warns of settings that
 //! are probably not intended.
 
-use crate::catalog::{BUILT_IN, CatalogSnapshot, CoverageMode, Template};
+use crate::catalog::{BUILT_IN, CatalogSnapshot, CoverageMode, Output, Template};
 use crate::checks::{CHECKS, CheckGroup, CheckMeta};
 use crate::config::{self, ConfigPaths};
 use crate::document::DocumentErrors;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
@@ -66,15 +67,15 @@ fn channel_warnings(snapshot: &CatalogSnapshot) -> Vec<String> {
     if snapshot.channels.is_empty() {
         warnings.push("no channels; list them in channels.yml, or set PACKAGER_URL and CHANNELS".to_owned());
     }
-    let mut first: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut first: BTreeMap<(&str, String), String> = BTreeMap::new();
     for channel in snapshot.channels.values() {
         for output in &channel.outputs {
-            match first.get(output.url.as_str()) {
-                Some(other) => {
-                    let (code, name) = (&channel.code, &output.name);
-                    warnings.push(format!("channel {code}: output {name} has the same URL as channel {other}"));
-                }
-                None => drop(first.insert(output.url.as_str(), &channel.code)),
+            let own = format!("output {} of channel {}", output.name, channel.code);
+            let asked = Output { name: String::new(), ..output.clone() };
+            // Two edges of a network have the same URL, and each its own address.
+            match first.entry((output.url.as_str(), format!("{asked:?}"))) {
+                Entry::Occupied(other) => warnings.push(format!("{own} has the same URL as {}", other.get())),
+                Entry::Vacant(place) => drop(place.insert(own)),
             }
         }
         if let Some(resolution) = channel.resolution.filter(|r| (r.height >= 2160) != channel.is_4k) {
@@ -132,7 +133,7 @@ mod tests {
         assert_eq!(
             summary.warnings,
             [
-                "channel B: output hls has the same URL as channel A",
+                "output hls of channel B has the same URL as output hls of channel A",
                 "channel B: is_4k is false, but its resolution is 3840x2160",
                 "template T: no channel uses it",
             ]

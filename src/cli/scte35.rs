@@ -37,7 +37,7 @@ impl SpliceReport {
             auto_return: cue.auto_return,
         });
         Self {
-            command: command(section.command_type),
+            command: section.command_type.map_or_else(|| "encrypted: the section can't be read".to_owned(), command),
             splice_time_seconds: section.splice_time.map(|time| time.seconds().0),
             cues: cues.collect(),
         }

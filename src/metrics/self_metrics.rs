@@ -205,15 +205,10 @@ impl SelfMetrics {
         self.catalog_loaded.set(unix(at));
     }
 
-    /// Records that a configuration came into force.
-    pub fn reload_succeeded(&self, at: Timestamp) {
-        self.reload_successful.set(1);
+    /// Records when a configuration last came into force, and whether the newest one did: if it was refused, the previous one stays.
+    pub fn reloaded(&self, at: Timestamp, is_newest: bool) {
+        self.reload_successful.set(i64::from(is_newest));
         self.reload_succeeded_at.set(unix(at));
-    }
-
-    /// Records that a configuration was refused, so that the previous configuration stays in force.
-    pub fn reload_failed(&self) {
-        self.reload_successful.set(0);
     }
 
     /// Records the state of the database: whether it is reachable, and the number of rows that can't be read.

@@ -353,8 +353,7 @@ fn the_exporters_own_metrics_count_what_happened() {
     own.probe_shared();
     own.fetched(5_000);
     own.catalog_loaded(1_200, 7, testing::at(0.0));
-    own.reload_succeeded(Timestamp::from_second(1_000).unwrap());
-    own.reload_failed();
+    own.reloaded(Timestamp::from_second(1_000).unwrap(), false);
     own.history_outputs(42);
     own.template_thresholds([("GONE", "max_download_time".to_owned(), 3.0)]);
     own.template_thresholds([("HD", "max_download_time".to_owned(), 2.0), ("HD", "min_mos".to_owned(), f64::NAN)]);

@@ -69,7 +69,7 @@ pub enum ProbeError {
 #[derive(Debug, Clone)]
 pub struct ProbeAnswer {
     pub report: Arc<Report>,
-    /// Whether a capture that was already running answered this request.
+    /// Whether another request got the report before, of the same capture.
     pub shared: bool,
 }
 

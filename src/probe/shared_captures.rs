@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use std::collections::HashMap;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 
@@ -28,13 +29,22 @@ pub(crate) struct SharedCaptures {
 #[derive(Debug, Clone)]
 struct RunningCapture {
     deadline: Instant,
-    answer: Shared<BoxFuture<'static, CaptureResult>>,
+    answer: SharedAnswer,
+}
+
+/// The answer of a capture for each of its requests.
+#[derive(Debug, Clone)]
+struct SharedAnswer {
+    future: Shared<BoxFuture<'static, CaptureResult>>,
+    /// Whether one of the requests has got the report. What is done once with a report is done by the first that gets it: the request that
+    /// started the capture may be gone then.
+    is_taken: Arc<AtomicBool>,
 }
 
 impl SharedCaptures {
     /// Joins the running capture of `key` if it ends in time for this request. Otherwise starts `capture` as a separate
     /// task, so that a client that closes its connection doesn't end it for the others. Returns the report, and whether
-    /// a running capture was joined.
+    /// another request got it before.
     pub(crate) async fn share(
         self: &Arc<Self>,
         key: CaptureKey,
@@ -42,26 +52,27 @@ impl SharedCaptures {
         capture: impl Future<Output = CaptureResult> + Send + 'static,
     ) -> (CaptureResult, bool) {
         let spare = deadline.saturating_duration_since(Instant::now()).mul_f64(SPARE);
-        let (answer, shared) = {
+        let SharedAnswer { future, is_taken } = {
             let mut running = self.lock();
             match running.get(&key) {
-                Some(flight) if flight.deadline <= deadline + spare => (flight.answer.clone(), true),
-                Some(_) => (Self::launch(capture, None), false),
+                Some(flight) if flight.deadline <= deadline + spare => flight.answer.clone(),
+                Some(_) => Self::launch(capture, None),
                 None => {
                     let landing = RemoveOnEnd { flights: self.clone(), key: key.clone() };
                     let answer = Self::launch(capture, Some(landing));
                     running.insert(key, RunningCapture { deadline, answer: answer.clone() });
-                    (answer, false)
+                    answer
                 }
             }
         };
-        (answer.await, shared)
+        let answer = future.await;
+        (answer, is_taken.swap(true, Ordering::Relaxed))
     }
 
     fn launch(
         capture: impl Future<Output = CaptureResult> + Send + 'static,
         landing: Option<RemoveOnEnd>,
-    ) -> Shared<BoxFuture<'static, CaptureResult>> {
+    ) -> SharedAnswer {
         let task = tokio::spawn(async move {
             let _landing = landing;
             capture.await
@@ -69,7 +80,7 @@ impl SharedCaptures {
         let answer = async move {
             task.await.unwrap_or_else(|e| Err(ProbeError::Overloaded(format!("the probe's task ended early: {e}"))))
         };
-        answer.boxed().shared()
+        SharedAnswer { future: answer.boxed().shared(), is_taken: Arc::default() }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<CaptureKey, RunningCapture>> {
@@ -127,7 +138,10 @@ mod tests {
             joined
         };
         let (first, second) = tokio::join!(first, second);
-        [answered(first), answered(second)]
+        let mut answers = [answered(first), answered(second)];
+        // Either of them may be the first that gets the report.
+        answers.sort();
+        answers
     }
 
     #[tokio::test]
@@ -181,7 +195,7 @@ mod tests {
         assert!((&mut second).now_or_never().is_none());
         drop(first);
         end.send(()).unwrap();
-        assert_eq!(answered(second.await), ("first".into(), true));
+        assert_eq!(answered(second.await), ("first".into(), false), "the first that gets the report");
     }
 
     #[tokio::test]

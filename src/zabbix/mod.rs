@@ -35,6 +35,8 @@ pub(crate) struct AlertNotification {
 /// An event of the delivery of alert states to Zabbix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeliveryEvent {
+    /// The configuration in force has no Zabbix.
+    Off,
     /// A request to Zabbix ended; true if Zabbix answered.
     Reached(bool),
     /// Zabbix stored the values of this number of alert states.

@@ -99,6 +99,7 @@ impl Outbox {
         let settings = &loaded.exporter.zabbix;
         let Some((server, port)) = settings.address() else {
             *self = Self::default();
+            tell(DeliveryEvent::Off);
             return;
         };
         let to = TrapperSender { server, port, host: &settings.host };

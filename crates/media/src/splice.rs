@@ -24,8 +24,8 @@ const COMPONENT_SIZE: usize = 6;
 /// Contents of one SCTE 35 splice_info_section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpliceSection {
-    /// splice_command_type of the SCTE 35 section.
-    pub command_type: u8,
+    /// splice_command_type of the SCTE 35 section. `None`: it is encrypted, as everything behind it is (ANSI/SCTE 35 9.5.1).
+    pub command_type: Option<u8>,
     /// Presentation time of the splice at 90 kHz, with pts_adjustment applied; `None` for an immediate splice and for
     /// commands without a time.
     pub splice_time: Option<MediaTime>,
@@ -162,7 +162,8 @@ fn parse_content(content: &[u8]) -> Result<SpliceSection, SpliceError> {
     let [_, adjust @ .., _, _, lengths, low, command] = head;
     let encrypted = adjust.first().is_some_and(|b| b & 0x80 != 0);
     let adjustment = low_33_bits(*adjust.last_chunk::<5>().unwrap_or(&[0; 5]));
-    let mut section = SpliceSection { command_type: *command, splice_time: None, cues: Vec::new() };
+    let command_type = (!encrypted).then_some(*command);
+    let mut section = SpliceSection { command_type, splice_time: None, cues: Vec::new() };
     if encrypted {
         return Ok(section);
     }
@@ -356,7 +357,7 @@ mod tests {
         let duration = Some(Seconds(5_426_421.0 / 90_000.0));
         let cue =
             SpliceCue { event_id: 0x4800_008f, direction: SpliceDirection::Out, duration, auto_return: Some(true) };
-        assert_eq!((read.command_type, read.splice_time), (5, Some(MediaTime::mpeg(0x7369_c02e))));
+        assert_eq!((read.command_type, read.splice_time), (Some(5), Some(MediaTime::mpeg(0x7369_c02e))));
         assert_eq!(read.cues, [cue]);
         assert_eq!(read.first_out(), Some(&cue));
     }
@@ -384,14 +385,14 @@ mod tests {
     fn heartbeats_and_cancelled_or_encrypted_sections_have_no_cue() {
         assert_eq!(
             parse(&section(0, &[], &[], 0)),
-            Ok(SpliceSection { command_type: 0, splice_time: None, cues: vec![] })
+            Ok(SpliceSection { command_type: Some(0), splice_time: None, cues: vec![] })
         );
         let cancelled = [0, 0, 0, 1, 0xff];
         assert!(parse(&section(5, &cancelled, &[], 0)).unwrap().cues.is_empty());
         let mut hidden = INSERT[..46].to_vec();
         hidden[4] |= 0x80;
         hidden.extend(crc32(&hidden).to_be_bytes());
-        assert!(parse(&hidden).unwrap().cues.is_empty());
+        assert_eq!(parse(&hidden), Ok(SpliceSection { command_type: None, splice_time: None, cues: vec![] }));
     }
 
     #[test]

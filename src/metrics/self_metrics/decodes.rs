@@ -17,7 +17,7 @@ impl DecodeMetrics {
         let up = Opts::new(
             "packager_exporter_decoder_up",
             "1 if ffmpeg was found and decodes picture and sound, 0 if it wasn't found or doesn't start; it is looked for again \
-             every minute. Absent until a probe's template asks for decoding.",
+             every minute. Absent until a probe's template asks for decoding, and when no channel's template does any more.",
         );
         let up = IntGaugeVec::new(up, &[])?;
         let decodes = Opts::new(
@@ -41,8 +41,9 @@ impl SelfMetrics {
     /// Records whether there is a decoder, and the numbers of decodes since the start.
     pub fn decodes(&self, totals: &DecodeTotals) {
         let DecodeMetrics { up, decodes, cpu } = &self.decodes;
-        if let Some(is_usable) = totals.is_usable {
-            up.with_label_values::<&str>(&[]).set(i64::from(is_usable));
+        match totals.is_usable {
+            Some(is_usable) => up.with_label_values::<&str>(&[]).set(i64::from(is_usable)),
+            None => up.reset(),
         }
         for (result, total) in [("done", totals.done), ("failed", totals.failed), ("no_turn", totals.without_turn)] {
             let counter = decodes.with_label_values(&[result]);

@@ -57,6 +57,12 @@ impl SelfMetrics {
         self.sinks.zabbix_alerts.with_label_values(&[result]).inc_by(alerts);
     }
 
+    /// Forgets whether Zabbix answered, because there is none any more.
+    pub fn zabbix_off(&self) {
+        // An error means that it was never asked.
+        let _ = self.registry.unregister(Box::new(self.sinks.zabbix_up.clone()));
+    }
+
     /// Records whether Zabbix answered the last request.
     pub fn zabbix_reached(&self, reached: bool) {
         // An error means that the gauge is already registered.

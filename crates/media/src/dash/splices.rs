@@ -47,9 +47,9 @@ fn decode_base64(text: &str) -> Result<SpliceSection, String> {
 fn parse_xml(node: Node<'_, '_>) -> Result<SpliceSection, String> {
     let within = || node.descendants().take(MAX_ELEMENTS);
     let adjustment = optional(node, "ptsAdjustment")?.unwrap_or(0);
-    let mut section = SpliceSection { command_type: 0, splice_time: None, cues: Vec::new() };
+    let mut section = SpliceSection { command_type: Some(0), splice_time: None, cues: Vec::new() };
     for one in within().filter(|n| is(*n, "SpliceInsert") && !flag(*n, "spliceEventCancelIndicator")) {
-        section.command_type = 0x05;
+        section.command_type = Some(0x05);
         let length = one.children().find(|n| is(*n, "BreakDuration"));
         let duration = length.map(|l| optional(l, "duration")).transpose()?.flatten();
         let out = attribute(one, "outOfNetworkIndicator").ok_or("has a SpliceInsert without outOfNetworkIndicator")?;
@@ -61,7 +61,7 @@ fn parse_xml(node: Node<'_, '_>) -> Result<SpliceSection, String> {
         });
     }
     if within().any(|n| is(n, "TimeSignal")) {
-        section.command_type = 0x06;
+        section.command_type = Some(0x06);
     }
     for one in within().filter(|n| is(*n, "SegmentationDescriptor") && !flag(*n, "segmentationEventCancelIndicator")) {
         let Some(turn) = optional(one, "segmentationTypeId")?.and_then(splice::segmentation_direction) else {

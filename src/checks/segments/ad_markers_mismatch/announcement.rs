@@ -132,7 +132,7 @@ mod tests {
         let cue =
             SpliceCue { event_id: 7, direction: SpliceDirection::Out, duration: Some(Seconds(4.0)), auto_return: None };
         let section = SpliceSection {
-            command_type: 5,
+            command_type: Some(5),
             splice_time: Some(MediaTime::mpeg((at * 90_000.0) as u64)),
             cues: vec![cue],
         };

@@ -167,7 +167,7 @@ mod tests {
         };
         let mut segments: Vec<_> = (0..10).map(inspected).collect();
         let cue = SpliceCue { event_id: 7, direction: SpliceDirection::Out, duration: None, auto_return: None };
-        let section = Some(SpliceSection { command_type: 5, splice_time: None, cues: vec![cue] });
+        let section = Some(SpliceSection { command_type: Some(5), splice_time: None, cues: vec![cue] });
         let time = Some(MediaTime::new(994 * 90_000, MPEG_TIMESCALE));
         let scheme = INBAND_SCHEME.to_owned();
         segments[5].inspection.as_mut().unwrap().events =

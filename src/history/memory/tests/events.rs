@@ -25,7 +25,7 @@ fn carrying(number: u64, signals: &[(i64, bool)]) -> Arc<SegmentFacts> {
         let turn = if *out { SpliceDirection::Out } else { SpliceDirection::In };
         let cue = SpliceCue { event_id: 1, direction: turn, duration: Some(Seconds(30.0)), auto_return: Some(false) };
         let time = Some(MediaTime::new((100 + second) * 90_000, MPEG_TIMESCALE));
-        let section = Some(SpliceSection { command_type: 5, splice_time: None, cues: vec![cue] });
+        let section = Some(SpliceSection { command_type: Some(5), splice_time: None, cues: vec![cue] });
         EventMessage { offset: 0, scheme: String::new(), id: 1, time, section }
     };
     inspection.events = signals.iter().map(event).collect();
