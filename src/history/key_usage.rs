@@ -34,14 +34,14 @@ impl KeyUsage {
     }
 
     /// Returns the key that is in use in the newest playlist, `timeline`. Its live edge hasn't moved since
-    /// `edge_since`. `None` if the newest segment is clear.
+    /// `edge_since`. While the newest segment is clear, as in ads, the key that was in use before remains.
     pub(super) fn next(
         before: Option<Self>,
         facts: &RenditionFacts,
         timeline: &Timeline,
         edge_since: Timestamp,
     ) -> Option<Self> {
-        let newest = timeline.segments.last().filter(|s| !s.keys.is_empty())?;
+        let Some(newest) = timeline.segments.last().filter(|s| !s.keys.is_empty()) else { return before };
         let key = Identity::of(newest, facts);
         match before {
             Some(known) if known.key.same(&key) => Some(Self { since: known.since, key: known.key.or(key) }),
@@ -126,13 +126,16 @@ mod tests {
     }
 
     #[test]
-    fn a_key_counts_from_its_first_segment_and_a_clear_one_is_none() {
+    fn a_key_counts_from_its_first_segment_and_over_clear_ads() {
         let first = next(None, &["", "a", "b", "b"], &[], 100);
         assert_eq!(first.as_ref().unwrap().since, at(96));
         let later = next(first.clone(), &["b", "b", "b"], &[], 102);
         assert_eq!(later.unwrap().since, at(96), "the list forgets, the memory doesn't");
         assert_eq!(next(first.clone(), &["b", "b", "c"], &[], 102).unwrap().since, at(100));
-        assert_eq!(next(first, &["b", ""], &[], 102), None);
+        let in_ad = next(first, &["b", ""], &[], 102);
+        let after_ad = |uri| next(in_ad.clone(), &["", uri, uri], &[], 200).unwrap().since;
+        assert_eq!((after_ad("b"), after_ad("c")), (at(96), at(196)));
+        assert_eq!(next(None, &["", ""], &[], 100), None);
     }
 
     #[test]

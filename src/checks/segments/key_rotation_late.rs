@@ -24,7 +24,11 @@ params! {
 const MISSING: &str = "the template sets no max_age, or nothing is encrypted";
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    select::judge_renditions(context, MISSING, |_, past| judge(past, params.max_age?))
+    select::judge_renditions(context, MISSING, |facts, past| {
+        // In a clear ad the key remains known; a channel that has become clear uses it no more.
+        let is_encrypted = facts.timeline.as_deref()?.segments.iter().any(|s| !s.keys.is_empty());
+        judge(past, params.max_age?).filter(|_| is_encrypted)
+    })
 }
 
 /// Compares the age of the key with `limit` seconds. The age is in media time: while the live edge stands still, a key
@@ -43,12 +47,17 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
     use crate::history::KeyUsage;
+    use packager_media::stream::Key;
 
-    /// Runs key_rotation_late on a key that has been in use for 60 s of media time; without encryption there is no key.
+    /// Runs key_rotation_late on a key that has been in use for 60 s of media time; without encryption
+    /// the playlist lists clear segments only.
     fn run(encrypted: bool, max_age: Option<f64>) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.past().edge_since = Some(time(-1.0));
-        scene.past().key_use = encrypted.then(|| KeyUsage::of(time(-61.0)));
+        scene.past().key_use = Some(KeyUsage::of(time(-61.0)));
+        let key = Key { method: "AES-128".to_owned(), uri: None, iv: None, key_format: None, key_id: None };
+        // The newest segments are a clear ad.
+        scene.timeline().segments[0].keys = if encrypted { [key].into() } else { [].into() };
         check(&scene.context(), &Params { max_age, ..Params::default() })
     }
 
