@@ -14,7 +14,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("PlaylistBroken"),
     help: "fails when the live edge of an audio or video rendition stays behind that of another by more than a segment and a target \
-           duration, in media time: players that switch stall. Minor if subtitles are behind by three more target durations (by dates): \
+           duration, in media time: players that switch stall. Compared are those whose edge is known. Minor if subtitles are behind by three more target durations (by dates): \
            nobody who plays live sees them",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.4",
     needs_history: true,
@@ -79,23 +79,24 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let targets = subjects.iter().filter_map(|s| select::target_duration(s.timeline));
     let Some(target) = targets.map(|t| t.0).reduce(f64::max) else { return CheckVerdict::NotRun(FEW) };
     let before = Seconds(-target).after(context.now);
-    let Some((basis, now)) =
-        [EdgeClock::Dates, EdgeClock::Media].into_iter().find_map(|b| Some((b, edges(&subjects, b, None)?)))
-    else {
+    let (basis, now) = current_edges(&subjects);
+    if now.len() < 2 {
         return CheckVerdict::NotRun(FEW);
+    }
+    let known = |(subject, now)| Some(Compared { subject, now, earlier: edge(subject.past, basis, Some(before))? });
+    let compared: Vec<Compared<'_>> = now.into_iter().filter_map(known).collect();
+    let (Some(ahead), true) = (MostAdvanced::of(&compared), compared.len() > 1) else {
+        return CheckVerdict::NotRun(FIRST_OBSERVATION);
     };
-    let Some(earlier) = edges(&subjects, basis, Some(before)) else { return CheckVerdict::NotRun(FIRST_OBSERVATION) };
     let longest =
         |of: &[Subject<'_>]| of.iter().flat_map(|s| &s.timeline.segments).map(|s| s.duration.0).fold(0.0, f64::max);
     let allowed = longest(&subjects) + params.extra_targets * target;
-    let Some(ahead) = MostAdvanced::of(&subjects, &now, &earlier) else { return CheckVerdict::Ran(Vec::new()) };
-    let each = subjects.iter().zip(now.iter().copied().zip(earlier.iter().copied()));
-    let mut found: Vec<_> = each.filter_map(|(subject, edges)| ahead.judge(subject, edges, allowed)).collect();
+    let mut found: Vec<_> = compared.iter().filter_map(|rendition| ahead.judge(rendition, allowed)).collect();
     let allowed = longest(&texts).max(longest(&subjects)) + (params.extra_targets + HOLD_BACK) * target;
     // Without dates the live edge of subtitles isn't known, because the times of cues say nothing about it.
     found.extend(texts.iter().filter(|_| basis == EdgeClock::Dates).filter_map(|text| {
-        let edges = edge(text.past, basis, None).zip(edge(text.past, basis, Some(before)))?;
-        Some(ahead.judge(text, edges, allowed)?.severity(Severity::Minor))
+        let (now, earlier) = edge(text.past, basis, None).zip(edge(text.past, basis, Some(before)))?;
+        Some(ahead.judge(&Compared { subject: text, now, earlier }, allowed)?.severity(Severity::Minor))
     }));
     CheckVerdict::Ran(found)
 }
@@ -111,14 +112,23 @@ struct MostAdvanced<'a> {
     earlier: LiveEdge,
 }
 
+/// A rendition with its live edge now and a target duration ago.
+struct Compared<'a> {
+    subject: &'a Subject<'a>,
+    now: LiveEdge,
+    earlier: LiveEdge,
+}
+
 impl<'a> MostAdvanced<'a> {
-    fn of(subjects: &[Subject<'a>], now: &[LiveEdge], earlier: &[LiveEdge]) -> Option<Self> {
-        let ((place, now), (_, earlier)) = (furthest_ahead(now)?, furthest_ahead(earlier)?);
-        Some(Self { name: &subjects.get(place)?.facts.rendition.name, now, earlier })
+    fn of(compared: &[Compared<'a>]) -> Option<Self> {
+        let (leader, now) = furthest_ahead(compared, |rendition| rendition.now)?;
+        let (_, earlier) = furthest_ahead(compared, |rendition| rendition.earlier)?;
+        Some(Self { name: &leader.facts.rendition.name, now, earlier })
     }
 
-    /// Returns a violation if a rendition with the live edges `now` and `earlier` is behind by more than `allowed` seconds both times.
-    fn judge(&self, subject: &Subject<'_>, (now, earlier): (LiveEdge, LiveEdge), allowed: f64) -> Option<Violation> {
+    /// Returns a violation if a rendition is behind by more than `allowed` seconds both times.
+    fn judge(&self, rendition: &Compared<'_>, allowed: f64) -> Option<Violation> {
+        let Compared { subject, now, earlier } = *rendition;
         let behind = self.now.since(now)?;
         if behind <= allowed || self.earlier.since(earlier)? <= allowed {
             return None;
@@ -133,18 +143,23 @@ impl<'a> MostAdvanced<'a> {
     }
 }
 
-fn furthest_ahead(edges: &[LiveEdge]) -> Option<(usize, LiveEdge)> {
-    let ahead =
-        |a: (usize, LiveEdge), b: (usize, LiveEdge)| if b.1.since(a.1).is_some_and(|by| by > 0.0) { b } else { a };
-    edges.iter().copied().enumerate().reduce(ahead)
+fn furthest_ahead<'a>(
+    compared: &[Compared<'a>],
+    edge: fn(&Compared<'a>) -> LiveEdge,
+) -> Option<(&'a Subject<'a>, LiveEdge)> {
+    let ahead = |a: (_, LiveEdge), b: (_, LiveEdge)| if b.1.since(a.1).is_some_and(|by| by > 0.0) { b } else { a };
+    compared.iter().map(|rendition| (rendition.subject, edge(rendition))).reduce(ahead)
 }
 
-/// Returns the live edge of each rendition as it was known at the time `at`; without `at` as it is known now. `None`:
-/// there are fewer than two, one is unknown, or they are on different clocks.
-fn edges(subjects: &[Subject<'_>], basis: EdgeClock, at: Option<Timestamp>) -> Option<Vec<LiveEdge>> {
-    let edges: Vec<LiveEdge> = subjects.iter().map(|s| edge(s.past, basis, at)).collect::<Option<_>>()?;
-    let first = edges.first().filter(|_| edges.len() > 1)?;
-    edges.iter().all(|edge| edge.since(*first).is_some()).then_some(edges)
+/// Returns the clock on which the live edges of most renditions are known, and the renditions with these edges. One whose edge is
+/// unknown or on another time scale than the first's is left out. Dates go before media time.
+fn current_edges<'a>(subjects: &'a [Subject<'a>]) -> (EdgeClock, Vec<(&'a Subject<'a>, LiveEdge)>) {
+    let [dates, media] = [EdgeClock::Dates, EdgeClock::Media].map(|basis| {
+        let known: Vec<_> = subjects.iter().filter_map(|s| Some((s, edge(s.past, basis, None)?))).collect();
+        let first = known.first().map(|(_, edge)| *edge);
+        known.into_iter().filter(|(_, edge)| first.is_some_and(|first| edge.since(first).is_some())).collect::<Vec<_>>()
+    });
+    if media.len() > dates.len() { (EdgeClock::Media, media) } else { (EdgeClock::Dates, dates) }
 }
 
 fn edge(past: &RenditionHistory, basis: EdgeClock, at: Option<Timestamp>) -> Option<LiveEdge> {
@@ -272,6 +287,19 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].rendition.as_deref(), Some(NAME), "it is 26.5 hours behind");
         assert_not_run(run([0.0, 0.0], [true, false]), FEW);
+    }
+
+    #[test]
+    fn a_rendition_without_a_date_does_not_hide_the_skew_of_others() {
+        let mut scene = dated_scene(6.0, 6.0);
+        scene.output.renditions.push(rendition("undated"));
+        let observations = [observation(-2, 9, 14), observation(0, 10, 15)].map(Arc::new).to_vec();
+        let undated = RenditionHistory { observations, ..RenditionHistory::default() };
+        scene.history.renditions.insert("undated".to_owned(), undated);
+        let found = violations(run(&scene));
+        assert_eq!((found.len(), found[0].rendition.as_deref()), (1, Some("other")));
+        scene.history.renditions.get_mut("other").unwrap().observations.clear();
+        assert_not_run(run(&scene), FEW);
     }
 
     #[test]
