@@ -165,8 +165,12 @@ pub struct Rendition {
     pub captions: Option<bool>,
     /// SUPPLEMENTAL-CODECS (HLS) such as `dvh1.08.07/db4h`, split at commas.
     pub supplemental: Vec<String>,
-    /// CHANNELS (HLS) as written, such as `6` or `16/JOC`. `None` without it.
+    /// CHANNELS (HLS) as written, such as `6` or `16/JOC`, or the number of channels by AudioChannelConfiguration (DASH). `None`
+    /// without it.
     pub channels: Option<String>,
+    /// Number of channels by AudioChannelConfiguration (DASH) if its value is meant as an index and not as a number of channels. `None`
+    /// if it can't be.
+    pub channels_by_index: Option<u16>,
     /// Whether the rendition is declared by EXT-X-MEDIA alone (HLS), so that players start with another one.
     pub is_alternative: bool,
     /// Reason why the media of the rendition aren't inspected; `None` if they are.
@@ -250,6 +254,7 @@ impl Rendition {
             supplemental: Vec::new(),
             uninspected: None,
             channels: None,
+            channels_by_index: None,
             line: None,
         }
     }

@@ -14,8 +14,9 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when the announced number of audio channels (CHANNELS of HLS, AudioChannelConfiguration of DASH) differs from the most \
-           channels of any segment; Dolby streams may have fewer, and object audio isn't counted",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.1",
+           channels of any segment; Dolby streams may have fewer, and object audio isn't counted. In an MPD the value of the MPEG schemes \
+           is an index of ISO/IEC 23091-3; in the older one, where packagers write the number itself, either may fit",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.1; ISO/IEC 23009-1 5.8.5.4; ISO/IEC 23091-3",
     needs_history: false,
 };
 
@@ -52,7 +53,8 @@ fn mismatch(
     // Programmes differ: a stream announced as 5.1 has stereo programmes too.
     let dolby = matches!(track.parameters.codec, Codec::Ac3 | Codec::Eac3);
     let fewer_allowed = dolby || may_be_stereo(track.parameters, actual);
-    let wrong = actual > announced || (actual < announced && !fewer_allowed);
+    let fits = |announced: u16| actual == announced || (actual < announced && fewer_allowed);
+    let wrong = !fits(announced) && !rendition.channels_by_index.is_some_and(fits);
     let text = rendition.channels.as_deref().unwrap_or_default();
     wrong.then(|| track.mismatch(terms.channels, text, &actual.to_string()).with("line", rendition.line))
 }
@@ -85,6 +87,18 @@ mod tests {
         assert_eq!(found[0].message, "CHANNELS is 6; the bitstream of segment 5 has 2");
         assert_eq!((found[0].rendition.as_deref(), &found[0].evidence["line"]), (Some(NAME), &4.into()));
         assert_eq!(violations(run("mp4a.40.2", 3, 48_000, "2")).len(), 1);
+    }
+
+    #[test]
+    fn a_value_that_may_be_an_index_or_a_number_fits_as_either() {
+        let run = |actual: u16| {
+            let mut scene = Scene::live();
+            (scene.rendition().rendition.channels, scene.rendition().rendition.channels_by_index) =
+                (Some("7".to_owned()), Some(8));
+            scene.remember([segment_with(5, video("avc1.64001f"), audio("mp4a.40.2", actual, 48_000))]);
+            violations(check(&scene.context(), &Params::default())).len()
+        };
+        assert_eq!([7, 8, 6, 9, 2].map(run), [0, 0, 1, 1, 1]);
     }
 
     #[test]

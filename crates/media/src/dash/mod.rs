@@ -6,6 +6,7 @@
 
 mod addressing;
 mod base_urls;
+mod channels;
 mod descriptors;
 mod event_order;
 mod growing;

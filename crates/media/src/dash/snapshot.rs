@@ -8,7 +8,7 @@ use super::model::{
 use super::spans::{SegmentSpan, TickWindow, segment_spans};
 use super::template::TemplateValues;
 use super::timing;
-use super::{keys, splices, video_range};
+use super::{channels, keys, splices, video_range};
 use crate::stream::ads::Marker;
 use crate::stream::{Key, Map, Media, MediaStart, Rendition, RenditionIdentity, Segment, Timeline, labels};
 use crate::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
@@ -389,7 +389,8 @@ fn rendition(set: &AdaptationSet, representation: &Representation) -> Rendition 
         video_range: video_range::video_range(set),
         captions: captions(set),
         uninspected: representation.uninspected,
-        channels: representation.channels.as_ref().and_then(|c| c.value.clone()),
+        channels: representation.channels.as_ref().and_then(channels::announced),
+        channels_by_index: representation.channels.as_ref().and_then(channels::by_index),
         line: Some(representation.line),
         ..Rendition::new(set.media, identity(set.media, representation))
     }
