@@ -1,9 +1,13 @@
+use crate::checks::support::live_edge_age::{self, AgeUnit};
+use crate::checks::support::representations;
 use crate::checks::support::select::{self, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{Exchange, RenditionFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
+use packager_media::dash::Mpd;
 use packager_media::redact;
+use packager_media::stream::Media;
 use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
@@ -14,40 +18,69 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when caches may keep a live media playlist for longer than half a target duration, kept it for longer than a target \
            duration, may answer with one that is older while they ask for a new one or the origin fails \
-           (stale-while-revalidate, stale-if-error), or may not keep segments",
-    reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.3.4; RFC 9111 4.2, 5.1, 5.2.2; RFC 5861 3, 4; HLS authoring specification 7",
+           (stale-while-revalidate, stale-if-error), or may not keep segments. For an MPD the longest segment stands for the target \
+           duration where the MPD lists segments, and minimumUpdatePeriod, if that is longer, where the clock alone counts them",
+    reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.3.4; ISO/IEC 23009-1 5.3.1.2, 5.4.1; RFC 9111 4.2, 5.1, 5.2.2; RFC 5861 3, 4; HLS \
+                authoring specification 7",
     needs_history: false,
 };
 
 params! {
-    /// Longest time, in target durations, for which a cache may keep a live media playlist. Headers count whole
-    /// seconds, so one second is always allowed.
+    /// Longest time, in target durations (MPD: segment durations or minimum update periods), for which a cache may keep a live media
+    /// playlist or MPD. Headers count whole seconds, so one second is always allowed.
     playlist_targets: f64 = 0.5,
-    /// Greatest allowed age (header `Age`) of a cached media playlist, in target durations.
+    /// Greatest allowed age (header `Age`) of a cached media playlist or MPD, in the same unit.
     age_targets: f64 = 1.0,
 }
 
-/// Target durations after which hls_playlist_stale calls a playlist that doesn't move an outage.
+/// Number of target durations after which hls_playlist_stale calls a playlist that doesn't move an outage.
 const ERROR_TARGETS: f64 = 3.0;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    select::judge_renditions(context, NO_MANIFEST, |facts, past| {
-        judge(facts, past, context.output.protocol().listing(), params)
+    let judged = select::judge_renditions(context, NO_MANIFEST, |facts, past| {
+        let timeline = facts.timeline.as_deref()?;
+        let exchange = facts.playlist.as_ref()?.ok()?;
+        let is_playlist = context.output.dash().is_none() && !timeline.ended;
+        let unit = live_edge_age::target_duration_unit(timeline).filter(|_| is_playlist);
+        let playlist = unit.and_then(|unit| listed(exchange, context.output.protocol().listing(), &unit, params));
+        Some(playlist.into_iter().chain(segments(facts, past)).collect())
+    });
+    match judged {
+        CheckVerdict::Ran(found) => CheckVerdict::Ran(judge_mpd(context, params).into_iter().chain(found).collect()),
+        not_run => not_run,
+    }
+}
+
+/// Judges the answer with a live MPD, which all of its renditions share.
+fn judge_mpd(context: &CheckContext<'_>, params: &Params) -> Option<Violation> {
+    let unit = mpd_unit(context, &context.output.dash().filter(|dash| dash.mpd.dynamic)?.mpd)?;
+    listed(context.output.manifest.ok()?, context.output.protocol().listing(), &unit, params)
+}
+
+/// Returns the time after which players need a new MPD: the longest segment if it lists segments up to an end, otherwise
+/// minimumUpdatePeriod. A player that has a number template needs no new MPD for the next segment. `None`: the MPD announces no
+/// update, or has ended.
+fn mpd_unit(context: &CheckContext<'_>, mpd: &Mpd) -> Option<AgeUnit> {
+    let live = context.output.renditions.iter().filter_map(|facts| {
+        let timeline = facts.timeline.as_deref().filter(|t| !t.ended && facts.rendition.media != Media::Text)?;
+        let has_end = representations::of_rendition(context, facts)?.addressing.listed_end().is_some();
+        Some((live_edge_age::target_duration_unit(timeline)?.length, has_end))
+    });
+    let (listed, counted): (Vec<_>, Vec<_>) = live.partition(|(_, has_end)| *has_end);
+    let shortest = |of: &[(Seconds, bool)]| of.iter().map(|(longest, _)| longest.0).reduce(f64::min).map(Seconds);
+    if let Some(length) = shortest(&listed) {
+        return Some(AgeUnit { length, name: "segment duration" });
+    }
+    let (segment, update) = (shortest(&counted)?, mpd.minimum_update_period?);
+    Some(match update > segment {
+        true => AgeUnit { length: update, name: "minimum update period" },
+        false => AgeUnit { length: segment, name: "segment duration" },
     })
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionHistory, listing: &str, params: &Params) -> Option<Vec<Violation>> {
-    let timeline = facts.timeline.as_deref()?;
-    let exchange = facts.playlist.as_ref()?.ok()?;
-    let mut found = Vec::new();
-    if let Some(target) = select::target_duration(timeline).filter(|_| !timeline.ended) {
-        found.extend(listed(exchange, listing, target.0, params));
-    }
-    found.extend(segments(facts, past));
-    Some(found)
-}
-
-fn listed(exchange: &Exchange, listing: &str, target: f64, params: &Params) -> Option<Violation> {
+/// Returns a violation if caches may answer with a `listing` that is too old, or did.
+fn listed(exchange: &Exchange, listing: &str, unit: &AgeUnit, params: &Params) -> Option<Violation> {
+    let AgeUnit { length: Seconds(target), name } = *unit;
     let stale = staleness(exchange);
     let (fresh, age) = (freshness(exchange), exchange.header("age").and_then(|a| a.trim().parse::<f64>().ok()));
     let allowed = (params.playlist_targets * target).max(1.0);
@@ -55,19 +88,19 @@ fn listed(exchange: &Exchange, listing: &str, target: f64, params: &Params) -> O
     let message = match (fresh, age) {
         (Some(kept), _) if kept > allowed => {
             format!(
-                "caches may keep the live {listing} for {kept} s, at most {allowed} s of a target duration of {target} s are sound"
+                "caches may keep the live {listing} for {kept} s, at most {allowed} s of a {name} of {target} s are sound"
             )
         }
         (_, Some(old)) if old > oldest => {
-            format!("a cache answered with a {listing} {old} s old; the target duration is {target} s")
+            format!("the {listing} with which a cache answered is {old} s old; the {name} is {target} s")
         }
         _ if stale.while_revalidate > oldest => format!(
-            "caches may answer with a live {listing} that is {} s old (stale-while-revalidate); the target duration is {target} s",
+            "caches may answer with a live {listing} that is {} s old (stale-while-revalidate); the {name} is {target} s",
             stale.while_revalidate
         ),
         _ if stale.if_error > ERROR_TARGETS * target => format!(
             "caches may answer with a live {listing} that is {} s old while the origin fails (stale-if-error): players wait instead \
-             of going to another server; at most {ERROR_TARGETS} target durations of {target} s are sound",
+             of going to another server; at most {ERROR_TARGETS} {name}s of {target} s are sound",
             stale.if_error
         ),
         _ => return None,
@@ -171,11 +204,40 @@ mod tests {
         assert!(message.starts_with("caches may keep the live playlist for 4 s, at most 3 s"), "{message}");
     }
 
+    /// Runs the check on an MPD that was answered with this header.
+    fn run_mpd(mpd: &str, header: (&str, &str)) -> CheckVerdict {
+        let mut scene = Scene::dash(mpd);
+        let rendition = scene.rendition().clone();
+        scene.output.renditions.push(RenditionFacts { coverage: None, ..rendition });
+        let exchange = scene.output.manifest.result.as_mut().unwrap();
+        exchange.headers = vec![(header.0.to_owned(), header.1.to_owned())];
+        run(&scene)
+    }
+
     #[test]
-    fn what_lists_the_segments_is_named_as_its_protocol_does() {
-        let mut scene = answered_with(&[("cache-control", "max-age=4")]);
-        scene.become_dash();
-        assert!(messages(run(&scene)).contains("the live MPD for 4 s"));
+    fn an_mpd_that_lists_segments_is_judged_once_by_the_longest() {
+        let mpd = timed("<S t=\"980000\" d=\"4000\" r=\"4\"/>").replace("Period=\"PT2S\"", "Period=\"PT30S\"");
+        assert_holds(run_mpd(&mpd, ("cache-control", "max-age=2")));
+        let message = "caches may keep the live MPD for 3 s, at most 2 s of a segment duration of 4 s are sound";
+        assert_eq!(messages(run_mpd(&mpd, ("cache-control", "max-age=3"))), message);
+        assert_holds(run_mpd(&mpd.replace("dynamic", "static"), ("cache-control", "max-age=3")));
+    }
+
+    #[test]
+    fn an_mpd_whose_segments_the_clock_counts_is_judged_by_its_updates() {
+        let mpd = paced().replace("Period=\"PT2S\"", "Period=\"PT30S\"");
+        assert_holds(run_mpd(&mpd, ("cache-control", "max-age=15")));
+        let message =
+            "caches may keep the live MPD for 16 s, at most 15 s of a minimum update period of 30 s are sound";
+        assert_eq!(messages(run_mpd(&mpd, ("cache-control", "max-age=16"))), message);
+        assert!(
+            messages(run_mpd(&mpd, ("age", "31")))
+                .contains("the MPD with which a cache answered is 31 s old; the minimum update period is 30 s")
+        );
+        assert_holds(run_mpd(&mpd.replace("minimumUpdatePeriod=\"PT30S\"", ""), ("cache-control", "max-age=600")));
+        let often = mpd.replace("Period=\"PT30S\"", "Period=\"PT0S\"");
+        assert_holds(run_mpd(&often, ("cache-control", "max-age=1")));
+        assert_eq!(violations(run_mpd(&often, ("cache-control", "max-age=2"))).len(), 1);
     }
 
     #[test]
@@ -206,7 +268,10 @@ mod tests {
     #[test]
     fn an_old_copy_fails() {
         assert_holds(run(&answered_with(&[("age", "6")])));
-        assert!(messages(run(&answered_with(&[("age", "7")]))).contains("a playlist 7 s old"));
+        assert!(
+            messages(run(&answered_with(&[("age", "7")])))
+                .contains("the playlist with which a cache answered is 7 s old")
+        );
     }
 
     #[test]
