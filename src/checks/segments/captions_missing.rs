@@ -1,5 +1,6 @@
 mod fragmented;
 
+use crate::checks::support::ad_breaks;
 use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
@@ -20,7 +21,8 @@ pub const META: CheckMeta = CheckMeta {
            time of the video, or names a time stamp of more than 33 bits (judged with transport streams, whose clock the tag \
            names); when subtitles in MP4 \
            (stpp, wvtt) have no samples, samples without a TTML document or cues, or TTML cues outside of their \
-           samples; or when closed captions (CEA-608 or CEA-708) are announced and no inspected picture has any",
+           samples; or when closed captions (CEA-608 or CEA-708) are announced and no inspected picture has any. What is missing has to \
+           be missing since the last discontinuity or the beginning of the Period, and outside of ad breaks",
     reference: "RFC 8216 3.5; RFC 8216bis 4.4.6.2; W3C WebVTT 4.1; W3C TTML2; ISO/IEC 14496-30; ATSC A/53 part 4, 6.2; SCTE 214-1 (CEA-608 \
                 and CEA-708 in DASH)",
     needs_history: false,
@@ -29,8 +31,8 @@ pub const META: CheckMeta = CheckMeta {
 params! {
     /// Seconds by which all cues of a segment may be outside of the segment's time.
     tolerance: f64 = 2.0,
-    /// Seconds for which announced closed captions, or all samples of subtitles, may be missing. Captions may pause in
-    /// inserted ads.
+    /// Seconds of the programme for which announced closed captions, or all samples of subtitles, may be missing. Inserted ads often
+    /// have none.
     closed_captions_timeout: f64 = 30.0,
 }
 
@@ -54,8 +56,8 @@ fn judge(
     let segments = select::inspected_segments(facts, past)?;
     let mut texts = segments.iter().rev().filter_map(|s| Some((*s, text(s)?))).peekable();
     if texts.peek().is_none() {
-        return fragmented::judge(context, facts, &segments, params)
-            .or_else(|| judge_closed_captions(context, facts, segments, params));
+        return fragmented::judge(context, (facts, past), &segments, params)
+            .or_else(|| judge_closed_captions(context, (facts, past), segments, params));
     }
     let judged = texts.map(|(segment, cues)| {
         let found = unreadable(segment).or_else(|| overlong(segment, cues).filter(|_| video.is_some()));
@@ -68,7 +70,7 @@ fn judge(
 /// inspected.
 fn judge_closed_captions(
     context: &CheckContext<'_>,
-    facts: &RenditionFacts,
+    (facts, past): (&RenditionFacts, &RenditionHistory),
     segments: Vec<&SegmentFacts>,
     params: &Params,
 ) -> Option<Vec<Violation>> {
@@ -78,18 +80,39 @@ fn judge_closed_captions(
     if looked.iter().any(|(_, carried)| *carried) {
         return Some(Vec::new());
     }
-    let ((first, _), (last, _)) = (looked.first()?, looked.last()?);
-    let media: f64 = looked.iter().map(|(s, _)| s.segment.duration.0).sum();
-    let seconds = Seconds::between(first.inspected_at, last.inspected_at).0.max(media);
-    if looked.len() < MIN_SEGMENTS || seconds < params.closed_captions_timeout {
-        return None;
-    }
-    let count = looked.len();
+    let looked: Vec<_> = looked.into_iter().map(|(segment, _)| segment).collect();
+    let Lack { last, count, seconds } = lack(facts, past, &looked, params)?;
     let announcer = if context.output.protocol() == Protocol::Dash { "Accessibility" } else { "CLOSED-CAPTIONS" };
     let message = format!(
         "{announcer} announces captions, but none of {count} segments within {seconds:.0} s has CEA-608 or CEA-708"
     );
     Some(vec![segment_violation(last, message).with("segments", count)])
+}
+
+/// Segments of the programme that all lack captions or subtitles.
+struct Lack<'a> {
+    last: &'a SegmentFacts,
+    count: usize,
+    /// Time within which they were inspected, or their duration if that is longer.
+    seconds: f64,
+}
+
+/// Returns for how long the newest of `segments`, which all lack captions, have lacked them. Only those since the last discontinuity
+/// count, because inserted ads before it often have none. `None`: too few or too short, or the live edge is in an ad break.
+fn lack<'a>(
+    facts: &RenditionFacts,
+    past: &RenditionHistory,
+    segments: &[&'a SegmentFacts],
+    params: &Params,
+) -> Option<Lack<'a>> {
+    let last = *segments.last()?;
+    let sequence = last.segment.discontinuity_sequence;
+    let run: Vec<_> = segments.iter().filter(|s| s.segment.discontinuity_sequence == sequence).collect();
+    let media: f64 = run.iter().map(|s| s.segment.duration.0).sum();
+    let seconds = Seconds::between(run.first()?.inspected_at, last.inspected_at).0.max(media);
+    let in_break = facts.timeline.as_deref().is_some_and(|timeline| ad_breaks::is_in_break(timeline, past));
+    let lasts = run.len() >= MIN_SEGMENTS && seconds >= params.closed_captions_timeout && !in_break;
+    lasts.then_some(Lack { last, count: run.len(), seconds })
 }
 
 /// Whether the video of a segment contains closed captions. `None`: it isn't known.
@@ -196,6 +219,7 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::container::TimestampMap;
     use packager_media::defect::{Defect, Position};
+    use packager_media::stream::ads::{Marker, MarkerKind};
     use std::sync::Arc;
 
     /// Runs captions_missing on a WebVTT segment beside a video segment. Both last 2 s, and the video begins at 10 s.
@@ -281,6 +305,37 @@ mod tests {
             segment
         }));
         check(&scene.context(), &Params::default())
+    }
+
+    /// Runs captions_missing on 30 s of video without the captions that the playlist announces. The newest `inserted` segments come
+    /// after a discontinuity.
+    fn uncaptioned(inserted: usize, change: impl FnOnce(&mut Scene)) -> CheckVerdict {
+        let mut scene = Scene::live();
+        scene.rendition().rendition.captions = Some(true);
+        scene.remember((0..15_usize).map(|n| {
+            let mut segment = ts_segment(n as u64, 2.0 * n as f64, 2.0);
+            segment.segment.discontinuity_sequence = u64::from(n + inserted >= 15);
+            segment.inspection.as_mut().unwrap().tracks[0].captions = Some(false);
+            segment
+        }));
+        change(&mut scene);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn inserted_ads_may_have_no_captions_and_the_programme_may_not() {
+        assert_eq!(violations(uncaptioned(0, |_| {})).len(), 1);
+        assert_eq!(violations(uncaptioned(15, |_| {})).len(), 1, "no ad lasts so long");
+        assert_not_run(uncaptioned(7, |_| {}), NONE);
+        let marked = |kinds: &[MarkerKind]| {
+            uncaptioned(0, |scene| {
+                let markers = (10..).zip(kinds).map(|(number, kind)| Marker { kind: kind.clone(), number, line: 5 });
+                scene.timeline().markers = markers.collect();
+            })
+        };
+        let out = MarkerKind::Out { announced: Some(Seconds(120.0)) };
+        assert_not_run(marked(std::slice::from_ref(&out)), NONE);
+        assert_eq!(violations(marked(&[out, MarkerKind::In])).len(), 1, "the break is over");
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Judges subtitles in fragmented MP4, TTML documents (`stpp`) and WebVTT in boxes (`wvtt`), and TTML documents without a container.
 
-use super::{MIN_SEGMENTS, Params, unreadable};
+use super::{Lack, Params, lack, unreadable};
 use crate::checks::support::select::{self, segment_violation};
 use crate::checks::{CheckContext, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::history::RenditionHistory;
 use packager_media::container::{Container, Track};
 use packager_media::stream::{Media, Protocol};
-use packager_media::units::Seconds;
 
 const FORMS: [&str; 2] = ["stpp", "wvtt"];
 
@@ -14,7 +14,7 @@ const FORMS: [&str; 2] = ["stpp", "wvtt"];
 /// subtitles.
 pub(super) fn judge(
     context: &CheckContext<'_>,
-    facts: &RenditionFacts,
+    (facts, past): (&RenditionFacts, &RenditionHistory),
     segments: &[&SegmentFacts],
     params: &Params,
 ) -> Option<Vec<Violation>> {
@@ -30,7 +30,7 @@ pub(super) fn judge(
         return Some(vec![segment_violation(last, message)]);
     }
     if looked.iter().all(|(_, track)| track.samples == 0) {
-        return without_samples(&looked, params);
+        return without_samples((facts, past), &looked, params);
     }
     let judged = looked.iter().rev().map(|(s, track)| unreadable(s).or_else(|| misplaced(context, s, track, params)));
     Some(judged.flatten().collect())
@@ -51,16 +51,18 @@ fn announced_form(facts: &RenditionFacts) -> Option<&'static str> {
 
 /// Returns a violation if no subtitle segment has a sample. While nobody speaks a packager writes an empty sample, so a
 /// missing sample means that the packager lost its subtitles.
-fn without_samples(looked: &[(&SegmentFacts, &Track)], params: &Params) -> Option<Vec<Violation>> {
-    let ((first, _), (last, track)) = (looked.first()?, looked.last()?);
-    let media: f64 = looked.iter().map(|(s, _)| s.segment.duration.0).sum();
-    let seconds = Seconds::between(first.inspected_at, last.inspected_at).0.max(media);
-    if looked.len() < MIN_SEGMENTS || seconds < params.closed_captions_timeout {
-        return None;
-    }
-    let (count, codec) = (looked.len(), &track.codec);
-    let message =
-        format!("none of {count} segments within {seconds:.0} s has a sample in its track of subtitles ({codec})");
+fn without_samples(
+    (facts, past): (&RenditionFacts, &RenditionHistory),
+    looked: &[(&SegmentFacts, &Track)],
+    params: &Params,
+) -> Option<Vec<Violation>> {
+    let segments: Vec<_> = looked.iter().map(|(segment, _)| *segment).collect();
+    let Lack { last, count, seconds } = lack(facts, past, &segments, params)?;
+    let (_, track) = looked.last()?;
+    let message = format!(
+        "none of {count} segments within {seconds:.0} s has a sample in its track of subtitles ({})",
+        track.codec
+    );
     Some(vec![segment_violation(last, message).with("segments", count)])
 }
 
@@ -103,6 +105,7 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::container::Subtitles;
     use packager_media::defect::{Defect, DefectKind, Position};
+    use packager_media::units::Seconds;
     use std::sync::Arc;
 
     /// Makes `count` subtitle segments of 2 s, of which the first begins at 10 s of media time.
