@@ -2,7 +2,7 @@
 
 use crate::facts::SegmentFacts;
 use packager_media::stream::Timeline;
-use packager_media::stream::ads::{self, AdBreak, AdRange, AdSource, BreakState, MarkerKind, TimedSection};
+use packager_media::stream::ads::{self, AdBreak, AdRange, AdSource, BreakState, Marker, MarkerKind, TimedSection};
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
@@ -10,8 +10,15 @@ use std::sync::Arc;
 /// and its EXT-X-CUE-OUT leaves the window before the break ends.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AdHistory {
-    /// The ad break that cue tags opened and haven't closed yet; `None` if there is none.
+    /// The ad break that cue tags opened and that isn't over yet; `None` if there is none.
     pub open: Option<OpenAdBreak>,
+    /// The newest ad break that cue tags opened and haven't closed; it may be over because of its announced duration. `None` if there is
+    /// none.
+    pub unclosed: Option<OpenAdBreak>,
+    /// Whether EXT-X-CUE-IN was ever listed: the packager closes its breaks.
+    pub has_returns: bool,
+    /// Number of the first segment in the newest playlist; `None` before the first playlist.
+    pub first_listed: Option<u64>,
     /// Time of the last probe in which a tag that opens or continues a break was listed; `None` if none was.
     pub last_cue: Option<Timestamp>,
     /// Time of the first observation of the rendition's playlist; ad markers before it aren't known.
@@ -50,6 +57,33 @@ pub struct OpenAdBreak {
     pub from: Option<u64>,
 }
 
+impl OpenAdBreak {
+    /// Whether EXT-X-CUE-IN closes the break. One before the break is that of an earlier break, which an edge of the CDN may still
+    /// list.
+    fn is_closed_in(&self, timeline: &Timeline) -> bool {
+        let closes = |m: &Marker| m.kind == MarkerKind::In && self.from.is_none_or(|from| m.number > from);
+        timeline.markers.iter().any(closes)
+    }
+
+    /// Whether the break has lasted as long as announced at the live edge, and no EXT-X-CUE-OUT-CONT says that it goes on after that.
+    /// A packager that writes no EXT-X-CUE-IN ends its breaks so.
+    fn is_over(&self, timeline: &Timeline, edge_since: Timestamp) -> bool {
+        let Some(announced) = self.announced else { return false };
+        let elapsed = Seconds::between(self.opened, edge_since);
+        // The beginning is known as exactly as probes see it, and the last tag of a break may stand at its end.
+        let slack = 2.0 * timeline.segments.iter().map(|s| s.duration.0).fold(0.0, f64::max);
+        let goes_on = |m: &Marker| match m.kind {
+            MarkerKind::Continues { elapsed: told, .. } => {
+                let since: Seconds =
+                    timeline.segments.iter().filter(|s| s.number >= m.number).map(|s| s.duration).sum();
+                told.unwrap_or(elapsed - since).0 > announced.0 + slack
+            }
+            _ => false,
+        };
+        elapsed >= announced && !timeline.markers.iter().any(goes_on)
+    }
+}
+
 impl InspectedSpan {
     /// Makes a span of inspected segments whose last segment has the number 0.
     #[cfg(test)]
@@ -71,20 +105,22 @@ impl AdHistory {
         edge_since: Timestamp,
     ) {
         self.watched_since.get_or_insert(at);
-        if !joins(timeline, before) {
-            self.open = None;
+        if !joins(timeline, self.first_listed, before) {
+            self.unclosed = None;
             self.events.clear();
         }
+        self.first_listed = timeline.segments.first().map_or(self.first_listed, |s| Some(s.number));
+        self.has_returns |= timeline.markers.iter().any(|m| m.kind == MarkerKind::In);
         self.observe_events(timeline);
         if timeline.markers.iter().any(|m| opens(&m.kind)) {
             self.last_cue = Some(at);
         }
         let newest = timeline.ad_breaks().into_iter().rfind(|b| b.source == AdSource::Cue);
-        self.open = match newest {
+        self.unclosed = match newest {
             Some(newest) if newest.state == BreakState::Open => Some(self.opened(&newest, edge_since)),
-            Some(_) => None,
-            None => self.open.filter(|_| !timeline.markers.iter().any(|m| m.kind == MarkerKind::In)),
+            _ => self.unclosed.filter(|known| !known.is_closed_in(timeline)),
         };
+        self.open = self.unclosed.filter(|known| self.has_returns || !known.is_over(timeline, edge_since));
     }
 
     /// Returns whether the live edge at `edge` is in a break that events or event messages opened.
@@ -140,7 +176,7 @@ impl AdHistory {
     /// Returns the open break after a tag. A break that was open before keeps its start, because later tags give it
     /// less exactly.
     fn opened(&self, ad_break: &AdBreak, edge_since: Timestamp) -> OpenAdBreak {
-        let same = self.open.filter(|known| ad_break.from.is_none() || known.from == ad_break.from);
+        let same = self.unclosed.filter(|known| ad_break.from.is_none() || known.from == ad_break.from);
         let elapsed = ad_break.elapsed.unwrap_or_default();
         OpenAdBreak {
             opened: same.map_or_else(|| Seconds(-elapsed.0).after(edge_since), |known| known.opened),
@@ -150,10 +186,11 @@ impl AdHistory {
     }
 }
 
-/// Returns whether the window overlaps the previous one or follows it, so that no tag that closes a break was missed.
-fn joins(timeline: &Timeline, before: Option<u64>) -> bool {
+/// Returns whether the window overlaps the previous one, from the segment `from` to the segment `to`, or follows it, so that no tag
+/// that closes a break was missed. An edge of the CDN may be a segment behind another.
+fn joins(timeline: &Timeline, from: Option<u64>, to: Option<u64>) -> bool {
     let (Some(first), Some(last)) = (timeline.segments.first(), timeline.segments.last()) else { return true };
-    before.is_none_or(|b| (first.number <= b || first.follows(b)) && last.number >= b)
+    to.is_none_or(|to| (first.number <= to || first.follows(to)) && last.number >= from.unwrap_or(to))
 }
 
 fn opens(kind: &MarkerKind) -> bool {

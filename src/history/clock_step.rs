@@ -77,8 +77,8 @@ impl ObservedTimes for KeyUsage {
 
 impl ObservedTimes for AdHistory {
     fn shift(&mut self, by: Seconds) {
-        if let Some(open) = &mut self.open {
-            open.opened.shift(by);
+        for known in self.open.iter_mut().chain(&mut self.unclosed) {
+            known.opened.shift(by);
         }
         self.last_cue.shift(by);
         self.watched_since.shift(by);

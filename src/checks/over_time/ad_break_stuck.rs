@@ -15,7 +15,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("AdMarkersWrong"),
     help: "fails when an ad break stays open longer than it was announced (or than a break may last, where nothing was announced), or \
-           when no ad break began for as long as the template allows",
+           when no ad break began for as long as the template allows. A break of EXT-X-CUE-OUT ends by itself after its announced \
+           duration where no EXT-X-CUE-IN was ever listed and no EXT-X-CUE-OUT-CONT follows",
     reference: "EXT-X-CUE-OUT and EXT-X-CUE-IN as packagers write them; draft-pantos-hls-rfc8216bis-22 4.4.5.1; ANSI/SCTE 35 9.8; \
                 ANSI/SCTE 214-1 6.7",
     needs_history: false,

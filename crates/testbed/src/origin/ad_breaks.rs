@@ -79,7 +79,7 @@ pub(super) fn tags(text: &mut String, timeline: &Timeline, rendition: Rendition,
         BreakPosition::Back => {
             let section = splice_section(Some((break_number(index), false)), 0.0, 0);
             write_date_range(text, timeline, index, segment.date_ms, &section, seconds);
-            if effect != Some(Effect::BreakStuck) && cue {
+            if cue && !(effect == Some(Effect::BreakStuck) && is_unclosed(index)) {
                 text.push_str("#EXT-X-CUE-IN\n");
             }
         }

@@ -819,7 +819,7 @@ static FAULTS: &[Fault] = &[
         &["hls_ad_markers_differ"], &[]),
     fault("hls_ad_markers_missing", Effect::BreakMissingInRendition, "AD1", "Every second ad break isn't announced in the playlist of 720p.",
         &["hls_ad_markers_differ"], &[]),
-    fault("ad_break_stuck", Effect::BreakStuck, "AD1", "EXT-X-CUE-IN never comes.",
+    fault("ad_break_stuck", Effect::BreakStuck, "AD1", "EXT-X-CUE-IN of every second ad break never comes.",
         &["ad_break_stuck", "hls_ad_breaks_overlap"], &[]),
     Fault { path: TIME, ..fault("dash_ad_marker_invalid", Effect::DateRangeSpliceCorrupt, "AM1", "The SCTE-35 section of each Event has a wrong CRC.",
         &["ad_marker_invalid"], &[]) },
