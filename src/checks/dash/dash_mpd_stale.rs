@@ -46,6 +46,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     }
     let Params { major_after, critical_after, date_allowance, .. } = *params;
     let limits = AgeLimits { major_after, critical_after, date_allowance };
+    // The unit of subtitles is the whole time for which they may pause.
+    let text_limits = AgeLimits { major_after: 1.0, critical_after: f64::INFINITY, ..limits };
     let period = current_period(&dash.mpd, dash.clock_offset().after(context.now));
     let period_ends = period.is_some_and(|period| period.duration.is_some());
     let has_end =
@@ -58,7 +60,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let timeline = facts.timeline.as_deref().filter(|t| !t.ended)?;
         let is_text = facts.rendition.media == Media::Text;
         let unit = if is_text { pause_unit(&dash.mpd, past, timeline)? } else { age_unit(&dash.mpd, timeline)? };
-        let limits = if is_text { &ONE_PAUSE } else { &limits };
+        let limits = if is_text { &text_limits } else { &limits };
         if renewed(past).is_some_and(|at| Seconds::between(at, context.now).0 <= unit.length.0 * limits.major_after) {
             return Some(Vec::new());
         }
@@ -71,12 +73,9 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let some_text_goes_on = texts.any(|(facts, past)| judged(facts, past).is_some_and(|found| found.is_empty()));
     select::judge_renditions(context, NO_LIST, |facts, past| {
         let is_pause = facts.rendition.media == Media::Text && some_text_goes_on;
-        Some(judged(facts, past)?).map(|found| if is_pause { Vec::new() } else { found })
+        judged(facts, past).map(|found| if is_pause { Vec::new() } else { found })
     })
 }
-
-/// Limits of the age of subtitles, in the unit of [`pause_unit`].
-const ONE_PAUSE: AgeLimits = AgeLimits { major_after: 1.0, critical_after: f64::INFINITY, date_allowance: 0.0 };
 
 /// Returns when another segment was last seen at the end of the list under the same time. Packagers that number a
 /// SegmentList onwards (@startNumber) give its newest segment the same time in each MPD. `None`: it wasn't seen.
