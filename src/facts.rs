@@ -202,6 +202,8 @@ pub struct RenditionFacts {
     /// URLs at which a segment or initialization segment could not be fetched in this probe, so that an alternative URL
     /// was requested.
     pub failed_addresses: Vec<FailedAddress>,
+    /// Segments that came with the second request, in this probe.
+    pub repeated: Vec<RepeatedRequest>,
     /// Alternative base URLs that don't have a segment which the first one has. Empty if the rendition has no alternatives.
     pub dead_alternatives: Vec<DeadAlternative>,
     /// Answers to the requests of low-latency players. `None` for a playlist without parts and delivery directives.
@@ -238,6 +240,7 @@ impl RenditionFacts {
             oldest: None,
             base_urls: Vec::new(),
             failed_addresses: Vec::new(),
+            repeated: Vec::new(),
             dead_alternatives: Vec::new(),
             low_latency: None,
             growing: None,
@@ -258,6 +261,15 @@ pub struct FailedAddress {
     pub found_at: Option<Url>,
     /// URL that has the segment and that only players request which ignore the MPD's Location; `None` if there is none.
     pub without_location: Option<Url>,
+}
+
+/// A segment whose first request failed and whose second one, a second later, succeeded.
+#[derive(Debug, Clone)]
+pub struct RepeatedRequest {
+    /// Number of the segment.
+    pub number: u64,
+    /// The first request.
+    pub fetched: Fetched,
 }
 
 /// An alternative base URL at which a segment is missing.

@@ -75,10 +75,28 @@ pub(super) fn record(ladders: &mut Vec<Arc<LadderState>>, facts: &OutputFacts, n
     }
     let horizon = Seconds(-retention.hold.0).after(now);
     let stale = ladders.iter().skip(1).take_while(|l| l.first_seen < horizon).count();
+    let stale = before_loss(ladders, now).map_or(stale, |before| before.min(stale));
     ladders.drain(..stale.max(ladders.len().saturating_sub(MAX_LADDERS)));
 }
 
+/// Time for which it is remembered that a manifest had sound or picture that it has lost.
+const LOSS_REMEMBERED: Seconds = Seconds(86_400.0);
+
+/// Returns the index of the last ladder that has the sound or picture which the newest one lacks. `None`: it lacks none that was there
+/// within a day.
+fn before_loss(ladders: &[Arc<LadderState>], now: Timestamp) -> Option<usize> {
+    let newest = ladders.last()?;
+    let before = ladders.iter().rposition(|ladder| newest.has_lost(ladder))?;
+    let lost_at = ladders.get(before + 1)?.first_seen;
+    (Seconds::between(lost_at, now) < LOSS_REMEMBERED).then_some(before)
+}
+
 impl LadderState {
+    /// Whether the ladder `before` has sound or picture that this one lacks.
+    pub(crate) fn has_lost(&self, before: &Self) -> bool {
+        (before.has_sound && !self.has_sound) || (before.has_picture && !self.has_picture)
+    }
+
     /// Whether the answer was a media playlist in the place of a multivariant playlist.
     pub(crate) fn is_media_playlist(&self) -> bool {
         self.rungs.contains_key(MEDIA_PLAYLIST)

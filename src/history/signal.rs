@@ -91,7 +91,7 @@ pub struct Undecodable {
 
 /// Share of the coded pictures, or of the sound, that a decoder gets out of media that it can decode. The pictures of interlaced
 /// video may be coded as two fields each, and those before the first key frame in presentation order may be left out.
-const LEAST_DECODED: f64 = 0.3;
+const LEAST_DECODED: f64 = 0.4;
 
 impl Undecodable {
     /// Takes how much of a piece was decoded. `coded`: how much there is, `None` if that isn't known. `decoded`: how much the decoder

@@ -46,6 +46,8 @@ pub enum DefectKind {
     Version,
     /// The structure of a container is broken: lost sync, malformed boxes, truncation.
     Container,
+    /// Packed audio has no time stamp, so that players have to guess where it belongs.
+    Unplaced,
     /// A continuity counter of a transport stream is wrong, or its transport error indicator is set.
     Continuity,
     /// The PAT or PMT of a transport stream is missing or wrong.

@@ -18,7 +18,8 @@ pub const META: CheckMeta = CheckMeta {
     help: "fails when the MPD's Location doesn't answer with an MPD of the same presentation, or PatchLocation doesn't answer with a patch \
            that applies to the MPD, or has no patch within its ttl: players download the whole MPD instead, or lose the channel at an \
            update. Also fails when the list of segments ends before players reload the MPD, because minimumUpdatePeriod is missing or \
-           too long. Major if so or if the Location leads to no MPD, critical if the MPD there stands still",
+           too long. Major if so or if the Location leads to no MPD, critical if players stand still for more than \
+           half of the time or the MPD at the Location stands still",
     reference: "ISO/IEC 23009-1 5.3.1.2, 5.4.1, 5.15",
     needs_history: false,
 };

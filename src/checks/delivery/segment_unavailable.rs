@@ -12,7 +12,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: None,
     help: "fails when a listed segment, newest or oldest of the window, isn't there: no answer, or a status other than 2xx; major for the oldest, which \
-           only those who seek back miss, and for one that an alternative BaseURL has; minor for one that only an alternative BaseURL lacks. A segment that is missing below the \
+           only those who seek back miss, and for one that an alternative BaseURL has; minor for one that only an alternative BaseURL lacks, and for one that comes with a second request 1 s after the first failed (a status \
+           of the server's fault, a cut answer, or 404 of the newest). A segment that is missing below the \
            MPD's Location is critical also if it is below the MPD's own URL, because players follow Location",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2; ISO/IEC 23009-1 5.6.5; ETSI TS 103 285 10.8.2",
     needs_history: false,
@@ -46,6 +47,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violatio
         .collect();
     found.extend(elsewhere(facts));
     found.extend(dead_alternatives(facts));
+    found.extend(repeated(facts));
     let newest_first = asked.collect::<Vec<_>>().into_iter().rev();
     found.extend(newest_first.filter_map(|s| Some(violation(facts, s, &missing(&s.fetched)?))));
     Some(found)
@@ -78,6 +80,20 @@ fn elsewhere(facts: &RenditionFacts) -> Option<Violation> {
     let message = format!("segment {number} is not at {url}: {problem}; players go on with the next BaseURL, {next}");
     let violation = Violation::new(message).with("number", number).with("url", url).with("found_at", next);
     Some(violation.with("status", status(&last.fetched)).with("segments", missed().count()).severity(Severity::Major))
+}
+
+/// Returns a violation if segments of this probe came with the second request only, as players get them too.
+fn repeated(facts: &RenditionFacts) -> Option<Violation> {
+    let last = facts.repeated.last()?;
+    let problem = last.fetched.problem()?;
+    let message = format!("segment {}: {problem}; it came with a second request 1 s later", last.number);
+    let violation = Violation::new(message).with("number", last.number).with("url", redact::url(&last.fetched.url));
+    Some(
+        violation
+            .with("status", status(&last.fetched))
+            .with("segments", facts.repeated.len())
+            .severity(Severity::Minor),
+    )
 }
 
 /// Returns a violation for each alternative BaseURL without a segment that the first one has. Where the first one lacks segments,
@@ -114,7 +130,7 @@ fn missing(fetched: &Fetched) -> Option<String> {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use crate::facts::{FailedAddress, OldestSegmentFacts};
+    use crate::facts::{FailedAddress, OldestSegmentFacts, RepeatedRequest};
 
     fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
@@ -146,6 +162,17 @@ mod tests {
         assert_eq!(violations(run(&scene([with(FailureKind::Connect)]))).len(), 1);
         assert_eq!(violations(run(&scene([with(FailureKind::Timeout)]))).len(), 1);
         assert_not_run(run(&scene([with(FailureKind::Deadline)])), NO_SEGMENT);
+    }
+
+    #[test]
+    fn a_segment_that_comes_with_the_second_request_is_minor() {
+        let mut scene = scene([ts_segment(5, 0.0, 2.0)]);
+        let mut fetched = answered("720p/5.ts", "video/mp2t");
+        fetched.result.as_mut().unwrap().status = 503;
+        scene.rendition().repeated = vec![RepeatedRequest { number: 5, fetched }];
+        let found = violations(run(&scene));
+        assert_eq!(found[0].message, "segment 5: HTTP status 503; it came with a second request 1 s later");
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Minor)));
     }
 
     #[test]

@@ -12,7 +12,8 @@ pub const META: CheckMeta = CheckMeta {
     alert: Some("OriginsOutOfStep"),
     help: "fails when the window of a playlist goes back to segments that it listed before: a stale cache, or two \
            origins out of step; major where it goes back by a single segment, as between two edges of a CDN: players keep the \
-           newer playlist. packager_restarted reports a packager restart",
+           newer playlist. packager_restarted reports a packager restart. It also fails when the window moves on and \
+           its numbers don't, or by less",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.2, 6.2.2",
     needs_history: true,
 };
@@ -22,8 +23,26 @@ params! {}
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     select::judge_renditions(context, FIRST_OBSERVATION, |facts, past| {
         let steps = playlist_step::recent_steps(context, facts, past)?;
-        Some(steps.iter().rev().filter(|s| s.change == PlaylistChange::Regressed).map(violation).collect())
+        let back = steps.iter().rev().filter(|s| s.change == PlaylistChange::Regressed).map(violation);
+        // While it goes on, one step stands for all.
+        let continued = steps.iter().rev().filter(|s| s.change == PlaylistChange::Continued);
+        Some(back.chain(continued.filter_map(standing_still).take(1)).collect())
     })
+}
+
+/// Returns the violation if the window moved on and its numbers didn't, or by less. Players know segments by their numbers.
+fn standing_still(step: &PlaylistStep<'_>) -> Option<Violation> {
+    let (a, b) = (step.earlier, step.later);
+    let by = playlist_step::slid_under_old_numbers(a, b)?;
+    let moved = b.media_sequence.saturating_sub(a.media_sequence);
+    let message = format!(
+        "the window moved on by {} segments, and EXT-X-MEDIA-SEQUENCE (0 without the tag) only from {} to {}: players take new \
+         segments for those that they have",
+        by + moved,
+        a.media_sequence,
+        b.media_sequence
+    );
+    Some(Violation::new(message).with("segments", by + moved).with("seen_at", b.first_seen.to_string()))
 }
 
 fn violation(step: &PlaylistStep<'_>) -> Violation {
@@ -57,6 +76,7 @@ fn is_one_update(a: &Observation, b: &Observation) -> bool {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use std::sync::Arc;
 
     fn run(observations: impl IntoIterator<Item = Observation>) -> CheckVerdict {
         let mut scene = Scene::live();
@@ -83,6 +103,36 @@ mod tests {
         };
         assert_eq!(severity(9, 14), [Some(Severity::Major)]);
         assert_eq!([severity(8, 13), severity(10, 13)], [[None], [None]]);
+    }
+
+    #[test]
+    fn a_window_that_moves_on_under_the_same_numbers_fails() {
+        let renumbered = |second: i64, first: u64, last: u64, back: u64| {
+            let mut seen = observation(second, first, last);
+            seen.media_sequence -= back;
+            for segment in &mut seen.segments {
+                Arc::make_mut(segment).number -= back;
+            }
+            seen
+        };
+        let standing =
+            messages(run([observation(-20, 100, 107), renumbered(-10, 101, 108, 1), renumbered(-8, 102, 109, 2)]));
+        assert_eq!(
+            standing,
+            "the window moved on by 1 segments, and EXT-X-MEDIA-SEQUENCE (0 without the tag) only from 100 to 100: players take \
+             new segments for those that they have"
+        );
+        let slow = messages(run([observation(-20, 100, 107), renumbered(-10, 102, 109, 1)]));
+        assert!(slow.starts_with(
+            "the window moved on by 2 segments, and EXT-X-MEDIA-SEQUENCE (0 without the tag) only from 100 to 101"
+        ));
+        assert_holds(run([observation(-20, 100, 107), observation(-10, 102, 109)]));
+        let mut reused = observation(-10, 108, 115);
+        let first: Vec<u64> = observation(-20, 100, 107).segments.iter().map(|s| s.uri_identity).collect();
+        for (segment, name) in reused.segments.iter_mut().zip(first) {
+            Arc::make_mut(segment).uri_identity = name;
+        }
+        assert_holds(run([observation(-20, 100, 107), reused]));
     }
 
     #[test]

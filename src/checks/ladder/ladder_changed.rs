@@ -13,8 +13,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("ChannelChanged"),
     help: "fails when renditions appeared in or vanished from the manifest, or the Representations of a Period have other ids than in \
-           the MPD before; bit rates may change. Major while all sound or all video is gone that was there before, or \
-           a media playlist is in the place of the multivariant one. An ad in a Period of \
+           the MPD before; bit rates may change. Critical while all renditions with sound or all with video are gone that \
+           were there within a day before, major while only their CODECS or an ad's Period say so, and where a media playlist is in the place of the multivariant one. An ad in a Period of \
            its own may have other renditions while the programme's Period is in the MPD",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6; ISO/IEC 23009-1 5.3.2, 5.3.5.2, 5.4.1",
     needs_history: true,
@@ -35,9 +35,13 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         return CheckVerdict::NotRun(FIRST_OBSERVATION);
     }
     let steps = ladders.iter().zip(ladders.iter().skip(1));
-    let recent: Vec<_> =
-        steps.filter(|(_, later)| Seconds::between(later.first_seen, context.now) <= context.hold).collect();
     let newest = ladders.last();
+    // What viewers have lost is said as long as it is lost.
+    let lasts = |earlier: &LadderState, later: &LadderState| {
+        later.has_lost(earlier) && newest.is_some_and(|newest| newest.has_lost(earlier))
+    };
+    let is_recent = |later: &LadderState| Seconds::between(later.first_seen, context.now) <= context.hold;
+    let recent: Vec<_> = steps.filter(|(earlier, later)| is_recent(later) || lasts(earlier, later)).collect();
     let changed = recent.iter().rev().filter(|(earlier, later)| !earlier.same_ladder(later));
     let changed = changed.map(|(earlier, later)| {
         let effect = newest.and_then(|newest| effect(earlier, later, newest));
@@ -75,20 +79,26 @@ fn other_id<'a>(earlier: &'a LadderState, later: &'a LadderState) -> Option<(&'a
     Some((a.ids.difference(&b.ids).next()?, b.ids.difference(&a.ids).next()?)).filter(|_| same)
 }
 
-/// Returns what a step between two ladders means for viewers, as long as the `newest` ladder is no better. `None` if they can still
-/// play picture and sound.
-fn effect(earlier: &LadderState, later: &LadderState, newest: &LadderState) -> Option<&'static str> {
+/// Returns what a step between two ladders means for viewers, and how severe that is, as long as the `newest` ladder is no better. `None`
+/// if they can still play picture and sound.
+fn effect(earlier: &LadderState, later: &LadderState, newest: &LadderState) -> Option<(&'static str, Severity)> {
     let lost = |has: fn(&LadderState) -> bool| has(earlier) && !has(later) && !has(newest);
     if lost(|ladder| !ladder.is_media_playlist()) {
-        return Some("the answer is a media playlist now, as of a slate in the place of the channel");
+        return Some((
+            "the answer is a media playlist now, as of a slate in the place of the channel",
+            Severity::Major,
+        ));
     }
+    // With the same renditions it is their CODECS that say so, or the Period of an ad.
+    let severity = if newest.rungs == earlier.rungs { Severity::Major } else { Severity::Critical };
     if lost(|ladder| ladder.has_picture) {
-        return Some("viewers get no picture: nothing in the manifest has any");
+        return Some(("viewers get no picture: nothing in the manifest has any", severity));
     }
-    lost(|ladder| ladder.has_sound).then_some("viewers get no sound: nothing in the manifest has any")
+    let sound = ("viewers get no sound: nothing in the manifest has any", severity);
+    lost(|ladder| ladder.has_sound).then_some(sound)
 }
 
-fn violation(earlier: &LadderState, later: &LadderState, effect: Option<&str>) -> Violation {
+fn violation(earlier: &LadderState, later: &LadderState, effect: Option<(&str, Severity)>) -> Violation {
     let mut gone = more(earlier, later);
     let mut come = more(later, earlier);
     // Sound may come and go within the same renditions, by their codecs.
@@ -102,12 +112,15 @@ fn violation(earlier: &LadderState, later: &LadderState, effect: Option<&str>) -
         .filter(|(_, kinds)| !kinds.is_empty())
         .map(|(what, kinds)| format!("{what}: {}", kinds.join(", ")))
         .collect();
-    let said_effect = effect.map_or_else(String::new, |effect| format!("; {effect}"));
+    let said_effect = effect.map_or_else(String::new, |(effect, _)| format!("; {effect}"));
     let violation = Violation::new(format!("the ladder changed; {}{said_effect}", said.join("; ")))
         .with("vanished", gone)
         .with("appeared", come)
         .with("seen_at", later.first_seen.to_string());
-    if effect.is_some() { violation.severity(Severity::Major) } else { violation }
+    match effect {
+        Some((_, severity)) => violation.severity(severity),
+        None => violation,
+    }
 }
 
 /// Returns descriptions of the renditions that ladder `a` has and ladder `b` doesn't have.
@@ -145,15 +158,18 @@ mod tests {
         let found = run(vec![ladder(-310.0, &both), ladder(-300.0, &both[..1]), ladder(-290.0, &both)]);
         let vanished = "the ladder changed; vanished: video 1920x1080";
         assert_eq!(messages(found), format!("{}\n{vanished}", vanished.replace("vanished", "appeared")));
-        assert_holds(run(vec![ladder(-310.0, &both), ladder(-300.1, &both[..1])]));
+        let more = ["audio en", "audio vi", "video 1920x1080"];
+        assert_holds(run(vec![ladder(-310.0, &more), ladder(-300.1, &both)]));
     }
 
     #[test]
-    fn all_sound_or_all_video_that_is_gone_is_major_until_it_comes_back() {
+    fn all_sound_or_all_video_that_is_gone_is_critical_until_it_comes_back() {
         let both = ["audio en", "audio vi", "text en", "video 1920x1080"];
         let severity = |left: &[&str]| violations(run(vec![ladder(-20.0, &both), ladder(-10.0, left)]))[0].severity;
-        assert_eq!(severity(&both[3..]), Some(Severity::Major));
-        assert_eq!(severity(&both[..3]), Some(Severity::Major));
+        assert_eq!(severity(&both[3..]), Some(Severity::Critical));
+        assert_eq!(severity(&both[..3]), Some(Severity::Critical));
+        let long = violations(run(vec![ladder(-9000.0, &both), ladder(-8000.0, &both[3..])]));
+        assert_eq!(long[0].severity, Some(Severity::Critical), "as long as it is gone");
         assert_eq!((severity(&both[1..]), severity(&["audio en", "audio vi", "video 1920x1080"])), (None, None));
         let message = messages(run(vec![ladder(-20.0, &both[1..]), ladder(-10.0, &both[2..])]));
         assert!(

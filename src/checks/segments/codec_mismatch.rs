@@ -2,8 +2,9 @@ use crate::checks::support::bitstream::{self, ParsedTrack};
 use crate::checks::support::select;
 use crate::checks::support::terms::{Terms, terms};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
-use crate::facts::OutputFacts;
+use crate::facts::{OutputFacts, RenditionFacts};
 use crate::finding::Severity;
+use crate::history::RenditionHistory;
 use packager_media::codec::parameters::CodecParameters;
 use packager_media::codec::rfc6381::{Codec, HevcProfileTierLevel};
 use packager_media::stream::{Media, Rendition};
@@ -35,8 +36,32 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
             let is_expected = facts.rendition.media == Media::Video || media != Media::Video;
             tracks.find_map(|track| mismatch(track, &announced, terms, is_expected))
         };
-        Some([Media::Video, Media::Audio].into_iter().filter_map(newest).collect())
+        let older = older_video(context, facts, past, &announced, terms);
+        Some([Media::Video, Media::Audio].into_iter().filter_map(newest).chain(older).collect())
     })
+}
+
+/// Returns a violation if the newest segment has video of MPEG-1 or MPEG-2, whose parameters aren't read, and another codec is announced.
+fn older_video(
+    context: &CheckContext<'_>,
+    facts: &RenditionFacts,
+    past: &RenditionHistory,
+    announced: &[String],
+    terms: &Terms,
+) -> Option<Violation> {
+    let segments = select::described(context, select::segments_and_heads(facts, past)?);
+    let segment = segments.iter().rfind(|segment| select::undamaged_inspection(segment).is_some())?;
+    let tracks = select::undamaged_inspection(segment)?.tracks.iter();
+    let track = tracks.filter(|t| t.media == Some(Media::Video) && t.samples > 0).find(|t| is_older_video(&t.codec))?;
+    let text = announced.iter().find(|text| Codec::parse(text).is_some_and(|codec| codec.is_video()))?;
+    let number = segment.segment.number;
+    let message = format!("{} is {text}; the bitstream of segment {number} has {}", terms.codecs, track.codec);
+    let violation = select::segment_violation(segment, message).with("attribute", terms.codecs);
+    Some(violation.with("declared", text.as_str()).with("actual", track.codec.as_str()))
+}
+
+fn is_older_video(codec: &str) -> bool {
+    matches!(codec, "mpeg1video" | "mpeg2video")
 }
 
 /// Returns the codec strings that apply to a rendition's segments. In HLS an audio rendition has none of its own; the
@@ -184,7 +209,6 @@ mod tests {
     use super::*;
     use crate::checks::support::bitstream::testing::*;
     use crate::checks::testing::*;
-    use crate::history::RenditionHistory;
     use packager_media::codec::parameters::DolbyVisionConfig;
     use std::sync::Arc;
 
@@ -215,6 +239,21 @@ mod tests {
         ] {
             assert_holds(with_codecs(actual, sound, &declared));
         }
+    }
+
+    #[test]
+    fn mpeg_2_under_the_name_of_another_codec_fails() {
+        let found = |codec: &str| {
+            let mut segment = segment_with(5, video("avc1.64001f"), stereo());
+            let track = &mut segment.inspection.as_mut().unwrap().tracks[0];
+            (track.codec, track.parameters) = (codec.to_owned(), None);
+            let mut scene = Scene::live();
+            scene.remember([segment]);
+            scene.rendition().rendition.codecs = vec!["avc1.64001f".to_owned(), "mp4a.40.2".to_owned()];
+            violations(check(&scene.context(), &Params::default()))
+        };
+        assert_eq!(found("mpeg2video")[0].message, "CODECS is avc1.64001f; the bitstream of segment 5 has mpeg2video");
+        assert!(found("h264").is_empty(), "parameters that can't be read are no other codec");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::container::{Container, Inspection};
 use packager_media::defect::DefectKind;
-use packager_media::stream::Protocol;
+use packager_media::stream::{Media, Protocol};
 
 pub const META: CheckMeta = CheckMeta {
     id: "container_invalid",
@@ -15,7 +15,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when a media segment isn't the announced container, is empty, cut, larger than the size limit, or \
-           structurally broken (lost sync, truncated, a box that exceeds its parent); minor when only an event \
+           structurally broken (lost sync, truncated, a box that exceeds its parent); major for packed audio without its time stamp, which \
+           players put where they think fit; minor for subtitles, and when only an event \
            message (`emsg`), `prft`, `sidx` or ID3 tag is invalid. init_segment_invalid judges initialization \
            segments",
     reference: "draft-pantos-hls-rfc8216bis-22 3.1, 4.4.4.5; ISO/IEC 13818-1 2.4.3.2; ISO/IEC 14496-12 4.2, 8.16; ISO/IEC 23009-1 5.10.3.3; RFC 9110 8.6",
@@ -54,14 +55,19 @@ fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts, protocol: Proto
         None => Some("the body could not be inspected".to_owned()),
         Some(inspection) => structure(inspection).or_else(|| wrong_map(segment, inspection, facts, protocol)),
     });
+    let is_text = facts.rendition.media == Media::Text;
     let violation = |p: String| evidence(segment, exchange, format!("segment {}: {p}", segment.segment.number));
-    let minor = || Some(violation(side_defect(segment.inspection.as_ref()?)?).severity(Severity::Minor));
-    Some(problem.map(violation).or_else(minor))
+    // Whoever doesn't read subtitles notices nothing.
+    let rated = |violation: Violation| if is_text { violation.severity(Severity::Minor) } else { violation };
+    let lesser = |kind, severity| Some(violation(defect_of(segment.inspection.as_ref()?, kind)?).severity(severity));
+    let unplaced = || lesser(DefectKind::Unplaced, Severity::Major);
+    let side = || lesser(DefectKind::SideBox, Severity::Minor);
+    Some(problem.map(|p| rated(violation(p))).or_else(unplaced).or_else(side))
 }
 
-/// Returns a text with the first defect of an event message, index or timed metadata, with which players play on.
-fn side_defect(inspection: &Inspection) -> Option<String> {
-    let defect = inspection.defects.iter().find(|d| d.kind == DefectKind::SideBox)?;
+/// Returns a text with the first defect of a kind.
+fn defect_of(inspection: &Inspection, kind: DefectKind) -> Option<String> {
+    let defect = inspection.defects.iter().find(|d| d.kind == kind)?;
     Some(format!("{}: {}", defect.at, defect.message))
 }
 
@@ -88,8 +94,7 @@ fn structure(inspection: &Inspection) -> Option<String> {
     if inspection.container == Container::Unknown {
         return Some(format!("not a media container: begins with {}", head_text(&inspection.head)));
     }
-    let defect = inspection.defects.iter().find(|d| d.kind == DefectKind::Container)?;
-    Some(format!("{}: {}", defect.at, defect.message))
+    defect_of(inspection, DefectKind::Container)
 }
 
 fn head_text(head: &[u8]) -> String {

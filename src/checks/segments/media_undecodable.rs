@@ -10,7 +10,7 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when ffmpeg gets less than three tenths of the pictures or of the sound out of whole segments, in two decodes in a \
+    help: "fails when ffmpeg gets less than four tenths of the pictures or of the sound out of whole segments, in two decodes in a \
            row: an initialization segment or parameter sets of another encoder, or damaged media. Critical if the output has no other \
            rendition of that kind. Judged are H.264, HEVC, AAC-LC, HE-AAC, AC-3, E-AC-3 and MPEG audio",
     reference: "this project (docs/signal.md)",
@@ -75,10 +75,10 @@ mod tests {
     }
 
     #[test]
-    fn three_tenths_are_enough() {
-        assert!(found(&[(0.3, 1.0), (0.31, 1.0)]).is_empty());
-        let failed = found(&[(0.29, 1.0), (0.28, 1.0)]);
-        assert!(failed[0].message.starts_with("ffmpeg gets 28 % of the pictures"), "{}", failed[0].message);
+    fn four_tenths_are_enough() {
+        assert!(found(&[(0.4, 1.0), (0.41, 1.0)]).is_empty());
+        let failed = found(&[(0.39, 1.0), (0.38, 1.0)]);
+        assert!(failed[0].message.starts_with("ffmpeg gets 38 % of the pictures"), "{}", failed[0].message);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::container::Track;
 use packager_media::stream::Media;
+use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
     id: "segment_duration_mismatch",
@@ -34,6 +35,8 @@ params! {
 /// Difference in seconds that is allowed for an EXTINF in whole seconds, which is a rounded value (RFC 8216bis
 /// 4.4.4.1).
 const WHOLE_SECONDS: f64 = 0.5;
+/// Longest frame, as a multiple of the mean one, up to which a frame rate is constant.
+const VARIABLE: f64 = 1.2;
 /// Tolerance in seconds for the binary representation of decimal fractions.
 const ROUNDING: f64 = 1e-6;
 
@@ -50,9 +53,23 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, terms: &Terms, params:
     measured.peek()?;
     let found = measured.filter_map(|(s, track)| {
         let violation = violation(s, track, terms, params)?;
-        (!ends_period(facts, s, track)).then_some(violation)
+        (!ends_period(facts, s, track) && !is_presented_as_declared(&segments, s, track)).then_some(violation)
     });
     Some(found.collect())
+}
+
+/// Whether the next segment is presented where this one ends by its declared duration, although its decode times say otherwise: at a
+/// variable frame rate the last picture in decoding order needn't be the last one that is shown.
+fn is_presented_as_declared(segments: &[&SegmentFacts], segment: &SegmentFacts, track: &Track) -> bool {
+    let frame = track.duration().map_or(0.0, |duration| duration.0 / track.samples as f64);
+    let is_variable = track.sample_gap_max.is_some_and(|gap| gap.0 > frame * VARIABLE);
+    let next = segments.iter().find(|next| next.segment.follows(segment.segment.number) && !next.segment.discontinuity);
+    let presented = || {
+        let begin = leading(next?)?.presentation_start?;
+        begin.since(track.presentation_start?)
+    };
+    let fits = |presented: Seconds| (presented - segment.segment.duration).0.abs() <= frame + ROUNDING;
+    track.media == Some(Media::Video) && is_variable && presented().is_some_and(fits)
 }
 
 /// Whether a segment is shorter than the MPD's @duration because its Period ends, so that the next segment begins
@@ -103,7 +120,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
     use packager_media::stream::MediaStart;
-    use packager_media::units::{MediaTime, Seconds};
+    use packager_media::units::MediaTime;
     use std::num::NonZeroU32;
 
     fn segment(declared: f64, measured: f64) -> SegmentFacts {
@@ -128,6 +145,26 @@ mod tests {
             "segment 5: it lasts 6.730 s by its video timestamps; EXTINF is 6.400 s"
         );
         assert_eq!(violations(run(segment(6.4, 6.07))).len(), 1);
+    }
+
+    #[test]
+    fn pictures_of_a_variable_rate_last_until_the_next_segment_is_presented() {
+        let run = |gap: f64, next_at: f64| {
+            let at = |mut segment: SegmentFacts, presented: f64| {
+                let video = &mut segment.inspection.as_mut().unwrap().tracks[0];
+                video.presentation_start = Some(MediaTime::mpeg((presented * 90_000.0) as u64));
+                video.sample_gap_max = Some(Seconds(gap));
+                segment
+            };
+            let mut next = ts_segment(6, 12.0, 1.8);
+            next.segment.duration = Seconds(1.8);
+            let mut scene = Scene::live();
+            scene.remember([at(segment(1.8, 2.0), 10.0), at(next, next_at)]);
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(run(0.2, 11.8));
+        assert_eq!(violations(run(0.2, 12.0)).len(), 1, "the next one begins later");
+        assert_eq!(violations(run(0.04, 11.8)).len(), 1, "at a constant rate decode times tell the duration");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::checks::CheckContext;
 use crate::facts::RenditionFacts;
 use crate::history::{ListedSegment, Observation, RenditionHistory};
 use packager_media::units::Seconds;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Largest difference in seconds between two dates of the same segment; dates that differ by more belong to two
@@ -76,6 +77,22 @@ pub(in crate::checks) fn common_segments<'a>(
         while rest.next_if(|new| new.number < old.number).is_some() {}
         rest.next_if(|new| new.number == old.number).map(|new| (old, new))
     })
+}
+
+/// Returns the number of segments by which a playlist slid while its numbers stayed: each segment that both observations list has a
+/// lower number in the later one. `None`: it didn't, or no segment is in both.
+pub(in crate::checks) fn slid_under_old_numbers(a: &Observation, b: &Observation) -> Option<u64> {
+    if common_segments(a, b).any(|(old, new)| old.uri_identity == new.uri_identity) {
+        return None;
+    }
+    let numbers: HashMap<_, u64> = a.segments.iter().map(|s| ((s.uri_identity, s.byte_range), s.number)).collect();
+    let known =
+        |s: &ListedSegment| numbers.get(&(s.uri_identity, s.byte_range))?.checked_sub(s.number).filter(|by| *by > 0);
+    let mut slid = b.segments.iter().filter_map(|s| known(s));
+    let by = slid.next()?;
+    let (same, others) =
+        slid.fold((1, 0), |(same, others), next| if next == by { (same + 1, others) } else { (same, others + 1) });
+    (others == 0 && same >= b.segments.len().saturating_sub(1).min(2)).then_some(by)
 }
 
 fn change_between<'a>(

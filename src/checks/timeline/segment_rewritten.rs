@@ -34,7 +34,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, FIRST_OBSERVATION, |facts, past| {
         let steps = playlist_step::recent_steps(context, facts, past)?;
         // A step back or a restart is reported as what it is, not once for each segment.
-        let continued = steps.iter().rev().filter(|s| s.change == PlaylistChange::Continued);
+        let renumbered = |s: &PlaylistStep<'_>| playlist_step::slid_under_old_numbers(s.earlier, s.later).is_some();
+        let continued = steps.iter().rev().filter(|s| s.change == PlaylistChange::Continued && !renumbered(s));
         // In DASH a date is availabilityStartTime's: where that moves, dash_mpd_regressed says so.
         let date_tolerance = if context.output.dash().is_some() { f64::INFINITY } else { params.date_tolerance };
         let params = Params { uris: params.uris && names_last(past), date_tolerance, ..params.clone() };

@@ -42,12 +42,19 @@ pub(crate) struct Downloads {
     /// Answers of the URLs that turned out not to have a resource, if the MPD gives alternative URLs for it. The key is
     /// the resource at its first URL.
     failed: Mutex<HashMap<Resource, Vec<Fetched>>>,
+    /// First answers to the requests that succeeded when they were repeated.
+    repeated: Mutex<HashMap<Resource, Fetched>>,
+    /// Number of requests that were repeated in this probe.
+    repeats: AtomicUsize,
     /// URLs that have a segment for players that ignore the MPD's Location. The key is the resource below the Location, which
     /// doesn't have it.
     without_location: Mutex<HashMap<Resource, Url>>,
     /// Largest size of a segment whose bytes are kept, because one of the outputs may decode it; 0 if none does.
     largest_kept: AtomicUsize,
 }
+
+/// Largest number of failed requests that a probe repeats.
+const MAX_REPEATS: usize = 16;
 
 /// A segment or initialization segment: a file, or a part of one.
 pub(super) type Resource = (Url, Option<ByteRange>);
@@ -96,6 +103,26 @@ impl Downloads {
     pub(super) fn failed(&self, first: &Resource) -> Vec<Fetched> {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.get(first).cloned().unwrap_or_default()
+    }
+
+    /// Whether a failed request may be repeated, which counts it.
+    pub(super) fn may_repeat(&self) -> bool {
+        self.repeats.fetch_add(1, Ordering::Relaxed) < MAX_REPEATS
+    }
+
+    /// Lets no further request be repeated.
+    pub(super) fn repeat_no_more(&self) {
+        self.repeats.store(MAX_REPEATS, Ordering::Relaxed);
+    }
+
+    /// Remembers the first answer to the request for a resource that came with the second one.
+    pub(super) fn add_repeated(&self, resource: &Resource, first: Fetched) {
+        self.repeated.lock().unwrap_or_else(PoisonError::into_inner).insert(resource.clone(), first);
+    }
+
+    /// Returns the first answer to the request for a resource that came with the second one; `None` if it came with the first.
+    pub(super) fn repeated(&self, resource: &Resource) -> Option<Fetched> {
+        self.repeated.lock().unwrap_or_else(PoisonError::into_inner).get(resource).cloned()
     }
 
     /// Remembers the URL `other` that has a segment for players that ignore Location, which is missing at `first`.

@@ -64,7 +64,10 @@ impl Capturer<'_> {
         if !live.control.is_some_and(|c| c.can_block_reload) {
             return Ok(None);
         }
-        let (segment, part) = (newest.segment, newest.index.saturating_add(1));
+        // Behind a whole segment the next part is the first one of the next segment.
+        let is_whole = timeline.last_number().is_some_and(|last| last >= newest.segment);
+        let next = (newest.segment, newest.index.saturating_add(1));
+        let (segment, part) = if is_whole { (newest.segment.saturating_add(1), 0) } else { next };
         let mut url = url.clone();
         url.query_pairs_mut().append_pair("_HLS_msn", &segment.to_string()).append_pair("_HLS_part", &part.to_string());
         let patience =

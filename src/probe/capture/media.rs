@@ -2,7 +2,7 @@
 //! the oldest segment of the window.
 
 use super::alternatives::alternatives;
-use super::downloads::{DownloadedBody, FreshDownload};
+use super::downloads::{DownloadedBody, FreshDownload, Resource};
 use super::growing::GrowingSegments;
 use super::heads;
 use super::keys::Access;
@@ -13,7 +13,7 @@ use crate::catalog::Coverage;
 use crate::checks::delivery::segment_download_slow::SHORTEST_PLAY;
 use crate::facts::{
     FailedAddress, Fetched, GrowingSegmentFacts, InitFacts, LowLatencyFacts, OldestSegmentFacts, PartFacts,
-    RenditionFacts, SegmentExtent, SegmentFacts,
+    RenditionFacts, RepeatedRequest, SegmentExtent, SegmentFacts,
 };
 use crate::fetch::FetchRequest;
 use crate::history::AlreadyInspected;
@@ -83,6 +83,7 @@ impl Capturer<'_> {
         facts.segments = segments;
         facts.heads = heads;
         facts.failed_addresses = self.failed_addresses(facts);
+        facts.repeated = self.repeated(facts);
         facts.skipped = plan.skipped + gone + out_of_time;
         facts.covered = out_of_time == 0;
     }
@@ -199,9 +200,11 @@ impl Capturer<'_> {
         let identity = &facts.rendition.identity;
         // Another output that shares the download may decode it.
         let keep = if self.kept.wants(identity) { self.requests.downloads.largest_kept() } else { 0 };
+        let newest = timeline.last_number() == Some(segment.number);
+        let wanted = Wanted { segment, is_newest: newest, init, known, keep };
         let mut own = None;
         let download = async || {
-            let FreshDownload { body, bytes } = self.download_anywhere(facts, segment, init, known, keep).await?;
+            let FreshDownload { body, bytes } = self.download_anywhere(facts, &wanted).await?;
             own = bytes;
             Some(Arc::new(body))
         };
@@ -211,7 +214,6 @@ impl Capturer<'_> {
         if let Some(bytes) = bytes.filter(|_| keep > 0 && fetched.ok().is_some()) {
             self.kept.keep(identity, segment.number, bytes);
         }
-        let newest = timeline.last_number() == Some(segment.number);
         if !newest && is_gone(&fetched) {
             match self.still_listed(facts, timeline, segment).await {
                 Some(true) => {}
@@ -234,24 +236,18 @@ impl Capturer<'_> {
 
     /// Downloads a segment from its address, or from the first alternative address that has it. If none has it, the address
     /// for players that ignore the MPD's Location is asked for its first byte.
-    async fn download_anywhere(
-        &self,
-        facts: &RenditionFacts,
-        segment: &Segment,
-        init: Option<&InitSegment>,
-        known: &AlreadyInspected,
-        keep: usize,
-    ) -> Option<FreshDownload> {
-        let first = self.download_segment(segment, &segment.uri, init, known, keep).await?;
+    async fn download_anywhere(&self, facts: &RenditionFacts, wanted: &Wanted<'_>) -> Option<FreshDownload> {
+        let segment = wanted.segment;
+        let first = self.download_with_second(wanted).await?;
         let others = alternatives(facts, &segment.uri);
         let without_location = facts.base_urls.iter().find_map(|bases| bases.without_location(&segment.uri));
         if (others.is_empty() && without_location.is_none()) || !is_absent(&first.body.fetched) {
             return Some(first);
         }
-        let resource = (segment.uri.clone(), segment.byte_range);
+        let resource = wanted.resource();
         self.requests.downloads.add_failed(&resource, first.body.fetched.clone());
         for url in &others {
-            let Some(other) = self.download_segment(segment, url, init, known, keep).await else { break };
+            let Some(other) = self.download_segment(wanted, url).await else { break };
             if !is_absent(&other.body.fetched) {
                 return Some(other);
             }
@@ -264,6 +260,15 @@ impl Capturer<'_> {
             }
         }
         Some(first)
+    }
+
+    /// Returns the segments of this probe that came with the second request.
+    fn repeated(&self, facts: &RenditionFacts) -> Vec<RepeatedRequest> {
+        let first = |s: &Arc<SegmentFacts>| {
+            let fetched = self.requests.downloads.repeated(&(s.segment.uri.clone(), s.segment.byte_range))?;
+            Some(RepeatedRequest { number: s.segment.number, fetched })
+        };
+        facts.segments.iter().filter_map(first).collect()
     }
 
     /// Returns the URLs that don't have a segment or initialization segment of this probe. Only resources with
@@ -287,14 +292,8 @@ impl Capturer<'_> {
     }
 
     /// Downloads and inspects a segment at `url`. `None` if the probe's time ended first.
-    async fn download_segment(
-        &self,
-        segment: &Segment,
-        url: &Url,
-        init: Option<&InitSegment>,
-        known: &AlreadyInspected,
-        keep: usize,
-    ) -> Option<FreshDownload> {
+    pub(super) async fn download_segment(&self, wanted: &Wanted<'_>, url: &Url) -> Option<FreshDownload> {
+        let Wanted { segment, init, known, keep, .. } = *wanted;
         let lock = match segment.key.as_deref().filter(|k| k.encrypts_wholly()) {
             Some(key) => Some(self.access(key, Some(segment.number), known).await),
             None => None,
@@ -387,6 +386,23 @@ impl Capturer<'_> {
     /// that the check `segment_download_slow` allows.
     pub(super) fn min_download_time(&self, segment: &Segment) -> Seconds {
         Seconds(self.template.thresholds.max_download_time.min(segment.duration.0.max(SHORTEST_PLAY)))
+    }
+}
+
+/// A segment to download, and what is needed to read it.
+pub(super) struct Wanted<'a> {
+    pub(super) segment: &'a Segment,
+    /// Whether it is the newest one of its playlist.
+    pub(super) is_newest: bool,
+    init: Option<&'a InitSegment>,
+    known: &'a AlreadyInspected,
+    /// Largest size of a segment whose bytes are kept; 0 if none is.
+    keep: usize,
+}
+
+impl Wanted<'_> {
+    pub(super) fn resource(&self) -> Resource {
+        (self.segment.uri.clone(), self.segment.byte_range)
     }
 }
 

@@ -13,6 +13,7 @@ mod media;
 mod plan;
 mod reader;
 mod remote_elements;
+mod second_request;
 mod downloads;
 mod sessions;
 mod steering;

@@ -170,7 +170,7 @@ impl PackedAudioReader {
         }
         let is_audio = matches!(self.state, PackedAudioState::Frames(_) | PackedAudioState::Opaque);
         if is_audio && !self.has_timestamp {
-            self.defects.add(DefectKind::Container, 0, "RFC 8216 3.4", || {
+            self.defects.add(DefectKind::Unplaced, 0, "RFC 8216 3.4", || {
                 "packed audio has no time stamp (an ID3 PRIV frame at the start): its position on the timeline is unknown"
                     .to_owned()
             });

@@ -27,12 +27,13 @@ pub(super) fn late_reload(mpd: &Mpd, asked_at: Timestamp) -> Option<Option<Viola
     // How old a list is, dash_mpd_stale judges: here it ends at the earliest one segment ago.
     let left_when_fresh = left.max(-last.0);
     let delay = player_delay(mpd, last).0;
+    let plays = left_when_fresh + delay;
     let message = match mpd.minimum_update_period {
         None if left_when_fresh <= delay => format!(
             "minimumUpdatePeriod is missing, so that players never reload the MPD, but its list of segments {}: they stop there",
             ending(left)
         ),
-        Some(update) if left_when_fresh + delay < update.0 => format!(
+        Some(update) if plays < update.0 => format!(
             "players reload the MPD after minimumUpdatePeriod, {} s, but its list of segments {} and players are some {delay:.0} s \
              behind: they run dry before; shorten minimumUpdatePeriod, or list what comes until then",
             update.0,
@@ -40,8 +41,13 @@ pub(super) fn late_reload(mpd: &Mpd, asked_at: Timestamp) -> Option<Option<Viola
         ),
         _ => return Some(None),
     };
+    // Players that stand still for most of the time, or for ever, have lost the channel.
+    let severity = match mpd.minimum_update_period {
+        Some(update) if plays * 2.0 >= update.0 => Severity::Major,
+        _ => Severity::Critical,
+    };
     let violation = Violation::new(message).with("list_ends_in_seconds", left);
-    Some(Some(violation.with("delay_seconds", delay).severity(Severity::Major)))
+    Some(Some(violation.with("delay_seconds", delay).severity(severity)))
 }
 
 fn ending(left: f64) -> String {
@@ -90,7 +96,7 @@ mod tests {
     fn players_that_never_reload_stop_at_the_end_of_the_list() {
         let never = timed(NEWEST).replace(UPDATE, "");
         assert!(message(&never).contains("never reload the MPD, but its list of segments ends in 0.0 s"), "{never}");
-        assert_eq!(run(&never).unwrap().unwrap().severity, Some(Severity::Major));
+        assert_eq!(run(&never).unwrap().unwrap().severity, Some(Severity::Critical));
         assert_eq!(message(&timed(NEWEST)), "");
         let ahead = |seconds| updated("PT2S", seconds).replace(UPDATE, "");
         assert!(!message(&ahead(10)).is_empty());

@@ -25,7 +25,8 @@ fn a_ladder_is_news_when_its_kinds_change_and_stays_for_hold() {
     );
     assert_eq!(seen(|f| f.renditions.clear(), 6), 2);
     assert_eq!(seen(|f| f.renditions.clear(), 66), 2);
-    assert_eq!(seen(|f| f.renditions.clear(), 67), 1, "then it is the baseline");
+    assert_eq!(seen(|f| f.renditions.clear(), 67), 2, "that all video is gone is news for a day");
+    assert_eq!(seen(|f| f.renditions.clear(), 86_406), 1, "then it is the baseline");
 }
 
 fn initialized(digest: u64, first: u64, when: i64) -> OutputFacts {

@@ -139,7 +139,7 @@ fn frames_of_ac_4_are_left_out_and_not_reported() {
         assert_eq!((track.media, track.samples, track.end), (Some(Media::Audio), 1, None));
         assert_eq!(track.start.map(|t| t.ticks), Some(900_000));
         let bare = inspect(&frame.repeat(5));
-        assert_eq!(defects(&bare), [(DefectKind::Container, 0, NO_TIME.to_owned())]);
+        assert_eq!(defects(&bare), [(DefectKind::Unplaced, 0, NO_TIME.to_owned())]);
         assert_eq!((bare.tracks[0].samples, bare.tracks[0].start), (1, None));
     }
 }
@@ -184,7 +184,7 @@ fn a_tag_ends_behind_its_footer() {
         let rest = [&vec![0; 5 + footer], &frames[..]].concat();
         let seen = tagged(flags, 5, &rest);
         assert_eq!((seen.tracks[0].samples, seen.tracks[0].codec.as_str()), (95, "aac"), "{flags:#x}");
-        assert_eq!(defects(&seen), [(DefectKind::Container, 0, NO_TIME.to_owned())]);
+        assert_eq!(defects(&seen), [(DefectKind::Unplaced, 0, NO_TIME.to_owned())]);
     }
     let cut = tagged(0x10, 5, &[0; 14]);
     let message = "truncated: the body ends at byte 24, 1 bytes before the end of its ID3 tag".to_owned();
