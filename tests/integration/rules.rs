@@ -358,6 +358,17 @@ fn an_alert_is_kept_firing_at_least_as_long_as_every_alert_that_it_inhibits() {
     assert!(pairs.iter().all(|(_, target)| *target != budget), "it is sent although the outages were");
 }
 
+/// The shards of config/prometheus.sharded.yml have packagers and channels of their own. Their other labels can be equal.
+#[test]
+fn an_alert_inhibits_only_alerts_of_its_own_shard() {
+    let configuration = yaml("config/alertmanager.yml");
+    for rule in configuration["inhibit_rules"].as_sequence().unwrap() {
+        let equal: Vec<&str> = rule["equal"].as_sequence().into_iter().flatten().filter_map(Value::as_str).collect();
+        let parts_shards = equal.iter().any(|label| ["shard", "packager", "channel"].contains(label));
+        assert!(parts_shards, "{rule:?}");
+    }
+}
+
 fn seconds(text: &str) -> u64 {
     humantime::parse_duration(text).unwrap().as_secs()
 }
