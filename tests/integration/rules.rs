@@ -350,6 +350,7 @@ fn an_alert_is_kept_firing_at_least_as_long_as_every_alert_that_it_inhibits() {
         ("ChannelRecoveryInhibitor", "PlaylistBroken"),
         ("PackagerRecoveryInhibitor", "PackagerCheckFailing"),
         ("PackagerCheckFailing", "SegmentsBroken"),
+        ("PackagerCheckFailing", "CertificateExpiring"),
         ("ExporterDown", "ChannelNotProbed"),
     ] {
         assert!(pairs.contains(&(&source.to_owned(), &target.to_owned())), "{source} doesn't inhibit {target}");
