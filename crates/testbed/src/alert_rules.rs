@@ -25,21 +25,22 @@ pub fn files(root: &Path) -> std::io::Result<Vec<(PathBuf, String, String)>> {
 }
 
 /// Writes the current check ids into the alert rules: each rule with checks of its own gets their ids in its first
-/// matcher of the label `check`.
+/// matcher of the label `check`, and in the matchers on later lines that repeat the first.
 fn generate(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut ids: Option<(&str, Vec<&str>)> = None;
+    let mut first: Option<&str> = None;
     for line in text.split_inclusive('\n') {
         if let Some(name) = rule_name(line) {
             ids = assigned(name);
+            first = None;
         }
-        let replaced = ids.as_ref().and_then(|(operator, ids)| replace_matcher(line, operator, ids));
-        match replaced {
-            Some(line) => {
-                out.push_str(&line);
-                ids = None;
+        let found = ids.as_ref().and_then(|(operator, ids)| Some((find_matcher(line, operator)?, operator, ids)));
+        match found {
+            Some((old, operator, ids)) if *first.get_or_insert(old) == old => {
+                out.push_str(&line.replacen(old, &matcher(operator, ids), 1));
             }
-            None => out.push_str(line),
+            _ => out.push_str(line),
         }
     }
     out
@@ -65,19 +66,22 @@ fn assigned(rule: &str) -> Option<(&'static str, Vec<&'static str>)> {
     (!own.is_empty()).then_some(("=", own))
 }
 
-/// Returns a line of a rule file with other check ids in its check matcher. `None` for a line without a check matcher
-/// of this operator.
-fn replace_matcher(line: &str, operator: &str, ids: &[&str]) -> Option<String> {
-    let matcher = format!("check{operator}");
-    let start = line.find(&matcher)? + matcher.len();
-    let open = start + line[start..].find('"')?;
+/// Returns the check matcher of this operator on a line of a rule file. `None` for a line without one.
+fn find_matcher<'a>(line: &'a str, operator: &str) -> Option<&'a str> {
+    let begin = line.find(&format!("check{operator}"))?;
+    let open = begin + line[begin..].find('"')?;
     let close = open + 1 + line[open + 1..].find('"')?;
+    Some(&line[begin..=close])
+}
+
+/// Returns the check matcher of these ids.
+fn matcher(operator: &str, ids: &[&str]) -> String {
     let regex = match (operator, ids.len()) {
         ("!", 1) => "=",
         (_, 1) => "",
         _ => "~",
     };
-    Some(format!("{}{regex}\"{}{}", &line[..start], ids.join("|"), &line[close..]))
+    format!("check{operator}{regex}\"{}\"", ids.join("|"))
 }
 
 #[cfg(test)]
@@ -90,6 +94,16 @@ mod tests {
         let expected = "- alert: ChannelChanged\n  expr: a{check=~\"ladder_changed|origin_switched\", x=\"y\"} or b{check=\"stays\"}\n";
         assert_eq!(generate(text), expected);
         assert_eq!(generate(expected), expected);
+    }
+
+    #[test]
+    fn a_matcher_that_repeats_the_first_gets_the_same_checks() {
+        let text = |ids: &str, other: &str| {
+            format!(
+                "- alert: ChannelChanged\n  expr: |\n    a{{check=~\"{ids}\"}}\n    unless b{{check=~\"{ids}\"}}\n    or c{{check=~\"{other}\"}}\n"
+            )
+        };
+        assert_eq!(generate(&text("old|older", "other")), text("ladder_changed|origin_switched", "other"));
     }
 
     #[test]
