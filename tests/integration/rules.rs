@@ -195,8 +195,7 @@ fn every_alert_that_a_check_names_exists_and_asks_for_it() {
         assert!(!BY_SEVERITY.contains(&name), "{}: {name} is the alert of checks that name none", meta.id);
         let alert = alerts.iter().find(|alert| alert.name == name);
         let alert = alert.unwrap_or_else(|| panic!("{} names {name}, which isn't in rules/", meta.id));
-        // RenditionDown compares a gauge: the check fails for other reasons too.
-        let asked = name == "RenditionDown" || named(&alert.expr, "check=").any(|id| id == meta.id);
+        let asked = named(&alert.expr, "check=").any(|id| id == meta.id);
         assert!(asked, "{name} doesn't ask for {}", meta.id);
     }
     let known: BTreeSet<&str> = CHECKS.iter().map(|meta| meta.id).collect();
