@@ -1,10 +1,10 @@
 //! Looks up channels and templates by name. The error for an unknown name suggests the nearest known one.
 
 use super::{CatalogSnapshot, Channel, Output, RequestSettings, Template};
+use crate::assignment::hash as stable_hash;
 use crate::document::nearest;
 use packager_media::redact;
 use packager_media::stream::Protocol;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use url::Url;
 
@@ -72,9 +72,7 @@ fn code_of_url(url: &Url) -> String {
     if shown == whole.as_str() {
         return shown;
     }
-    let mut hasher = DefaultHasher::new();
-    whole.as_str().hash(&mut hasher);
-    format!("{shown}#{:08x}", hasher.finish() >> 32)
+    format!("{shown}#{:08x}", stable_hash(whole.as_str()) >> 32)
 }
 
 fn unknown_name<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a String>) -> UnknownName {

@@ -88,7 +88,19 @@ impl ObservedTimes for AdHistory {
 
 impl<S: ObservedTimes> ObservedTimes for RenditionHistory<S> {
     fn shift(&mut self, by: Seconds) {
-        let Self { observations, segments, heads, keys, coverage, edge_since, ads, inits, key_use, signal } = self;
+        let Self {
+            observations,
+            segments,
+            heads,
+            keys,
+            coverage,
+            edge_since,
+            ads,
+            inits,
+            key_use,
+            last_encrypted,
+            signal,
+        } = self;
         observations.shift(by);
         segments.shift(by);
         heads.shift(by);
@@ -98,6 +110,7 @@ impl<S: ObservedTimes> ObservedTimes for RenditionHistory<S> {
         ads.shift(by);
         inits.shift(by);
         key_use.shift(by);
+        last_encrypted.shift(by);
         signal.shift(by);
     }
 }

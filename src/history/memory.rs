@@ -184,11 +184,12 @@ impl History {
         known.unwrap_or_else(|| AlreadyInspected { query_identifies, ..AlreadyInspected::default() })
     }
 
-    /// Returns the time of the UTCTiming clock of an output's MPD minus the time of the exporter's clock, as an earlier probe found it;
+    /// Returns the time of the UTCTiming clock of the MPD at `url` minus the time of the exporter's clock, as an earlier probe found it;
     /// `None` if none did.
     #[must_use]
-    pub(crate) fn clock_offset(&self, key: &OutputKey, retention: Retention) -> Option<Seconds> {
-        self.outputs.find(&(key.clone(), retention.query_identifies), |memory| memory.clock_offset).flatten()
+    pub(crate) fn clock_offset(&self, key: &OutputKey, url: &Url, retention: Retention) -> Option<Seconds> {
+        let known = |memory: &mut Memory| memory.clock_offset.filter(|_| memory.url == identity(url, retention));
+        self.outputs.find(&(key.clone(), retention.query_identifies), known).flatten()
     }
 
     /// Adds what this probe captured of an output, and returns the output's history for the checks. States older than
@@ -379,6 +380,9 @@ impl RenditionMemory {
             let before = self.past.observations.last().and_then(|o| o.last_number());
             let renaming = self.uris.renaming(timeline, retention.query_identifies);
             let seen = Observation::of(timeline, at, retention.query_identifies, &renaming);
+            if timeline.segments.last().is_some_and(|newest| !newest.keys.is_empty()) {
+                self.past.last_encrypted = self.past.last_encrypted.max(Some(at));
+            }
             let news = self.observe(seen, facts.playlist_arrived_at.unwrap_or(at));
             if news {
                 self.uris.remember(timeline, retention.query_identifies, renaming);
@@ -453,10 +457,10 @@ impl RenditionMemory {
     fn begin_session(&mut self) {
         let stood_still = self.stood_still(Timestamp::MIN).0 > self.target_duration().0 * STUCK;
         let edge_since = self.past.edge_since.filter(|_| stood_still);
-        let keys = std::mem::take(&mut self.past.keys);
+        let (keys, last_encrypted) = (std::mem::take(&mut self.past.keys), self.past.last_encrypted);
         let mut signal = std::mem::take(&mut self.past.signal);
         Arc::make_mut(&mut signal).begin_again();
-        *self.past = RenditionHistory { edge_since, keys, signal, ..RenditionHistory::default() };
+        *self.past = RenditionHistory { edge_since, keys, last_encrypted, signal, ..RenditionHistory::default() };
         (self.arrived, self.uris, self.inspected_elsewhere) = (Timestamp::default(), UriNames::default(), None);
     }
 
@@ -500,7 +504,19 @@ impl RenditionMemory {
 impl RenditionHistory<RememberedSegments> {
     /// Returns the history with the facts about the segments that were inspected within `hold`, and about the newest listed one.
     fn with_facts(&self, now: Timestamp, hold: Seconds) -> RenditionHistory {
-        let Self { observations, segments, heads, keys, coverage, edge_since, ads, inits, key_use, signal } = self;
+        let Self {
+            observations,
+            segments,
+            heads,
+            keys,
+            coverage,
+            edge_since,
+            ads,
+            inits,
+            key_use,
+            last_encrypted,
+            signal,
+        } = self;
         let horizon = Seconds(-hold.0).after(now);
         let newest = observations.last().and_then(|o| o.last_number());
         RenditionHistory {
@@ -513,6 +529,7 @@ impl RenditionHistory<RememberedSegments> {
             ads: ads.clone(),
             inits: inits.clone(),
             key_use: key_use.clone(),
+            last_encrypted: *last_encrypted,
             signal: Arc::clone(signal),
         }
     }

@@ -107,6 +107,8 @@ pub struct RenditionHistory<S = Vec<Arc<SegmentFacts>>> {
     pub inits: Vec<InitState>,
     /// The current key, and since when it is in use; `None` while segments are clear.
     pub key_use: Option<KeyUsage>,
+    /// Time at which the newest listed segment was last encrypted; `None` if no probe saw that.
+    pub last_encrypted: Option<Timestamp>,
     /// State of picture and sound by the media that were decoded.
     pub signal: Arc<SignalHistory>,
 }

@@ -154,7 +154,7 @@ fn sounds_of(finished: Finished<sound::Heard>) -> DecodedSounds {
     }
 }
 
-/// Joins what two processes decoded. The error is that of the pictures if both failed.
+/// Joins what two processes decoded. If both failed for the same kind of reason, the error is that of the pictures.
 fn joined_both(
     pictures: Result<DecodedPictures, NotDecoded>,
     sounds: Result<DecodedSounds, NotDecoded>,
@@ -163,7 +163,12 @@ fn joined_both(
         (Ok(pictures), Ok(sounds)) => Ok(joined(Some(pictures), Some(sounds))),
         (Ok(pictures), Err(error)) => Ok(Decoded { sound_failed: Some(error), ..joined(Some(pictures), None) }),
         (Err(error), Ok(sounds)) => Ok(Decoded { pictures_failed: Some(error), ..joined(None, Some(sounds)) }),
-        (Err(error), Err(_)) => Err(error),
+        (Err(pictures), Err(sounds)) if std::mem::discriminant(&pictures) == std::mem::discriminant(&sounds) => {
+            Err(pictures)
+        }
+        (Err(pictures), Err(sounds)) => {
+            Ok(Decoded { pictures_failed: Some(pictures), sound_failed: Some(sounds), ..Decoded::default() })
+        }
     }
 }
 
@@ -212,7 +217,12 @@ mod tests {
         let decoded = joined_both(Err(NotDecoded::Deadline), Ok(heard())).unwrap();
         assert!(decoded.pictures.is_none() && decoded.sound_failed.is_none());
         assert_eq!(decoded.pictures_failed, Some(NotDecoded::Deadline));
-        let nothing = Err(NotDecoded::Nothing(String::new()));
-        assert_eq!(joined_both(Err(NotDecoded::Deadline), nothing).unwrap_err(), NotDecoded::Deadline);
+        assert_eq!(
+            joined_both(Err(NotDecoded::Deadline), Err(NotDecoded::Deadline)).unwrap_err(),
+            NotDecoded::Deadline
+        );
+        let nothing = NotDecoded::Nothing(String::new());
+        let both = joined_both(Err(NotDecoded::Deadline), Err(nothing.clone())).unwrap();
+        assert_eq!((both.pictures_failed, both.sound_failed), (Some(NotDecoded::Deadline), Some(nothing)));
     }
 }

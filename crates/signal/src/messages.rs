@@ -30,6 +30,8 @@ pub(crate) struct Messages {
     pub(crate) text: String,
     /// Whether the process wrote more than it may.
     pub(crate) too_many: bool,
+    /// Whether ffmpeg came as far as to read its input.
+    has_read: bool,
 }
 
 /// What is known of one picture.
@@ -48,9 +50,13 @@ impl Messages {
         last.unwrap_or("it gave no reason").chars().take(200).collect()
     }
 
-    /// Whether ffmpeg said that it lacks a decoder, a feature of it, memory or a thread.
+    /// Whether ffmpeg is to blame for an empty result, and not its input: it never read that, or said that it lacks a decoder, a feature of
+    /// it, a filter, memory or a thread.
     pub(crate) fn is_unable(&self) -> bool {
-        const WORDS: [&str; 9] = [
+        const WORDS: [&str; 12] = [
+            "max pixel count",
+            "No such filter",
+            "Requested output format",
             "not found for input stream",
             "no decoder found",
             "get_buffer() failed",
@@ -61,10 +67,11 @@ impl Messages {
             "Cannot allocate memory",
             "Resource temporarily unavailable",
         ];
-        WORDS.iter().any(|words| self.text.contains(words))
+        !self.has_read || WORDS.iter().any(|words| self.text.contains(words))
     }
 
     fn take(&mut self, line: &str) {
+        self.has_read |= READS.iter().any(|begin| line.starts_with(begin)) || line.contains("Invalid data found");
         if let Some(lack) = line.strip_prefix(LACKS) {
             self.lacks.push(lack.trim().chars().take(100).collect());
         } else if let Some((_, said)) = line.split_once("Parsed_showinfo").and_then(|(_, rest)| rest.split_once("] ")) {
@@ -95,6 +102,22 @@ impl Messages {
         }
     }
 }
+
+/// Beginnings of lines that ffmpeg writes when it has opened its input, or while it reads it: those of its demuxers and decoders.
+const READS: [&str; 12] = [
+    "Input #",
+    "[mpegts @",
+    "[mov,mp4",
+    "[aac @",
+    "[ac3 @",
+    "[eac3 @",
+    "[mp3",
+    "[h264 @",
+    "[hevc @",
+    "[mp2",
+    "[NULL @",
+    "[extract_extradata",
+];
 
 /// The value that follows `name` up to the next space.
 fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
@@ -232,6 +255,9 @@ mod tests {
         ] {
             assert!(read_lines(&format!("{lack}\n")).is_unable(), "{lack}");
         }
+        assert!(read_lines("Unrecognized option 'fps_mode'.\n").is_unable(), "it never read its input");
+        assert!(read_lines("confine: cannot execute /usr/bin/ffmpeg\n").is_unable());
+        assert!(!read_lines("pipe:0: Invalid data found when processing input\n").is_unable());
         assert!(!read_lines("[h264 @ 0x1] non-existing PPS 1 referenced\n[h264 @ 0x1] no frame!\n").is_unable());
     }
 

@@ -107,9 +107,11 @@ fn age_unit(mpd: &Mpd, timeline: &Timeline) -> Option<AgeUnit> {
 /// the MPD lists or listed. A SegmentTimeline may leave out the times at which nobody speaks. `None` with fewer than two segments,
 /// which show no pause.
 fn pause_unit(mpd: &Mpd, past: &RenditionHistory, timeline: &Timeline) -> Option<AgeUnit> {
-    let longest = live_edge_age::target_duration_unit(timeline).filter(|_| timeline.segments.len() > 1)?.length;
     let listed = timeline.segments.iter().map(|s| (s.number, s.duration)).collect::<Vec<_>>();
     let seen = past.observations.iter().map(|o| o.segments.iter().map(|s| (s.number, s.duration)).collect::<Vec<_>>());
+    // The newest list that tells it: the last texts leave the window when there are no more.
+    let telling = seen.clone().chain([listed.clone()]).filter(|list| list.len() > 1).last()?;
+    let longest = telling.iter().map(|(_, lasts)| *lasts).max_by(|a, b| a.0.total_cmp(&b.0))?;
     let pause = |pair: &[(u64, Seconds)]| match pair {
         [(start, lasts), (next, _)] => next.saturating_sub(*start) as f64 / 1000.0 - lasts.0,
         _ => 0.0,

@@ -8,7 +8,8 @@ use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::container::{Container, WebVttCues};
 use packager_media::defect::DefectKind;
-use packager_media::stream::{Media, Protocol};
+use packager_media::stream::ads::MarkerKind;
+use packager_media::stream::{Media, Protocol, Segment};
 use packager_media::units::{MediaTime, Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
@@ -107,7 +108,11 @@ fn lack<'a>(
 ) -> Option<Lack<'a>> {
     let last = *segments.last()?;
     let sequence = last.segment.discontinuity_sequence;
-    let run: Vec<_> = segments.iter().filter(|s| s.segment.discontinuity_sequence == sequence).collect();
+    // What came before the end of the newest break may be an ad.
+    let markers = facts.timeline.as_deref().map(|timeline| &timeline.markers[..]).unwrap_or_default();
+    let returned = markers.iter().filter(|m| m.kind == MarkerKind::In).map(|m| m.number).max().unwrap_or(0);
+    let is_of_run = |s: &Segment| s.discontinuity_sequence == sequence && s.number >= returned;
+    let run: Vec<_> = segments.iter().filter(|s| is_of_run(&s.segment)).collect();
     let media: f64 = run.iter().map(|s| s.segment.duration.0).sum();
     let seconds = Seconds::between(run.first()?.inspected_at, last.inspected_at).0.max(media);
     let in_break = facts.timeline.as_deref().is_some_and(|timeline| ad_breaks::is_in_break(timeline, past));
@@ -327,15 +332,16 @@ mod tests {
         assert_eq!(violations(uncaptioned(0, |_| {})).len(), 1);
         assert_eq!(violations(uncaptioned(15, |_| {})).len(), 1, "no ad lasts so long");
         assert_not_run(uncaptioned(7, |_| {}), NONE);
-        let marked = |kinds: &[MarkerKind]| {
+        let marked = |first: u64, kinds: &[MarkerKind]| {
             uncaptioned(0, |scene| {
-                let markers = (10..).zip(kinds).map(|(number, kind)| Marker { kind: kind.clone(), number, line: 5 });
+                let markers = (first..).zip(kinds).map(|(number, kind)| Marker { kind: kind.clone(), number, line: 5 });
                 scene.timeline().markers = markers.collect();
             })
         };
         let out = MarkerKind::Out { announced: Some(Seconds(120.0)) };
-        assert_not_run(marked(std::slice::from_ref(&out)), NONE);
-        assert_eq!(violations(marked(&[out, MarkerKind::In])).len(), 1, "the break is over");
+        assert_not_run(marked(10, std::slice::from_ref(&out)), NONE);
+        assert_not_run(marked(10, &[out, MarkerKind::In]), NONE);
+        assert_eq!(violations(marked(0, &[MarkerKind::In])).len(), 1, "the break is over for long enough");
     }
 
     #[test]

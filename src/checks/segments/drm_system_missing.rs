@@ -6,7 +6,7 @@ use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::drm::DrmSystem;
 use packager_media::stream::{Media, Protocol, Segment, Timeline};
-use packager_media::units::Seconds;
+use packager_media::units::{Seconds, Timestamp};
 use std::collections::BTreeSet;
 
 pub const META: CheckMeta = CheckMeta {
@@ -33,16 +33,16 @@ params! {
 const MISSING: &str = "the template expects no DRM system, or no segment is listed";
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    select::judge_renditions(context, MISSING, |facts, past| judge(context.output.protocol(), facts, past, params))
+    select::judge_renditions(context, MISSING, |facts, past| judge(context, facts, past, params))
 }
 
 fn judge(
-    protocol: Protocol,
+    context: &CheckContext<'_>,
     facts: &RenditionFacts,
     past: &RenditionHistory,
     params: &Params,
 ) -> Option<Vec<Violation>> {
-    let expected = &params.systems[..];
+    let (protocol, expected) = (context.output.protocol(), &params.systems[..]);
     let timeline = facts.timeline.as_deref()?;
     let newest = timeline.segments.last().filter(|_| !expected.is_empty())?;
     let (in_media, mut offered) = (facts.systems_in_media(), facts.offered_systems());
@@ -51,7 +51,7 @@ fn judge(
         offered.extend(&in_media);
     }
     let is_clear = newest.keys.is_empty() && (protocol == Protocol::Hls || in_media.is_empty());
-    if is_clear && !is_insert(timeline, facts, past, params) {
+    if is_clear && !is_insert(timeline, facts, past, (params, context.now)) {
         let is_video = facts.rendition.media == Media::Video;
         return Some(is_video.then(|| clear_video(newest, expected)).into_iter().collect());
     }
@@ -61,14 +61,21 @@ fn judge(
     Some(missing.map(|system| missing_system(*system, judged, &offered, in_media.contains(system))).collect())
 }
 
-/// Whether the clear segments at the live edge are inserted: none of them continues encrypted ones, and those were seen before them
-/// or an ad break is announced.
-fn is_insert(timeline: &Timeline, facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> bool {
+/// Whether the clear segments at the live edge are inserted: none of them continues encrypted ones, and the live edge was encrypted
+/// within the time of an insert. Before any probe has seen that, the segments before them or an announced ad break tell it.
+fn is_insert(
+    timeline: &Timeline,
+    facts: &RenditionFacts,
+    past: &RenditionHistory,
+    (params, now): (&Params, Timestamp),
+) -> bool {
     let known = timeline.segments.iter().chain(past.segments.iter().map(|s| &s.segment));
     let encrypted: BTreeSet<u64> = known.filter(|s| !s.keys.is_empty()).map(|s| s.discontinuity_sequence).collect();
     let clear = || timeline.segments.iter().rev().take_while(|s| s.keys.is_empty());
-    let lasts: Seconds = clear().map(|s| s.duration).sum();
-    (!encrypted.is_empty() || ad_breaks::is_in_break(timeline, past))
+    let listed: Seconds = clear().map(|s| s.duration).sum();
+    let lasts = past.last_encrypted.map_or(listed, |at| Seconds::between(at, now));
+    let was_encrypted = past.last_encrypted.is_some() || !encrypted.is_empty();
+    (was_encrypted || ad_breaks::is_in_break(timeline, past))
         && !clear().any(|s| encrypted.contains(&s.discontinuity_sequence))
         && lasts.0 <= params.longest_insert.max(ad_breaks::longest(facts, past).0)
 }
@@ -188,6 +195,17 @@ mod tests {
             })
         };
         assert_eq!([announced(60.0), announced(5.0)], ["".to_owned(), CLEAR.to_owned()]);
+    }
+
+    #[test]
+    fn the_time_since_the_live_edge_was_encrypted_counts_whatever_the_window_and_the_history_hold() {
+        let since = |seconds: f64| {
+            clear_from_12_on([0, 1], 300.0, |scene| {
+                scene.timeline().segments.drain(..2).for_each(drop);
+                scene.past().last_encrypted = Some(time(-seconds));
+            })
+        };
+        assert_eq!([since(120.0), since(300.0), since(301.0)], [String::new(), String::new(), CLEAR.to_owned()]);
     }
 
     #[test]

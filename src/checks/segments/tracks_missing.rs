@@ -89,7 +89,8 @@ fn media_without_codecs(context: &CheckContext<'_>, facts: &RenditionFacts, past
     };
     let alike = |other: &RenditionFacts| {
         let (own, other) = (&facts.rendition, &other.rendition);
-        other.codecs.is_empty() && other.media == Media::Video && other.group == own.group
+        let same_sound = other.group == own.group || other.shares_group(own);
+        other.codecs.is_empty() && other.media == Media::Video && same_sound
     };
     let others = context.renditions().filter(|(other, _)| alike(other)).flat_map(|(_, past)| listed(past));
     let mut announced: Vec<_> = listed(past).into_iter().chain(others.filter(|m| *m == Media::Audio)).collect();

@@ -135,7 +135,7 @@ mod tests {
     fn tracks_of_another_period_are_left_out() {
         let listed = |id: &str, start: u32| period(id, start, "<S t=\"0\" d=\"2000\" r=\"9\"/>");
         let mut scene = Scene::dash(&dynamic(&(listed("p0", 960) + &listed("p1", 980))));
-        let segments = [(5, 960_000), (6, 980_000)].map(|(n, sequence)| {
+        let segments = [(5, 960), (6, 980)].map(|(n, sequence)| {
             let mut segment = segment_with(n, video("avc1.64001f"), stereo());
             segment.segment.discontinuity_sequence = sequence;
             std::sync::Arc::new(segment)

@@ -92,7 +92,11 @@ impl Splices {
         let (mut numbers, mut dates) = (Vec::new(), Vec::new());
         for marker in &timeline.markers {
             match &marker.kind {
-                MarkerKind::Out { .. } | MarkerKind::In | MarkerKind::Splice(_) => numbers.push(marker.number),
+                MarkerKind::Out { .. } | MarkerKind::In => numbers.push(marker.number),
+                // Heartbeats and programme boundaries cut nothing.
+                MarkerKind::Splice(section) if section.cues.is_empty() => {}
+                MarkerKind::Splice(_) => numbers.push(marker.number),
+                MarkerKind::Range(range) if !range.out && !range.returned => {}
                 MarkerKind::Range(range) => {
                     let end = range.start.zip(range.announced()).map(|(start, lasts)| lasts.after(start));
                     dates.extend(range.start.into_iter().chain(range.end).chain(end));

@@ -71,7 +71,7 @@ impl Capturer<'_> {
         let mpd = Arc::new(mpd);
         let (clock, dead_clocks) = self.read_clocks(&mpd, &base).await;
         let patchable = updates::patchable(&mpd, &body);
-        let earlier_offset = self.history.clock_offset(&self.key_of(facts), retention(self.template));
+        let earlier_offset = self.history.clock_offset(&self.key_of(facts), &facts.url, retention(self.template));
         let mut dash =
             DashFacts { arrived_at, clock, dead_clocks, earlier_offset, patchable, ..DashFacts::new(mpd, asked_at) };
         let mpds_now = dash.clock_offset().after(self.clock.now());

@@ -106,7 +106,7 @@ impl DecodedRenditions {
         let video = lowest.or_else(|| video.max_by_key(cost));
         // The media of audio that has neither a playlist nor a place in an MPD of its own are in the video's segments.
         let own_media = |r: &&Rendition| r.media == Media::Audio && (r.uri.is_some() || r.bandwidth.is_some());
-        let of_group = |r: &&Rendition| video.is_none_or(|video| video.group == r.group);
+        let of_group = |r: &&Rendition| video.is_none_or(|video| video.group == r.group || video.shares_group(r));
         let mut audio = inspected.filter(own_media);
         let audio = audio.clone().find(of_group).or_else(|| audio.next());
         let identity = |r: &Rendition| r.identity.clone();

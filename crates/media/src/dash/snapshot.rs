@@ -274,7 +274,10 @@ impl<'m> Piece<'m> {
         let SegmentScheme::Listed(listing) = &addressing.segments else { return (Vec::new(), None) };
         let (spans, first) = segment_spans(addressing, window, most);
         let segment = |span| self.segment(listing, span);
-        (spans.into_iter().filter_map(segment).collect(), first.and_then(segment))
+        let segments: Vec<Segment> = spans.into_iter().filter_map(segment).collect();
+        // The first one may lie before the beginning of the presentation.
+        let first = first.and_then(segment).or_else(|| segments.first().cloned());
+        (segments, first)
     }
 
     fn segment(&self, listing: &SegmentListing, span: SegmentSpan) -> Option<Segment> {
@@ -328,11 +331,11 @@ fn whole_milliseconds(time: Seconds) -> u64 {
 }
 
 impl Period {
-    /// Returns the discontinuity sequence number of the Period's segments: its start in milliseconds, because the numbers of Periods
-    /// change when old ones leave the MPD.
+    /// Returns the discontinuity sequence number of the Period's segments: its start in whole seconds, because the numbers of Periods
+    /// change when old ones leave the MPD, and packagers calculate starts anew.
     #[must_use]
     pub fn discontinuity_sequence(&self) -> u64 {
-        self.start.map_or(0, whole_milliseconds)
+        self.start.map_or(0, |start| whole_milliseconds(start).saturating_add(500) / 1000)
     }
 }
 
