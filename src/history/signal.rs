@@ -179,7 +179,9 @@ impl SignalHistory {
 
     fn take_picture(&mut self, facts: &DecodedFacts) {
         self.picture_half.failed = facts.signal.pictures_failed.as_ref().map(Undecoded::from);
-        let decoded = facts.signal.pictures.as_ref().map(|pictures| f64::from(pictures.count));
+        // A decoder conceals macroblocks that it can't decode by what it has of others.
+        let shown = |pictures: &Pictures| 1.0 - pictures.concealed.unwrap_or(0.0).clamp(0.0, 1.0);
+        let decoded = facts.signal.pictures.as_ref().map(|pictures| f64::from(pictures.count) * shown(pictures));
         self.picture_half.take_share(facts.coded.pictures.map(|pictures| pictures as f64), decoded, facts);
         if self.picture_half.failed.is_some() {
             return;

@@ -71,7 +71,8 @@ impl Messages {
     }
 
     fn take(&mut self, line: &str) {
-        self.has_read |= READS.iter().any(|begin| line.starts_with(begin)) || line.contains("Invalid data found");
+        self.has_read |=
+            READS.iter().any(|begin| line.starts_with(begin)) || INPUT.iter().any(|words| line.contains(words));
         if let Some(lack) = line.strip_prefix(LACKS) {
             self.lacks.push(lack.trim().chars().take(100).collect());
         } else if let Some((_, said)) = line.split_once("Parsed_showinfo").and_then(|(_, rest)| rest.split_once("] ")) {
@@ -103,6 +104,8 @@ impl Messages {
     }
 }
 
+/// What ffmpeg says of an input that it can't open.
+const INPUT: [&str; 3] = ["Invalid data found", "could not find codec parameters", "End of file"];
 /// Beginnings of lines that ffmpeg writes when it has opened its input, or while it reads it: those of its demuxers and decoders.
 const READS: [&str; 12] = [
     "Input #",

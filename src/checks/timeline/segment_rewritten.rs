@@ -1,6 +1,7 @@
 use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep};
-use crate::checks::support::select::{self, FIRST_OBSERVATION};
+use crate::checks::support::select::{self, FIRST_OBSERVATION, undamaged_inspection};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
+use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use crate::history::{ListedSegment, RenditionHistory};
 use packager_media::units::Seconds;
@@ -12,7 +13,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("PlaylistBroken"),
     help: "fails when the same media sequence number came back with another URI, duration, key, byte range or date-time, or \
-           with or without an EXT-X-DISCONTINUITY before it",
+           with or without an EXT-X-DISCONTINUITY before it, or under another name with media of other timestamps",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2",
     needs_history: true,
 };
@@ -27,6 +28,8 @@ params! {
     date_tolerance: f64 = 0.5,
 }
 
+/// Difference in seconds between the starts of a segment's media from which they are other media.
+const OTHER_MEDIA: f64 = 1.0;
 /// Tolerance in seconds for the binary representation of decimal fractions.
 const ROUNDING: f64 = 1e-6;
 
@@ -41,8 +44,39 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let params = Params { uris: params.uris && names_last(past), date_tolerance, ..params.clone() };
         // In DASH Periods are the discontinuities.
         let tags = context.output.dash().is_none();
-        Some(continued.filter_map(|s| rewritten(s, &params, tags)).collect())
+        Some(continued.filter_map(|s| rewritten(s, &params, tags).or_else(|| other_media(s, past))).collect())
     })
+}
+
+/// Returns the violation if a segment that is listed under another name now, as all are, has other media: its number and its place are
+/// the same, and its timestamps aren't. A packager that begins anew in another folder while its numbers go on does so.
+fn other_media(step: &PlaylistStep<'_>, past: &RenditionHistory) -> Option<Violation> {
+    let renamed =
+        playlist_step::common_segments(step.earlier, step.later).filter(|(a, b)| a.uri_identity == b.uri_identity);
+    let (number, was, is) = renamed
+        .filter_map(|(_, b)| Some((b.number, moved_start(past, b.number)?)))
+        .map(|(n, (was, is))| (n, was, is))
+        .last()?;
+    let message = format!(
+        "segment {number} came back under another name with other media: it began at {was:.3} s by its timestamps, and now at {is:.3} s; \
+         the packager began anew, and EXT-X-DISCONTINUITY doesn't say so"
+    );
+    let violation =
+        Violation::new(message).with("number", number).with("before_seen_until", step.earlier.last_seen.to_string());
+    Some(violation.with("seen_at", step.later.first_seen.to_string()))
+}
+
+/// Returns where the media of a segment begin under its first and under its last inspected name, in seconds, if these differ.
+fn moved_start(past: &RenditionHistory, number: u64) -> Option<(f64, f64)> {
+    let mut inspected = past.segments.iter().filter(|s| s.segment.number == number);
+    let (first, last) = (inspected.next()?, inspected.next_back()?);
+    let start = |s: &SegmentFacts| {
+        let tracks = &undamaged_inspection(s)?.tracks;
+        tracks.iter().find_map(|track| track.presentation_start).map(|at| (at, at.seconds().0))
+    };
+    let ((was, was_seconds), (is, is_seconds)) = (start(first)?, start(last)?);
+    let differs = was.since(is).is_none_or(|by| by.0.abs() > OTHER_MEDIA);
+    (first.segment.uri.path() != last.segment.uri.path() && differs).then_some((was_seconds, is_seconds))
 }
 
 /// Whether any segment was seen twice under the same URI. If not, URIs aren't compared: a packager or CDN that writes
@@ -124,6 +158,24 @@ mod tests {
             messages(run(|o| Arc::make_mut(&mut o.segments[2]).byte_range = range)),
             "segment 13 came back with another byte range"
         );
+    }
+
+    #[test]
+    fn other_media_under_a_renamed_part_fail_and_the_same_media_hold() {
+        let found = |moved: f64, folder: &str| {
+            let mut scene = scene(|_| {});
+            let mut again = ts_segment(13, 26.0 + moved, 2.0);
+            again.segment.uri = url(&format!("{folder}/13.ts"));
+            scene.remember([ts_segment(12, 24.0, 2.0), ts_segment(13, 26.0, 2.0), again]);
+            check(&scene.context(), &Params::default())
+        };
+        let message = messages(found(-20.0, "run2"));
+        assert!(
+            message.starts_with("segment 13 came back under another name with other media: it began at 26.000 s"),
+            "{message}"
+        );
+        assert_holds(found(0.5, "run2"));
+        assert_holds(found(-20.0, "720p"));
     }
 
     #[test]

@@ -142,8 +142,9 @@ async fn a_confined_process_has_no_files_no_network_and_no_children() {
     symlink(launcher().program, &prober).unwrap();
     let decoder = Decoder::find(Some(&prober), launcher()).await.unwrap();
     let coded = transport_stream(vec![Bytes::from_static(b"x")], 1.0);
-    let Err(NotDecoded::Nothing(found)) = decoder.decode(&coded, PICTURES, Instant::now() + PATIENCE).await else {
-        panic!()
+    let found = match decoder.decode(&coded, PICTURES, Instant::now() + PATIENCE).await {
+        Err(NotDecoded::Unable(found)) => found,
+        other => panic!("{other:?}"),
     };
     let lacking = decoder.lacks().join(" ");
     for (what, by) in [

@@ -181,7 +181,7 @@ programmes! {
         [part(36, MOVING, NOISE), damaged(Damage::Loss, 36), part(24, MOVING, NOISE)], Some(1), ["macroblocking_high"],
         ["ts_continuity_error", "container_invalid", "timestamp_discontinuity"];
     "undecodable_picture": "The picture parameter sets are those of another encoder for 36 s.", AVC,
-        [part(36, MOVING, NOISE), damaged(Damage::ForeignParameters, 36), part(24, MOVING, NOISE)], Some(1), ["media_undecodable"], [];
+        [part(36, MOVING, NOISE), damaged(Damage::ForeignParameters, 36), part(24, MOVING, NOISE)], Some(1), ["media_undecodable"], ["macroblocking_high"];
     "undecodable_sound": "The sound is noise within whole AAC frames for 36 s.", AVC,
         [part(36, MOVING, NOISE), damaged(Damage::NoisySound, 36), part(24, MOVING, NOISE)], Some(1), ["media_undecodable"], [];
     "starved": "The encoder has 60 kbit/s for a picture that needs a megabit.", STARVED,
