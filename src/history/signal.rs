@@ -92,6 +92,8 @@ pub struct Undecodable {
 /// Share of the coded pictures, or of the sound, that a decoder gets out of media that it can decode. The pictures of interlaced
 /// video may be coded as two fields each, and those before the first key frame in presentation order may be left out.
 const LEAST_DECODED: f64 = 0.4;
+/// Share of concealed macroblocks from which nothing of the pictures was decoded.
+const ALL_CONCEALED: f64 = 0.95;
 
 impl Undecodable {
     /// Takes how much of a piece was decoded. `coded`: how much there is, `None` if that isn't known. `decoded`: how much the decoder
@@ -179,9 +181,10 @@ impl SignalHistory {
 
     fn take_picture(&mut self, facts: &DecodedFacts) {
         self.picture_half.failed = facts.signal.pictures_failed.as_ref().map(Undecoded::from);
-        // A decoder conceals macroblocks that it can't decode by what it has of others.
-        let shown = |pictures: &Pictures| 1.0 - pictures.concealed.unwrap_or(0.0).clamp(0.0, 1.0);
-        let decoded = facts.signal.pictures.as_ref().map(|pictures| f64::from(pictures.count) * shown(pictures));
+        // A decoder conceals macroblocks that it can't decode by what it has of others. If that is nearly all, it decoded none.
+        let shown = |pictures: &Pictures| pictures.concealed.is_none_or(|share| share < ALL_CONCEALED);
+        let count = |pictures: &Pictures| if shown(pictures) { f64::from(pictures.count) } else { 0.0 };
+        let decoded = facts.signal.pictures.as_ref().map(count);
         self.picture_half.take_share(facts.coded.pictures.map(|pictures| pictures as f64), decoded, facts);
         if self.picture_half.failed.is_some() {
             return;

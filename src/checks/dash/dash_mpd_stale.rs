@@ -110,7 +110,7 @@ fn pause_unit(mpd: &Mpd, past: &RenditionHistory, timeline: &Timeline) -> Option
     let listed = timeline.segments.iter().map(|s| (s.number, s.duration)).collect::<Vec<_>>();
     let seen = past.observations.iter().map(|o| o.segments.iter().map(|s| (s.number, s.duration)).collect::<Vec<_>>());
     // The newest list that tells it: the last texts leave the window when there are no more.
-    let telling = seen.clone().chain([listed.clone()]).filter(|list| list.len() > 1).last()?;
+    let telling = seen.clone().chain([listed.clone()]).rfind(|list| list.len() > 1)?;
     let longest = telling.iter().map(|(_, lasts)| *lasts).max_by(|a, b| a.0.total_cmp(&b.0))?;
     let pause = |pair: &[(u64, Seconds)]| match pair {
         [(start, lasts), (next, _)] => next.saturating_sub(*start) as f64 / 1000.0 - lasts.0,

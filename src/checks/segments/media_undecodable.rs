@@ -37,7 +37,8 @@ fn is_only_one(context: &CheckContext<'_>, facts: &RenditionFacts) -> bool {
 
 fn violation(what: &str, undecodable: Undecodable, share: f64) -> Option<Violation> {
     let decodes = undecodable.pieces;
-    let got = if share < 0.005 { "nothing".to_owned() } else { format!("{:.0} %", share * 100.0) };
+    let nothing = if what == "pictures" { "nothing but concealed errors" } else { "nothing" };
+    let got = if share < 0.005 { nothing.to_owned() } else { format!("{:.0} %", share * 100.0) };
     let message =
         format!("ffmpeg gets {got} of the {what} out of the newest decoded segments, in {decodes} decodes in a row");
     (decodes >= UNDECODABLE_PIECES)
@@ -65,7 +66,7 @@ mod tests {
         let failed = found(&[(1.0, 1.0), (0.0, 1.0), (0.0, 1.0)]);
         assert_eq!(
             failed[0].message,
-            "ffmpeg gets nothing of the pictures out of the newest decoded segments, in 2 decodes in a row"
+            "ffmpeg gets nothing but concealed errors of the pictures out of the newest decoded segments, in 2 decodes in a row"
         );
         assert_eq!(failed[0].severity, Some(Severity::Critical));
         assert!(

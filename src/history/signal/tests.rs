@@ -192,3 +192,16 @@ fn media_of_which_a_decoder_gets_nothing_are_decoded_again_at_once_and_then_rare
         "a decode that was stopped shows less than it could"
     );
 }
+
+#[test]
+fn pictures_of_which_all_is_concealed_were_not_decoded() {
+    let concealed = |share: f64| {
+        let mut decoded = testing::decoded(2.0, -23.0);
+        decoded.pictures.as_mut().unwrap().concealed = Some(share);
+        let coded = CodedAmount { pictures: Some(50), sound: None };
+        let mut signal = SignalHistory::default();
+        signal.take(&DecodedFacts { coded, ..testing::decoded_facts(1, at(2.0), decoded) });
+        signal.undecodable_picture().share
+    };
+    assert_eq!([concealed(0.94), concealed(0.95)], [Some(1.0), Some(0.0)]);
+}

@@ -179,7 +179,7 @@ programmes! {
         [part(36, DRIFT, NOISE), part(36, DRIFT, CLIPPED), part(24, DRIFT, NOISE)], Some(1), ["sound_clipped"], [];
     "damaged": "One of forty packets of the picture is lost in transit for 36 s.", AVC,
         [part(36, MOVING, NOISE), damaged(Damage::Loss, 36), part(24, MOVING, NOISE)], Some(1), ["macroblocking_high"],
-        ["ts_continuity_error", "container_invalid", "timestamp_discontinuity"];
+        ["ts_continuity_error", "container_invalid", "timestamp_discontinuity", "media_undecodable"];
     "undecodable_picture": "The picture parameter sets are those of another encoder for 36 s.", AVC,
         [part(36, MOVING, NOISE), damaged(Damage::ForeignParameters, 36), part(24, MOVING, NOISE)], Some(1), ["media_undecodable"], ["macroblocking_high"];
     "undecodable_sound": "The sound is noise within whole AAC frames for 36 s.", AVC,
