@@ -44,6 +44,7 @@ pub(crate) use signal::{
 };
 pub(crate) use signal_turn::SignalTurn;
 pub(crate) use spans::{FaultSpan, FaultSpans};
+pub(crate) use uri_names::SAME_DATE;
 #[cfg(test)]
 pub(crate) use {
     ads::{InspectedSpan, OpenAdBreak},
@@ -105,7 +106,7 @@ pub struct RenditionHistory<S = Vec<Arc<SegmentFacts>>> {
     /// The rendition's initialization segments in the order in which they appeared: the current ones, and those that
     /// were replaced within the template's `hold`.
     pub inits: Vec<InitState>,
-    /// The current key, and since when it is in use; `None` while segments are clear.
+    /// The key in use, and since when; while segments are clear, that of the encrypted ones before. `None` before the first key.
     pub key_use: Option<KeyUsage>,
     /// Time at which the newest listed segment was last encrypted; `None` if no probe saw that.
     pub last_encrypted: Option<Timestamp>,

@@ -45,14 +45,15 @@ pub struct ListedSegment {
 }
 
 impl ListedSegment {
-    /// Whether two listings are of the same media, although its date may be a little different: packagers calculate dates anew.
-    pub(super) fn is_same_media(&self, other: &Self) -> bool {
+    /// Whether two listings are of the same resource, whatever their numbers. Dates may be a little different: packagers calculate them
+    /// anew.
+    #[must_use]
+    pub fn is_same_media(&self, other: &Self) -> bool {
         let same_date = match (self.program_date_time, other.program_date_time) {
             (Some(was), Some(is)) => Seconds::between(was, is).0.abs() <= SAME_DATE,
             _ => true,
         };
-        (self.number, self.uri_identity, self.byte_range) == (other.number, other.uri_identity, other.byte_range)
-            && same_date
+        self.uri_identity == other.uri_identity && self.byte_range == other.byte_range && same_date
     }
 }
 

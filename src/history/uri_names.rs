@@ -17,7 +17,7 @@ const MAX_URIS: usize = 32;
 const MAX_URI: usize = 2048;
 /// Largest difference in seconds between two program date-times of the same segment; dates further apart belong to two
 /// segments (RFC 8216bis 6.2.1).
-pub(super) const SAME_DATE: f64 = 2.0;
+pub(crate) const SAME_DATE: f64 = 2.0;
 
 /// URIs of the newest segments in the last playlist, and the parts that were renamed in all its URIs.
 #[derive(Debug, Clone, Default)]

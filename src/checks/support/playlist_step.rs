@@ -5,14 +5,10 @@
 
 use crate::checks::CheckContext;
 use crate::facts::RenditionFacts;
-use crate::history::{ListedSegment, Observation, RenditionHistory};
+use crate::history::{ListedSegment, Observation, RenditionHistory, SAME_DATE};
 use packager_media::units::Seconds;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Largest difference in seconds between two dates of the same segment; dates that differ by more belong to two
-/// segments. RFC 8216bis 6.2.1 lets a packager correct its dates by less than a second.
-const SAME_DATE: f64 = 2.0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::checks) enum PlaylistChange {
@@ -88,11 +84,10 @@ pub(in crate::checks) fn slid_under_old_numbers(a: &Observation, b: &Observation
     let numbers: HashMap<_, u64> = a.segments.iter().map(|s| ((s.uri_identity, s.byte_range), s.number)).collect();
     let known =
         |s: &ListedSegment| numbers.get(&(s.uri_identity, s.byte_range))?.checked_sub(s.number).filter(|by| *by > 0);
-    let mut slid = b.segments.iter().filter_map(|s| known(s));
-    let by = slid.next()?;
-    let (same, others) =
-        slid.fold((1, 0), |(same, others), next| if next == by { (same + 1, others) } else { (same, others + 1) });
-    (others == 0 && same >= b.segments.len().saturating_sub(1).min(2)).then_some(by)
+    let slid: Vec<u64> = b.segments.iter().filter_map(|s| known(s)).collect();
+    let by = *slid.first()?;
+    let enough = slid.len() >= b.segments.len().saturating_sub(1).min(2);
+    (enough && slid.iter().all(|other| *other == by)).then_some(by)
 }
 
 fn change_between<'a>(
@@ -105,7 +100,7 @@ fn change_between<'a>(
         _ if new_dates_under_old_numbers(a, b) => PlaylistChange::Restarted,
         false => PlaylistChange::Continued,
         true if window_refills_from_start(a, b) => PlaylistChange::Restarted,
-        true if common_segments(a, b).any(|(old, new)| is_same_segment(old, new))
+        true if common_segments(a, b).any(|(old, new)| old.is_same_media(new))
             || lists_same_segments_renumbered(a, b) =>
         {
             PlaylistChange::Regressed
@@ -136,20 +131,9 @@ fn window_refills_from_start(a: &Observation, b: &Observation) -> bool {
     b.media_sequence <= 1 && b.segments.len() < a.segments.len() && newest_number(b) < newest_number(a)
 }
 
-fn is_same_segment(old: &ListedSegment, new: &ListedSegment) -> bool {
-    old.uri_identity == new.uri_identity && old.byte_range == new.byte_range && dates_agree(old, new)
-}
-
-fn dates_agree(old: &ListedSegment, new: &ListedSegment) -> bool {
-    match (old.program_date_time, new.program_date_time) {
-        (Some(was), Some(is)) => Seconds::between(was, is).0.abs() <= SAME_DATE,
-        _ => true,
-    }
-}
-
 /// Whether observation `b` of a playlist lists segments of observation `a` under other numbers.
 fn lists_same_segments_renumbered(a: &Observation, b: &Observation) -> bool {
-    b.media_sequence > 1 && b.segments.iter().any(|new| a.segments.iter().any(|old| is_same_segment(old, new)))
+    b.media_sequence > 1 && b.segments.iter().any(|new| a.segments.iter().any(|old| old.is_same_media(new)))
 }
 
 /// Returns whether the newest date in observation `b` of a playlist is later than that in `a`. `None`: one of them has
@@ -160,7 +144,7 @@ fn has_newer_dates(a: &Observation, b: &Observation) -> Option<bool> {
 }
 
 fn seen_before<'a>(mut before: impl Iterator<Item = &'a Observation>, b: &Observation) -> bool {
-    before.any(|o| common_segments(o, b).any(|(old, new)| is_same_segment(old, new)))
+    before.any(|o| common_segments(o, b).any(|(old, new)| old.is_same_media(new)))
 }
 
 /// Whether a packager that restarted with number 0 after observation `a` of the playlist had enough time until
