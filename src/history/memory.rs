@@ -143,10 +143,7 @@ impl History {
         now: Timestamp,
         retention: Retention,
     ) {
-        self.outputs.change(&(key.clone(), retention.query_identifies), now, |memory| {
-            let (mut apart, is_outdated) = (Memory::default(), memory.is_outdated(url, now, retention));
-            let memory = if is_outdated { &mut apart } else { memory };
-            memory.begin(url, now, retention);
+        self.change_at(key, url, now, retention, |memory| {
             renditions.iter().for_each(|rendition| memory.give(&rendition.identity, now));
             for succession in memory.labels.assign(renditions, i_frames, now) {
                 if let Some(rendition) = memory.renditions.remove(&succession.from) {
@@ -188,7 +185,7 @@ impl History {
     /// `None` if none did.
     #[must_use]
     pub(crate) fn clock_offset(&self, key: &OutputKey, url: &Url, retention: Retention) -> Option<Seconds> {
-        let known = |memory: &mut Memory| memory.clock_offset.filter(|_| memory.url == identity(url, retention));
+        let known = |memory: &mut Memory| memory.clock_offset.filter(|_| memory.url == url_identity(url, retention));
         self.outputs.find(&(key.clone(), retention.query_identifies), known).flatten()
     }
 
@@ -202,11 +199,26 @@ impl History {
         now: Timestamp,
         retention: Retention,
     ) -> OutputHistory {
+        self.change_at(key, &facts.url, now, retention, |memory| memory.record(facts, now, retention))
+    }
+
+    /// Changes the memory of an output at `url` in a probe that began at `now`. A probe that still asked for an earlier URL of the output,
+    /// because the configuration changed while it was under way, gets a memory of its own: it is compared with nothing, and what a
+    /// later probe found at the new URL stays.
+    fn change_at<T>(
+        &self,
+        key: &OutputKey,
+        url: &Url,
+        now: Timestamp,
+        retention: Retention,
+        change: impl FnOnce(&mut Memory) -> T,
+    ) -> T {
+        let url = url_identity(url, retention);
         self.outputs.change(&(key.clone(), retention.query_identifies), now, |memory| {
-            match memory.is_outdated(&facts.url, now, retention) {
-                true => Memory::default().record(facts, now, retention),
-                false => memory.record(facts, now, retention),
-            }
+            let mut apart = Memory::default();
+            let memory = if memory.is_later_elsewhere(&url, now) { &mut apart } else { memory };
+            memory.begin(&url, now, retention);
+            change(memory)
         })
     }
 
@@ -219,7 +231,6 @@ impl History {
 
 impl Memory {
     fn record(&mut self, facts: &OutputFacts, now: Timestamp, retention: Retention) -> OutputHistory {
-        self.begin(&facts.url, now, retention);
         self.recorded = self.recorded.max(now);
         let hold = self.hold;
         let kept = Retention { hold, ..retention };
@@ -249,18 +260,17 @@ impl Memory {
         self.taken_over.give(identity, now, &mut self.renditions);
     }
 
-    /// Whether a probe that began at `now` still asked for an earlier URL of the output, because the configuration changed while it was
-    /// under way. It is compared with nothing, and what a later probe found at the new URL stays.
-    fn is_outdated(&self, url: &Url, now: Timestamp, retention: Retention) -> bool {
+    /// Whether a probe that began after `now` asked for the output at another URL.
+    fn is_later_elsewhere(&self, url: &str, now: Timestamp) -> bool {
         let age = Seconds::between(now, self.touched);
-        self.url != identity(url, retention) && age > Seconds::ZERO && age <= CLOCK_SET_BACK
+        self.url != url && age > Seconds::ZERO && age <= CLOCK_SET_BACK
     }
 
-    fn begin(&mut self, url: &Url, now: Timestamp, retention: Retention) {
-        let url = identity(url, retention);
+    /// Begins a probe of the output at `url`, which is a [`url_identity`]. What is known of another URL is forgotten.
+    fn begin(&mut self, url: &str, now: Timestamp, retention: Retention) {
         let set_back = Seconds::between(now, self.touched) > CLOCK_SET_BACK;
         if self.url != url || set_back {
-            *self = Self { url, ..Self::default() };
+            *self = Self { url: url.to_owned(), ..Self::default() };
         }
         self.touched = self.touched.max(now);
         self.hold = if self.hold < retention.hold { retention.hold } else { self.hold };
@@ -430,7 +440,7 @@ impl RenditionMemory {
         }
         // Edges of a network may alternate between two states, of which one was seen before: that is no new segment.
         let is_edge = |o: &Arc<Observation>, edge: &ListedSegment| {
-            o.segments.last().is_some_and(|known| known.is_same_media(edge))
+            o.segments.last().is_some_and(|known| known.number == edge.number && known.is_same_media(edge))
         };
         let is_known = |edge: &Arc<ListedSegment>| observations.iter().any(|o| is_edge(o, edge));
         // A playlist without segments has no edge that could have moved.
@@ -536,7 +546,7 @@ impl RenditionHistory<RememberedSegments> {
 }
 
 /// Returns the URL of an output's manifest as far as it identifies the output.
-fn identity(url: &Url, retention: Retention) -> String {
+fn url_identity(url: &Url, retention: Retention) -> String {
     let mut url = url.clone();
     if !retention.query_identifies {
         url.set_query(None);

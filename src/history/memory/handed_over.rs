@@ -1,6 +1,6 @@
 //! What the history takes over from an earlier exporter, and hands over to the next one.
 
-use super::{History, Memory, OutputKey, Retention};
+use super::{History, Memory, OutputKey, Retention, url_identity};
 use crate::history::OutputHandover;
 use crate::history::handover::MAX_UNSEEN;
 use packager_media::units::{Seconds, Timestamp};
@@ -26,14 +26,15 @@ impl History {
         now: Timestamp,
         retention: Retention,
     ) {
+        let url = url_identity(url, retention);
         self.outputs.change(&(key.clone(), retention.query_identifies), now, |memory| {
             let is_old = Seconds::between(memory.touched, now) > MAX_UNSEEN;
-            memory.begin(url, now, retention);
+            memory.begin(&url, now, retention);
             let taken = handover.take(&memory.url, retention.query_identifies, by, now);
             if is_old && !taken.is_empty() {
                 let labels = std::mem::take(&mut memory.labels);
                 *memory = Memory { labels, ..Memory::default() };
-                memory.begin(url, now, retention);
+                memory.begin(&url, now, retention);
             }
             if memory.renditions.is_empty() {
                 memory.taken_over = taken;
