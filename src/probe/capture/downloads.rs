@@ -59,6 +59,10 @@ const MAX_REPEATS: usize = 16;
 /// A segment or initialization segment: a file, or a part of one.
 pub(super) type Resource = (Url, Option<ByteRange>);
 
+pub(super) fn resource_of(segment: &Segment) -> Resource {
+    (segment.uri.clone(), segment.byte_range)
+}
+
 /// Properties that a segment must have in two playlists or MPDs to be downloaded only once: they name the same bytes,
 /// and these are read in the same way.
 #[derive(Debug, PartialEq, Eq, Hash)]

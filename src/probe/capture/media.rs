@@ -2,7 +2,7 @@
 //! the oldest segment of the window.
 
 use super::alternatives::alternatives;
-use super::downloads::{DownloadedBody, FreshDownload, Resource};
+use super::downloads::{DownloadedBody, FreshDownload, resource_of};
 use super::growing::GrowingSegments;
 use super::heads;
 use super::keys::Access;
@@ -244,7 +244,7 @@ impl Capturer<'_> {
         if (others.is_empty() && without_location.is_none()) || !is_absent(&first.body.fetched) {
             return Some(first);
         }
-        let resource = wanted.resource();
+        let resource = resource_of(segment);
         self.requests.downloads.add_failed(&resource, first.body.fetched.clone());
         for url in &others {
             let Some(other) = self.download_segment(wanted, url).await else { break };
@@ -265,7 +265,7 @@ impl Capturer<'_> {
     /// Returns the segments of this probe that came with the second request.
     fn repeated(&self, facts: &RenditionFacts) -> Vec<RepeatedRequest> {
         let first = |s: &Arc<SegmentFacts>| {
-            let fetched = self.requests.downloads.repeated(&(s.segment.uri.clone(), s.segment.byte_range))?;
+            let fetched = self.requests.downloads.repeated(&resource_of(&s.segment))?;
             Some(RepeatedRequest { number: s.segment.number, fetched })
         };
         facts.segments.iter().filter_map(first).collect()
@@ -275,8 +275,7 @@ impl Capturer<'_> {
     /// alternative URLs in the MPD are considered.
     fn failed_addresses(&self, facts: &RenditionFacts) -> Vec<FailedAddress> {
         let inits = facts.inits.iter().map(|i| (None, (i.map.uri.clone(), i.map.byte_range), &i.fetched));
-        let place = |s: &Segment| (s.uri.clone(), s.byte_range);
-        let segments = facts.segments.iter().map(|s| (Some(s.segment.number), place(&s.segment), &s.fetched));
+        let segments = facts.segments.iter().map(|s| (Some(s.segment.number), resource_of(&s.segment), &s.fetched));
         let failed = inits.chain(segments).flat_map(|(number, resource, fetched)| {
             let found_at = (!is_absent(fetched)).then(|| fetched.url.clone());
             let without_location = self.requests.downloads.without_location(&resource);
@@ -398,12 +397,6 @@ pub(super) struct Wanted<'a> {
     known: &'a AlreadyInspected,
     /// Largest size of a segment whose bytes are kept; 0 if none is.
     keep: usize,
-}
-
-impl Wanted<'_> {
-    pub(super) fn resource(&self) -> Resource {
-        (self.segment.uri.clone(), self.segment.byte_range)
-    }
 }
 
 /// Returns the initialization segment of a media segment, which is `None` if it has none or a broken one. The outer `None`: the

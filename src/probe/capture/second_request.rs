@@ -2,7 +2,7 @@
 //! failure doesn't stop them.
 
 use super::Capturer;
-use super::downloads::FreshDownload;
+use super::downloads::{FreshDownload, resource_of};
 use super::media::Wanted;
 use crate::facts::{FailureKind, Fetched};
 use std::time::Duration;
@@ -27,7 +27,7 @@ impl Capturer<'_> {
         sleep(REPEATED_AFTER).await;
         match self.download_segment(wanted, url).await {
             Some(second) if second.body.fetched.ok().is_some() => {
-                downloads.add_repeated(&wanted.resource(), first.body.fetched);
+                downloads.add_repeated(&resource_of(wanted.segment), first.body.fetched);
                 Some(second)
             }
             _ => {
