@@ -5,6 +5,7 @@ use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use crate::history::{ListedSegment, RenditionHistory};
 use packager_media::units::Seconds;
+use std::collections::{BTreeMap, HashMap};
 
 pub const META: CheckMeta = CheckMeta {
     id: "segment_rewritten",
@@ -44,19 +45,20 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let params = Params { uris: params.uris && names_last(past), date_tolerance, ..params.clone() };
         // In DASH Periods are the discontinuities.
         let tags = context.output.dash().is_none();
-        Some(continued.filter_map(|s| rewritten(s, &params, tags).or_else(|| other_media(s, past))).collect())
+        let moved = moved_starts(past);
+        Some(continued.filter_map(|s| rewritten(s, &params, tags).or_else(|| other_media(s, &moved))).collect())
     })
 }
 
 /// Returns the violation if a segment that is listed under another name now, as all are, has other media: its number and its place are
 /// the same, and its timestamps aren't. A packager that begins anew in another folder while its numbers go on does so.
-fn other_media(step: &PlaylistStep<'_>, past: &RenditionHistory) -> Option<Violation> {
-    let renamed =
+fn other_media(step: &PlaylistStep<'_>, moved: &BTreeMap<u64, (f64, f64)>) -> Option<Violation> {
+    if moved.is_empty() {
+        return None;
+    }
+    let listed =
         playlist_step::common_segments(step.earlier, step.later).filter(|(a, b)| a.uri_identity == b.uri_identity);
-    let (number, was, is) = renamed
-        .filter_map(|(_, b)| Some((b.number, moved_start(past, b.number)?)))
-        .map(|(n, (was, is))| (n, was, is))
-        .last()?;
+    let (number, (was, is)) = listed.filter_map(|(_, b)| Some((b.number, moved.get(&b.number)?))).last()?;
     let message = format!(
         "segment {number} came back under another name with other media: it began at {was:.3} s by its timestamps, and now at {is:.3} s; \
          the packager began anew, and EXT-X-DISCONTINUITY doesn't say so"
@@ -66,17 +68,31 @@ fn other_media(step: &PlaylistStep<'_>, past: &RenditionHistory) -> Option<Viola
     Some(violation.with("seen_at", step.later.first_seen.to_string()))
 }
 
-/// Returns where the media of a segment begin under its first and under its last inspected name, in seconds, if these differ.
-fn moved_start(past: &RenditionHistory, number: u64) -> Option<(f64, f64)> {
-    let mut inspected = past.segments.iter().filter(|s| s.segment.number == number);
-    let (first, last) = (inspected.next()?, inspected.next_back()?);
-    let start = |s: &SegmentFacts| {
-        let tracks = &undamaged_inspection(s)?.tracks;
-        tracks.iter().find_map(|track| track.presentation_start).map(|at| (at, at.seconds().0))
-    };
-    let ((was, was_seconds), (is, is_seconds)) = (start(first)?, start(last)?);
+/// Returns the segments whose media begin elsewhere under their last inspected name than under their first, by number, with both starts in
+/// seconds.
+fn moved_starts(past: &RenditionHistory) -> BTreeMap<u64, (f64, f64)> {
+    let mut first: HashMap<u64, &SegmentFacts> = HashMap::new();
+    let mut moved = BTreeMap::new();
+    for segment in past.segments.iter().map(AsRef::as_ref) {
+        let number = segment.segment.number;
+        let known = *first.entry(number).or_insert(segment);
+        match moved_start(known, segment) {
+            Some(starts) => drop(moved.insert(number, starts)),
+            None => drop(moved.remove(&number)),
+        }
+    }
+    moved
+}
+
+/// Returns where the media of a segment began and where they begin now, in seconds, if it has another name and these differ.
+fn moved_start(was: &SegmentFacts, is: &SegmentFacts) -> Option<(f64, f64)> {
+    if was.segment.uri.path() == is.segment.uri.path() {
+        return None;
+    }
+    let start = |s: &SegmentFacts| undamaged_inspection(s)?.tracks.iter().find_map(|track| track.presentation_start);
+    let (was, is) = (start(was)?, start(is)?);
     let differs = was.since(is).is_none_or(|by| by.0.abs() > OTHER_MEDIA);
-    (first.segment.uri.path() != last.segment.uri.path() && differs).then_some((was_seconds, is_seconds))
+    differs.then_some((was.seconds().0, is.seconds().0))
 }
 
 /// Whether any segment was seen twice under the same URI. If not, URIs aren't compared: a packager or CDN that writes
