@@ -98,7 +98,6 @@ const ALL_CONCEALED: f64 = 0.95;
 impl Undecodable {
     /// Takes how much of a piece was decoded. `coded`: how much there is, `None` if that isn't known. `decoded`: how much the decoder
     /// got, `None` if it failed for a reason of its own.
-    #[allow(clippy::cast_precision_loss)]
     fn take(&mut self, coded: Option<f64>, decoded: Option<f64>) {
         self.share = coded.filter(|coded| *coded > 0.0).zip(decoded).map(|(coded, decoded)| decoded / coded);
         self.pieces = match self.share {

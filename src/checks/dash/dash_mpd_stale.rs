@@ -104,20 +104,20 @@ fn age_unit(mpd: &Mpd, timeline: &Timeline) -> Option<AgeUnit> {
 }
 
 /// Returns the time for which subtitles may have no new segment: the delay of players and the longest pause between two segments that
-/// the MPD lists or listed. A SegmentTimeline may leave out the times at which nobody speaks. `None` with fewer than two segments,
-/// which show no pause.
+/// the MPD lists or listed. A SegmentTimeline may leave out the times at which nobody speaks. `None` if no list had two segments,
+/// which would show a pause.
 fn pause_unit(mpd: &Mpd, past: &RenditionHistory, timeline: &Timeline) -> Option<AgeUnit> {
-    let listed = timeline.segments.iter().map(|s| (s.number, s.duration)).collect::<Vec<_>>();
-    let seen = past.observations.iter().map(|o| o.segments.iter().map(|s| (s.number, s.duration)).collect::<Vec<_>>());
+    let listed = timeline.segments.iter().map(|s| (s.number, s.duration)).collect();
+    let seen = past.observations.iter().map(|o| o.segments.iter().map(|s| (s.number, s.duration)).collect());
+    let lists: Vec<Vec<(u64, Seconds)>> = seen.chain([listed]).collect();
     // The newest list that tells it: the last texts leave the window when there are no more.
-    let telling = seen.clone().chain([listed.clone()]).rfind(|list| list.len() > 1)?;
+    let telling = lists.iter().rfind(|list| list.len() > 1)?;
     let longest = telling.iter().map(|(_, lasts)| *lasts).max_by(|a, b| a.0.total_cmp(&b.0))?;
     let pause = |pair: &[(u64, Seconds)]| match pair {
         [(start, lasts), (next, _)] => next.saturating_sub(*start) as f64 / 1000.0 - lasts.0,
         _ => 0.0,
     };
-    let pauses = seen.chain([listed]).flat_map(|list| list.windows(2).map(pause).collect::<Vec<_>>());
-    let longest_pause = pauses.fold(0.0, f64::max);
+    let longest_pause = lists.iter().flat_map(|list| list.windows(2)).map(pause).fold(0.0, f64::max);
     Some(AgeUnit { length: player_delay(mpd, longest) + Seconds(longest_pause), name: "subtitle pause" })
 }
 

@@ -249,16 +249,15 @@ fn damage(parts: &[Part], folder: &Path) -> io::Result<()> {
     let mut first = 0;
     for part in parts {
         let end = first + part.seconds / SEGMENT_SECONDS;
-        for number in first..end {
+        for (number, damage) in (first..end).filter_map(|number| Some((number, part.damage?))) {
             let file = folder.join(format!("{number}.ts"));
-            match part.damage {
-                None => {}
-                Some(Damage::Loss) => std::fs::write(&file, without_some_packets(&std::fs::read(&file)?))?,
-                Some(Damage::ForeignParameters) => {
-                    std::fs::write(&file, with_other_entropy_coding(std::fs::read(&file)?))?;
-                }
-                Some(Damage::NoisySound) => std::fs::write(&file, with_noisy_sound(std::fs::read(&file)?))?,
-            }
+            let whole = std::fs::read(&file)?;
+            let damaged = match damage {
+                Damage::Loss => without_some_packets(&whole),
+                Damage::ForeignParameters => with_other_entropy_coding(whole),
+                Damage::NoisySound => with_noisy_sound(whole),
+            };
+            std::fs::write(&file, damaged)?;
         }
         first = end;
     }
