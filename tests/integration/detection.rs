@@ -131,8 +131,8 @@ async fn the_page_matches_the_measurement() {
             document.find(detection_page::PACKAGERS_HEADING).and_then(|at| document.get(at..)).unwrap_or_default();
         return std::fs::write(file, measured + packagers).expect("docs/detection.md can be written");
     }
-    let old = measured.lines().find(|line| !document.lines().any(|known| known == *line));
-    assert_eq!(old, None, "docs/detection.md is out of date; run `make detection`");
+    let changed: Vec<_> = measured.lines().filter(|line| !document.lines().any(|known| known == *line)).collect();
+    assert!(changed.is_empty(), "docs/detection.md is out of date; run `make detection`. Measured:\n{}", changed.join("\n"));
     assert!(document.starts_with(&measured), "docs/detection.md is out of date; run `make detection`");
 }
 
