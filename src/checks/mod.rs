@@ -33,6 +33,7 @@ check_list! {
     delivery::rendition_unavailable,
     delivery::segment_unavailable,
     delivery::byte_range_wrong,
+    delivery::manifest_slow,
     delivery::segment_download_slow,
     delivery::content_type_wrong,
     delivery::cache_headers_wrong,

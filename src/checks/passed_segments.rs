@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 
 /// Number of inspected segments without the fault, at least, that must follow the broken ones. Players begin three segments
 /// behind the live edge (RFC 8216bis 6.3.3), so that those that played there are past the fault.
-const GOOD_AFTERWARDS: usize = 3;
+pub(super) const GOOD_AFTERWARDS: usize = 3;
 
 /// Broken segments of one rendition.
 #[derive(Default)]

@@ -5,6 +5,7 @@ pub mod content_steering_failed;
 pub mod content_type_wrong;
 pub mod cors_missing;
 pub mod live_ended;
+pub mod manifest_slow;
 pub mod manifest_unavailable;
 pub mod manifest_uncompressed;
 pub mod playable_renditions_missing;

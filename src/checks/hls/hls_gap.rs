@@ -9,14 +9,14 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: Some("PlaylistBroken"),
-    help: "fails when EXT-X-GAP marks segments of the window as missing; critical when a window has nothing else; \
+    help: "fails when EXT-X-GAP marks segments of the window, or GAP=YES parts of them, as missing; critical when a window has nothing else; \
            segment_unavailable reports missing segments without the mark",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.7",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.7, 4.4.4.9",
     needs_history: false,
 };
 
 params! {
-    /// Largest allowed number of gaps (EXT-X-GAP) in a window.
+    /// Largest allowed number of gaps (EXT-X-GAP) in a window, and of parts with GAP=YES.
     max: usize = 0,
 }
 
@@ -25,8 +25,26 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let timeline = facts.timeline.as_deref()?;
         let gaps_alone = timeline.segments.iter().all(|s| s.gap);
         let found = violation(timeline, params);
-        Some(found.map(|v| if gaps_alone { v.severity(Severity::Critical) } else { v }).into_iter().collect())
+        let found = found.map(|v| if gaps_alone { v.severity(Severity::Critical) } else { v });
+        Some(found.into_iter().chain(parts(timeline, params)).collect())
     })
+}
+
+/// Returns the violation of parts with GAP=YES of segments that aren't gaps themselves.
+fn parts(timeline: &Timeline, params: &Params) -> Option<Violation> {
+    let parts = &timeline.low_latency.parts;
+    let is_gap = |number: u64| timeline.segments.iter().any(|s| s.gap && s.number == number);
+    let gaps: Vec<_> = parts.iter().filter(|part| part.gap && !is_gap(part.segment)).collect();
+    let newest = gaps.last().filter(|_| gaps.len() > params.max)?;
+    let message = format!(
+        "{} of {} parts are gaps (GAP=YES); the newest is part {} of segment {}",
+        gaps.len(),
+        parts.len(),
+        newest.index,
+        newest.segment
+    );
+    let violation = Violation::new(message).with("gaps", gaps.len()).with("number", newest.segment);
+    Some(violation.with("line", newest.line))
 }
 
 fn violation(timeline: &Timeline, params: &Params) -> Option<Violation> {
@@ -72,6 +90,19 @@ mod tests {
         assert_eq!(severity(&scene), Some(Severity::Critical));
         scene.timeline().segments[5].gap = false;
         assert_eq!(severity(&scene), None);
+    }
+
+    #[test]
+    fn parts_that_are_gaps_fail() {
+        let mut scene = Scene::low_latency();
+        let run = |scene: &Scene| check(&scene.context(), &Params::default());
+        assert_holds(run(&scene));
+        scene.timeline().low_latency.parts[6].gap = true;
+        assert_eq!(messages(run(&scene)), "1 of 8 parts are gaps (GAP=YES); the newest is part 0 of segment 16");
+        scene.timeline().low_latency.parts[6].gap = false;
+        scene.timeline().low_latency.parts[4].gap = true;
+        scene.timeline().segments.last_mut().unwrap().gap = true;
+        assert!(!messages(run(&scene)).contains("parts"), "the segment says it");
     }
 
     #[test]

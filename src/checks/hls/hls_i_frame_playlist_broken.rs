@@ -4,7 +4,7 @@ use crate::facts::{Fetched, IFrameFacts};
 use crate::finding::Severity;
 use packager_media::defect::DefectKind;
 use packager_media::redact;
-use packager_media::stream::{Media, Timeline};
+use packager_media::stream::{Media, Segment, Timeline};
 use packager_media::units;
 use packager_media::units::{Seconds, Timestamp};
 use url::Url;
@@ -16,7 +16,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Hls,
     alert: None,
     help: "fails when an I-frame playlist (EXT-X-I-FRAME-STREAM-INF) doesn't answer, breaks the format, has no \
-           EXT-X-I-FRAMES-ONLY, lists a newest I-frame that can't be fetched, has ended, or is too far behind the \
+           EXT-X-I-FRAMES-ONLY, lists a newest I-frame that can't be fetched or whose byte range is ignored, has ended, or is too far behind the \
            video: trick play breaks, normal playback doesn't",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.6, 4.4.6.3",
     needs_history: false,
@@ -79,8 +79,21 @@ fn judge(facts: &IFrameFacts, playlist: &Fetched, video: Option<&LiveVideo>, par
         let message = format!("the newest I-frame (segment {}) can't be fetched: {problem}", segment.number);
         found.push(violation(&fetched.url, message).with("line", segment.line));
     }
+    found.extend(facts.newest.as_ref().and_then(|(segment, fetched)| whole_resource(segment, fetched)));
     found.extend(video.and_then(|v| behind(timeline, v, params)).map(|m| violation(&playlist.url, m)));
     found
+}
+
+/// Returns a violation if the answer to the range of an I-frame is the whole resource (RFC 9110 14.2): players get another frame.
+fn whole_resource(segment: &Segment, fetched: &Fetched) -> Option<Violation> {
+    let is_inside = segment.byte_range.is_some_and(|range| range.offset > 0);
+    let answer = fetched.ok().filter(|answer| answer.status == 200 && is_inside)?;
+    let message = format!(
+        "the newest I-frame (segment {}) is a byte range, and the server answers with the whole resource (status 200): let it answer ranges",
+        segment.number
+    );
+    let violation = Violation::new(message).with("url", redact::url(&fetched.url)).with("line", segment.line);
+    Some(violation.with("content_length", answer.content_length))
 }
 
 /// The latest live edge and the longest target duration of the video renditions.
@@ -118,6 +131,7 @@ mod tests {
     use crate::checks::testing::*;
     use crate::facts::FailureKind;
     use packager_media::defect::{Defect, Position};
+    use packager_media::stream::ByteRange;
     use std::sync::Arc;
 
     /// Makes a playlist of dated segments of 2 s, of which the last ends `edge` seconds after the time of the probe
@@ -184,6 +198,21 @@ mod tests {
         assert_eq!(found, "the newest I-frame (segment 15) can't be fetched: HTTP status 404");
         assert_holds(run(|f| f.newest = Some((segment(15), failed("15.ts", FailureKind::Deadline)))));
         assert_holds(run(|f| f.newest = None));
+    }
+
+    #[test]
+    fn a_range_of_an_i_frame_is_answered_with_the_range() {
+        let answer = |offset, status| {
+            run(move |f| {
+                let (mut frame, mut fetched) = (segment(15), answered("720p/15.ts", "video/mp2t"));
+                frame.byte_range = Some(ByteRange { offset, length: 5_000 });
+                fetched.result.as_mut().unwrap().status = status;
+                f.newest = Some((frame, fetched));
+            })
+        };
+        assert_holds(answer(376, 206));
+        assert_holds(answer(0, 200));
+        assert!(messages(answer(376, 200)).ends_with("the whole resource (status 200): let it answer ranges"));
     }
 
     #[test]

@@ -10,8 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: Some("OriginsOutOfStep"),
-    help: "fails when the window of a playlist goes back to segments that it listed before: a stale cache, or two \
-           origins out of step; major where it goes back by a single segment, as between two edges of a CDN: players keep the \
+    help: "fails when the window of a playlist goes back to segments that it listed before: a stale cache, two \
+           origins out of step, or a playlist that is sent before it is written; major where it goes back by a single segment, as between two edges of a CDN: players keep the \
            newer playlist. packager_restarted reports a packager restart. It also fails when the window moves on and \
            its numbers don't, or by less",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.2, 6.2.2",
@@ -47,8 +47,13 @@ fn standing_still(step: &PlaylistStep<'_>) -> Option<Violation> {
 
 fn violation(step: &PlaylistStep<'_>) -> Violation {
     let (a, b) = (step.earlier, step.later);
+    let cause = if step.is_cut() {
+        "only its end is missing, as when a playlist is sent while it is being written"
+    } else {
+        "a stale cache, or two origins out of step"
+    };
     let message = format!(
-        "media sequence went back from {}–{} to {}–{}: a stale cache, or two origins out of step",
+        "media sequence went back from {}–{} to {}–{}: {cause}",
         a.media_sequence,
         newest_number(a),
         b.media_sequence,
@@ -93,6 +98,14 @@ mod tests {
     fn one_step_back_fails() {
         let message = messages(run([observation(-20, 10, 15), observation(-10, 9, 14)]));
         assert!(message.starts_with("media sequence went back from 10–15 to 9–14"), "{message}");
+    }
+
+    #[test]
+    fn a_window_without_its_end_is_one_that_was_cut() {
+        let message = |first, last| messages(run([observation(-20, 10, 15), observation(-10, first, last)]));
+        assert!(message(10, 13).ends_with("only its end is missing, as when a playlist is sent while it is being written"));
+        assert!(message(11, 14).ends_with("as when a playlist is sent while it is being written"));
+        assert!(message(8, 13).ends_with("a stale cache, or two origins out of step"));
     }
 
     #[test]

@@ -13,8 +13,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::LowLatencyHls,
     alert: None,
     help: "fails when the server answers a blocking reload for the next part (CAN-BLOCK-RELOAD=YES) with an error, \
-           with a playlist that lacks the part, or later than `part_targets` part target durations",
-    reference: "draft-pantos-hls-rfc8216bis-22 6.2.5.2, 4.4.3.8",
+           with a playlist that lacks the part, or later than `part_targets` part target durations; minor where a playlist with parts offers no blocking reload",
+    reference: "draft-pantos-hls-rfc8216bis-22 6.2.5.2, 4.4.3.8, B.1",
     needs_history: false,
 };
 
@@ -30,9 +30,23 @@ const NOT_REQUESTED: &str = "no blocking reload of a playlist with parts was req
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NOT_REQUESTED, |facts, _| {
+        if let Some(unsupported) = facts.timeline.as_deref().and_then(unsupported) {
+            return Some(vec![unsupported]);
+        }
         let reload = facts.low_latency.as_ref()?.reload.as_ref()?;
         let problem = problem(reload).or_else(|| late(facts, reload, params));
         Some(problem.into_iter().map(|v| with_request(v, reload)).collect())
+    })
+}
+
+/// Returns the violation of a live playlist with parts whose server offers no blocking reload, which Low-Latency HLS demands
+/// (RFC 8216bis B.1).
+fn unsupported(timeline: &Timeline) -> Option<Violation> {
+    let live = &timeline.low_latency;
+    let offers = live.control.is_some_and(|control| control.can_block_reload);
+    (!timeline.ended && !live.parts.is_empty() && !offers).then(|| {
+        let message = "the playlist lists parts, and EXT-X-SERVER-CONTROL has no CAN-BLOCK-RELOAD=YES: players play without low latency";
+        Violation::new(message).severity(Severity::Minor)
     })
 }
 
@@ -141,6 +155,20 @@ mod tests {
         let message = messages(run(|r| r.fetched = failed("720p/index.m3u8", FailureKind::Timeout)));
         assert_eq!(message, "the blocking reload for part 2 of segment 16 failed: Timeout");
         assert!(messages(run(|r| r.timeline = None)).ends_with("isn't a media playlist"));
+    }
+
+    #[test]
+    fn parts_without_blocking_reload_are_minor() {
+        let mut scene = Scene::low_latency();
+        scene.rendition().low_latency.as_mut().unwrap().reload = None;
+        scene.timeline().low_latency.control.as_mut().unwrap().can_block_reload = false;
+        let found = violations(check(&scene.context(), &Params::default())).remove(0);
+        assert!(found.message.ends_with("no CAN-BLOCK-RELOAD=YES: players play without low latency"));
+        assert_eq!(found.severity, Some(Severity::Minor));
+        scene.timeline().low_latency.control = None;
+        assert_eq!(violations(check(&scene.context(), &Params::default())).len(), 1);
+        scene.timeline().low_latency.parts.clear();
+        assert_not_run(check(&scene.context(), &Params::default()), NOT_REQUESTED);
     }
 
     #[test]

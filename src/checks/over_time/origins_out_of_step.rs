@@ -39,7 +39,7 @@ fn returns<'a, 's>(steps: &'s [PlaylistStep<'a>]) -> Vec<(&'s PlaylistStep<'a>, 
     let mut back: Option<&PlaylistStep<'_>> = None;
     for step in steps {
         match (step.change, back) {
-            (PlaylistChange::Regressed, None) => back = Some(step),
+            (PlaylistChange::Regressed, None) if !step.is_cut() => back = Some(step),
             (PlaylistChange::Continued, Some(went)) if newest_number(step.later) >= newest_number(went.earlier) => {
                 found.push((went, step));
                 back = None;
@@ -121,6 +121,12 @@ mod tests {
         assert_holds(run(edges(&[15, 13, 16, 14])));
         let message = messages(run(edges(&[15, 13, 16, 14, 17])));
         assert!(message.contains("2 times by now: the newest segment was 16, then 14, then 17"), "{message}");
+    }
+
+    #[test]
+    fn a_window_whose_end_is_missing_at_times_is_not_two_states() {
+        let cut = [(10, 15), (10, 12), (12, 17), (12, 13), (14, 19)];
+        assert_holds(run((0..).zip(cut).map(|(n, (first, last))| observation(10 * (n - 5), first, last))));
     }
 
     #[test]

@@ -1,6 +1,7 @@
+use crate::checks::passed_segments::GOOD_AFTERWARDS;
 use crate::checks::support::select::{self};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
-use crate::facts::KeyFacts;
+use crate::facts::{KeyFacts, RenditionFacts};
 use crate::finding::Severity;
 use packager_media::redact;
 
@@ -11,7 +12,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when the URI of a key or of a licence doesn't answer, or a key in a file doesn't have the 16 bytes of AES-128 \
-           or the 32 bytes of AES-256",
+           or the 32 bytes of AES-256; major where none of the newest three segments needs it",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.4",
     needs_history: false,
 };
@@ -27,11 +28,19 @@ const MISSING: &str = "no key was requested";
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, MISSING, |facts, _| {
         let requested = !facts.keys.is_empty();
-        requested.then(|| facts.keys.iter().filter_map(|key| unusable(key, params)).collect())
+        requested.then(|| facts.keys.iter().filter_map(|key| unusable(facts, key, params)).collect())
     })
 }
 
-fn unusable(facts: &KeyFacts, params: &Params) -> Option<Violation> {
+/// Returns whether players have passed all listed segments with the key: none of the newest segments has it, at which players begin
+/// (RFC 8216bis 6.3.3).
+fn is_passed(rendition: &RenditionFacts, key: &KeyFacts) -> bool {
+    let Some(timeline) = rendition.timeline.as_deref().filter(|t| t.segments.len() > GOOD_AFTERWARDS) else { return false };
+    let mut newest = timeline.segments.iter().rev().take(GOOD_AFTERWARDS);
+    newest.all(|segment| !segment.keys.iter().any(|needed| needed.same_source(&key.key)))
+}
+
+fn unusable(rendition: &RenditionFacts, facts: &KeyFacts, params: &Params) -> Option<Violation> {
     let exchange = facts.fetched.result.as_ref().ok();
     let status = exchange.map(|e| e.status);
     let forbidden = matches!(status, Some(401 | 403));
@@ -54,7 +63,8 @@ fn unusable(facts: &KeyFacts, params: &Params) -> Option<Violation> {
     let violation =
         Violation::new(message).with("url", redact::url(&facts.fetched.url)).with("method", &*facts.key.method);
     let violation = violation.with("key_format", facts.key.format()).with("status", status);
-    Some(violation.with("asked_at", facts.asked_at.to_string()))
+    let violation = violation.with("asked_at", facts.asked_at.to_string());
+    Some(if is_passed(rendition, facts) { violation.severity(Severity::Major) } else { violation })
 }
 
 #[cfg(test)]
@@ -88,6 +98,20 @@ mod tests {
         let message = "the key has 15 bytes instead of 16: players can't decrypt anything with it";
         assert_eq!(messages(run(answering(200, 15), false)), message);
         assert!(messages(run(answering(200, 17), false)).contains("has 17 bytes instead of 16"));
+    }
+
+    #[test]
+    fn a_key_that_only_older_segments_need_is_major() {
+        let severity = |with_key: u64| {
+            let mut scene = Scene::live();
+            let facts = answering(403, 0);
+            let timeline = Arc::make_mut(scene.rendition().timeline.as_mut().unwrap());
+            let from_newest = timeline.segments.iter_mut().rev();
+            from_newest.skip(with_key as usize).take(1).for_each(|s| s.keys = vec![facts.key.clone()].into());
+            scene.rendition().keys = vec![Arc::new(facts)];
+            violations(check(&scene.context(), &Params::default())).remove(0).severity
+        };
+        assert_eq!([severity(0), severity(2), severity(3)], [None, None, Some(Severity::Major)]);
     }
 
     #[test]

@@ -30,6 +30,19 @@ pub(in crate::checks) struct PlaylistStep<'a> {
     pub index: usize,
 }
 
+impl PlaylistStep<'_> {
+    /// Whether only the end of the earlier window is missing in the later one, as when a server sends a playlist that is being written.
+    /// An older copy of a window that slides begins earlier too.
+    #[must_use]
+    pub(in crate::checks) fn is_cut(&self) -> bool {
+        let (a, b) = (self.earlier, self.later);
+        self.change == PlaylistChange::Regressed
+            && b.media_sequence >= a.media_sequence
+            && a.media_sequence > 0
+            && newest_number(b) < newest_number(a)
+    }
+}
+
 /// Returns the changes between consecutive observations of the playlist whose later observation was first seen within
 /// the template's `hold`. `None`: the rendition was seen for the first time, or this probe has no playlist of it.
 pub(in crate::checks) fn recent_steps<'a>(

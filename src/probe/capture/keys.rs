@@ -45,8 +45,8 @@ pub(super) enum Access {
 }
 
 impl Capturer<'_> {
-    /// Fetches the keys of the segments that this probe will download (`planned`) and of the newest listed segment, all
-    /// at the same time. Keys without an http(s) URI are left out.
+    /// Fetches the keys of the segments that this probe will download (`planned`), of the newest listed segment, and those of listed
+    /// segments that no player could use in an earlier probe, all at the same time. Keys without an http(s) URI are left out.
     pub(super) async fn fetch_keys(
         &self,
         timeline: &Timeline,
@@ -54,7 +54,8 @@ impl Capturer<'_> {
         known: &AlreadyInspected,
     ) -> Vec<Arc<KeyFacts>> {
         let mut wanted: Vec<&Key> = Vec::new();
-        for key in planned.iter().copied().chain(timeline.segments.last()).flat_map(|s| s.keys.iter()) {
+        let again = known.without_usable_key(timeline);
+        for key in planned.iter().copied().chain(timeline.segments.last()).chain(again).flat_map(|s| s.keys.iter()) {
             if http_url(key).is_some() && !wanted.iter().any(|k| k.same_source(key)) && wanted.len() < MAX_KEYS {
                 wanted.push(key);
             }

@@ -328,7 +328,7 @@ impl Capturer<'_> {
         if !self.template.segments.oldest || planned || timeline.last_number() == Some(segment.number) {
             return None;
         }
-        let mut fetched = self.fetch_first_byte(segment, &segment.uri).await?;
+        let mut fetched = self.first_byte_with_second(segment).await?;
         for url in alternatives(facts, &segment.uri) {
             if !is_absent(&fetched) {
                 break;

@@ -5,6 +5,7 @@ use super::Capturer;
 use super::downloads::{FreshDownload, resource_of};
 use super::media::Wanted;
 use crate::facts::{FailureKind, Fetched};
+use packager_media::stream::Segment;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -19,12 +20,9 @@ impl Capturer<'_> {
         let url = &wanted.segment.uri;
         let first = self.download_segment(wanted, url).await?;
         let downloads = &self.requests.downloads;
-        let least = Duration::try_from_secs_f64(self.min_download_time(wanted.segment).0).unwrap_or(REPEATED_AFTER);
-        let has_time = Instant::now() + REPEATED_AFTER + least < self.budget.segments();
-        if !has_time || !may_pass(&first.body.fetched, wanted.is_newest) || !downloads.may_repeat() {
+        if !self.may_ask_again(&first.body.fetched, wanted.segment, wanted.is_newest).await {
             return Some(first);
         }
-        sleep(REPEATED_AFTER).await;
         match self.download_segment(wanted, url).await {
             Some(second) if second.body.fetched.ok().is_some() => {
                 downloads.add_repeated(&resource_of(wanted.segment), first.body.fetched);
@@ -35,6 +33,33 @@ impl Capturer<'_> {
                 Some(first)
             }
         }
+    }
+
+    /// Fetches the first byte of a segment from its address, and once more as [`Self::download_with_second`] does. `None`: the probe's
+    /// time ended first.
+    pub(super) async fn first_byte_with_second(&self, segment: &Segment) -> Option<Fetched> {
+        let first = self.fetch_first_byte(segment, &segment.uri).await?;
+        if !self.may_ask_again(&first, segment, false).await {
+            return Some(first);
+        }
+        match self.fetch_first_byte(segment, &segment.uri).await {
+            Some(second) if second.ok().is_some() => Some(second),
+            _ => {
+                self.requests.downloads.repeat_no_more();
+                Some(first)
+            }
+        }
+    }
+
+    /// Returns whether a failed request for a segment is to be repeated, after the time that players wait.
+    async fn may_ask_again(&self, failed: &Fetched, segment: &Segment, is_newest: bool) -> bool {
+        let least = Duration::try_from_secs_f64(self.min_download_time(segment).0).unwrap_or(REPEATED_AFTER);
+        let has_time = Instant::now() + REPEATED_AFTER + least < self.budget.segments();
+        let again = has_time && may_pass(failed, is_newest) && self.requests.downloads.may_repeat();
+        if again {
+            sleep(REPEATED_AFTER).await;
+        }
+        again
     }
 }
 

@@ -65,7 +65,8 @@ pub enum Playlist {
     Multivariant(Presentation),
     /// The input is a media playlist; the value has the segments that it lists.
     Media(Timeline),
-    /// The input is no playlist but HTML, JSON, binary data or empty; the only defect says what it looks like.
+    /// The input is no playlist but HTML, JSON, binary data or empty, or what stands in the place of a media playlist isn't one; the only
+    /// defect says what it looks like.
     Unreadable,
 }
 
@@ -78,10 +79,14 @@ pub fn parse(bytes: &[u8], base: &Url) -> (Playlist, Vec<Defect>) {
 }
 
 /// Parses a media playlist to which a multivariant playlist refers. `variables` are those of the multivariant playlist,
-/// which EXT-X-DEFINE may import; otherwise it is the same as [`parse`].
+/// which EXT-X-DEFINE may import. Another multivariant playlist is [`Playlist::Unreadable`] here: EXT-X-STREAM-INF and EXT-X-MEDIA
+/// refer to media playlists (RFC 8216bis 4.4.6.1, 4.4.6.2). Otherwise it is the same as [`parse`].
 #[must_use]
 pub fn parse_rendition(bytes: &[u8], base: &Url, variables: &BTreeMap<String, String>) -> (Playlist, Vec<Defect>) {
-    read(bytes, base, Some(variables))
+    match read(bytes, base, Some(variables)) {
+        (Playlist::Multivariant(other), _) => (Playlist::Unreadable, vec![not_media(&other)]),
+        media => media,
+    }
 }
 
 fn read(bytes: &[u8], base: &Url, imported: Option<&Variables>) -> (Playlist, Vec<Defect>) {
@@ -129,6 +134,19 @@ fn media(text: &str, base: &Url, counts: TagCounts, defects: &mut DefectList) ->
     }
     lint.finish(defects);
     builder.finish(defects)
+}
+
+fn not_media(other: &Presentation) -> Defect {
+    let message = match other.renditions.is_empty() {
+        true => "it has no segment and no tag of a media playlist",
+        false => "it is another multivariant playlist, where players expect a media playlist",
+    };
+    Defect {
+        kind: DefectKind::Syntax,
+        at: Position::Line { line: 1, column: 1 },
+        message: message.to_owned(),
+        reference: "RFC 8216bis 4.4.6.1, 4.4.6.2",
+    }
 }
 
 fn not_a_playlist(bytes: &[u8]) -> Defect {

@@ -51,6 +51,12 @@ pub(super) enum Effect {
     SegmentEmpty,
     ConnectionReset,
     EveryThirdPlaylistFails,
+    /// The first request for every tenth segment answers 503.
+    SegmentBusyOnce,
+    /// Media playlists or MPDs take 2.5 s.
+    PlaylistSlow,
+    /// Keys take 2.5 s.
+    KeySlow,
     CertificateExpiring,
     ContentType,
     CacheHeaders,
@@ -424,10 +430,15 @@ static FAULTS: &[Fault] = &[
         &["segment_unavailable"], &[]) },
     fault("segment_oldest_404", Effect::OldestSegmentMissing, "TV1", "The oldest listed segment answers 404.",
         &["segment_unavailable"], &[]),
+    fault("segment_busy_once", Effect::SegmentBusyOnce, "TV1", "The first request for every tenth segment answers 503.",
+        &["segment_unavailable"], &[]),
     fault("segment_slow", Effect::SegmentSlow, "TV1", "Segments arrive at two thirds of real time.",
         &["segment_download_slow"], &[]),
     fault("slow_first_byte", Effect::SlowFirstByte, "TV1", "The first byte of each segment takes 3 s.",
         &["segment_download_slow"], &[]),
+    fault("playlist_slow", Effect::PlaylistSlow, "TV1", "Each media playlist takes 2.5 s.", &["manifest_slow"], &[]),
+    Fault { path: TIME, ..fault("dash_mpd_slow", Effect::PlaylistSlow, "CM1", "The MPD takes 2.5 s.", &["manifest_slow"], &[]) },
+    fault("key_slow", Effect::KeySlow, "AE1", "Each AES-128 key takes 2.5 s.", &["manifest_slow"], &[]),
     fault("segment_cut", Effect::SegmentCut, "TV1", "The connection closes after half of a segment's Content-Length.",
         &["container_invalid"], &[]),
     fault("reset", Effect::ConnectionReset, "TV1", "The connection is reset after half of a segment.",

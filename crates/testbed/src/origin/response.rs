@@ -159,11 +159,25 @@ async fn reply(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) -
     {
         return plain_text(StatusCode::SERVICE_UNAVAILABLE, "busy\n");
     }
+    if let (Some(Effect::SegmentBusyOnce), Resource::Segment(_, name)) = (timeline.effect, &request.route.resource)
+        && name.ends_with('0')
+        && request.state.next_request_number(request.path) == 0
+    {
+        return plain_text(StatusCode::SERVICE_UNAVAILABLE, "busy\n");
+    }
     if matches!(request.route.mode, Mode::Dialect(Dialect::Standard))
         && matches!(request.route.resource, Resource::Init(_) | Resource::Segment(..))
         && request.query != Some(dialects::PARAMETERS)
     {
         return not_found();
+    }
+    let is_slow = match timeline.effect {
+        Some(Effect::PlaylistSlow) => matches!(request.route.resource, Resource::Mpd(..) | Resource::Playlist(_)),
+        Some(Effect::KeySlow) => matches!(request.route.resource, Resource::Key(_)),
+        _ => false,
+    };
+    if is_slow {
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
     }
     match &request.route.resource {
         Resource::Master => master(request, timeline, now_ms).await,

@@ -247,6 +247,18 @@ fn a_media_playlist_imports_what_its_multivariant_playlist_defined() {
 }
 
 #[test]
+fn a_multivariant_playlist_in_the_place_of_a_media_playlist_is_unreadable() {
+    let read = |text: &str| crate::hls::parse_rendition(text.as_bytes(), &base(), &BTreeMap::new());
+    let (playlist, defects) = read("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n");
+    assert_eq!((playlist, places(&defects)), (Playlist::Unreadable, vec![(Syntax, 1, 1)]));
+    assert_eq!(defects[0].message, "it is another multivariant playlist, where players expect a media playlist");
+    assert!(matches!(read("#EXTM3U\n#EXT-X-TARGETDURATION:6\n"), (Playlist::Media(_), _)));
+    let (playlist, defects) = read("#EXTM3U\n");
+    assert_eq!(playlist, Playlist::Unreadable);
+    assert_eq!(defects[0].message, "it has no segment and no tag of a media playlist");
+}
+
+#[test]
 fn columns_are_those_of_the_playlist_as_it_came() {
     let long = "v".repeat(50);
     let lines = format!("#EXT-X-DEFINE:NAME=\"a\",VALUE=\"{long}\"\n#EXT-X-MAP:URI=\"{{$a}}\",BYTERANGE=\"10\"");
