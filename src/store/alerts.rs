@@ -234,8 +234,12 @@ pub struct AlertFilter {
     pub status: Option<String>,
     /// Channel code of the listed alerts.
     pub channel: Option<String>,
+    /// Name of the listed alerts.
+    pub alertname: Option<String>,
     /// Earliest start of the listed alerts, RFC 3339.
     pub since: Option<String>,
+    /// Earliest end of the listed alerts, RFC 3339; active alerts have none and are listed.
+    pub active_since: Option<String>,
     /// Id below which the page begins; the newest alert is first.
     pub before: Option<i64>,
     /// Largest number of alerts on the page.
@@ -345,6 +349,10 @@ impl Store {
         sql.equal("severity", filter.severity.as_deref());
         sql.equal("status", filter.status.as_deref());
         sql.equal("labels->>'channel'", filter.channel.as_deref());
+        sql.equal("alertname", filter.alertname.as_deref());
+        if let Some(time) = &filter.active_since {
+            sql.and("coalesce(ends_at, 'infinity') >= ", time, "::timestamptz");
+        }
         if let Some(since) = &filter.since {
             sql.and("starts_at >= ", since, "::timestamptz");
         }

@@ -33,7 +33,7 @@ pub use error::StoreError;
 pub(crate) use exporters::SharingExporter;
 pub use handovers::{HandoverRow, StoredHandover};
 pub use probes::{ProbeRow, ProbeWritten};
-pub(crate) use states::{ChannelStateRow, StateChange};
+pub(crate) use states::{ChannelPast, ChannelStateRow, StateChange};
 pub use statuses::{FailedCheck, LastProbe, Rungs, SharedStatus, StatusPosition, StatusRow};
 pub use sync::{Changed, Sync, Synced, Wanted};
 

@@ -51,6 +51,17 @@ pub struct ChannelStateRow {
     pub exporter: String,
 }
 
+/// States and alerts of a channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChannelPast {
+    /// The newest states, newest first.
+    pub states: Vec<ChannelStateRow>,
+    /// Time from which on no state is missing, RFC 3339.
+    pub complete_since: String,
+    /// The newest alerts, newest first.
+    pub alerts: Vec<AlertRow>,
+}
+
 /// Rows get their ids in the order of the changes. Their times may go back, when a clock is set.
 const WRITE: &str = "
 INSERT INTO channel_states (channel_code, exporter, state, severity, failed_checks, since, seen_at)
@@ -100,7 +111,7 @@ impl Store {
     }
 
     /// Returns the states and the alerts of a channel that lasted until `since` or later, each newest first and at most
-    /// 1,000.
+    /// 1,000, and the time from which on the states are complete.
     ///
     /// # Errors
     /// Fails if the database can't be reached.
@@ -108,7 +119,7 @@ impl Store {
         &self,
         code: &str,
         since: Timestamp,
-    ) -> Result<(Vec<ChannelStateRow>, Vec<AlertRow>), StoreError> {
+    ) -> Result<ChannelPast, StoreError> {
         let since = since.to_string();
         let states: Vec<Json<ChannelStateRow>> = sqlx::query_scalar(STATES)
             .bind(code)
@@ -127,6 +138,9 @@ impl Store {
             .bind(MAX_ROWS)
             .fetch_all(&mut *self.connection().await?)
             .await?;
-        Ok((states.into_iter().map(|Json(row)| row).collect(), alerts.into_iter().map(|Json(row)| row).collect()))
+        let states: Vec<ChannelStateRow> = states.into_iter().map(|Json(row)| row).collect();
+        let oldest = states.last().filter(|_| states.len() as i64 >= MAX_ROWS);
+        let complete_since = oldest.map_or(since, |row| row.since.clone());
+        Ok(ChannelPast { states, complete_since, alerts: alerts.into_iter().map(|Json(row)| row).collect() })
     }
 }

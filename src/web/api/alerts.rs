@@ -101,9 +101,15 @@ struct Filters {
     /// Code of the channel of the listed alerts.
     #[param(max_length = 512)]
     channel: Option<String>,
+    /// Name of the listed alerts: the value of the label `alertname`.
+    #[param(max_length = 512)]
+    alertname: Option<String>,
     /// Earliest start of the listed alerts, RFC 3339.
     #[param(pattern = "^(|[0-9]{4}-[0-9]{2}-[0-9]{2}.*)$")]
     since: Option<String>,
+    /// Earliest end of the listed alerts, RFC 3339. Active alerts have no end and are listed, too.
+    #[param(pattern = "^(|[0-9]{4}-[0-9]{2}-[0-9]{2}.*)$")]
+    active_since: Option<String>,
 }
 
 /// Lists firing and acknowledged alerts, newest first.
@@ -127,8 +133,10 @@ async fn page(Extract(state): Shared, mut parameters: Parameters, active: bool) 
     if filter.status.as_ref().is_some_and(|s| !matches!(s.as_str(), "firing" | "acknowledged" | "resolved")) {
         return Err(Problem::bad("parameter `status` must be firing, acknowledged or resolved"));
     }
-    if filter.since.as_ref().is_some_and(|since| since.parse::<Timestamp>().is_err()) {
-        return Err(Problem::bad("parameter `since` must be a time such as 2026-01-31T18:00:00Z"));
+    for (name, time) in [("since", &filter.since), ("active_since", &filter.active_since)] {
+        if time.as_ref().is_some_and(|time| time.parse::<Timestamp>().is_err()) {
+            return Err(Problem::bad(format!("parameter `{name}` must be a time such as 2026-01-31T18:00:00Z")));
+        }
     }
     let page = state.store()?.alerts(&filter).await?;
     Ok(json(StatusCode::OK, &AlertPage::from(page)))
@@ -141,7 +149,9 @@ fn filter(parameters: &mut Parameters, active: bool) -> Result<AlertFilter, Prob
         severity: parameters.text("severity"),
         status: parameters.text("status"),
         channel: parameters.text("channel"),
+        alertname: parameters.text("alertname"),
         since: parameters.text("since"),
+        active_since: parameters.text("active_since"),
         before,
         limit,
     })

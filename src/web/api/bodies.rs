@@ -205,6 +205,9 @@ pub(super) struct ChannelHistory {
     /// Beginning of the history, RFC 3339. States and alerts that ended earlier are left out.
     #[schema(format = DateTime)]
     pub(super) since: String,
+    /// Time from which on no state is missing, RFC 3339: `since`, or later where there were more than 1,000.
+    #[schema(format = DateTime)]
+    pub(super) states_complete_since: String,
     pub(super) states: Vec<ChannelStateRow>,
     pub(super) alerts: Vec<AlertRow>,
 }

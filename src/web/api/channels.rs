@@ -8,7 +8,7 @@ use super::request::{IfMatch, JsonBody, Key, KeyBesideParameters, NoParameters, 
 use super::{Answer, Shared, created, json, versioned};
 use crate::catalog::{Channel, ChannelRow, ChannelWritten, UnknownName, normalized};
 use crate::document::Document;
-use crate::store::{Change, ChannelFilter, Page};
+use crate::store::{Change, ChannelFilter, ChannelPast, Page};
 use crate::web::ServerState;
 use axum::extract::State as Extract;
 use http::StatusCode;
@@ -204,13 +204,16 @@ pub(super) async fn history(
     parameters.end()?;
     let known = store.channel(&key).await;
     let code = known.as_ref().map_or(key.as_str(), |channel| &channel.row.channel_code).to_owned();
-    let (states, alerts) = store.channel_history(&code, since).await?;
+    let ChannelPast { states, complete_since, alerts } = store.channel_history(&code, since).await?;
     if states.is_empty() && alerts.is_empty() {
         // A channel that was deleted keeps its history.
         known?;
     }
-    let since = since.to_string();
-    Ok(json(StatusCode::OK, &bodies::ChannelHistory { channel: code, since, states, alerts }))
+    let (since, states_complete_since) = (since.to_string(), complete_since);
+    Ok(json(
+        StatusCode::OK,
+        &bodies::ChannelHistory { channel: code, since, states_complete_since, states, alerts },
+    ))
 }
 
 /// Returns the beginning of a history from the parameter `since`.

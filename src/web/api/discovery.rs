@@ -53,9 +53,7 @@ pub(super) async fn discovery(_: Authorized<Scrape>, Extract(state): Shared, mut
         Some(_) => return Err(Problem::bad("`by` must be channel or packager")),
     };
     // Prometheus keeps its targets after an error, and would drop all after an empty list.
-    if let Some(why) = state.unread_catalog() {
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, why));
-    }
+    state.refuse_before_catalog()?;
     let exporters = match &state.api.store {
         Some(store) => store.live_exporters().await?,
         None => Vec::new(),

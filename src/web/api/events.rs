@@ -106,8 +106,9 @@ fn events_of(
     })
 }
 
-/// Makes the event with the summary of all channels.
+/// Makes the event with the summary of all channels; `None` while none is known.
 fn tick(state: &ServerState) -> Option<Event> {
+    state.refuse_before_catalog().ok()?;
     let data = serde_json::to_string(&state.summary(&ChannelFilter::default())).ok()?;
     Some(Event::default().event("tick").data(data))
 }

@@ -61,6 +61,7 @@ pub(super) async fn statuses(
     let filter = channels::filter(&mut parameters)?;
     let wanted = wanted_states(&mut parameters)?;
     parameters.end()?;
+    state.refuse_before_catalog()?;
     let document = StatusDocument { source: state.status_source(), channels: state.statuses(&filter, &wanted) };
     let body = serde_json::to_string(&document)
         .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
@@ -73,10 +74,19 @@ pub(super) async fn statuses(
 pub(super) async fn summary(_: Authorized<Read>, Extract(state): Shared, mut parameters: Parameters) -> Answer {
     let filter = channels::filter(&mut parameters)?;
     parameters.end()?;
+    state.refuse_before_catalog()?;
     Ok(super::json(StatusCode::OK, &state.summary(&filter)))
 }
 
 impl ServerState {
+    /// Refuses a request for all channels while none is known, because a page would take an empty answer for an empty catalogue.
+    ///
+    /// # Errors
+    /// The problem is 503, with the reason.
+    pub(super) fn refuse_before_catalog(&self) -> Result<(), Problem> {
+        self.unread_catalog().map_or(Ok(()), |why| Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, why)))
+    }
+
     fn status_source(&self) -> StatusSource {
         if self.api.store.is_some() { StatusSource::Database } else { StatusSource::Memory }
     }

@@ -151,6 +151,24 @@ pub(crate) struct AudioFramer {
     open: Option<OpenFrame>,
     /// The ID3 tags between the frames; `None` if the stream can't have any.
     tags: Option<Id3Tags>,
+    /// Whether the next header begins where a frame or the stream does, so that it isn't one by chance.
+    is_in_step: bool,
+    /// The frame that was found in a search, until the header behind it confirms it.
+    candidate: Option<Candidate>,
+    /// Number of candidates that weren't frames.
+    refused: usize,
+}
+
+/// Largest number of candidates that are refused in one stream: a hostile one could have one at every byte.
+const MAX_REFUSED: usize = 64;
+
+/// What looks like a frame in the middle of a stream. A stream may begin within a frame (ISO/IEC 13818-1 2.4.3.7), whose bytes look like
+/// a header now and then.
+#[derive(Debug)]
+struct Candidate {
+    frame: AudioFrame,
+    /// The bytes behind the first one, in which the search goes on if it is no frame.
+    bytes: Vec<u8>,
 }
 
 /// A frame of AAC whose payload is read for silence.
@@ -176,6 +194,9 @@ impl AudioFramer {
             silence: SilenceMeter::default(),
             open: None,
             tags: None,
+            is_in_step: true,
+            candidate: None,
+            refused: 0,
         }
     }
 
@@ -193,11 +214,19 @@ impl AudioFramer {
 
     /// Reads the next bytes of the stream, and calls `found` for each audio frame whose header is complete with these
     /// bytes.
-    pub(crate) fn push(&mut self, mut data: &[u8], mut found: impl FnMut(AudioFrame)) {
+    pub(crate) fn push(&mut self, data: &[u8], mut found: impl FnMut(AudioFrame)) {
+        self.read(data, &mut found);
+    }
+
+    fn read(&mut self, mut data: &[u8], found: &mut dyn FnMut(AudioFrame)) {
         while !data.is_empty() {
             let skip = self.remaining.min(data.len());
             self.remaining -= skip;
-            self.read_payload(data.get(..skip).unwrap_or_default());
+            let payload = data.get(..skip).unwrap_or_default();
+            self.read_payload(payload);
+            if let Some(candidate) = &mut self.candidate {
+                candidate.bytes.extend_from_slice(payload);
+            }
             data = data.get(skip..).unwrap_or_default();
             let Some((&byte, rest)) = data.split_first() else { return };
             data = rest;
@@ -209,8 +238,11 @@ impl AudioFramer {
                 *slot = byte;
                 self.filled += 1;
             }
+            if let Some(candidate) = &mut self.candidate {
+                candidate.bytes.push(byte);
+            }
             if self.filled == HEADER_SIZE {
-                self.read_header(&mut found);
+                self.read_header(found);
             }
         }
     }
@@ -219,6 +251,7 @@ impl AudioFramer {
     pub(crate) fn reset(&mut self) {
         self.filled = 0;
         self.remaining = 0;
+        (self.is_in_step, self.candidate) = (false, None);
         self.tags = self.tags.map(|_| Id3Tags::default());
         if let Some(frame) = self.open.take() {
             self.silence.skip_frame(frame.duration);
@@ -270,37 +303,77 @@ impl AudioFramer {
                 AudioParameters { channels, ..AudioParameters::at_rate(frame.rate) },
             )
         };
-        TrackHeaders { first: self.first.map(of), changed: self.changed.map(of), ..TrackHeaders::default() }
+        let only = self.candidate.as_ref().map(|candidate| candidate.frame);
+        TrackHeaders { first: self.first.or(only).map(of), changed: self.changed.map(of), ..TrackHeaders::default() }
     }
 
     /// Remembers the first audio frame, and the first later frame with another codec, sample rate or channel count.
     fn remember_parameters(&mut self, frame: AudioFrame) {
         let first = *self.first.get_or_insert(frame);
-        let form = |f: AudioFrame| (f.codec, f.rate, f.channels);
         if self.changed.is_none() && form(first) != form(frame) {
             self.changed = Some(frame);
         }
     }
 
     /// Parses the collected bytes as an audio frame header. If they are none, the search goes on one byte later.
-    fn read_header(&mut self, found: &mut impl FnMut(AudioFrame)) {
-        if let Some(frame) = parse_header(self.framing, &self.head) {
-            self.remaining = frame.length - HEADER_SIZE;
-            self.filled = 0;
-            self.open_frame(frame);
-            match frame.samples {
-                0 => self.has_dependent_substreams = true,
-                _ => self.remember_parameters(frame),
+    fn read_header(&mut self, found: &mut dyn FnMut(AudioFrame)) {
+        let header = parse_header(self.framing, &self.head);
+        let is_tag = header.is_none() && self.tags.as_mut().is_some_and(|tags| tags.begin(&self.head));
+        if let Some(candidate) = self.candidate.take() {
+            if !is_tag && header.is_none_or(|next| next.rate != candidate.frame.rate) {
+                self.search_again(&candidate.bytes, found);
+                return;
             }
-            found(frame);
-        } else if self.tags.as_mut().is_some_and(|tags| tags.begin(&self.head)) {
-            self.filled = 0;
-        } else {
-            self.head.rotate_left(1);
-            self.filled = HEADER_SIZE - 1;
-            self.stray_bytes += 1;
+            self.is_in_step = true;
+            self.take_frame(candidate.frame, found);
+        }
+        match header {
+            Some(frame) => {
+                self.remaining = frame.length - HEADER_SIZE;
+                self.filled = 0;
+                if self.is_in_step || self.is_like_first(frame) || self.refused >= MAX_REFUSED {
+                    self.is_in_step = true;
+                    self.open_frame(frame);
+                    self.take_frame(frame, found);
+                } else {
+                    let [_, bytes @ ..] = self.head;
+                    self.candidate = Some(Candidate { frame, bytes: bytes.to_vec() });
+                }
+            }
+            None if is_tag => self.filled = 0,
+            None => {
+                self.head.rotate_left(1);
+                self.filled = HEADER_SIZE - 1;
+                self.stray_bytes += 1;
+                self.is_in_step = false;
+            }
         }
     }
+
+    fn take_frame(&mut self, frame: AudioFrame, found: &mut dyn FnMut(AudioFrame)) {
+        match frame.samples {
+            0 => self.has_dependent_substreams = true,
+            _ => self.remember_parameters(frame),
+        }
+        found(frame);
+    }
+
+    fn is_like_first(&self, frame: AudioFrame) -> bool {
+        self.first.is_some_and(|first| form(first) == form(frame))
+    }
+
+    /// Goes on with the search in the bytes behind the first one of a candidate that is no frame.
+    fn search_again(&mut self, bytes: &[u8], found: &mut dyn FnMut(AudioFrame)) {
+        self.refused += 1;
+        self.stray_bytes += 1;
+        (self.filled, self.remaining, self.is_in_step) = (0, 0, false);
+        self.read(bytes, found);
+    }
+}
+
+/// Returns what stays the same in a stream: codec, sample rate and channels.
+fn form(frame: AudioFrame) -> (Codec, u32, Option<u16>) {
+    (frame.codec, frame.rate, frame.channels)
 }
 
 #[cfg(test)]
@@ -351,6 +424,33 @@ mod tests {
         };
         assert_eq!(of(0), Some((256, 1536)));
         assert_eq!(of(1 << 6), Some((256, 0)));
+    }
+
+    #[test]
+    fn what_looks_like_a_header_in_the_tail_of_a_frame_is_none() {
+        let chance = [0xff, 0xf1, 0x6c, 0x40, 0x10, 0x1f, 0xfc];
+        let mut stream = [vec![7; 20], chance.to_vec(), vec![7; 30]].concat();
+        for _ in 0..20 {
+            stream.extend([0xff, 0xf1, 0x4c, 0x80, 0x02, 0x1f, 0xfc]);
+            stream.extend([0; 9]);
+        }
+        for size in [1, 5, 16, 1000] {
+            let (mut framer, mut frames) = (AudioFramer::new(AudioFraming::Adts), Vec::new());
+            stream.chunks(size).for_each(|piece| framer.push(piece, |frame| frames.push(frame.rate)));
+            assert_eq!((frames, framer.take_stray_bytes()), (vec![48_000; 20], 57), "pieces of {size}");
+            let headers = framer.headers();
+            assert_eq!(headers.first.unwrap().audio.unwrap().sample_rate, Some(48_000));
+            assert!(headers.changed.is_none());
+        }
+    }
+
+    #[test]
+    fn a_stream_of_nothing_but_headers_is_searched_in_bounded_time() {
+        let stream = [0xff, 0xf1, 0x6c, 0x40, 0xff, 0x1f, 0xfc].repeat(20_000);
+        let mut framer = AudioFramer::new(AudioFraming::Adts);
+        framer.push(&[7, 7, 7], |_| {});
+        framer.push(&stream, |_| {});
+        assert!(framer.refused <= MAX_REFUSED);
     }
 
     #[test]

@@ -93,6 +93,8 @@ pub(crate) struct ParameterSets {
     picture_seen: bool,
     /// Whether closed captions were seen in the video stream.
     captions: bool,
+    /// Whether an SEI NAL unit was longer than what is read of it, so that captions may be in the rest.
+    is_message_cut: bool,
     /// HDR metadata from the SEI messages before the first picture.
     hdr: HdrMetadata,
     headers: TrackHeaders,
@@ -117,6 +119,7 @@ impl ParameterSets {
             random_access_seen: false,
             picture_seen: false,
             captions: false,
+            is_message_cut: false,
             hdr: HdrMetadata::default(),
             headers: TrackHeaders::default(),
         }
@@ -207,6 +210,7 @@ impl ParameterSets {
             }
             UnitKind::Messages => {
                 self.captions = self.captions || sei::has_captions(self.syntax, &unit);
+                self.is_message_cut |= unit.len() >= MAX_UNIT;
                 if !self.picture_seen {
                     self.hdr.read_unit(self.syntax, &unit);
                 }
@@ -259,7 +263,7 @@ impl ParameterSets {
     #[must_use]
     pub(crate) fn finish(mut self, announced: Option<CodecParameters>) -> TrackHeaders {
         let read = self.picture_seen && self.syntax != VideoSyntax::Mpeg2;
-        self.headers.captions = (self.captions || read).then_some(self.captions);
+        self.headers.captions = (self.captions || read && !self.is_message_cut).then_some(self.captions);
         self.headers.first = self.headers.first.or(announced);
         self.headers.quantizers = self.quantizers.counted();
         self.headers.still_pictures = self.still.finish();
@@ -482,6 +486,8 @@ mod tests {
         assert_eq!((later.captions, later.changed), (Some(true), None));
         assert_eq!(run(&[X264_1080P, &slice]).captions, Some(false));
         assert_eq!(run(&[X264_1080P]).captions, None, "no picture was reached");
+        let long = [&[6, 5, 0xff, 0xff, 0xff, 0xff, 0x50][..], &[0x11; 1100]].concat();
+        assert_eq!(run(&[X264_1080P, &long, &slice]).captions, None, "they may be in what isn't read of the messages");
     }
 
     #[test]

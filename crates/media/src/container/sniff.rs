@@ -111,16 +111,18 @@ fn is_packed_audio(head: &[u8]) -> bool {
     }
 }
 
-/// Returns whether the root of an XML document is `tt` with any prefix, behind an XML declaration and comments.
+/// Returns whether the root of an XML document is `tt` with any prefix, behind an XML declaration and comments, or may be.
 fn is_ttml(head: &[u8]) -> bool {
     let mut rest = without_byte_order_mark(head).trim_ascii_start();
+    let may_follow = rest.starts_with(b"<?xml") && head.len() >= SNIFF_WINDOW;
     loop {
         let end: &[u8] = match rest {
             _ if rest.starts_with(b"<?") => b"?>",
             _ if rest.starts_with(b"<!--") => b"-->",
             _ => break,
         };
-        let Some(at) = memchr::memmem::find(rest, end) else { return false };
+        // A comment may be longer than the bytes that are known; the parser says what follows it.
+        let Some(at) = memchr::memmem::find(rest, end) else { return may_follow };
         rest = rest.get(at + end.len()..).unwrap_or_default().trim_ascii_start();
     }
     let Some(name) = rest.strip_prefix(b"<") else { return false };

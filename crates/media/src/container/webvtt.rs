@@ -117,13 +117,14 @@ fn parse_timestamp_map(written: &str) -> Option<TimestampMap> {
     Some(TimestampMap { local: local?, mpeg: mpeg? })
 }
 
-/// Parses a WebVTT time, `mm:ss.mmm` with optional hours of two to eight digits before it; `None` for another format.
+/// Parses a WebVTT time, `mm:ss.mmm` with optional hours of one to eight digits before it; `None` for another format. Authors have to write
+/// two digits or more, and players take one, too (W3C WebVTT 6.3).
 fn parse_time(written: &str) -> Option<Seconds> {
     let (clock, fraction) = written.split_once('.')?;
     let thousandths = parse_digits(fraction, 3..=3)?;
     let mut parts = clock.rsplit(':');
     let (seconds, minutes) = (parse_digits(parts.next()?, 2..=2)?, parse_digits(parts.next()?, 2..=2)?);
-    let hours = parts.next().map_or(Some(0), |hours| parse_digits(hours, 2..=8))?;
+    let hours = parts.next().map_or(Some(0), |hours| parse_digits(hours, 1..=8))?;
     let total = hours * 3600 + minutes * 60 + seconds;
     let fits = parts.next().is_none() && minutes < 60 && seconds < 60;
     fits.then(|| Seconds((total * 1000 + thousandths) as f64 / 1000.0))
@@ -208,14 +209,15 @@ mod tests {
     }
 
     #[test]
-    fn times_have_two_digits_of_minutes_and_seconds_and_up_to_eight_of_hours() {
+    fn times_have_two_digits_of_minutes_and_seconds_and_one_to_eight_of_hours() {
         for (text, seconds) in [
             ("00:00.000", Some(0.0)),
             ("59:59.999", Some(3599.999)),
             ("01:00:01.010", Some(3601.01)),
             ("12345678:00:00.000", Some(12_345_678.0 * 3600.0)),
             ("123456789:00:00.000", None),
-            ("1:00:00.000", None),
+            ("1:00:00.000", Some(3600.0)),
+            (":00:00.000", None),
             ("00:00:60.000", None),
             ("00:60:00.000", None),
             ("00:00.00", None),

@@ -261,7 +261,7 @@ impl<'m> Piece<'m> {
         let addressing = &self.representation.addressing;
         let Some(stretch) = stretch(self.mpd, self.period, addressing, now) else { return (Vec::new(), None) };
         let (mut segments, first) = self.segments_in(stretch.with(listed), most);
-        if self.mpd.dynamic && !addressing.availability_time_complete {
+        if self.mpd.dynamic && !addressing.availability_time_complete && listed == Listed::Available {
             // A SegmentTimeline lists the segment that is being made, too.
             segments.retain(|s| s.program_date_time.is_none_or(|start| s.duration.after(start) <= now));
         }

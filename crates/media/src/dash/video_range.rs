@@ -3,15 +3,23 @@
 use super::model::AdaptationSet;
 
 const TRANSFER: &str = "urn:mpeg:mpegB:cicp:TransferCharacteristics";
+/// Transfer characteristics of a standard dynamic range; 2 and reserved values say nothing.
+const SDR: [u8; 13] = [1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
-/// Returns the dynamic range with the names of VIDEO-RANGE in HLS. `None` if only the bitstream says it.
+/// Returns the dynamic range with the names of VIDEO-RANGE in HLS. `None` if only the bitstream says it. HLG that other players show as
+/// SDR is announced as both: 14 by an essential property, 18 by a supplemental one (ETSI TS 103 285 5.2).
 pub(super) fn video_range(set: &AdaptationSet) -> Option<String> {
     let properties = set.essential.iter().chain(&set.supplemental);
-    let value = properties.filter(|p| p.scheme == TRANSFER).find_map(|p| p.value.as_deref())?;
-    let range = match value.trim() {
-        "16" => "PQ",
-        "18" => "HLG",
-        _ => "SDR",
+    let values: Vec<u8> = properties
+        .filter(|p| p.scheme == TRANSFER)
+        .filter_map(|p| p.value.as_deref()?.trim().parse().ok())
+        .collect();
+    let has = |known: &[u8]| values.iter().any(|value| known.contains(value));
+    let range = match () {
+        () if has(&[16]) => "PQ",
+        () if has(&[18]) => "HLG",
+        () if has(&SDR) => "SDR",
+        () => return None,
     };
     Some(range.to_owned())
 }
@@ -41,6 +49,10 @@ mod tests {
             assert_eq!(range(&property("Supplemental", value)).as_deref(), Some(is));
             assert_eq!(range(&property("Essential", value)).as_deref(), Some(is));
         }
+        for nothing in ["2", "0", "255", "HLG"] {
+            assert_eq!(range(&property("Essential", nothing)), None);
+        }
+        assert_eq!(range(&[property("Essential", "14"), property("Supplemental", "18")].concat()).as_deref(), Some("HLG"));
         assert_eq!(range(""), None);
         assert_eq!(
             range("<SupplementalProperty schemeIdUri=\"urn:mpeg:mpegB:cicp:ColourPrimaries\" value=\"9\"/>"),

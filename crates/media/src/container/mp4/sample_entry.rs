@@ -77,7 +77,7 @@ pub(super) fn missing_parameter_sets(entry: &Mp4Box<'_>, codec: &str) -> Paramet
     let mut children = entry.children_after(VISUAL_FIELDS).map_while(Result::ok);
     let Some(configuration) = children.find(|child| &child.kind == kind) else { return required };
     let present = match codec {
-        "h264" => configuration.decode::<Avcc>().ok().map(|record| ParameterSetKinds {
+        "h264" => avc_record(&configuration).map(|record| ParameterSetKinds {
             sps: has_unit(&record.sequence_parameter_sets, 1),
             pps: has_unit(&record.picture_parameter_sets, 1),
             ..ParameterSetKinds::default()
@@ -100,7 +100,7 @@ pub(super) fn missing_parameter_sets(entry: &Mp4Box<'_>, codec: &str) -> Paramet
 pub(super) fn stored_sets(entry: &Mp4Box<'_>) -> DecoderSets {
     for child in entry.children_after(VISUAL_FIELDS).map_while(Result::ok) {
         let units = match &child.kind {
-            b"avcC" => child.decode::<Avcc>().ok().map(|record| {
+            b"avcC" => avc_record(&child).map(|record| {
                 let sets = [record.sequence_parameter_sets, record.picture_parameter_sets].concat();
                 (VideoSyntax::H264, sets)
             }),
@@ -186,10 +186,24 @@ pub(super) fn audio_parameters(entry: &Mp4Box<'_>, format: [u8; 4]) -> Option<Co
     parameters.or_else(|| (&format == b"fLaC").then(|| CodecParameters::new(Codec::Flac)))
 }
 
+/// Returns the content of an `avcC` box up to its parameter sets. Readers ignore what they don't know behind them (ISO/IEC 14496-15
+/// 5.3.3.1). `None` if the box is cut before the end of its sets.
+fn avc_record(avcc: &Mp4Box<'_>) -> Option<Avcc> {
+    let sets = |at: usize, count: u8| {
+        (0..count).try_fold(at, |at, _| {
+            let length = avcc.body.get(at..)?.first_chunk::<2>()?;
+            at.checked_add(2 + usize::from(u16::from_be_bytes(*length)))
+        })
+    };
+    let pps_count_at = sets(6, avcc.body.get(5)? & 0x1f)?;
+    let end = sets(pps_count_at + 1, *avcc.body.get(pps_count_at)?)?;
+    Mp4Box::new(avcc.kind, avcc.offset, avcc.body.get(..end)?, 8).decode().ok()
+}
+
 /// Returns the codec parameters of the first sequence parameter set in an `avcC` box. With `avc3` the sets are in the
 /// samples; then only profile and level of the box are known.
 fn avc_parameters(avcc: &Mp4Box<'_>) -> Option<CodecParameters> {
-    let record = avcc.decode::<Avcc>().ok()?;
+    let record = avc_record(avcc)?;
     record.sequence_parameter_sets.iter().find_map(|set| h264::parameters(set)).or_else(|| {
         let (profile, constraints) = (record.avc_profile_indication, record.profile_compatibility);
         Some(CodecParameters::new(Codec::Avc { profile, constraints, level: record.avc_level_indication }))
@@ -382,6 +396,9 @@ mod tests {
         let avc = |sets: &[u8]| child(b"avcC", &[&[1, 0x42, 0, 0x1f, 0xff][..], sets].concat());
         let (sps, pps) = ([0xe1, 0, 4, 0x67, 0x42, 0, 0x1f], [1, 0, 2, 0x68, 0xce]);
         assert_eq!(missing("h264", &avc(&[&sps[..], &pps].concat())), "");
+        for behind in [&[0][..], &[0; 3], &[1, 2, 3, 4, 5]] {
+            assert_eq!(missing("h264", &avc(&[&sps[..], &pps, behind].concat())), "", "bytes behind the sets are ignored");
+        }
         assert_eq!(missing("h264", &avc(&[&sps[..], &[0]].concat())), "PPS");
         assert_eq!(missing("h264", &avc(&[&[0xe0], &pps[..]].concat())), "SPS");
         assert_eq!([missing("h264", &avc(&[0xe0, 0])), missing("h264", &[])], ["SPS and PPS"; 2]);

@@ -132,6 +132,9 @@ fn a_whole_list_in_the_future_is_taken_as_it_is_unless_its_period_has_just_begun
     assert_eq!(listed(&wrong_clock, 60.0).len(), 5);
     assert_eq!(listed(&wrong_clock, 61.0).len(), 0, "it begins within two segments");
     assert_eq!(listed(&wrong_clock, 67.0).len(), 1);
+    let mut growing = wrong_clock.clone();
+    growing.periods[0].sets[0].representations[0].addressing.availability_time_complete = false;
+    assert_eq!(listed(&growing, 60.0).len(), 5, "with low latency, too");
     let begins = mpd("", &[(60, "", "<S t=\"0\" d=\"2\" r=\"4\"/>")]);
     assert_eq!((listed(&begins, 53.0).len(), listed(&begins, 61.0).len(), listed(&begins, 62.0).len()), (0, 0, 1));
 }
