@@ -176,6 +176,7 @@ pub fn decoded(duration: f64, lufs: f32) -> Decoded {
         pictures_failed: None,
         sound_failed: None,
         sounds: vec![Sound {
+            stream: None,
             sample_rate: 48_000,
             duration,
             sounding: duration,

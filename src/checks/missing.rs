@@ -1,6 +1,6 @@
 //! Decides whether a check that didn't run should have run: its subject is there, and its input was missing.
 
-use super::support::select;
+use super::support::{decoded, select};
 use super::{CheckContext, CheckGroup, CheckMeta};
 use crate::facts::{Fetched, RenditionFacts, Undecoded};
 
@@ -42,8 +42,14 @@ impl MissingInput {
 
 /// Reasons why picture and sound were not decoded although they should have been. Without ffmpeg no output is decoded, which
 /// one metric says for all.
-const UNDECODED: [Undecoded; 5] =
-    [Undecoded::NoTurn, Undecoded::NoTime, Undecoded::TooSlow, Undecoded::Failed, Undecoded::NotStarted];
+const UNDECODED: [Undecoded; 6] = [
+    Undecoded::NoTurn,
+    Undecoded::NoTime,
+    Undecoded::TooSlow,
+    Undecoded::TooLarge,
+    Undecoded::Failed,
+    Undecoded::NotStarted,
+];
 
 /// Returns the input that was missing when a check didn't run for the given reason. `None`: the output has nothing that
 /// the check judges.
@@ -61,6 +67,10 @@ pub(super) fn missing_input(context: &CheckContext<'_>, meta: &CheckMeta, reason
     }
     if let Some(undecoded) = UNDECODED.into_iter().find(|undecoded| reason == undecoded.text()) {
         return Some(if undecoded.is_put_off() { MissingInput::Turn } else { MissingInput::Decode });
+    }
+    if reason == decoded::NOT_FOLLOWED_UP {
+        let is_put_off = context.output.signal.missing.is_put_off();
+        return Some(if is_put_off { MissingInput::Turn } else { MissingInput::Decode });
     }
     let is_first = reason == select::FIRST_OBSERVATION || (meta.needs_history && is_first_probe(context));
     is_first.then_some(MissingInput::History)

@@ -44,6 +44,8 @@ pub enum Undecoded {
     NoTime,
     /// Decoding did not end in time.
     TooSlow,
+    /// The segments are too large to be kept.
+    TooLarge,
     /// ffmpeg got no picture, or no sound, out of the segments.
     Undecodable,
     /// ffmpeg could not decode the segments, for a reason of its own.
@@ -71,6 +73,7 @@ impl Undecoded {
                 "the probe had no time left to decode; raise the scrape timeout or the template's `timeout`"
             }
             Self::TooSlow => "decoding did not end within the time of the probe",
+            Self::TooLarge => "the segments are larger than 32 MiB, and weren't kept to be decoded",
             Self::Undecodable => "ffmpeg got nothing out of the segments",
             Self::Failed => "ffmpeg could not decode the segments; it has no decoder, too little memory, or crashed",
             Self::NotStarted => "ffmpeg could not be started; the exporter's log says why",
@@ -86,7 +89,8 @@ impl Undecoded {
     /// Whether another attempt would fail in the same way, so that the output's next turn is the next attempt.
     #[must_use]
     pub fn waits_for_next_turn(self) -> bool {
-        matches!(self, Self::Encrypted | Self::UnknownContainer | Self::TooSlow | Self::Undecodable | Self::Failed)
+        use Undecoded::{Encrypted, Failed, TooLarge, TooSlow, Undecodable, UnknownContainer};
+        matches!(self, Encrypted | UnknownContainer | TooSlow | TooLarge | Undecodable | Failed)
     }
 }
 

@@ -35,6 +35,8 @@ const FOLLOWED_UP: Seconds = Seconds(150.0);
 const DEAD_CHANNEL_KNOWN: Seconds = Seconds(60.0);
 /// Number of pieces in a row of which little was decoded, after which the media are to blame.
 pub(crate) const UNDECODABLE_PIECES: u32 = 2;
+/// Time after which media with lower numbers than the newest decoded ones come from another origin. Edges of a CDN differ by seconds.
+const BEHIND: Seconds = Seconds(60.0);
 /// Fewest segments by which a playlist is behind the newest decoded one if the packager began its numbers again.
 const LEAST_STEP_BACK: u64 = 5;
 
@@ -124,6 +126,8 @@ pub struct PictureHistory {
 /// State of one audio stream.
 #[derive(Debug, Clone, Default)]
 pub struct SoundHistory {
+    /// Number of the audio stream in its container; `None` if it isn't known.
+    stream: Option<u32>,
     pub silent: FaultSpans,
     /// State of each channel, at most 8.
     pub channels: Vec<ChannelHistory>,
@@ -162,11 +166,15 @@ pub struct Thumbnail {
 }
 
 impl SignalHistory {
-    /// Adds a piece of decoded media. A piece that isn't newer than the newest one is no news. A half that failed, picture or sound,
+    /// Adds a piece of decoded media. A piece that isn't newer than the newest one is no news, unless the newest one is a minute old: then
+    /// an origin with lower numbers has taken over. A half that failed, picture or sound,
     /// keeps its state, but it doesn't count until a later piece shows it.
     pub(crate) fn take(&mut self, facts: &DecodedFacts) {
-        if self.newest.is_some_and(|(last, _)| facts.first <= last) {
-            return;
+        if let Some((_, at)) = self.newest.filter(|(last, _)| facts.first <= *last) {
+            if Seconds::between(at, facts.decoded_at) < BEHIND {
+                return;
+            }
+            self.begin_again();
         }
         self.take_picture(facts);
         self.take_sounds(facts);
@@ -210,8 +218,17 @@ impl SignalHistory {
         let sounds = &facts.signal.sounds;
         let total = sounds.iter().map(|sound| sound.duration).fold(0.0, f64::max);
         let step = self.sound_half.step(facts, Seconds(total));
-        self.sounds.resize_with(sounds.len().min(MAX_SOUNDS), SoundHistory::default);
-        self.sounds.iter_mut().zip(sounds).for_each(|(history, sound)| history.take(sound, step, facts.decoded_at));
+        let mut before = std::mem::take(&mut self.sounds);
+        for (place, sound) in sounds.iter().take(MAX_SOUNDS).enumerate() {
+            let known = match sound.stream {
+                Some(_) => before.iter_mut().find(|history| history.stream == sound.stream),
+                None => before.get_mut(place),
+            };
+            let mut history = known.map(std::mem::take).unwrap_or_default();
+            history.stream = sound.stream;
+            history.take(sound, step, facts.decoded_at);
+            self.sounds.push(history);
+        }
         self.sound_half.newest = (!sounds.is_empty()).then_some((facts.last, facts.decoded_at));
     }
 
@@ -290,9 +307,9 @@ impl SignalHistory {
         Seconds(recent.map(|(_, seconds)| seconds.0).sum())
     }
 
-    /// Whether the picture stands still, is black or has one colour at the end of the newest decoded media.
+    /// Whether the picture stands still, is black or has one colour at the end of the newest decoded media, for a second or longer.
     pub(super) fn has_lost_picture(&self) -> bool {
-        let lost = |p: &PictureHistory| [&p.frozen, &p.black, &p.single_color].iter().any(|s| s.now() > Seconds::ZERO);
+        let lost = |p: &PictureHistory| [&p.frozen, &p.black, &p.single_color].iter().any(|s| s.now() >= LEAST_FAULT);
         self.picture().is_some_and(lost)
     }
 
@@ -319,8 +336,8 @@ impl SignalHistory {
         });
         let sound = |sound: &SoundHistory| {
             let clipped = sound.clipped.is_some_and(|share| share >= follow_up.clipped);
-            let front = sound.channels.iter().filter(|channel| channel.position.is_main());
-            let dead = front.map(|channel| &channel.dead).any(|dead| lasts(dead, LEAST_FAULT, DEAD_CHANNEL_KNOWN));
+            let dead = sound.judged_channels(follow_up.recovery);
+            let dead = dead.iter().any(|channel| lasts(&channel.dead, LEAST_FAULT, DEAD_CHANNEL_KNOWN));
             lasts(&sound.silent, LEAST_FAULT, follow_up.critical) || dead || (later && clipped)
         };
         picture || ((later || self.sound_half.failed.is_none()) && self.sounds.iter().any(sound))
@@ -390,7 +407,7 @@ impl SoundHistory {
         let total = Seconds(sound.duration);
         let layout = || sound.channels.iter().map(|channel| channel.position).take(MAX_CHANNELS);
         if matches!(step, PieceStep::First) {
-            *self = Self::default();
+            *self = Self { stream: self.stream, ..Self::default() };
         }
         // Advertisements often have another layout than the programme, whose silence and loudness go on.
         if !self.channels.iter().map(|channel| channel.position).eq(layout()) {
@@ -420,9 +437,27 @@ impl SoundHistory {
     /// `recovery`.
     #[must_use]
     pub fn dead_channel(&self, recovery: Seconds) -> Option<(Position, FaultSpan)> {
-        let front = self.channels.iter().filter(|channel| channel.position.is_main());
-        let dead = front.filter_map(|channel| Some((channel.position, channel.dead.longest(recovery)?)));
+        let dead = self.judged_channels(recovery).into_iter();
+        let dead = dead.filter_map(|channel| Some((channel.position, channel.dead.longest(recovery)?)));
         dead.max_by(|(_, a), (_, b)| a.duration.0.total_cmp(&b.duration.0))
+    }
+
+    /// The front channels whose silence is a fault. A programme in stereo or mono may come in a layout of more channels: then the centre is
+    /// silent with all surround channels, or left and right together.
+    fn judged_channels(&self, recovery: Seconds) -> Vec<&ChannelHistory> {
+        let is_dead = |channel: &ChannelHistory| channel.dead.longest(recovery).is_some();
+        let mut surround = self.channels.iter().filter(|c| c.position.is_surround()).peekable();
+        let is_stereo = surround.peek().is_some() && surround.all(is_dead);
+        let side = |position: Position| self.channels.iter().find(|c| c.position == position);
+        let sides = [side(Position::Left), side(Position::Right)];
+        let is_mono = side(Position::Center).is_some_and(|centre| !is_dead(centre))
+            && sides.iter().all(|side| side.is_some_and(is_dead));
+        let is_judged = |channel: &&ChannelHistory| match channel.position {
+            Position::Center => !is_stereo,
+            Position::Left | Position::Right => !is_mono,
+            other => other.is_main(),
+        };
+        self.channels.iter().filter(is_judged).collect()
     }
 }
 

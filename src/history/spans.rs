@@ -119,6 +119,11 @@ impl FaultSpans {
         self.spans.last().filter(|span| span.ago.0 <= 0.0).map_or(Seconds::ZERO, |span| span.duration)
     }
 
+    /// The remembered spans, oldest first.
+    pub(crate) fn spans(&self) -> &[FaultSpan] {
+        &self.spans
+    }
+
     /// The longest span that lasts, or that ended less than `recovery` ago; `None` without such a span.
     #[must_use]
     pub fn longest(&self, recovery: Seconds) -> Option<FaultSpan> {

@@ -77,13 +77,15 @@ pub(crate) fn for_pictures(coded: &Coded, wanted: Wanted, bounds: &Bounds) -> Ve
     options
 }
 
-/// The command that writes each audio stream as 32-bit float samples. AVI carries several streams, with their channels'
+/// The command that writes each of the audio streams as 32-bit float samples. AVI carries several streams, with their channels'
 /// positions, through one pipe. Nothing is mixed down, and no level is changed by metadata (`drc_scale`).
 pub(crate) fn for_sound(coded: &Coded) -> Vec<OsString> {
     let mut options = input(coded);
     options.extend(words(&["-drc_scale", "0", "-vn", "-i", "pipe:0"]));
-    for stream in 0..MOST_STREAMS {
-        options.extend(words(&["-map", &format!("0:a:{stream}?")]));
+    let named = coded.audio_streams.iter().take(MOST_STREAMS).map(|id| format!("0:i:{id}?"));
+    let all = (0..MOST_STREAMS).filter(|_| coded.audio_streams.is_empty()).map(|stream| format!("0:a:{stream}?"));
+    for stream in named.chain(all) {
+        options.extend(words(&["-map", &stream]));
     }
     options.extend(words(&["-c:a", "pcm_f32le", "-f", "avi", "pipe:1"]));
     options

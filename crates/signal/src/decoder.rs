@@ -118,10 +118,9 @@ impl Decoder {
     async fn sounds(&self, coded: &Coded, deadline: Instant) -> Result<DecodedSounds, NotDecoded> {
         let bounds = Bounds::of(coded);
         let job = self.job(coded, &bounds, command::for_sound(coded), deadline);
-        let seconds = bounds.seconds;
-        let finished =
-            process::run(&self.launcher, &self.ffmpeg, job, deadline, move |output| sound::read(output, seconds))
-                .await?;
+        let (seconds, streams) = (bounds.seconds, coded.audio_streams.clone());
+        let read = move |output| sound::read(output, seconds, &streams);
+        let finished = process::run(&self.launcher, &self.ffmpeg, job, deadline, read).await?;
         if finished.output.sounds.is_empty() {
             return Err(finished.failure());
         }

@@ -46,6 +46,9 @@ pub struct Coded {
     pub container: Container,
     /// The initialization segment of fragmented MP4. `None` for other containers.
     pub initialization: Option<Bytes>,
+    /// The numbers of the audio streams that have samples: PIDs of MPEG-TS, track_ID of MP4. ffmpeg gives nothing at all if a stream
+    /// that it is asked for has no packet. Empty: every audio stream, at most 8.
+    pub audio_streams: Vec<u32>,
     /// The segments in order. They follow each other without a gap.
     pub segments: Vec<Bytes>,
     /// The duration of all segments together in seconds, as the playlist says. Decoding stops after twice this duration

@@ -16,6 +16,7 @@
 //! let coded = Coded {
 //!     container: Container::MpegTs,
 //!     initialization: None,
+//!     audio_streams: Vec::new(),
 //!     segments: vec![segment],
 //!     duration: 6.0,
 //!     pixels: Some(1920 * 1080),

@@ -10,8 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SignalLost"),
     help: "fails when the decoded picture doesn't change for `freeze_threshold_ms` (a warning; 1,000 without it), major after \
-           `major_after`, critical after `critical_after`, until it has moved for `recovery`. One severity worse if the sound is \
-           silent too. A picture that is black or has one colour fails the checks of these instead",
+           `major_after`, critical after `critical_after`, until it has moved for `recovery`. From major on, one severity worse if the sound \
+           was silent meanwhile. A picture that is black or has one colour fails the checks of these instead",
     reference: "EBU QC: Freeze Frames",
     needs_history: false,
 };
@@ -40,7 +40,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         if others.iter().filter_map(|spans| spans.longest(recovery)).any(|s| s.duration.0 * 2.0 >= span.duration.0) {
             return None;
         }
-        if decoded::is_silent(context, recovery) {
+        if severity != Severity::Warning && decoded::is_silent_during(context, span, times.major) {
             let what = "the sound was silent, and the picture was frozen";
             return Some(decoded::violation(what, span, decoded::worse(severity)).with("silent", true));
         }
@@ -99,6 +99,18 @@ mod tests {
         assert!(
             verdict(&scene)[0].1.starts_with("the sound was silent, and the picture was frozen for at least 12.0 s;")
         );
+    }
+
+    #[test]
+    fn a_pause_of_the_sound_after_the_freeze_does_not_make_it_worse() {
+        let mut scene = Scene::live();
+        let freeze = (0..6).map(|_| Decode::frozen());
+        let pause = Decode { silent: vec![(0.2, 1.8)], ..Decode::moving() };
+        scene.decode(freeze.chain([Decode::moving(), pause]));
+        assert_eq!(verdict(&scene)[0].0, Severity::Major);
+        let mut short = Scene::live();
+        short.decode((0..2).map(|_| Decode { silent: vec![(0.0, 2.0)], ..Decode::frozen() }));
+        assert_eq!(verdict(&short)[0].0, Severity::Warning, "a warning stays one");
     }
 
     #[test]

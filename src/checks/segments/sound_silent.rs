@@ -39,6 +39,10 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         // Digital silence is silent when it is decoded, too.
         (CheckVerdict::Ran(found), decoded @ CheckVerdict::Ran(_)) if found.is_empty() => decoded,
         (CheckVerdict::NotRun(_), decoded @ CheckVerdict::Ran(_)) => decoded,
+        // Sound that isn't digital silence may still be the one below the bound.
+        (CheckVerdict::Ran(found), CheckVerdict::NotRun(decoded::NOT_FOLLOWED_UP)) if found.is_empty() => {
+            CheckVerdict::NotRun(decoded::NOT_FOLLOWED_UP)
+        }
         (coded, _) => coded,
     }
 }
@@ -197,6 +201,14 @@ mod tests {
         let found = violations(check(&coded.context(), &Params::default()));
         assert_eq!(found.len(), 1, "one silence is one violation");
         assert!(found[0].message.starts_with("the sound was digital silence for 6.0 s"));
+    }
+
+    #[test]
+    fn decoded_silence_that_nobody_followed_up_is_not_passed() {
+        let mut scene = scene(&[false, false]);
+        let silent = (0..5).map(|n| (2.0 * f64::from(n) - 103.0, Decode { silent: vec![(0.0, 2.0)], ..Decode::moving() }));
+        scene.decode_at(silent);
+        assert_not_run(check(&scene.context(), &Params::default()), decoded::NOT_FOLLOWED_UP);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::history::{FaultSpan, PictureHistory, RenditionHistory, SignalHistory,
 use packager_media::stream::Media;
 use packager_media::units::Seconds;
 
-/// Shortest silence that makes a frozen picture worse.
+/// Shortest silence of an audio stream that doesn't play.
 const LEAST_SILENCE: Seconds = Seconds(1.0);
 
 /// Returns the state of a rendition's decoded picture and sound, if its newest decode is young enough to count.
@@ -25,6 +25,8 @@ const FAILURE_COUNTS: Seconds = Seconds(90.0);
 /// Reason why a check doesn't run whose failure was seen too long ago.
 pub(in crate::checks) const NOT_FOLLOWED_UP: &str =
     "the last decode showed a fault and is older than 90 s, so that nobody knows whether the fault lasts";
+
+const NOTHING_TO_JUDGE: &str = "the decoded media have nothing that the check judges";
 
 /// Judges what `judge` reads of each rendition's decodes, such as of its picture; it returns `None` where nothing can be judged. The check
 /// doesn't run if no rendition is judged, or if one shows a fault and its newest decode is older than 90 s.
@@ -47,7 +49,7 @@ pub(in crate::checks) fn judge_decodes(
     match is_judged {
         true if is_old && found.is_empty() => CheckVerdict::NotRun(NOT_FOLLOWED_UP),
         true => CheckVerdict::Ran(found),
-        false => not_run(context, |signal| signal.picture_failed().or(signal.sound_failed())),
+        false => not_run(context, NOTHING_TO_JUDGE, |signal| signal.picture_failed().or(signal.sound_failed())),
     }
 }
 
@@ -62,7 +64,7 @@ pub(in crate::checks) fn judge_picture(
         Some((&facts.rendition.name, signal.picture()?, age(context, signal)?))
     });
     let Some((name, picture, age)) = decoded.min_by(|(.., a), (.., b)| a.0.total_cmp(&b.0)) else {
-        return not_run(context, SignalHistory::picture_failed);
+        return not_run(context, "the decoded media have no picture", SignalHistory::picture_failed);
     };
     match judge(picture) {
         Some(_) if age > FAILURE_COUNTS => CheckVerdict::NotRun(NOT_FOLLOWED_UP),
@@ -113,7 +115,7 @@ pub(in crate::checks) fn judge_sounds_within(
         (true, _) if is_old && found.is_empty() => CheckVerdict::NotRun(NOT_FOLLOWED_UP),
         (true, _) => CheckVerdict::Ran(found),
         (false, true) => CheckVerdict::NotRun(missing),
-        (false, false) => not_run(context, SignalHistory::sound_failed),
+        (false, false) => not_run(context, "the decoded media have no sound", SignalHistory::sound_failed),
     }
 }
 
@@ -127,9 +129,18 @@ fn is_muxed(signal: &SignalHistory) -> bool {
     signal.picture().is_some() || signal.picture_failed().is_some()
 }
 
-/// The verdict where no decoded media count. `failed` says why a decode gave nothing of what the check judges.
-fn not_run(context: &CheckContext<'_>, failed: impl Fn(&SignalHistory) -> Option<Undecoded>) -> CheckVerdict {
+/// The verdict where no decoded media count. `failed` says why a decode gave nothing of what the check judges; `absent` is the reason where
+/// the media have none of it.
+fn not_run(
+    context: &CheckContext<'_>,
+    absent: &'static str,
+    failed: impl Fn(&SignalHistory) -> Option<Undecoded>,
+) -> CheckVerdict {
     let failed = || context.renditions().find_map(|(_, past)| failed(signal(context, past)?));
+    let is_decoded = context.renditions().any(|(_, past)| signal(context, past).is_some());
+    if is_decoded && failed().is_none() && context.output.signal.missing == Undecoded::Waiting {
+        return CheckVerdict::NotRun(absent);
+    }
     let reason = if context.output.is_readable() {
         let undecoded = || failed().unwrap_or(context.output.signal.missing);
         select::uninspected(context).unwrap_or_else(|| undecoded().text())
@@ -139,31 +150,36 @@ fn not_run(context: &CheckContext<'_>, failed: impl Fn(&SignalHistory) -> Option
     CheckVerdict::NotRun(reason)
 }
 
-/// Whether all known sound of the output is silent, or was within `recovery`. It is `false` if no sound is known.
-pub(in crate::checks) fn is_silent(context: &CheckContext<'_>, recovery: Seconds) -> bool {
-    let known = known_sounds(context, recovery);
+/// Whether all known sound of the output was silent for half of a fault of the picture, or for `enough` seconds of it. It is `false` if no
+/// sound is known.
+pub(in crate::checks) fn is_silent_during(context: &CheckContext<'_>, fault: FaultSpan, enough: f64) -> bool {
+    let needed = (fault.duration.0 / 2.0).min(enough);
+    let known = known_sounds(context, |duration, ago| {
+        let began = (fault.ago.0 + fault.duration.0).min(ago.0 + duration.0);
+        began - fault.ago.0.max(ago.0) >= needed
+    });
     !known.is_empty() && known.iter().all(|is_silent| *is_silent)
 }
 
 /// Whether an audio stream of the output is known to have sound, and to have had it for `recovery`.
 pub(in crate::checks) fn any_plays(context: &CheckContext<'_>, recovery: Seconds) -> bool {
-    known_sounds(context, recovery).contains(&false)
+    let is_recent = |duration, ago: Seconds| duration >= LEAST_SILENCE && (ago.0 <= 0.0 || ago < recovery);
+    known_sounds(context, is_recent).contains(&false)
 }
 
-/// Whether each known audio stream of the output is silent, or was within `recovery`: decoded, or by its coded frames. If the sound in
-/// the segments of a rung was decoded, it stands for that of all rungs.
-fn known_sounds(context: &CheckContext<'_>, recovery: Seconds) -> Vec<bool> {
-    let long = |duration: Seconds| duration >= LEAST_SILENCE;
+/// Whether each known audio stream of the output has a silence that counts, by its duration and the time since its end: decoded, or by its
+/// coded frames. If the sound in the segments of a rung was decoded, it stands for that of all rungs.
+fn known_sounds(context: &CheckContext<'_>, counts: impl Fn(Seconds, Seconds) -> bool) -> Vec<bool> {
     let muxed = |past| signal(context, past).is_some_and(|signal| is_muxed(signal) && !signal.sounds().is_empty());
     let is_decoded = context.renditions().any(|(_, past)| muxed(past));
     let mut known = Vec::new();
     for (facts, past) in context.renditions() {
         let sounds = signal(context, past).map(SignalHistory::sounds).unwrap_or_default();
-        let decoded = |sound: &SoundHistory| sound.silent.longest(recovery).is_some_and(|span| long(span.duration));
+        let decoded = |sound: &SoundHistory| sound.silent.spans().iter().any(|span| counts(span.duration, span.ago));
         let segments = select::inspected_segments(facts, past).unwrap_or_default();
         let coded = quiet::silence(&segments);
-        let coded: Vec<bool> =
-            coded.iter().map(|track| track.longest(recovery).is_some_and(|span| long(span.duration))).collect();
+        let is_quiet = |span: &quiet::QuietSpan| counts(span.duration, span.ago);
+        let coded: Vec<bool> = coded.iter().map(|track| track.spans.iter().any(is_quiet)).collect();
         let has_picture = has_picture(&segments);
         if !sounds.is_empty() {
             let coded_too = coded.len() == sounds.len();

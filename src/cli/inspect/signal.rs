@@ -1,7 +1,7 @@
 //! What decoding shows.
 
 use packager_media::container::Container;
-use packager_signal::{Coded, Decoder, Launcher, PictureChoice, Pictures, Sound, Span, Wanted};
+use packager_signal::{Coded, Decoded, Decoder, Launcher, NotDecoded, PictureChoice, Pictures, Sound, Span, Wanted};
 use serde::Serialize;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,6 +15,9 @@ use crate::probe::LAUNCHER;
 pub(super) struct SignalReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     not_decoded: Option<String>,
+    /// What of the media isn't in the report, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    incomplete: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pictures: Option<PicturesReport>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -85,6 +88,7 @@ async fn decode_as(
         container,
         // It is the first file, in its place.
         initialization: None,
+        audio_streams: Vec::new(),
         segments: contents.into_iter().map(Into::into).collect(),
         duration: files.iter().map(longest).sum(),
         pixels: None,
@@ -95,11 +99,19 @@ async fn decode_as(
     let found = decoder.decode(&coded, wanted, deadline).await.map_err(|error| error.to_string())?;
     Ok(SignalReport {
         not_decoded: None,
+        incomplete: incomplete(&found),
         pictures: found.pictures.as_ref().map(pictures),
         sounds: found.sounds.iter().map(sound).collect(),
         decoder_messages: found.messages,
         cpu_seconds: Some(rounded(found.cpu.as_secs_f64())),
     })
+}
+
+/// What of the media was not decoded, in words.
+fn incomplete(found: &Decoded) -> Vec<String> {
+    let failed = |what: &str, error: &Option<NotDecoded>| error.as_ref().map(|why| format!("no {what}: {why}"));
+    let cut = found.cut.then(|| "only the first 250 s of sound and 31,250 pictures were decoded".to_owned());
+    [failed("pictures", &found.pictures_failed), failed("sound", &found.sound_failed), cut].into_iter().flatten().collect()
 }
 
 /// The container of all files. `None` if it is none that is decoded, or if files differ.

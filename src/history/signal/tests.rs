@@ -40,6 +40,59 @@ fn a_segment_that_is_decoded_twice_counts_once() {
 }
 
 #[test]
+fn lower_numbers_after_a_minute_are_another_origin() {
+    let mut signal = decoded(&[(100, 200.0), (101, 202.0)]);
+    signal.take(&testing::decoded_facts(60, at(261.0), testing::decoded(2.0, -23.0)));
+    assert_eq!(freeze(&signal), 4.0, "an edge may be behind by seconds");
+    signal.take(&testing::decoded_facts(61, at(263.0), testing::decoded(2.0, -23.0)));
+    assert_eq!(freeze(&signal), 0.0);
+    assert_eq!(signal.seconds_decoded(at(263.0)), Seconds(2.0));
+}
+
+#[test]
+fn each_audio_stream_keeps_its_own_state() {
+    let piece = |number: u64, streams: &[(u32, bool)]| {
+        let mut decoded = testing::decoded(2.0, -23.0);
+        let sound = decoded.sounds.remove(0);
+        decoded.sounds.extend(streams.iter().map(|(stream, is_silent)| {
+            let silent = if *is_silent { vec![Span { start: 0.0, end: 2.0 }] } else { Vec::new() };
+            Sound { stream: Some(*stream), silent, ..sound.clone() }
+        }));
+        testing::decoded_facts(number, at(2.0 * number as f64), decoded)
+    };
+    let mut signal = SignalHistory::default();
+    signal.take(&piece(1, &[(257, false), (258, true)]));
+    signal.take(&piece(2, &[(258, true)]));
+    assert_eq!(signal.sounds()[0].silent.now(), Seconds(4.0));
+    signal.take(&piece(3, &[(257, false), (258, true)]));
+    assert_eq!([0, 1].map(|n| signal.sounds()[n].silent.now()), [Seconds(0.0), Seconds(6.0)]);
+}
+
+#[test]
+fn a_programme_in_fewer_channels_than_its_layout_has_no_dead_channel() {
+    let dead = |silent: &[Position]| {
+        use Position::{Center, Left, LeftSurround, LowFrequency, Right, RightSurround};
+        let mut signal = SignalHistory::default();
+        let mut decoded = testing::decoded(2.0, -23.0);
+        let channel = decoded.sounds[0].channels[0].clone();
+        let layout = [Left, Right, Center, LowFrequency, LeftSurround, RightSurround];
+        decoded.sounds[0].channels = layout.map(|position| {
+            let dead = if silent.contains(&position) { vec![Span { start: 0.0, end: 2.0 }] } else { Vec::new() };
+            packager_signal::sound::Channel { position, dead, ..channel.clone() }
+        }).into();
+        signal.take(&testing::decoded_facts(1, at(2.0), decoded));
+        signal.sounds()[0].dead_channel(Seconds(10.0)).map(|(position, _)| position)
+    };
+    use Position::{Center, Left, LeftSurround, LowFrequency, Right, RightSurround};
+    assert_eq!(dead(&[Center, LowFrequency, LeftSurround, RightSurround]), None, "stereo");
+    assert_eq!(dead(&[Left, Right, LowFrequency, LeftSurround, RightSurround]), None, "mono");
+    assert_eq!(dead(&[LowFrequency, LeftSurround, RightSurround]), None);
+    assert_eq!(dead(&[Center]), Some(Center));
+    assert_eq!(dead(&[Center, LeftSurround]), Some(Center));
+    assert_eq!(dead(&[Right, LeftSurround, RightSurround]), Some(Right));
+}
+
+#[test]
 fn the_same_still_picture_a_minute_later_is_one_freeze() {
     let gap = 66.0 - 2.0 - 2.0;
     assert_eq!(freeze(&decoded(&[(1, 2.0), (2, 4.0), (35, 70.0)])), 4.0 + gap + 2.0);

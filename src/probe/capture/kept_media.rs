@@ -6,7 +6,7 @@ use packager_media::stream::{Media, Rendition, RenditionIdentity};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Largest size of a segment whose bytes are kept.
-pub(super) const MAX_SEGMENT_BYTES: usize = 16 << 20;
+pub(crate) const MAX_SEGMENT_BYTES: usize = 32 << 20;
 /// Largest number of bytes that are kept of one output that has its turn.
 const MAX_BYTES: usize = 48 << 20;
 /// Lowest height in pixels of a picture that is worth decoding: smaller ones hide what a viewer sees on a screen.
@@ -166,7 +166,7 @@ mod tests {
         kept.choose(DecodedRenditions { video: Some(rendition.clone()), audio: None });
         assert!(kept.wants(&rendition) && !kept.wants(&RenditionIdentity::place("720p")));
         assert_eq!(kept.largest_segment(), MAX_SEGMENT_BYTES);
-        let bytes = Bytes::from(vec![0; MAX_SEGMENT_BYTES]);
+        let bytes = Bytes::from(vec![0; 16 << 20]);
         (0..5).for_each(|number| kept.keep(&rendition, number, bytes.clone().into()));
         let numbers = |kept: &KeptMedia| kept.take().1.iter().map(|segment| segment.number).collect::<Vec<_>>();
         assert_eq!(numbers(&kept), [2, 3, 4], "the newest ones");

@@ -1,7 +1,7 @@
 //! The media that one decode is given: consecutive segments of a rendition, up to the newest one.
 
 use crate::facts::{CodedAmount, DecodedFacts, Decryption, RenditionFacts, SegmentFacts, Undecoded};
-use crate::probe::capture::KeptSegment;
+use crate::probe::capture::{KeptSegment, MAX_SEGMENT_BYTES};
 use bytes::Bytes;
 use packager_media::codec::rfc6381::Codec;
 use packager_media::container::{Container, Inspection, Track};
@@ -84,7 +84,10 @@ pub(super) fn newest_piece(facts: &RenditionFacts, kept: &[KeptSegment], most: S
         run.push((segment, bytes));
     }
     run.reverse();
-    let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else { return Err(Undecoded::NoSegment) };
+    let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else {
+        let is_large = newest.fetched.ok().is_some_and(|answer| answer.body_bytes > MAX_SEGMENT_BYTES as u64);
+        return Err(if is_large { Undecoded::TooLarge } else { Undecoded::NoSegment });
+    };
     let map = last.segment.map.as_deref();
     let initialization = match map {
         Some(map) => {
@@ -106,11 +109,25 @@ pub(super) fn newest_piece(facts: &RenditionFacts, kept: &[KeptSegment], most: S
         coded: Coded {
             container: container(inspection).ok_or(Undecoded::UnknownContainer)?,
             initialization: initialization.filter(|_| inspection.container == Container::Cmaf),
+            audio_streams: audio_streams(&run),
             segments: run.into_iter().map(|(_, bytes)| bytes).collect(),
             duration,
             pixels: pixels(facts, inspection),
         },
     })
+}
+
+/// Returns the numbers of the audio tracks that have samples in one of the segments. An announced stream may have no packet for hours, such as
+/// a second language.
+fn audio_streams(run: &[(&SegmentFacts, Bytes)]) -> Vec<u32> {
+    let inspections = run.iter().filter_map(|(segment, _)| segment.inspection.as_ref());
+    let is_numbered = |i: &&Inspection| matches!(i.container, Container::MpegTs | Container::Cmaf);
+    let tracks = inspections.filter(is_numbered).flat_map(|i| &i.tracks);
+    let sounding = tracks.filter(|track| track.media == Some(Media::Audio) && track.samples > 0);
+    let mut ids: Vec<u32> = sounding.map(|track| track.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 /// Returns how much of consecutive segments a decoder has to get out of them.
@@ -144,7 +161,21 @@ fn sound_duration(inspection: &Inspection) -> Option<Seconds> {
 fn plays_before(segment: &SegmentFacts, next: &SegmentFacts) -> bool {
     let (from, to) = (&segment.segment, &next.segment);
     let announced = to.discontinuity || from.discontinuity_sequence != to.discontinuity_sequence;
-    to.follows(from.number) && from.map == to.map && !announced
+    to.follows(from.number) && from.map == to.map && !announced && !changes_sound(segment, next)
+}
+
+/// Whether an audio track has another layout or rate in the next segment, which ffmpeg would convert to that of the first.
+fn changes_sound(segment: &SegmentFacts, next: &SegmentFacts) -> bool {
+    let sounds = |segment: &SegmentFacts| {
+        let tracks = segment.inspection.iter().flat_map(|inspection| &inspection.tracks);
+        let of = |track: &Track| Some((track.id, track.parameters.as_ref()?.audio?));
+        tracks.filter_map(of).collect::<Vec<_>>()
+    };
+    let before = sounds(segment);
+    sounds(next).iter().any(|(id, sound)| {
+        let known = before.iter().find(|(known, _)| known == id);
+        known.is_some_and(|(_, known)| (known.channels, known.sample_rate) != (sound.channels, sound.sample_rate))
+    })
 }
 
 /// Number of pixels of a picture, as its headers or the manifest have it; `None` if neither does.
@@ -174,8 +205,9 @@ fn container(inspection: &Inspection) -> Option<packager_signal::Container> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Exchange;
     use crate::testing;
-    use packager_media::codec::parameters::{CodecParameters, ParameterSetKinds};
+    use packager_media::codec::parameters::{AudioParameters, CodecParameters, ParameterSetKinds};
     use packager_media::stream::Rendition;
     use packager_media::units::MediaTime;
 
@@ -221,11 +253,39 @@ mod tests {
     }
 
     #[test]
+    fn a_decoder_does_not_go_over_another_layout_of_the_sound() {
+        let (mut facts, kept) = rendition(&[5, 6, 7]);
+        let mut sound = |n: usize, channels| {
+            let track = &mut Arc::make_mut(&mut facts.segments[n]).inspection.as_mut().unwrap().tracks[1];
+            let audio = AudioParameters { channels: Some(channels), ..AudioParameters::at_rate(48_000) };
+            track.parameters = Some(Arc::new(CodecParameters::with_audio(Codec::Ac3, audio)));
+        };
+        (0..3).for_each(|n| sound(n, 2));
+        sound(2, 6);
+        assert_eq!(numbers(newest_piece(&facts, &kept, Seconds(60.0))), (7, 7, Some(6)));
+    }
+
+    #[test]
+    fn an_announced_stream_without_samples_is_not_asked_for() {
+        let (mut facts, kept) = rendition(&[5]);
+        let tracks = &mut Arc::make_mut(&mut facts.segments[0]).inspection.as_mut().unwrap().tracks;
+        tracks[1].samples = 90;
+        tracks.push(testing::track(258, Media::Audio));
+        tracks[2].samples = 0;
+        assert_eq!(newest_piece(&facts, &kept, Seconds(60.0)).unwrap().coded.audio_streams, [257]);
+    }
+
+    #[test]
     fn what_cannot_be_decoded_has_a_reason() {
         let reason =
             |facts: &RenditionFacts, kept: &[KeptSegment]| newest_piece(facts, kept, Seconds(60.0)).unwrap_err();
         let (mut facts, kept) = rendition(&[5]);
         assert_eq!(reason(&facts, &[]), Undecoded::NoSegment);
+        let (mut large, _) = rendition(&[5]);
+        let segment = Arc::make_mut(&mut large.segments[0]);
+        let exchange = testing::exchange(&segment.segment.uri);
+        segment.fetched.result = Ok(Exchange { body_bytes: 33 << 20, ..exchange });
+        assert_eq!(reason(&large, &[]), Undecoded::TooLarge);
         let newest = Arc::make_mut(&mut facts.segments[0]);
         newest.inspection.as_mut().unwrap().container = Container::WebVtt;
         assert_eq!(reason(&facts, &kept), Undecoded::UnknownContainer);

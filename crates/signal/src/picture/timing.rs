@@ -11,8 +11,10 @@ const UNKNOWN: f64 = 0.04;
 /// The times of all decoded pictures.
 #[derive(Debug)]
 pub(super) struct Times {
-    /// Seconds since the first picture.
+    /// Seconds since the first picture. A gap counts as one picture: a clock that jumps is no media.
     starts: Vec<f64>,
+    /// Whether the media are interrupted before each picture.
+    interrupted: Vec<bool>,
     /// From the start of a picture to its end, where no other follows.
     shown: f64,
     /// The median of the times between pictures.
@@ -37,7 +39,20 @@ impl Times {
         steps.sort_by(f64::total_cmp);
         let usual = steps.get(steps.len() / 2).copied().filter(|step| *step > 0.0).unwrap_or(nominal);
         let shown = if key_frames_only { nominal } else { usual };
-        Self { starts, shown, usual, key_frames_only }
+        let mut times = Self { starts: Vec::new(), interrupted: Vec::new(), shown, usual, key_frames_only };
+        let mut jumped = 0.0;
+        let mut before = None;
+        for start in starts {
+            let step = before.map_or(0.0, |before| start - before);
+            let interrupted = step > GAP && !key_frames_only;
+            if interrupted {
+                jumped += step - usual;
+            }
+            times.starts.push(start - jumped);
+            times.interrupted.push(interrupted);
+            before = Some(start);
+        }
+        times
     }
 
     /// From the start of the first picture to the end of the last one.
@@ -49,11 +64,10 @@ impl Times {
     pub(super) fn spans(&self, mark: impl Fn(usize) -> Option<u32>) -> Vec<Span> {
         let mut spans = Spans::default();
         let mut before: Option<(f64, Option<u32>)> = None;
-        for (index, start) in self.starts.iter().enumerate() {
+        for (index, (start, &interrupted)) in self.starts.iter().zip(&self.interrupted).enumerate() {
             let mark = mark(index);
             if let Some((shown_at, mark_before)) = before {
                 // Between key frames nothing is known: what ends there ends with the key frame that showed it last.
-                let interrupted = start - shown_at > GAP && !self.key_frames_only;
                 if interrupted || (self.key_frames_only && mark != mark_before) {
                     spans.close(shown_at + self.shown, false);
                 } else if mark != mark_before {
@@ -91,7 +105,8 @@ mod tests {
     #[test]
     fn a_gap_of_the_media_ends_a_span() {
         let times = Times::new(4, &infos(&[0.0, 0.5, 60.0, 60.5]), Some(2.0), false);
-        assert_eq!(spans(&times, &[Some(0); 4]), [(0.0, 1.0), (60.0, 61.0)]);
+        assert_eq!(spans(&times, &[Some(0); 4]), [(0.0, 1.0), (1.0, 2.0)]);
+        assert_eq!(times.duration(), 2.0, "the gap is no media");
     }
 
     #[test]

@@ -177,6 +177,7 @@ impl Listener {
         let peak = peaks.fold(0.0, f64::max);
         let clipped = self.channels.iter().map(Levels::clipped_share).fold(0.0, f64::max);
         Some(Sound {
+            stream: None,
             sample_rate: self.format.rate,
             duration,
             sounding,

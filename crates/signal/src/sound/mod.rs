@@ -20,6 +20,8 @@ const MOST_CHANNELS: usize = 16;
 /// What the decoded samples of one audio stream show. All times are seconds since its first sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sound {
+    /// The number of the stream, of those in [`crate::Coded::audio_streams`]. `None` if that is empty.
+    pub stream: Option<u32>,
     /// Samples a second of each channel.
     pub sample_rate: u32,
     /// The decoded duration in seconds.
@@ -85,6 +87,12 @@ impl Position {
     #[must_use]
     pub fn is_main(self) -> bool {
         matches!(self, Self::Mono | Self::Left | Self::Right | Self::Center)
+    }
+
+    /// Whether the channel is a surround channel.
+    #[must_use]
+    pub fn is_surround(self) -> bool {
+        matches!(self, Self::LeftSurround | Self::RightSurround)
     }
 
     /// The name of the position in plain words, such as `left` or `low-frequency effects`.

@@ -16,8 +16,9 @@ pub(crate) struct Heard {
     pub(crate) cut: bool,
 }
 
-/// Reads the output of ffmpeg for sound and measures at most `seconds` of each stream.
-pub(crate) fn read(output: impl Read, seconds: f64) -> Heard {
+/// Reads the output of ffmpeg for sound and measures at most `seconds` of each stream. `streams` are the numbers of the streams in their
+/// order; empty if they aren't known.
+pub(crate) fn read(output: impl Read, seconds: f64, streams: &[u32]) -> Heard {
     let time = ThreadTime::now();
     let mut heard = Heard::default();
     let mut avi = Avi::new(output);
@@ -39,7 +40,9 @@ pub(crate) fn read(output: impl Read, seconds: f64) -> Heard {
             }
         }
     }
-    heard.sounds = listeners.into_iter().filter_map(Listener::finish).collect();
+    let streams = streams.iter().copied().map(Some).chain(std::iter::repeat(None));
+    let sounds = listeners.into_iter().zip(streams);
+    heard.sounds = sounds.filter_map(|(heard, stream)| Some(Sound { stream, ..heard.finish()? })).collect();
     heard.cpu = time.elapsed();
     heard
 }

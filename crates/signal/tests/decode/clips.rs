@@ -57,7 +57,8 @@ fn files(folder: &Path) -> Vec<Bytes> {
 }
 
 pub(crate) fn transport_stream(segments: Vec<Bytes>, duration: f64) -> Coded {
-    Coded { container: Container::MpegTs, initialization: None, segments, duration, pixels: Some(640 * 360) }
+    let (container, pixels) = (Container::MpegTs, Some(640 * 360));
+    Coded { container, initialization: None, audio_streams: Vec::new(), segments, duration, pixels }
 }
 
 pub(crate) const PICTURES: Wanted = Wanted { pictures: PictureChoice::Every, sound: false, thumbnail: false };

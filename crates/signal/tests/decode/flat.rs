@@ -118,6 +118,7 @@ async fn fragmented_mp4_gives_pictures_sound_and_a_thumbnail() {
     let coded = Coded {
         container: Container::Mp4,
         initialization: Some(initialization),
+        audio_streams: Vec::new(),
         segments: vec![segment],
         duration: 2.0,
         pixels: None,

@@ -131,10 +131,30 @@ async fn packed_audio_is_decoded() {
     let coded = Coded {
         container: Container::Adts,
         initialization: None,
+        audio_streams: Vec::new(),
         segments: vec![adts.stdout.into()],
         duration: 2.0,
         pixels: None,
     };
     let found = decode(&coded, SOUND).await.sounds;
     assert!((found[0].duration - 2.0).abs() < 0.1 && found[0].sample_rate == 48_000, "{found:?}");
+}
+
+#[tokio::test]
+async fn a_stream_without_packets_beside_one_with_sound_is_left_out() {
+    let coded = clip(&[
+        "-f lavfi -i sine=1000:r=48000:d=2",
+        "-f lavfi -i sine=500:r=48000:d=2",
+        "-map 0 -map 1 -c:a aac -streamid 0:257 -streamid 1:258",
+    ]);
+    // The PMT announces both.
+    let pid = |packet: &[u8]| u16::from_be_bytes([packet[1] & 0x1f, packet[2]]);
+    let idle: Vec<u8> = coded.chunks(188).filter(|packet| pid(packet) != 258).flatten().copied().collect();
+    let both = Coded { audio_streams: vec![257, 258], ..transport_stream(vec![coded], 2.0) };
+    let found = decode(&both, SOUND).await.sounds;
+    assert_eq!(found.iter().map(|sound| sound.stream).collect::<Vec<_>>(), [Some(257), Some(258)]);
+    let one = Coded { audio_streams: vec![257], ..transport_stream(vec![idle.into()], 2.0) };
+    let found = decode(&one, SOUND).await.sounds;
+    assert_eq!(found.iter().map(|sound| sound.stream).collect::<Vec<_>>(), [Some(257)]);
+    assert!((found[0].duration - 2.0).abs() < 0.1, "{found:?}");
 }
