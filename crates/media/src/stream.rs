@@ -143,6 +143,9 @@ pub struct Rendition {
     pub average_bandwidth: Option<BitsPerSecond>,
     /// Declared codecs of the rendition: RFC 6381 strings, split at commas.
     pub codecs: Vec<String>,
+    /// What each variant declares whose playlist the rendition is, if several have one playlist (HLS): its AUDIO group and its codecs.
+    /// Then `codecs` has those of all.
+    pub variant_codecs: Vec<(Option<String>, Vec<String>)>,
     /// Declared size of the rendition's pictures; `None` if the manifest declares none.
     pub resolution: Option<Resolution>,
     /// Declared frame rate in frames per second; `None` if the manifest declares none.
@@ -241,6 +244,7 @@ impl Rendition {
             bandwidth: None,
             average_bandwidth: None,
             codecs: Vec::new(),
+            variant_codecs: Vec::new(),
             resolution: None,
             frame_rate: None,
             language: None,

@@ -10,8 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: None,
-    help: "fails when a SegmentTimeline has a gap or an overlap near the live edge, or ends before the next Period \
-           begins. Subtitles may pause",
+    help: "fails when a SegmentTimeline has a gap or an overlap near the live edge, begins after its Period, or ends before the next \
+           Period begins. Subtitles may pause",
     reference: "ISO/IEC 23009-1 5.3.9.6",
     needs_history: false,
 };
@@ -31,6 +31,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         }
         let mut found = timeline_gaps(rung, params);
         found.extend(gap_before_period(context, rung, params));
+        found.extend(gap_in_beginning(rung, params));
         found
     })
 }
@@ -70,6 +71,23 @@ fn gap_before_period(context: &CheckContext<'_>, rung: &LiveRepresentation<'_>, 
     (gap > params.tolerance && past <= params.within).then(|| {
         let message = format!("the last segment ends {gap:.3} s before the next Period begins");
         Violation::new(message).with("apart_seconds", gap).with("line", representation.line)
+    })
+}
+
+/// Returns a violation if the first segment of the Period that plays now begins after the Period. It is judged while a segment at the
+/// beginning would still be in the time-shift buffer, and for `within` seconds.
+fn gap_in_beginning(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
+    let runs = rung.timeline_runs()?;
+    let first = runs.first()?;
+    let longest = runs.iter().map(|run| rung.seconds(i128::from(run.duration))).fold(0.0, f64::max);
+    let begins = rung.period.start?.after(rung.mpd.availability_start?);
+    let past = packager_media::units::Seconds::between(begins, rung.now).0;
+    let kept = rung.mpd.time_shift_buffer_depth.map_or(f64::INFINITY, |depth| depth.0 - longest);
+    let gap = packager_media::units::Seconds::between(begins, rung.wall_clock_time(first.start)?).0;
+    (gap > params.tolerance && past <= params.within && past < kept).then(|| {
+        let message = format!("the first segment begins {gap:.3} s after its Period");
+        let violation = Violation::new(message).with("apart_seconds", gap).with("time", first.start);
+        violation.with("number", first.number).with("line", rung.representation.line)
     })
 }
 
@@ -118,6 +136,19 @@ mod tests {
         let found = violations(run("<S t=\"980000\" d=\"2000\" r=\"7\"/><S t=\"998000\" d=\"2000\"/>"));
         assert_eq!((found.len(), found[0].severity), (1, None));
         assert_eq!((&found[0].evidence["apart_seconds"], &found[0].evidence["time"]), (&2.0.into(), &998_000.into()));
+    }
+
+    #[test]
+    fn a_period_has_media_from_its_beginning() {
+        let of = |start: u32, first: u32| {
+            let before = period("p0", 0, &format!("<S t=\"900000\" d=\"2000\" r=\"{}\"/>", (start - 900) / 2 - 1));
+            let count = (1000 - start - first / 1000) / 2 - 1;
+            let timeline = format!("<S t=\"{first}\" d=\"2000\" r=\"{count}\"/>");
+            check(&Scene::dash(&dynamic(&(before + &period("p1", start, &timeline)))).context(), &Params::default())
+        };
+        assert_holds(of(980, 0));
+        assert_holds(of(980, 100));
+        assert_eq!(messages(of(980, 4000)), "the first segment begins 4.000 s after its Period");
     }
 
     #[test]

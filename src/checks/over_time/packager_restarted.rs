@@ -50,8 +50,13 @@ fn of_mpd(update: &MpdStep<'_>) -> Violation {
 
 fn violation(step: &PlaylistStep<'_>) -> Violation {
     let (a, b) = (step.earlier, step.later);
+    let same = b.segments.iter().filter(|new| a.segments.iter().any(|old| old.is_same_media(new))).count();
+    let (what, with) = match 2 * same > b.segments.len() {
+        true => ("the same segments have other numbers now", ""),
+        false => ("the packager began again", " with other segments"),
+    };
     let message = format!(
-        "the packager began again: media sequence {}–{} became {}–{} with other segments; players that were watching lose the stream",
+        "{what}: media sequence {}–{} became {}–{}{with}; players that were watching lose the stream",
         a.media_sequence,
         newest_number(a),
         b.media_sequence,

@@ -31,10 +31,13 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         let announced = announced_codecs(&facts.rendition, context.output);
         let tracks = bitstream::newest_first_with_heads(context, facts, past).filter(|_| !announced.is_empty())?;
         let newest = |media: Media| {
-            let mut tracks = tracks.iter().filter(|t| t.track.media == Some(media));
+            // The sound in the segments of a picture may be that of one of its audio groups only.
+            let is_own = media == facts.rendition.media;
+            let variants = if is_own { variants_codecs(&facts.rendition, &announced) } else { vec![&announced[..]] };
+            let tracks = || tracks.iter().filter(|t| t.track.media == Some(media));
             // A picture in a rendition of sound is what tracks_missing reports.
             let is_expected = facts.rendition.media == Media::Video || media != Media::Video;
-            tracks.find_map(|track| mismatch(track, &announced, terms, is_expected))
+            variants.iter().find_map(|codecs| tracks().find_map(|track| mismatch(track, codecs, terms, is_expected)))
         };
         let older = older_video(context, facts, past, &announced, terms);
         Some([Media::Video, Media::Audio].into_iter().filter_map(newest).chain(older).collect())
@@ -72,10 +75,26 @@ fn announced_codecs(rendition: &Rendition, output: &OutputFacts) -> Vec<String> 
     }
     let others = output.renditions.iter().map(|r| &r.rendition);
     let variants = others.filter(|r| r.media == Media::Video && r.shares_group(rendition));
-    let mut all: Vec<String> = variants.flat_map(|r| r.codecs.iter().cloned()).collect();
+    let mut all: Vec<String> = variants.flat_map(|r| codecs_with(r, rendition)).cloned().collect();
     all.sort();
     all.dedup();
     all
+}
+
+/// Returns the codecs that a variant declares together with the group of an audio rendition.
+fn codecs_with<'r>(variant: &'r Rendition, audio: &'r Rendition) -> impl Iterator<Item = &'r String> {
+    let of_group = variant.variant_codecs.iter().filter(|(group, _)| group.is_some() && *group == audio.group);
+    let all = variant.codecs.iter().filter(|_| variant.variant_codecs.is_empty());
+    of_group.flat_map(|(_, codecs)| codecs).chain(all)
+}
+
+/// Returns the codecs of each variant whose playlist the rendition is: a player that chooses one decodes by its strings. Otherwise those that
+/// are announced.
+fn variants_codecs<'r>(rendition: &'r Rendition, announced: &'r [String]) -> Vec<&'r [String]> {
+    match rendition.variant_codecs.as_slice() {
+        [] => vec![announced],
+        variants => variants.iter().map(|(_, codecs)| codecs.as_slice()).collect(),
+    }
 }
 
 /// Returns a violation if codec strings for the track's media type are announced and none of them covers the track. If the rendition
@@ -359,6 +378,10 @@ mod tests {
     /// Runs codec_mismatch on an audio rendition in the group `group` that has no codecs of its own. A video rendition
     /// names the group "a" and announces the codecs; `actual` is the codec of the audio segment.
     fn grouped(actual: &str, group: &str) -> CheckVerdict {
+        check(&grouped_scene(actual, group).context(), &Params::default())
+    }
+
+    fn grouped_scene(actual: &str, group: &str) -> Scene {
         let mut scene = Scene::live();
         scene.rendition().rendition.group = Some("a".to_owned());
         scene.rendition().rendition.further_groups = vec!["c".to_owned()];
@@ -370,7 +393,7 @@ mod tests {
         segment.inspection.as_mut().unwrap().tracks.remove(0);
         let past = RenditionHistory { segments: vec![Arc::new(segment)], ..RenditionHistory::default() };
         scene.history.renditions.insert("audio-en".to_owned(), past);
-        check(&scene.context(), &Params::default())
+        scene
     }
 
     #[test]
@@ -382,6 +405,14 @@ mod tests {
         assert_eq!(found[0].rendition.as_deref(), Some("audio-en"));
         assert_not_run(grouped("ec-3", "b"), MISSING);
         assert_holds(grouped("mp4a.40.2", "c"));
+        let apart = |actual, codecs: [&str; 2]| {
+            let mut scene = grouped_scene(actual, "c");
+            let [a, c] = codecs.map(|codec| vec!["avc1.64001f".to_owned(), codec.to_owned()]);
+            scene.rendition().rendition.variant_codecs = vec![(Some("a".to_owned()), a), (Some("c".to_owned()), c)];
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(apart("ec-3", ["mp4a.40.2", "ec-3"]));
+        assert_eq!(violations(apart("mp4a.40.2", ["mp4a.40.2", "ec-3"])).len(), 1, "the variant with this group says ec-3");
         assert_eq!(violations(grouped("ec-3", "c")).len(), 1, "a further group of the variant");
     }
 

@@ -111,6 +111,7 @@ fn change_between<'a>(
     let back = b.media_sequence < a.media_sequence || newest_number(b) < newest_number(a);
     match back {
         _ if new_dates_under_old_numbers(a, b) => PlaylistChange::Restarted,
+        false if has_other_numbers(a, b) => PlaylistChange::Restarted,
         false => PlaylistChange::Continued,
         true if window_refills_from_start(a, b) => PlaylistChange::Restarted,
         true if common_segments(a, b).any(|(old, new)| old.is_same_media(new))
@@ -136,6 +137,15 @@ fn new_dates_under_old_numbers(a: &Observation, b: &Observation) -> bool {
         _ => false,
     });
     moved.next().is_some_and(|first| first && moved.all(|m| m))
+}
+
+/// Distance of segment numbers that no stream reaches in the time between two probes: a packager that was restarted counts from the Unix
+/// time, and didn't before.
+const OTHER_NUMBERS: u64 = 100_000_000;
+
+/// Whether the numbers of observation `b` are so far ahead of those of `a` that they have another beginning.
+fn has_other_numbers(a: &Observation, b: &Observation) -> bool {
+    b.media_sequence.saturating_sub(newest_number(a)) >= OTHER_NUMBERS
 }
 
 /// Whether the segment numbers of observation `b` begin with 0 or 1 and its window is shorter than that of `a`, as
@@ -204,6 +214,12 @@ mod tests {
     fn numbers_far_back_are_a_restart_even_with_the_same_names() {
         assert_eq!(relations([observation(-20, 1000, 1005), observation(-10, 0, 3)]), [Restarted]);
         assert_eq!(relations([observation(-60, 1000, 1005), observation(-10, 20, 25)]), [Restarted]);
+    }
+
+    #[test]
+    fn numbers_that_count_from_the_unix_time_now_are_a_restart() {
+        assert_eq!(relations([observation(-20, 0, 5), observation(-10, 1_796_052_263, 1_796_052_264)]), [Restarted]);
+        assert_eq!(relations([observation(-20, 0, 5), observation(-10, 90_000_000, 90_000_005)]), [Continued]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use crate::history::{ListedSegment, RenditionHistory};
-use packager_media::units::Seconds;
+use packager_media::units::{Seconds, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 
 pub const META: CheckMeta = CheckMeta {
@@ -45,8 +45,13 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let params = Params { uris: params.uris && names_last(past), date_tolerance, ..params.clone() };
         // In DASH Periods are the discontinuities.
         let tags = context.output.dash().is_none();
-        let moved = moved_starts(past);
-        Some(continued.filter_map(|s| rewritten(s, &params, tags).or_else(|| other_media(s, &moved))).collect())
+        // A new run reaches the numbers of the one before.
+        let run = |s: &PlaylistStep<'_>| (s.change == PlaylistChange::Restarted).then_some(s.later.first_seen);
+        let began = playlist_step::all_steps(past).iter().filter_map(run).max();
+        let moved = moved_starts(past, began);
+        let is_of_run = |s: &PlaylistStep<'_>| began.is_none_or(|began| s.later.first_seen >= began);
+        let moved = |s: &PlaylistStep<'_>| if is_of_run(s) { other_media(s, &moved) } else { None };
+        Some(continued.filter_map(|s| rewritten(s, &params, tags).or_else(|| moved(s))).collect())
     })
 }
 
@@ -69,11 +74,12 @@ fn other_media(step: &PlaylistStep<'_>, moved: &BTreeMap<u64, (f64, f64)>) -> Op
 }
 
 /// Returns the segments whose media begin elsewhere under their last inspected name than under their first, by number, with both starts in
-/// seconds.
-fn moved_starts(past: &RenditionHistory) -> BTreeMap<u64, (f64, f64)> {
+/// seconds. `began`: when the packager began its numbers again; segments that were inspected before are of another run.
+fn moved_starts(past: &RenditionHistory, began: Option<Timestamp>) -> BTreeMap<u64, (f64, f64)> {
     let mut first: HashMap<u64, &SegmentFacts> = HashMap::new();
     let mut moved = BTreeMap::new();
-    for segment in past.segments.iter().map(AsRef::as_ref) {
+    let of_run = |segment: &&SegmentFacts| began.is_none_or(|began| segment.inspected_at >= began);
+    for segment in past.segments.iter().map(AsRef::as_ref).filter(of_run) {
         let number = segment.segment.number;
         let known = *first.entry(number).or_insert(segment);
         match moved_start(known, segment) {

@@ -234,10 +234,25 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
     }
 }
 
+/// Keeps the codecs of each declaration apart, where several have some.
+fn complete_variant_codecs(first: &mut Rendition, other: &Rendition) {
+    if first.codecs.is_empty() || other.codecs.is_empty() {
+        return;
+    }
+    if first.variant_codecs.is_empty() {
+        first.variant_codecs.push((first.group.clone(), first.codecs.clone()));
+    }
+    let declared = (other.group.clone(), other.codecs.clone());
+    if !first.variant_codecs.contains(&declared) && first.variant_codecs.len() <= MAX_GROUPS {
+        first.variant_codecs.push(declared);
+    }
+}
+
 /// Fills in values that a rendition's first declaration in a multivariant playlist lacks. An audio playlist is often
 /// declared twice: as a rendition with its language, and as a variant with its bit rate. A video playlist is declared once for
 /// each audio group, with the codecs of both. The rendition keeps the more reliable identity of the two, independent of their order.
 fn complete(first: &mut Rendition, other: Rendition) {
+    complete_variant_codecs(first, &other);
     first.bandwidth = first.bandwidth.or(other.bandwidth);
     first.average_bandwidth = first.average_bandwidth.or(other.average_bandwidth);
     match other.group {

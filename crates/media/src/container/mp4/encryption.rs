@@ -169,7 +169,7 @@ fn parse_subsamples(bytes: &[u8]) -> Option<(u64, &[u8])> {
     Some((spans.chunks_exact(6).map(bytes).sum(), after))
 }
 
-fn sample_count(runs: &[Trun]) -> u64 {
+pub(super) fn sample_count(runs: &[Trun]) -> u64 {
     let of = |run: &Trun| match &run.samples {
         TrunSamples::Explicit(entries) => entries.len() as u64,
         TrunSamples::Inherited { count, .. } => u64::from(*count),

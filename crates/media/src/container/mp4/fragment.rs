@@ -166,8 +166,12 @@ impl Fragments {
         let from = base.place_runs(&parts, &sizes);
         let protection = track.sample_entry(tfhd).map(|entry| parts.groups.effective(entry));
         let vector_size = protection.as_ref().and_then(|p| p.iv_size);
-        let encrypted =
-            track.set_encryption(protection, parts.senc.as_ref().is_some_and(encryption::describes_samples));
+        let is_described = parts.senc.as_ref().is_some_and(encryption::describes_samples);
+        let encrypted = track.set_encryption(protection.clone(), is_described);
+        if encrypted && encryption::sample_count(&parts.runs) > 0 {
+            let has_vectors = is_described || parts.has_auxiliary;
+            track.check_protection(protection.as_deref(), has_vectors, traf.offset, defects);
+        }
         if let Some(from) = from.filter(|_| !encrypted) {
             let (format, aac) = (track.subtitle_format(), track.aac_timescale());
             track.in_band.expect(from, &parts.runs, defaults);
@@ -265,6 +269,10 @@ impl DataBase {
     }
 }
 
+/// Extended type of the box of PIFF 1.1 that became `senc`.
+const PIFF_SAMPLE_ENCRYPTION: [u8; 16] =
+    [0xa2, 0x39, 0x4f, 0x52, 0x5a, 0x9b, 0x4f, 0x14, 0xa2, 0x44, 0x6c, 0x42, 0x7c, 0x64, 0x8d, 0xf4];
+
 /// The child boxes of a track fragment (`traf`) that are read.
 #[derive(Debug, Default)]
 struct TrafBoxes<'a> {
@@ -274,6 +282,8 @@ struct TrafBoxes<'a> {
     tfdt: Option<Tfdt>,
     runs: Vec<Trun>,
     senc: Option<Mp4Box<'a>>,
+    /// Whether the fragment has auxiliary information of its samples in another form than `senc`: by `saiz`, or in the box of PIFF 1.1.
+    has_auxiliary: bool,
     groups: EncryptionGroups<'a>,
 }
 
@@ -291,6 +301,8 @@ impl<'a> TrafBoxes<'a> {
                 b"tfdt" => parts.tfdt = Some(child.decode()?),
                 b"trun" => parts.runs.push(child.decode()?),
                 b"senc" => parts.senc = Some(child),
+                b"saiz" => parts.has_auxiliary = true,
+                b"uuid" => parts.has_auxiliary |= child.body.starts_with(&PIFF_SAMPLE_ENCRYPTION),
                 b"sgpd" | b"sbgp" => parts.groups.add(&child),
                 _ => {}
             }

@@ -4,7 +4,9 @@ use super::in_band::InBandSamples;
 use super::subtitles::SubtitleFormat;
 use crate::codec::parameters::CodecParameters;
 use crate::codec::rfc6381::Codec;
+use crate::container::defects::DefectLog;
 use crate::container::{InitTrack, MAX_KEYFRAMES, SampleEncryption, Subtitles, Track};
+use crate::defect::DefectKind;
 use crate::stream::Media;
 use crate::units::{MediaTime, Seconds};
 use mp4_atom::{Tfhd, Trun, TrunEntry, TrunSamples};
@@ -118,6 +120,39 @@ impl FragmentedTrack {
         let encrypted = protection.as_ref().map_or(described, |p| !p.clear);
         self.protection = protection.filter(|_| encrypted).or(self.protection.take());
         encrypted
+    }
+
+    /// Adds a defect if players can't decrypt the encrypted samples of the fragment whose `traf` is at byte `at`: nobody knows their
+    /// initialization vectors or subsamples, or the initialization segment declares no protection. `has_vectors` is whether the fragment
+    /// describes its samples.
+    pub(super) fn check_protection(
+        &self,
+        protection: Option<&SampleEncryption>,
+        has_vectors: bool,
+        at: u64,
+        defects: &mut DefectLog,
+    ) {
+        let (id, is_known) = (self.id, self.init.is_some());
+        let is_nal = self.init.as_ref().is_some_and(|init| matches!(init.codec.as_str(), "h264" | "hevc"));
+        match protection {
+            None if is_known => {
+                defects.add(DefectKind::Initialization, at, "ISO/IEC 23001-7 8.2", || {
+                    format!(
+                        "the `traf` of track {id} at byte {at} has encrypted samples (`senc`), and the initialization segment declares \
+                         no protection (`sinf`): players ask for no key"
+                    )
+                });
+            }
+            Some(protection) if !has_vectors && protection.iv_size.is_some_and(|size| size > 0 || is_nal) => {
+                defects.add(DefectKind::Container, at, "ISO/IEC 23001-7 7, 9.5", || {
+                    format!(
+                        "the `traf` of track {id} at byte {at} has encrypted samples without initialization vectors or subsamples \
+                         (`senc`, `saiz`): players can't decrypt them"
+                    )
+                });
+            }
+            _ => {}
+        }
     }
 
     /// Sets the decode time in ticks of the next sample (`tfdt`).

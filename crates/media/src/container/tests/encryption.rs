@@ -143,3 +143,39 @@ fn a_senc_has_to_match_the_number_of_samples() {
     assert!(message.ends_with("describes 51 samples, the `traf` has 50"), "{message}");
     assert_eq!(reference, "ISO/IEC 23001-7 7.2");
 }
+
+#[test]
+fn encrypted_samples_have_vectors() {
+    let messages = |added: &[u8]| {
+        let mut bytes = whole_file();
+        insert(&mut bytes, &[b"moof", b"traf"], added);
+        let mdat = find(&bytes, b"mdat");
+        let without_vectors = |d: &Defect| d.kind == DefectKind::Container && d.message.ends_with("can't decrypt them");
+        inspect(&bytes[..mdat]).defects.into_iter().filter(without_vectors).map(|d| d.message).collect::<Vec<_>>()
+    };
+    // ffmpeg writes none into fragments.
+    let [video, audio] = messages(&[]).try_into().unwrap();
+    assert_eq!(
+        video,
+        "the `traf` of track 1 at byte 1547 has encrypted samples without initialization vectors or subsamples (`senc`, `saiz`): \
+         players can't decrypt them"
+    );
+    assert!(audio.starts_with("the `traf` of track 2 "));
+    let piff = [0xa2, 0x39, 0x4f, 0x52, 0x5a, 0x9b, 0x4f, 0x14, 0xa2, 0x44, 0x6c, 0x42, 0x7c, 0x64, 0x8d, 0xf4];
+    let senc = boxed(b"senc", &[&[0; 4], &50_u32.to_be_bytes(), &[1; 50 * 8]]);
+    for described in [senc, boxed(b"saiz", &[&[0; 9]]), boxed(b"uuid", &[&piff])] {
+        assert_eq!(messages(&described).len(), 1, "the other track's");
+    }
+    assert_eq!(messages(&boxed(b"senc", &[&[0; 8]])).len(), 2, "one that describes nothing");
+    assert_eq!(messages(&group(0, 9, 0x1_0001)).len(), 1, "clear samples");
+}
+
+#[test]
+fn the_initialization_segment_declares_the_protection_of_encrypted_samples() {
+    let init = init_of("cmaf_h264_init.mp4");
+    let mut bytes = fixture("cmaf_h264_0.m4s").split_off(76);
+    insert(&mut bytes, &[b"moof", b"traf"], &boxed(b"senc", &[&[0; 4], &50_u32.to_be_bytes(), &[1; 50 * 8]]));
+    let found = inspect_with(Some(&init), &bytes).defects;
+    assert_eq!((found.len(), found[0].kind), (1, DefectKind::Initialization));
+    assert!(found[0].message.ends_with("(`sinf`): players ask for no key"), "{}", found[0].message);
+}

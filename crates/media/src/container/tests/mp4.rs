@@ -85,7 +85,8 @@ fn a_file_that_initializes_itself_needs_nothing_else() {
     let seen = inspect(&fixture("cenc_whole.mp4"));
     assert!(seen.encrypted, "encv, enca and senc");
     assert!(seen.has_moov && !inspect(&fixture("cmaf_h264_0.m4s")).has_moov);
-    assert_eq!(defects(&seen), []);
+    // ffmpeg's vectors are in a table of the whole file, which no player of fragments reads.
+    assert!(seen.defects.iter().all(|d| d.message.ends_with("can't decrypt them")), "{:?}", seen.defects);
     let [video, audio] = seen.tracks.as_slice() else { panic!("{:?}", seen.tracks) };
     assert_eq!((video.codec.as_str(), audio.codec.as_str()), ("h264", "aac"));
     assert_eq!(summary(video), (0, 1024, 25_600, 50, 2, Some(true)));
