@@ -4,13 +4,14 @@ import { Redirect, Route, Switch, useLocation } from 'wouter';
 import { ChannelsScreen } from './channels/ChannelsScreen';
 import { ErrorBoundary } from './frame/ErrorBoundary';
 import { Frame } from './frame/Frame';
-import { KeysHelp } from './keys/KeysHelp';
+import { OnceOpen } from './frame/OnceOpen';
 import { useKeys } from './keys/useKeys';
 import {
   AlertsScreen,
   ChannelScreen,
   EditScreen,
   ImportScreen,
+  KeysHelp,
   MetricsScreen,
   MosaicScreen,
   ReportScreen,
@@ -71,7 +72,9 @@ export function App() {
           </Frame>
         </Route>
       </Switch>
-      <KeysHelp isOpen={isHelpOpen} onClose={() => setHelpOpen(false)} />
+      <OnceOpen isOpen={isHelpOpen}>
+        <KeysHelp isOpen={isHelpOpen} onClose={() => setHelpOpen(false)} />
+      </OnceOpen>
     </AnnouncementProvider>
   );
 }

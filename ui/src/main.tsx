@@ -26,6 +26,7 @@ import { createRoot } from 'react-dom/client';
 import { Router } from 'wouter';
 import { App } from './App';
 import { ApiError } from './api/client';
+import { askBeforeLeaving } from './frame/unsaved';
 import { LiveProvider } from './live/LiveProvider';
 import { loadScreensLater } from './screens';
 
@@ -53,7 +54,7 @@ createRoot(document.getElementById('root') as HTMLElement).render(
     <MantineProvider theme={theme} defaultColorScheme="auto">
       <QueryClientProvider client={queries}>
         <LiveProvider>
-          <Router base={base}>
+          <Router base={base} aroundNav={askBeforeLeaving}>
             <App />
           </Router>
         </LiveProvider>

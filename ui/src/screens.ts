@@ -1,6 +1,6 @@
 import { type ComponentType, lazy } from 'react';
 
-/** A screen that is loaded when it is opened, or when the browser has nothing else to do. */
+/** A screen or a dialog that is loaded when it is opened, or when the browser has nothing else to do. */
 function later<Props extends object>(load: () => Promise<ComponentType<Props>>) {
   loads.push(load);
   return lazy(async () => ({ default: await load() }));
@@ -16,6 +16,8 @@ export const MetricsScreen = later(async () => (await import('./metrics/MetricsS
 export const EditScreen = later(async () => (await import('./edit/EditScreen')).EditScreen);
 export const ImportScreen = later(async () => (await import('./imports/ImportScreen')).ImportScreen);
 export const ReportScreen = later(async () => (await import('./report/ReportScreen')).ReportScreen);
+export const RowMenu = later(async () => (await import('./channels/RowMenu')).RowMenu);
+export const KeysHelp = later(async () => (await import('./keys/KeysHelp')).KeysHelp);
 
 /** Time in milliseconds after which the other screens are loaded: the first one is shown then. */
 const PAUSE = 5_000;

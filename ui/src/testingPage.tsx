@@ -6,6 +6,7 @@ import { Router } from 'wouter';
 import { memoryLocation } from 'wouter/memory-location';
 import './words';
 import type { Summary } from './api/types';
+import { askBeforeLeaving } from './frame/unsaved';
 
 // A busy machine needs longer than a second to draw a screen.
 configure({ asyncUtilTimeout: 10_000 });
@@ -58,7 +59,7 @@ export function summaryOf(changes: Partial<Summary> = {}): Summary {
     has_alertmanager: true,
     alertmanager: null,
     prometheus: null,
-    probing_base: null,
+    probing_base: '',
     grafana: null,
     ...changes,
   };
@@ -76,7 +77,7 @@ export function renderPage(children: ReactNode, path = '/') {
   const view = render(
     <MantineProvider>
       <QueryClientProvider client={client}>
-        <Router hook={hook} searchHook={searchHook}>
+        <Router hook={hook} searchHook={searchHook} aroundNav={askBeforeLeaving}>
           {children}
         </Router>
       </QueryClientProvider>

@@ -11,7 +11,7 @@ import { Mark } from '../severity/Mark';
 import { isSeverity } from '../severity/severity';
 import { Ago, useDuration } from '../time/Ago';
 import { useNow } from '../time/clock';
-import { age } from '../time/duration';
+import { age, fullTime } from '../time/duration';
 
 export interface Selection {
   ids: Set<number>;
@@ -23,10 +23,12 @@ interface Props {
   name: string | undefined;
   selection?: Selection | undefined;
   onOpen?: ((id: number) => void) | undefined;
+  /** Whether the cells are for paper: it says times of day, and has no buttons. */
+  isPrinted?: boolean;
 }
 
 /** The cells of an alert. With a selection, a firing alert can be selected. */
-export function AlertCells({ alert, name, selection, onOpen }: Props) {
+export function AlertCells({ alert, name, selection, onOpen, isPrinted = false }: Props) {
   const { t } = useTranslation();
   const toggle = () => {
     const ids = new Set(selection?.ids);
@@ -58,11 +60,9 @@ export function AlertCells({ alert, name, selection, onOpen }: Props) {
         {name && <div className="url">{name}</div>}
       </td>
       <td>{alert.summary ?? alert.description}</td>
+      <td>{isPrinted ? fullTime(alert.starts_at) : <Ago at={alert.starts_at} />}</td>
       <td>
-        <Ago at={alert.starts_at} />
-      </td>
-      <td>
-        <Acknowledged alert={alert} />
+        <Acknowledged alert={alert} isPrinted={isPrinted} />
         <Quiet alert={alert} />
       </td>
       {onOpen && (
@@ -70,6 +70,7 @@ export function AlertCells({ alert, name, selection, onOpen }: Props) {
           <button
             type="button"
             className="link"
+            data-open
             aria-label={t('alerts.openOne', { name: alert.alertname, channel: alert.channel ?? '–' })}
             onClick={() => onOpen(alert.id)}
           >
@@ -81,17 +82,18 @@ export function AlertCells({ alert, name, selection, onOpen }: Props) {
   );
 }
 
-function Acknowledged({ alert }: { alert: Alert }) {
+function Acknowledged({ alert, isPrinted }: { alert: Alert; isPrinted: boolean }) {
   const { t } = useTranslation();
   const now = useNow();
   const duration = useDuration();
   if (alert.status !== 'acknowledged') return null;
+  const by = alert.acknowledged_by ?? '–';
   const time = duration(age(alert.acknowledged_at, now) ?? 0);
   return (
     <>
-      {t('alerts.by', { by: alert.acknowledged_by ?? '–', time })}
+      {isPrinted ? `${by}, ${fullTime(alert.acknowledged_at ?? '')}` : t('alerts.by', { by, time })}
       {alert.comment && <div className="comment">{alert.comment}</div>}
-      <TakeBack alert={alert} />
+      {!isPrinted && <TakeBack alert={alert} />}
     </>
   );
 }

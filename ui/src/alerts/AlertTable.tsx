@@ -3,8 +3,14 @@ import { AlertCells } from './AlertCells';
 import { AlertHead } from './AlertHead';
 import { useChannelNames } from './useChannelNames';
 
+interface Props {
+  alerts: Alert[];
+  /** Whether the table is for paper. */
+  isPrinted?: boolean;
+}
+
 /** A few alerts, with who acknowledged them. */
-export function AlertTable({ alerts }: { alerts: Alert[] }) {
+export function AlertTable({ alerts, isPrinted = false }: Props) {
   const names = useChannelNames();
   return (
     <div className="scroll">
@@ -13,7 +19,7 @@ export function AlertTable({ alerts }: { alerts: Alert[] }) {
         <tbody>
           {alerts.map((alert) => (
             <tr key={alert.id} data-status={alert.status}>
-              <AlertCells alert={alert} name={names.get(alert.channel ?? '')} />
+              <AlertCells alert={alert} name={names.get(alert.channel ?? '')} isPrinted={isPrinted} />
             </tr>
           ))}
         </tbody>

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { cleanup, fireEvent, screen, waitFor, within } from '@testing-library/react';
+import { act, cleanup, fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Alert } from '../api/types';
 import { channel } from '../testing';
@@ -122,13 +122,26 @@ test('the last day has a lane for each alert, also for one that ended', async ()
   const { exporter } = open([alert(1)]);
   const at = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
   const ended = alert(2, { status: 'resolved', starts_at: at(5), resolved_at: at(4) });
-  exporter.set({ 'GET alerts': { alerts: [ended], next_cursor: null } });
+  // An alert that began before the day is on a further page.
+  const old = alert(3, { status: 'resolved', starts_at: at(30), resolved_at: at(20) });
+  const asked: string[] = [];
+  exporter.set({
+    'GET alerts': (request) => {
+      const query = new URL(request.url).searchParams;
+      asked.push(`${query.has('since')} ${query.get('active_since')?.slice(0, 10)} ${query.get('cursor')}`);
+      const isFirst = !query.has('cursor');
+      return Response.json({ alerts: isFirst ? [ended] : [old], next_cursor: isFirst ? '2' : null });
+    },
+  });
   const details = (await screen.findByText('Last 24 hours')).closest('details') as HTMLDetailsElement;
   details.open = true;
   fireEvent(details, new Event('toggle'));
   const lane = await screen.findByRole('row', { name: /CH_2/ });
   expect(lane.querySelectorAll('rect')).toHaveLength(1);
-  expect(exporter.requests).toContain('GET alerts');
+  expect(screen.getByRole('row', { name: /CH_3/ }).querySelectorAll('rect')).toHaveLength(1);
+  const day = at(24).slice(0, 10);
+  expect(asked).toEqual([`false ${day} null`, `false ${day} 2`]);
+  expect(screen.queryByText(/^More than/)).toBeNull();
 });
 
 test('of thousands of alerts only those on the screen are in the document', async () => {
@@ -142,4 +155,100 @@ test('a screen whose alerts are not known says so', async () => {
   new TestExporter({ 'GET channels/summary': 503 });
   renderPage(<AlertsScreen />, '/alerts');
   await screen.findByText('refused with 503');
+});
+
+test('keys go through the alerts, and Enter opens the details of one', async () => {
+  const { exporter } = open([alert(3), alert(2), alert(1, { status: 'acknowledged' })]);
+  exporter.set({ 'GET alerts/2/history': { events: [] } });
+  await screen.findByLabelText('Select ChannelDegraded of CH_3');
+  const rows = screen.getByRole('region', { name: 'Rows of alerts' });
+  expect(rows.matches('[data-rows]')).toBe(true);
+  rows.focus();
+  const press = (...pressed: string[]) => {
+    for (const key of pressed) fireEvent.keyDown(document.activeElement ?? rows, { key });
+    return document.activeElement?.getAttribute('aria-label');
+  };
+  expect(press('j')).toBe('Select ChannelDegraded of CH_3');
+  // An acknowledged alert has no box.
+  expect(press('j', 'j', 'j')).toBe('Details of ChannelDegraded of CH_1');
+  expect(press('k')).toBe('Select ChannelDegraded of CH_2');
+  press('Enter');
+  expect((await screen.findByRole('dialog')).textContent).toContain('CH_2');
+});
+
+test('a day with more alerts than the page reads says so', async () => {
+  const { exporter } = open([]);
+  const at = new Date(Date.now() - 3_600_000).toISOString();
+  const ended = alert(2, { status: 'resolved', starts_at: at, resolved_at: at });
+  exporter.set({ 'GET alerts': { alerts: [ended], next_cursor: '2' } });
+  const details = (await screen.findByText('Last 24 hours')).closest('details') as HTMLDetailsElement;
+  details.open = true;
+  fireEvent(details, new Event('toggle'));
+  await screen.findByText(/^More than 5000 alerts were active/);
+  expect(exporter.requests.filter((request) => request === 'GET alerts')).toHaveLength(5);
+});
+
+/** Acknowledges the alert of a channel on the page. */
+async function acknowledge(code: string) {
+  fireEvent.click(await screen.findByLabelText(`Select ChannelDegraded of ${code}`));
+  fireEvent.click(screen.getByRole('button', { name: 'Acknowledge 1' }));
+  fireEvent.click(within(await screen.findByRole('dialog')).getByRole('button', { name: 'Acknowledge' }));
+  await screen.findByText(new RegExp(`^Acknowledged 1: ChannelDegraded ${code}`));
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+}
+
+test('the refusal of an undo is not shown beside the next acknowledgement', async () => {
+  const acknowledged = (id: number) =>
+    alert(id, { status: 'acknowledged', acknowledged_at: `2026-01-31T18:0${id}:00Z`, acknowledged_by: 'lan' });
+  const { exporter } = open([alert(1), alert(2)]);
+  const answer = (id: number, ...alerts: Alert[]) =>
+    exporter.set({
+      'POST alerts/acknowledge': () => {
+        exporter.set({ 'GET alerts/active': { alerts, next_cursor: null } });
+        return Response.json({ alerts: [acknowledged(id)], unchanged: [], refused: [] });
+      },
+    });
+  answer(1, acknowledged(1), alert(2));
+  await acknowledge('CH_1');
+  exporter.set({
+    'POST alerts/unacknowledge': { alerts: [], unchanged: [], refused: [{ id: 1, status: 409, detail: 'too late' }] },
+  });
+  fireEvent.click(screen.getByRole('button', { name: 'Undo' }));
+  await screen.findByText('too late');
+  answer(2, acknowledged(1), acknowledged(2));
+  await acknowledge('CH_2');
+  expect(screen.queryByText('too late')).toBeNull();
+});
+
+test('an alert that left the list is neither open nor selected when it fires again', async () => {
+  const { exporter, client } = open([alert(1), alert(2)]);
+  exporter.set({ 'GET alerts/1/history': { events: [] } });
+  const show = async (...alerts: Alert[]) => {
+    exporter.set({ 'GET alerts/active': { alerts, next_cursor: null } });
+    await client.invalidateQueries();
+    await screen.findByText(`${alerts.length} of ${alerts.length} alerts`);
+  };
+  fireEvent.click(await screen.findByLabelText('Select ChannelDegraded of CH_1'));
+  fireEvent.click(screen.getByRole('button', { name: 'Details of ChannelDegraded of CH_1' }));
+  await screen.findByRole('dialog');
+  await show(alert(2));
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+  await show(alert(1), alert(2));
+  // A dialog opens some frames later.
+  await act(() => new Promise((resolve) => setTimeout(resolve, 300)));
+  expect(screen.queryByRole('dialog')).toBeNull();
+  const isSelected = () =>
+    (screen.getByLabelText('Select ChannelDegraded of CH_1') as HTMLInputElement | null)?.checked;
+  expect(isSelected()).toBe(false);
+
+  fireEvent.click(screen.getByLabelText('Select ChannelDegraded of CH_1'));
+  expect(isSelected()).toBe(true);
+  exporter.set({
+    'GET alerts/active': { alerts: [alert(1, { status: 'acknowledged' }), alert(2)], next_cursor: null },
+  });
+  await client.invalidateQueries();
+  await waitFor(() => expect(screen.queryByLabelText('Select ChannelDegraded of CH_1')).toBeNull());
+  await show(alert(1), alert(2));
+  await screen.findByLabelText('Select ChannelDegraded of CH_1');
+  expect(isSelected()).toBe(false);
 });

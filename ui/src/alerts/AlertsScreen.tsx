@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
-import { useMemo, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { MAX_ACTIVE_ALERTS, useAlerts, useAlertsCut, useSummary } from '../api/queries';
+import { MAX_ALERTS_READ, useAlerts, useAlertsCut, useSummary } from '../api/queries';
 import type { AlertsDone } from '../api/types';
 import { ErrorBox } from '../frame/ErrorBox';
 import { useQueryString } from '../frame/useQueryString';
@@ -15,6 +15,7 @@ import {
   ALERT_ORDERING,
   alertPasses,
   readAlertFilters,
+  stillFiring,
   withoutSettled,
   withoutWatchdog,
   writeAlertFilters,
@@ -38,11 +39,16 @@ export function AlertsScreen() {
   const [isOpen, setOpen] = useState(false);
   const [opened, setOpened] = useState<number | null>(null);
   // What this person acknowledged last, for as long as it can be the wrong one.
-  const [last, setLast] = useState<AlertsDone | null>(null);
+  const [last, setLast] = useState<{ done: AlertsDone; number: number } | null>(null);
   const all = useMemo(() => withoutWatchdog(alerts.data ?? []), [alerts.data]);
   const passing = useMemo(() => all.filter((alert) => alertPasses(filters, alert, names)), [all, filters, names]);
   const order = useHeldOrder(passing, ALERT_ORDERING);
   const { rows } = order;
+  useEffect(() => {
+    // What ended or was acknowledged must be neither selected nor open when it fires again.
+    setSelected((before) => stillFiring(before, all));
+    setOpened((before) => (all.some((alert) => alert.id === before) ? before : null));
+  }, [all]);
   if (summary.data && !summary.data.has_database) return <p className="empty">{t('alerts.noDatabase')}</p>;
   if (!alerts.data) {
     const failed = [summary, alerts].find((read) => read.error);
@@ -66,12 +72,13 @@ export function AlertsScreen() {
         </Button>
         <span className="shown" aria-live="polite">
           {t('alerts.shown', { shown: rows.length, total: all.length })}
-          {isCut && <strong> {t('alerts.cut', { count: MAX_ACTIVE_ALERTS })}</strong>}
+          {isCut && <strong> {t('alerts.cut', { count: MAX_ALERTS_READ })}</strong>}
           <HeldNote worse={order.worse} onRelease={order.release} />
         </span>
       </p>
       <Timeline active={all} />
-      {last && <Undo done={last} alerts={all} onClose={() => setLast(null)} />}
+      {/* What the exporter answered to the undo of an earlier request says nothing about this one. */}
+      {last && <Undo key={last.number} done={last.done} alerts={all} onClose={() => setLast(null)} />}
       {rows.length === 0 ? (
         <p className="empty">{all.length === 0 ? t('alerts.none') : t('alerts.noMatch')}</p>
       ) : (
@@ -90,7 +97,7 @@ export function AlertsScreen() {
         silences={summary.data?.has_alertmanager ?? false}
         onClose={() => setOpen(false)}
         onDone={(done) => {
-          setLast(done);
+          setLast((before) => ({ done, number: (before?.number ?? 0) + 1 }));
           setSelected((before) => withoutSettled(before, [...done.alerts, ...done.unchanged]));
         }}
       />

@@ -1,5 +1,5 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useRef } from 'react';
+import { type KeyboardEvent, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Alert } from '../api/types';
 import { type Reader, useReleaseAtEnd } from '../order/useHeldOrder';
@@ -9,6 +9,8 @@ import type { ChannelNames } from './alerts';
 
 /** Height of most rows in pixels; each is measured when it is shown. */
 const ROW_HEIGHT = 52;
+/** Height of the head, which stays on top of the rows. */
+const HEAD_HEIGHT = 34;
 
 interface Props {
   alerts: Alert[];
@@ -32,13 +34,36 @@ export function LongAlertTable({ alerts, names, selection, onOpen, reader, onEnd
     estimateSize: () => ROW_HEIGHT,
     getItemKey: (index) => alerts[index]?.id ?? index,
     overscan: 20,
+    // The head covers so much of the scroller.
+    scrollPaddingEnd: HEAD_HEIGHT,
   });
+  const onKeyDown = (event: KeyboardEvent) => {
+    const place = (event.target as HTMLElement).closest<HTMLElement>('[data-index]')?.dataset.index;
+    const by = { j: 1, k: -1 }[event.key];
+    if (by) {
+      const next = place === undefined ? 0 : Math.min(Math.max(Number(place) + by, 0), alerts.length - 1);
+      virtualizer.scrollToIndex(next);
+      // The box of a firing alert, which Space ticks; else the button of its details.
+      const row = scroller.current?.querySelector(`[data-index="${next}"]`);
+      row?.querySelector<HTMLElement>('input, [data-open]')?.focus({ preventScroll: true });
+    }
+    const alert = alerts[Number(place)];
+    if (event.key === 'Enter' && alert && event.target instanceof HTMLInputElement) onOpen(alert.id);
+  };
   const items = virtualizer.getVirtualItems();
   const above = items[0]?.start ?? 0;
   const below = virtualizer.getTotalSize() - (items.at(-1)?.end ?? 0);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by the keyboard
-    <section ref={scroller} className="table" aria-label={t('alerts.rows')} tabIndex={0} {...reader}>
+    <section
+      ref={scroller}
+      className="table"
+      aria-label={t('alerts.rows')}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by the keyboard
+      tabIndex={0}
+      data-rows
+      onKeyDown={onKeyDown}
+      {...reader}
+    >
       <table className="alerts long" aria-rowcount={alerts.length + 1}>
         <AlertHead alerts={alerts} selection={selection} hasActions />
         <tbody>

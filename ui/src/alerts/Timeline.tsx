@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
-import { useDayAlerts } from '../api/queries';
+import { MAX_ALERTS_READ, useDayAlerts } from '../api/queries';
 import type { Alert } from '../api/types';
 import { DAY } from '../channel/day';
 import { ErrorBox } from '../frame/ErrorBox';
@@ -31,7 +31,7 @@ function Lanes({ active }: { active: Alert[] }) {
   const day = useDayAlerts();
   const { lanes, now } = useMemo(() => {
     const at = serverNow();
-    return { lanes: lanesOf([...withoutWatchdog(day.data ?? []), ...active], at), now: at };
+    return { lanes: lanesOf([...withoutWatchdog(day.data?.alerts ?? []), ...active], at), now: at };
   }, [day.data, active]);
   if (!day.data) {
     if (day.error) return <ErrorBox error={day.error} onRetry={() => void day.refetch()} />;
@@ -55,6 +55,7 @@ function Lanes({ active }: { active: Alert[] }) {
           ))}
         </tbody>
       </table>
+      {day.data.isCut && <p className="empty">{t('alerts.cutToday', { count: MAX_ALERTS_READ })}</p>}
       {lanes.length > LANES && <p className="empty">{t('wall.more', { count: lanes.length - LANES })}</p>}
     </>
   );

@@ -66,6 +66,13 @@ export function withChosen(values: string[], chosen: string): string[] {
   return chosen === '' || values.includes(chosen) ? values : [...values, chosen];
 }
 
+/** The selected alerts that still fire; the same set where all do. */
+export function stillFiring(selected: Set<number>, alerts: Alert[]): Set<number> {
+  const firing = new Set(alerts.filter((alert) => alert.status === 'firing').map((alert) => alert.id));
+  const left = [...selected].filter((id) => firing.has(id));
+  return left.length === selected.size ? selected : new Set(left);
+}
+
 /** The alerts that stay selected when these are settled. */
 export function withoutSettled(selected: Set<number>, settled: { id: number }[]): Set<number> {
   const ids = new Set(settled.map((alert) => alert.id));

@@ -6,12 +6,14 @@ import { acceptSession, refuseSession } from './session';
 /** Address of the exporter without a slash at its end: the page lies in `ui/` below it. */
 export const exporterUrl = new URL('..', document.baseURI).href.replace(/\/$/, '');
 
+/** What everybody may read: an answer says nothing about a login. */
+const PUBLIC = /\/(health|openapi\.json)$/;
+
 /** Takes from an answer of the exporter what the page keeps of each: its clock, and whether somebody has to log in. */
 export function noteAnswer(response: Response): Response {
   setServerDate(response.headers.get('date'));
   if (response.status === 401) refuseSession();
-  // Everybody may read the health.
-  else if (response.ok && !response.url.endsWith('/health')) acceptSession();
+  else if (response.ok && !PUBLIC.test(response.url)) acceptSession();
   return response;
 }
 

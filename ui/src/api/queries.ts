@@ -2,9 +2,20 @@ import { keepPreviousData, type QueryClient, useMutation, useQuery, useQueryClie
 import { useLive } from '../live/LiveProvider';
 import { withRecentChanges } from '../live/recent';
 import { serverNow } from '../time/clock';
-import { ApiError, answered, api, body, detail } from './client';
+import { ApiError, answered, api, body, detail, exporterUrl } from './client';
 import { refuseSession } from './session';
-import type { Alert, AlertEvent, ChannelHistory, Check, Maintenance, Metric, Report, Series, Summary } from './types';
+import type {
+  Alert,
+  AlertEvent,
+  ChannelHistory,
+  Check,
+  Health,
+  Maintenance,
+  Metric,
+  Report,
+  Series,
+  Summary,
+} from './types';
 
 export const keys = {
   statuses: ['statuses'] as const,
@@ -21,9 +32,9 @@ export const keys = {
   history: (code: string) => ['history', code] as const,
 };
 
-/** Largest number of pages of active alerts that the page reads, a thousand alerts each. */
+/** Largest number of pages of alerts that the page reads, a thousand alerts each. */
 const MAX_ALERT_PAGES = 5;
-export const MAX_ACTIVE_ALERTS = MAX_ALERT_PAGES * 1000;
+export const MAX_ALERTS_READ = MAX_ALERT_PAGES * 1000;
 /** Time between two reads of what the stream doesn't send, in milliseconds. */
 const SLOW_POLL = 15_000;
 /** Time between two reads while no stream comes. */
@@ -40,6 +51,13 @@ export function useStatuses() {
   });
 }
 
+/** How to make the address of a path of the probing server, for a browser or curl. `null`: the address is not known. */
+export function useProbingUrl(): ((path: string) => string) | null {
+  const base = useSummary().data?.probing_base ?? null;
+  // It may be a prefix alone.
+  return base === null ? null : (path) => new URL(base + path, exporterUrl).href;
+}
+
 export function useSummary() {
   const { mode } = useLive();
   return useQuery({
@@ -50,21 +68,52 @@ export function useSummary() {
   });
 }
 
+/** The health of the exporter. One that is unhealthy answers 503, and says why in the same form. */
 export function useHealth() {
   return useQuery({
     queryKey: keys.health,
-    queryFn: ({ signal }) => body(api.GET('/api/v1/health', { signal })),
+    queryFn: async ({ signal }): Promise<Health> => {
+      const { data, error, response } = await answered(api.GET('/api/v1/health', { signal }));
+      const health: unknown = data ?? error;
+      if (isHealth(health)) return health;
+      throw new ApiError(response.status, detail(error, response));
+    },
     refetchInterval: SLOW_POLL,
   });
 }
 
-interface ActiveAlerts {
+/** A proxy between the page and the exporter answers 503 in another form. */
+function isHealth(answer: unknown): answer is Health {
+  return typeof answer === 'object' && answer !== null && 'reasons' in answer;
+}
+
+interface ReadAlerts {
   alerts: Alert[];
   /** Whether there are older alerts, which were not read. */
   isCut: boolean;
 }
 
-function useActiveAlerts<T>(select: (read: ActiveAlerts) => T) {
+interface AlertPage {
+  limit: number;
+  cursor?: string;
+}
+
+/** Reads pages of alerts, the newest first, up to the largest number of pages. */
+async function readPages(
+  read: (page: AlertPage) => Promise<{ alerts: Alert[]; next_cursor: string | null }>,
+): Promise<ReadAlerts> {
+  const alerts: Alert[] = [];
+  let page: AlertPage = { limit: 1000 };
+  for (let pages = 0; pages < MAX_ALERT_PAGES; pages += 1) {
+    const answer = await read(page);
+    alerts.push(...answer.alerts);
+    if (!answer.next_cursor) return { alerts, isCut: false };
+    page = { limit: 1000, cursor: answer.next_cursor };
+  }
+  return { alerts, isCut: true };
+}
+
+function useActiveAlerts<T>(select: (read: ReadAlerts) => T) {
   const summary = useSummary();
   const { mode } = useLive();
   return useQuery({
@@ -72,23 +121,27 @@ function useActiveAlerts<T>(select: (read: ActiveAlerts) => T) {
     enabled: summary.data?.has_database === true,
     refetchInterval: mode === 'stream' ? 30_000 : FAST_POLL,
     select,
-    queryFn: async ({ signal }): Promise<ActiveAlerts> => {
-      const alerts: Alert[] = [];
-      let cursor: string | undefined;
-      for (let page = 0; page < MAX_ALERT_PAGES; page += 1) {
-        const query = cursor ? { limit: 1000, cursor } : { limit: 1000 };
-        const answer = await body(api.GET('/api/v1/alerts/active', { params: { query }, signal }));
-        alerts.push(...answer.alerts);
-        if (!answer.next_cursor) return { alerts, isCut: false };
-        cursor = answer.next_cursor;
-      }
-      return { alerts, isCut: true };
+    queryFn: async ({ signal }): Promise<ReadAlerts> => {
+      const readPage = (query: AlertPage & { alertname?: string }) =>
+        body(api.GET('/api/v1/alerts/active', { params: { query }, signal }));
+      const read = await readPages(readPage);
+      if (!read.isCut || read.alerts.some(isWatchdog)) return read;
+      // The Watchdog is older than most alerts.
+      const watchdog = await readPage({ alertname: WATCHDOG, limit: 1 });
+      return { alerts: [...read.alerts, ...watchdog.alerts], isCut: true };
     },
   });
 }
 
-const alertsOf = (read: ActiveAlerts) => read.alerts;
-const isCutOf = (read: ActiveAlerts) => read.isCut;
+const WATCHDOG = 'Watchdog';
+
+/** Whether an alert is the one that always fires, and shows that alerts arrive. */
+export function isWatchdog(alert: Alert): boolean {
+  return alert.alertname === WATCHDOG;
+}
+
+const alertsOf = (read: ReadAlerts) => read.alerts;
+const isCutOf = (read: ReadAlerts) => read.isCut;
 
 /** Firing and acknowledged alerts, the newest first. Nothing is asked without a database. */
 export function useAlerts() {
@@ -100,16 +153,16 @@ export function useAlertsCut(): boolean {
   return useActiveAlerts(isCutOf).data === true;
 }
 
-/** Alerts that began in the last 24 hours, also those that ended. */
+/** Alerts that were active in the last 24 hours, also those that ended. */
 export function useDayAlerts() {
   return useQuery({
     queryKey: keys.dayAlerts,
     refetchInterval: 60_000,
-    queryFn: async ({ signal }): Promise<Alert[]> => {
-      const since = new Date(serverNow() - 86_400_000).toISOString();
-      const params = { query: { since, limit: 1000 } };
-      const answer = await body(api.GET('/api/v1/alerts', { params, signal }));
-      return answer.alerts;
+    queryFn: ({ signal }): Promise<ReadAlerts> => {
+      const active_since = new Date(serverNow() - 86_400_000).toISOString();
+      return readPages((page) =>
+        body(api.GET('/api/v1/alerts', { params: { query: { active_since, ...page } }, signal })),
+      );
     },
   });
 }

@@ -1,15 +1,13 @@
 import { Button } from '@mantine/core';
-import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useLocation } from 'wouter';
 import { AlertTable } from '../alerts/AlertTable';
-import { exporterUrl } from '../api/client';
-import { useAlerts, useProbe, useReport, useStatuses, useSummary } from '../api/queries';
+import { useAlerts, useProbe, useProbingUrl, useReport, useStatuses, useSummary } from '../api/queries';
 import type { ChannelStatus } from '../api/types';
 import { Failed, Rungs, Video } from '../channels/cells';
 import { isCurrent } from '../channels/filters';
 import { ErrorBox } from '../frame/ErrorBox';
-import { MaintenanceDialog } from '../maintenance/MaintenanceDialog';
+import { MaintenanceButton } from '../maintenance/MaintenanceButton';
 import { MaintenanceLine } from '../maintenance/MaintenanceLine';
 import { ChannelPicture } from '../mosaic/ChannelPicture';
 import { usePermission } from '../people/usePermission';
@@ -92,9 +90,8 @@ function Head({ status }: { status: ChannelStatus }) {
   const summary = useSummary().data;
   const operate = usePermission('operate');
   const write = usePermission('admin');
-  const [isMaintenanceOpen, setMaintenanceOpen] = useState(false);
   const path = `/channels/${encodeURIComponent(status.code)}`;
-  const log = `${exporterUrl}/probe?target=${encodeURIComponent(status.code)}&debug=true`;
+  const log = useProbingUrl()?.(`/probe?target=${encodeURIComponent(status.code)}&debug=true`);
   return (
     <div className="channel-head">
       <h2>
@@ -131,9 +128,11 @@ function Head({ status }: { status: ChannelStatus }) {
         >
           {t('channel.probeNow')}
         </Button>
-        <Button size="xs" variant="default" component="a" href={log} target="_blank" rel="noreferrer">
-          {t('channel.log')}
-        </Button>
+        {log && (
+          <Button size="xs" variant="default" component="a" href={log} target="_blank" rel="noreferrer">
+            {t('channel.log')}
+          </Button>
+        )}
         {summary?.grafana && (
           <Button
             size="xs"
@@ -147,15 +146,7 @@ function Head({ status }: { status: ChannelStatus }) {
           </Button>
         )}
         <CopyCurl code={status.code} />
-        <Button
-          size="xs"
-          variant="default"
-          disabled={!operate.isAllowed || summary?.has_alertmanager !== true}
-          title={operate.why ?? (summary?.has_alertmanager ? undefined : t('maintenance.none'))}
-          onClick={() => setMaintenanceOpen(true)}
-        >
-          {t('maintenance.open')}
-        </Button>
+        <MaintenanceButton status={status} size="xs" />
         <LinkButton
           href={`${path}/edit`}
           isDisabled={!write.isAllowed || !summary?.has_database}
@@ -165,7 +156,6 @@ function Head({ status }: { status: ChannelStatus }) {
         </LinkButton>
         <LinkButton href={`${path}/report`}>{t('report.open')}</LinkButton>
       </p>
-      <MaintenanceDialog status={status} isOpen={isMaintenanceOpen} onClose={() => setMaintenanceOpen(false)} />
       {probe.error && <ErrorBox error={probe.error} onRetry={() => probe.mutate()} />}
     </div>
   );
@@ -226,7 +216,7 @@ function FaultLine({ status, channels }: { status: ChannelStatus; channels: Chan
   return (
     <p>
       <strong>{t('channel.fault')}: </strong>
-      {t(`channel.fault.${kind}`, { check, packager, count, total })}
+      {t(`channel.fault.${kind}`, { check, packager, failing: count, count: total })}
     </p>
   );
 }

@@ -1,13 +1,15 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { exporterUrl } from '../api/client';
+import { useProbingUrl } from '../api/queries';
 
-/** Copies a command that probes the channel. */
+/** Copies a command that probes the channel, where the address for probes is known. */
 export function CopyCurl({ code }: { code: string }) {
   const { t } = useTranslation();
   const [isCopied, setCopied] = useState(false);
-  const text = `curl -G '${exporterUrl}/probe' --data-urlencode 'target=${code}'`;
+  const url = useProbingUrl()?.('/probe');
+  if (!url) return null;
+  const text = `curl -G '${url}' --data-urlencode 'target=${code}'`;
   const copy = () => {
     // Only pages over HTTPS or on localhost may use the clipboard.
     if (navigator.clipboard) void navigator.clipboard.writeText(text).then(() => setCopied(true));

@@ -6,21 +6,25 @@ import { COLORS, type Level } from '../severity/severity';
 import { useDuration } from '../time/Ago';
 import { serverNow } from '../time/clock';
 import { clockTime } from '../time/duration';
-import { DAY, dayPieces, totals } from './day';
+import { CutStates } from './CutStates';
+import { beginOf, dayPieces, totals } from './day';
 
 /** The states of a channel in the last 24 hours as one strip, with the time of each in words. */
 export function DayStrip({ code }: { code: string }) {
   const { t } = useTranslation();
   const duration = useDuration();
   const history = useHistory(code).data;
-  const { pieces, now } = useMemo(() => {
-    const at = serverNow();
-    return { pieces: dayPieces(history?.states ?? [], at), now: at };
+  const strip = useMemo(() => {
+    if (!history) return null;
+    const now = serverNow();
+    const begin = beginOf(history, now);
+    return { pieces: dayPieces(history, now), begin, length: now - begin };
   }, [history]);
-  if (!history) return null;
+  if (!history || !strip) return null;
+  const { pieces, begin, length } = strip;
   const word = (level: Level) => t(`level.${level}`);
-  const share = (milliseconds: number) => (milliseconds / DAY) * 1000;
-  const sums = totals(pieces);
+  const share = (milliseconds: number) => (milliseconds / length) * 1000;
+  const sums = totals(pieces, length);
   const label = sums.map(([level, seconds]) => `${word(level)} ${duration(seconds)}`).join(', ');
   return (
     <section className="day" aria-label={t('day.title')}>
@@ -30,7 +34,7 @@ export function DayStrip({ code }: { code: string }) {
           <rect
             key={from}
             className={`day-${level}`}
-            x={share(from - (now - DAY))}
+            x={share(from - begin)}
             // A short outage must be seen too.
             width={Math.max(level === 'up' ? 0 : 2, share(to - from))}
             height={20}
@@ -47,6 +51,7 @@ export function DayStrip({ code }: { code: string }) {
           </span>
         ))}
       </p>
+      <CutStates history={history} />
     </section>
   );
 }

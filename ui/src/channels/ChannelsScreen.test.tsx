@@ -91,3 +91,54 @@ test('a channel is disabled only after a question, and the menu waits until the 
   exporter.set({ 'GET channels/status': statuses(channel({ code: 'A' }), channel({ code: 'B', state: 'disabled' })) });
   await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
 });
+
+test('the rows stay when the exporter does not know its catalogue', async () => {
+  const { exporter, client } = open();
+  await screen.findByRole('link', { name: 'B' });
+  exporter.set({ 'GET channels/status': 503, 'GET channels/summary': 503 });
+  await act(() => client.invalidateQueries());
+  expect(client.getQueryState(keys.statuses)?.status).toBe('error');
+  expect(codes()).toEqual(['B', 'A']);
+  expect(screen.queryByText(/^The catalogue has no channel/)).toBeNull();
+});
+
+test('Esc closes the dialog on top alone, and what was written in it stays', async () => {
+  open();
+  fireEvent.click(await screen.findByRole('button', { name: 'Actions for B' }));
+  fireEvent.click(await screen.findByRole('button', { name: 'Maintenance' }));
+  const comment = await screen.findByLabelText('Comment');
+  fireEvent.change(comment, { target: { value: 'new encoder' } });
+  fireEvent.keyDown(comment, { key: 'Escape' });
+  await waitFor(() => expect(screen.queryByLabelText('Comment')).toBeNull());
+  fireEvent.click(await screen.findByRole('button', { name: 'Maintenance' }));
+  expect(((await screen.findByLabelText('Comment')) as HTMLTextAreaElement).value).toBe('new encoder');
+});
+
+test('a dialog that was loaded late gives the focus back', async () => {
+  open();
+  const button = await screen.findByRole('button', { name: 'Actions for B' });
+  button.focus();
+  fireEvent.click(button);
+  fireEvent.keyDown(await screen.findByRole('dialog'), { key: 'Escape' });
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+  await waitFor(() => expect(document.activeElement).toBe(button));
+});
+
+test('an answer that comes after its menu was closed does not close the menu of another channel', async () => {
+  const { exporter } = open();
+  const answers: (() => void)[] = [];
+  exporter.set({ 'PATCH channels/B': () => new Promise((resolve) => answers.push(() => resolve(Response.json({})))) });
+  fireEvent.click(await screen.findByRole('button', { name: 'Actions for B' }));
+  fireEvent.click(await screen.findByRole('button', { name: 'Disable the channel' }));
+  fireEvent.click(await screen.findByRole('button', { name: 'Yes, disable it' }));
+  await waitFor(() => expect(answers).toHaveLength(1));
+  fireEvent.keyDown(screen.getByRole('dialog'), { key: 'Escape' });
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+  fireEvent.click(screen.getByRole('button', { name: 'Actions for A' }));
+  await screen.findByRole('dialog');
+  exporter.set({ 'GET channels/status': statuses(channel({ code: 'A' }), channel({ code: 'B', state: 'disabled' })) });
+  answers[0]?.();
+  await waitFor(() => expect(screen.getByRole('button', { name: 'Actions for B', hidden: true })).toBeTruthy());
+  await act(() => new Promise((resolve) => setTimeout(resolve, 300)));
+  expect(screen.queryByRole('dialog')?.textContent).toContain('A · A');
+});

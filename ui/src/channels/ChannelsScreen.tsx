@@ -3,15 +3,16 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import { useStatuses, useSummary } from '../api/queries';
 import { ErrorBox } from '../frame/ErrorBox';
+import { OnceOpen } from '../frame/OnceOpen';
 import { useQueryString } from '../frame/useQueryString';
 import { CHANNEL_ORDERING } from '../order/channelOrdering';
 import { HeldNote } from '../order/HeldNote';
 import { useHeldOrder } from '../order/useHeldOrder';
 import { usePermission } from '../people/usePermission';
+import { RowMenu } from '../screens';
 import { ChannelTable } from './ChannelTable';
 import { FilterBar } from './FilterBar';
 import { passes, readFilters } from './filters';
-import { RowMenu } from './RowMenu';
 
 /** All channels, the worst first. Only the rows on the screen are in the document. */
 export function ChannelsScreen() {
@@ -55,7 +56,9 @@ export function ChannelsScreen() {
       ) : (
         <ChannelTable rows={rows} reader={order.reader} onEnd={order.release} onMenu={setMenu} />
       )}
-      <RowMenu status={chosen ?? null} onClose={() => setMenu(null)} />
+      <OnceOpen isOpen={chosen !== undefined}>
+        <RowMenu status={chosen ?? null} onClose={() => setMenu(null)} />
+      </OnceOpen>
     </section>
   );
 }

@@ -26,17 +26,21 @@ export function EnableButton({ status, isPossible, onDone }: Props) {
         channels.some((one) => one.code === code && (one.state !== 'disabled') === enabled),
       );
     },
-    onSuccess: (isShown) => {
-      setAsking(false);
-      if (isShown) onDone();
-    },
   });
+  // After the menu was closed, a late answer must not close the menu of another channel.
+  const send = (enabled: boolean) =>
+    enable.mutate(enabled, {
+      onSuccess: (isShown) => {
+        setAsking(false);
+        if (isShown) onDone();
+      },
+    });
   return (
     <>
       {isAsking ? (
         <div className="undo">
           {t('menu.disable.ask', { code })}
-          <Button size="xs" color="red" loading={enable.isPending} onClick={() => enable.mutate(false)}>
+          <Button size="xs" color="red" loading={enable.isPending} onClick={() => send(false)}>
             {t('menu.disable.yes')}
           </Button>
           <Button size="xs" variant="default" onClick={() => setAsking(false)}>
@@ -48,7 +52,7 @@ export function EnableButton({ status, isPossible, onDone }: Props) {
           variant="default"
           disabled={!isPossible}
           loading={enable.isPending}
-          onClick={() => (isDisabled ? enable.mutate(true) : setAsking(true))}
+          onClick={() => (isDisabled ? send(true) : setAsking(true))}
         >
           {isDisabled ? t('menu.enable') : t('menu.disable')}
         </Button>

@@ -1,41 +1,49 @@
 import { Button, Modal } from '@mantine/core';
+import { useMounted } from '@mantine/hooks';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation } from 'wouter';
-import { useMaintenances, useProbe, useSummary } from '../api/queries';
+import { useProbe, useSummary } from '../api/queries';
 import type { ChannelStatus } from '../api/types';
 import { CopyCurl } from '../channel/CopyCurl';
-import { MaintenanceDialog } from '../maintenance/MaintenanceDialog';
+import { MaintenanceButton } from '../maintenance/MaintenanceButton';
 import { MaintenanceLine } from '../maintenance/MaintenanceLine';
-import { maintenanceOf } from '../maintenance/maintenance';
 import { usePermission } from '../people/usePermission';
 import { StateMark } from '../severity/Mark';
-import { useNow } from '../time/clock';
 import { EnableButton } from './EnableButton';
 
 /** What can be done with a channel from its row. */
 export function RowMenu({ status, onClose }: { status: ChannelStatus | null; onClose: () => void }) {
   const { t } = useTranslation();
+  // A dialog gives the focus back to what had it when the dialog opened: it has to be there before.
+  const isMounted = useMounted();
+  // Esc closes the dialog on top alone.
+  const [isDialogOpen, setDialogOpen] = useState(false);
   return (
     <Modal
-      opened={status !== null}
+      opened={isMounted && status !== null}
       onClose={onClose}
+      closeOnEscape={!isDialogOpen}
       title={status ? `${status.code} · ${status.name}` : ''}
       closeButtonProps={{ 'aria-label': t('keys.close') }}
     >
-      {status && <Actions status={status} onClose={onClose} />}
+      {status && <Actions key={status.code} status={status} onClose={onClose} onDialog={setDialogOpen} />}
     </Modal>
   );
 }
 
-function Actions({ status, onClose }: { status: ChannelStatus; onClose: () => void }) {
+interface ActionsProps {
+  status: ChannelStatus;
+  onClose: () => void;
+  /** Called when a dialog above the menu opens or closes. */
+  onDialog: (isOpen: boolean) => void;
+}
+
+function Actions({ status, onClose, onDialog }: ActionsProps) {
   const { t } = useTranslation();
   const [, navigate] = useLocation();
   const summary = useSummary().data;
-  const [isMaintenanceOpen, setMaintenanceOpen] = useState(false);
   const probe = useProbe(status.code);
-  const now = useNow();
-  const isMaintained = maintenanceOf(status, useMaintenances().data, now) !== null;
   const operate = usePermission('operate');
   const write = usePermission('admin');
   const path = `/channels/${encodeURIComponent(status.code)}`;
@@ -60,14 +68,7 @@ function Actions({ status, onClose }: { status: ChannelStatus; onClose: () => vo
       <Button variant="default" onClick={() => navigate(`/metrics?channels=${encodeURIComponent(status.code)}`)}>
         {t('nav.metrics')}
       </Button>
-      <Button
-        variant="default"
-        disabled={!operate.isAllowed || summary?.has_alertmanager !== true || isMaintained}
-        title={operate.why ?? (summary?.has_alertmanager ? undefined : t('maintenance.none'))}
-        onClick={() => setMaintenanceOpen(true)}
-      >
-        {t('maintenance.open')}
-      </Button>
+      <MaintenanceButton status={status} onDialog={onDialog} />
       <Button
         variant="default"
         disabled={!write.isAllowed || !summary?.has_database}
@@ -84,7 +85,6 @@ function Actions({ status, onClose }: { status: ChannelStatus; onClose: () => vo
       {write.why && <p className="empty">{operate.why ?? write.why}</p>}
       {summary && !summary.has_database && <p className="empty">{t('edit.noDatabase')}</p>}
       {probe.error && <p role="alert">{probe.error.message}</p>}
-      <MaintenanceDialog status={status} isOpen={isMaintenanceOpen} onClose={() => setMaintenanceOpen(false)} />
     </div>
   );
 }

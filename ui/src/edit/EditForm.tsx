@@ -14,6 +14,7 @@ import {
   type VersionedChannel,
 } from '../api/channels';
 import { untilStates } from '../api/until';
+import { forgetUnsaved, useUnsaved } from '../frame/unsaved';
 import { usePermission } from '../people/usePermission';
 import { Conflicts } from './Conflicts';
 import { DraftResult } from './DraftResult';
@@ -46,6 +47,7 @@ export function EditForm({ code, fields, lists, read: first }: Props) {
     mutationFn: async () => {
       if (code === null) await createChannel(withoutEmpty(values));
       else await changeChannel(code, changed, read?.version ?? '*');
+      return code ?? String(values.channel_code);
     },
     onError: async (error) => {
       if (!(error instanceof ChangedError) || code === null) return;
@@ -56,11 +58,7 @@ export function EditForm({ code, fields, lists, read: first }: Props) {
         setUnread(why instanceof Error ? why.message : String(why));
       }
     },
-    onSuccess: async () => {
-      const path = code ?? String(values.channel_code);
-      await untilStates(client, (channels) => channels.some((status) => status.code === path));
-      navigate(`/channels/${encodeURIComponent(path)}`);
-    },
+    onSuccess: (path) => untilStates(client, (channels) => channels.some((status) => status.code === path)),
   });
   const probe = useMutation({ mutationFn: () => probeDraft(withoutEmpty({ ...before, ...values })) });
   const refused = [save.error, probe.error].find((error) => error instanceof FieldsError);
@@ -78,9 +76,18 @@ export function EditForm({ code, fields, lists, read: first }: Props) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     probe.reset();
-    save.mutate();
+    // A person who has left the form stays where they are.
+    save.mutate(undefined, {
+      onSuccess: (path) => {
+        forgetUnsaved();
+        navigate(`/channels/${encodeURIComponent(path)}`);
+      },
+    });
   };
   const isUnreadable = unreadable.size > 0;
+  // A new channel has defaults that nobody wrote.
+  const untouched = textsOf(fields, before);
+  useUnsaved(!save.isSuccess && fields.some(({ name }) => texts[name] !== untouched[name]));
   return (
     <form className="edit" onSubmit={submit} noValidate>
       {theirs && read && (

@@ -59,7 +59,9 @@ export function EditScreen({ code }: { code: string | null }) {
         <EditForm code={code} fields={schema.data} lists={lists.data} read={channel.data ?? null} />
       )}
       <p className="empty">
-        <a href={`${exporterUrl}/api/v1/openapi.json`}>{t('edit.schema')}</a>
+        <a href={`${exporterUrl}/api/v1/openapi.json`} target="_blank" rel="noreferrer">
+          {t('edit.schema')}
+        </a>
       </p>
     </section>
   );

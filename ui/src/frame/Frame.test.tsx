@@ -3,6 +3,7 @@ import { cleanup, fireEvent, screen, waitFor } from '@testing-library/react';
 import { afterEach, expect, test } from 'vitest';
 import { keys } from '../api/queries';
 import { acceptSession } from '../api/session';
+import type { Summary } from '../api/types';
 import { LiveProvider } from '../live/LiveProvider';
 import { channel } from '../testing';
 import { renderPage, summaryOf, TestExporter } from '../testingPage';
@@ -13,10 +14,10 @@ afterEach(() => {
   acceptSession();
 });
 
-function open() {
+function open(changes: Partial<Summary> = {}) {
   const exporter = new TestExporter({
     'GET session': { name: 'lan', role: 'operate', identity: 'session' },
-    'GET channels/summary': summaryOf(),
+    'GET channels/summary': summaryOf(changes),
     'GET channels/status': { source: 'memory', channels: [channel({ code: 'A' })] },
     'GET alerts/active': { alerts: [], next_cursor: null },
     'GET events': 503,
@@ -67,4 +68,13 @@ test('the banner of old data is said once: the time that counts beside it is not
   const banner = await screen.findByText(/^Log in to see/);
   expect(banner.getAttribute('role')).toBe('alert');
   for (const changing of banner.querySelectorAll('*')) expect(changing.getAttribute('aria-hidden')).toBe('true');
+});
+
+test("the exporter's own page is a link where its address is known", async () => {
+  open({ probing_base: '/px' });
+  expect((await screen.findByRole('link', { name: 'Exporter' })).getAttribute('href')).toBe(`${location.origin}/px/`);
+  cleanup();
+  open({ probing_base: null });
+  await screen.findByText('Log out lan');
+  expect(screen.queryByRole('link', { name: 'Exporter' })).toBeNull();
 });

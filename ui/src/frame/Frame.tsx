@@ -2,8 +2,7 @@ import { Button, NativeSelect, useComputedColorScheme, useMantineColorScheme } f
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useRoute } from 'wouter';
-import { exporterUrl } from '../api/client';
-import { useCaller, useLogOut } from '../api/queries';
+import { useCaller, useLogOut, useProbingUrl } from '../api/queries';
 import { FreshMain } from '../live/FreshMain';
 import { Cards } from '../overview/Cards';
 import { MissingLine } from '../overview/MissingLine';
@@ -21,6 +20,18 @@ function NavLink({ to, children }: { to: string; children: ReactNode }) {
     <Link href={to} className="nav-link" aria-current={isHere ? 'page' : undefined}>
       {children}
     </Link>
+  );
+}
+
+/** Leads to the exporter's own page, where its address is known. */
+function ExporterLink() {
+  const { t } = useTranslation();
+  const url = useProbingUrl()?.('/');
+  if (!url) return null;
+  return (
+    <a className="nav-link" href={url}>
+      {t('nav.exporter')}
+    </a>
   );
 }
 
@@ -66,9 +77,7 @@ export function Frame({ children }: { children: ReactNode }) {
           <NavLink to="/metrics">{t('nav.metrics')}</NavLink>
           <NavLink to="/mosaic">{t('nav.mosaic')}</NavLink>
           <NavLink to="/wall">{t('nav.wall')}</NavLink>
-          <a className="nav-link" href={`${exporterUrl}/`}>
-            {t('nav.exporter')}
-          </a>
+          <ExporterLink />
         </nav>
         <div className="tools">
           <FreshnessMark />

@@ -1,6 +1,6 @@
 import { useTranslation } from 'react-i18next';
-import { useLoginNeeded } from '../api/session';
 import { useFreshness, useLive } from '../live/LiveProvider';
+import { useLostText } from '../live/useLostText';
 import { useDuration } from '../time/Ago';
 
 /** How long ago the exporter was heard, and how. */
@@ -20,15 +20,14 @@ export function FreshnessMark() {
 
 /** A banner that nobody overlooks while the page shows nothing of the present. */
 export function LostBanner() {
-  const { t } = useTranslation();
   const { freshness, seconds } = useFreshness();
-  const isLoginNeeded = useLoginNeeded();
+  const text = useLostText();
   const duration = useDuration();
   if (freshness !== 'lost') return null;
   return (
     // A screen reader says the text once: the time beside it changes each second.
     <div className="lost" role="alert">
-      {isLoginNeeded ? t('fresh.login') : t('fresh.lost')}
+      {text}
       {seconds !== undefined && <span aria-hidden="true"> {duration(seconds)}</span>}
     </div>
   );

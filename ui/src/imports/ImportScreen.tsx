@@ -1,14 +1,18 @@
 import { Button, FileInput, Textarea } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import { type Fault, FieldsError, importCsv } from '../api/channels';
 import { exporterUrl } from '../api/client';
 import { refresh } from '../api/queries';
+import { useUnsaved } from '../frame/unsaved';
 import { usePermission } from '../people/usePermission';
 import { textOf } from './decode';
-import { lineOf } from './lines';
+import { lineOf, linesOf } from './lines';
+
+/** Largest number of bad rows that are shown. */
+const SHOWN = 200;
 
 /** Imports channels from CSV. All rows are checked first; bad ones are shown, and nothing is written before all are good. */
 export function ImportScreen() {
@@ -19,6 +23,7 @@ export function ImportScreen() {
   const [isUnreadable, setUnreadable] = useState(false);
   const check = useMutation({ mutationFn: (csv: string) => importCsv(csv, true) });
   const write = useMutation({ mutationFn: (csv: string) => importCsv(csv, false), onSuccess: () => refresh(client) });
+  useUnsaved(text.trim() !== '' && !write.isSuccess);
   const change = (next: string) => {
     setText(next);
     check.reset();
@@ -34,7 +39,10 @@ export function ImportScreen() {
       </p>
       <h2>{t('import.title')}</h2>
       <p>
-        {t('import.help')} <a href={`${exporterUrl}/api/v1/channels/export`}>{t('import.export')}</a>
+        {t('import.help')}{' '}
+        <a href={`${exporterUrl}/api/v1/channels/export`} download>
+          {t('import.export')}
+        </a>
       </p>
       <FileInput
         label={t('import.file')}
@@ -102,6 +110,7 @@ export function ImportScreen() {
 
 function BadRows({ faults, text }: { faults: Fault[]; text: string }) {
   const { t } = useTranslation();
+  const lines = useMemo(() => linesOf(text), [text]);
   return (
     <div className="scroll">
       <table>
@@ -113,17 +122,18 @@ function BadRows({ faults, text }: { faults: Fault[]; text: string }) {
           </tr>
         </thead>
         <tbody>
-          {faults.map((fault) => (
+          {faults.slice(0, SHOWN).map((fault) => (
             <tr key={`${fault.line} ${fault.detail}`}>
               <th scope="row">{fault.line ?? '–'}</th>
               <td>{fault.detail}</td>
               <td>
-                <code>{lineOf(text, fault.line)}</code>
+                <code>{lineOf(lines, fault.line)}</code>
               </td>
             </tr>
           ))}
         </tbody>
       </table>
+      {faults.length > SHOWN && <p>{t('import.more', { count: faults.length - SHOWN })}</p>}
     </div>
   );
 }

@@ -1,12 +1,8 @@
 import { expect, test } from 'vitest';
-import { lineOf } from './lines';
+import { lineOf, linesOf } from './lines';
 
 test('a line is found whatever ends the lines, and a long one is cut', () => {
-  expect([lineOf('a\r\nb\nc', 2), lineOf('a\rb', 2), lineOf('a', 5), lineOf('a', undefined)]).toEqual([
-    'b',
-    'b',
-    '',
-    '',
-  ]);
-  expect(lineOf('x'.repeat(300), 1)).toHaveLength(202);
+  const line = (text: string, number: number | undefined) => lineOf(linesOf(text), number);
+  expect([line('a\r\nb\nc', 2), line('a\rb', 2), line('a', 5), line('a', undefined)]).toEqual(['b', 'b', '', '']);
+  expect(line('x'.repeat(300), 1)).toHaveLength(202);
 });

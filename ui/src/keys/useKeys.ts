@@ -43,10 +43,11 @@ export function useKeys(): [boolean, (open: boolean) => void] {
   return [isHelpOpen, setHelpOpen];
 }
 
+/** Elements in which letters are text, or belong to a dialog. A box that is ticked takes no letters. */
+const TYPING = 'input:not([type="checkbox"], [type="radio"]), select, textarea, [role="dialog"]';
+
 function isTyping(event: KeyboardEvent): boolean {
-  return (
-    event.target instanceof HTMLElement && event.target.closest('input, select, textarea, [role="dialog"]') !== null
-  );
+  return event.target instanceof HTMLElement && event.target.closest(TYPING) !== null;
 }
 
 function focus(selector: string, event: KeyboardEvent): void {

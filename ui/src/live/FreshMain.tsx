@@ -1,8 +1,7 @@
 import type { ComponentProps } from 'react';
-import { useFreshness } from './LiveProvider';
+import { useFreshnessLevel } from './LiveProvider';
 
-/** The content of the page, which turns grey when it is old. Only this element is drawn again each second. */
+/** The content of the page, which turns grey when it is old. */
 export function FreshMain(props: ComponentProps<'main'>) {
-  const { freshness } = useFreshness();
-  return <main {...props} data-freshness={freshness} />;
+  return <main {...props} data-freshness={useFreshnessLevel()} />;
 }

@@ -4,7 +4,7 @@ import { exporterUrl } from '../api/client';
 import { keys } from '../api/queries';
 import { refuseSession, useLoginNeeded, useLogins } from '../api/session';
 import type { ChannelStatus, ChannelStatuses, Summary } from '../api/types';
-import { useNow } from '../time/clock';
+import { useEachSecond, useNow } from '../time/clock';
 import { applyStates } from './apply';
 import { batch } from './batch';
 import { calmRead } from './calm';
@@ -12,18 +12,25 @@ import { connect } from './connect';
 import type { LiveMessage } from './follow';
 import { type Freshness, freshness } from './freshness';
 import { noteChange } from './recent';
-import { type StateListener, watchStatuses } from './watch';
+import { type LastKnown, type StateListener, watchStatuses } from './watch';
 
 interface Live {
   /** Whether changes come by the stream, or by reading again and again. */
   mode: 'stream' | 'polling';
   /** Time by this machine's clock at which the states were last known to be current; 0 before the first time. */
   heardAt: () => number;
-  /** Calls back for channels that changed, with all channels before. Answers how to stop. */
+  /** Calls back for channels that changed, with the last known states before. Answers how to stop. */
   onState: (listener: StateListener) => () => void;
+  /** A channel with its last known state, where its state is `unknown` now. */
+  lastKnown: (status: ChannelStatus) => ChannelStatus;
 }
 
-const LiveContext = createContext<Live>({ mode: 'polling', heardAt: () => 0, onState: () => () => undefined });
+const LiveContext = createContext<Live>({
+  mode: 'polling',
+  heardAt: () => 0,
+  onState: () => () => undefined,
+  lastKnown: (status) => status,
+});
 
 /** Keeps the data of the page current by the stream of changes. */
 export function LiveProvider({ children }: { children: ReactNode }) {
@@ -32,10 +39,12 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   const [mode, setMode] = useState<Live['mode']>('polling');
   const heard = useRef(0);
   const listeners = useRef(new Set<StateListener>());
+  const [states] = useState<LastKnown>(() => new Map());
 
   useEffect(
     () =>
       watchStatuses(client, {
+        lastKnown: states,
         onRead: () => {
           heard.current = Date.now();
         },
@@ -43,7 +52,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
           for (const listener of listeners.current) listener(changes, before);
         },
       }),
-    [client],
+    [client, states],
   );
 
   useEffect(() => {
@@ -64,6 +73,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       listeners.current.add(listener);
       return () => listeners.current.delete(listener);
     },
+    lastKnown: (status: ChannelStatus) => (status.state === 'unknown' && states.get(status.code)) || status,
   }));
   return <LiveContext value={{ ...live, mode }}>{children}</LiveContext>;
 }
@@ -117,17 +127,18 @@ export function useLive(): Live {
   return useContext(LiveContext);
 }
 
-/**
- * How current the states are, and for how many seconds nothing was heard of them; `undefined` before they were first read. Without a
- * login nothing can be heard.
- */
-export function useFreshness(): { freshness: Freshness; seconds: number | undefined } {
+/** How current the states are; the component is drawn again only when that changes. Without a login nothing can be heard. */
+export function useFreshnessLevel(): Freshness {
   const { heardAt } = useLive();
   const isLoginNeeded = useLoginNeeded();
   const [openedAt] = useState(() => Date.now());
+  return useEachSecond(() => (isLoginNeeded ? 'lost' : freshness(Date.now() - (heardAt() || openedAt))));
+}
+
+/** How current the states are, and for how many seconds nothing was heard of them; `undefined` before they were first read. */
+export function useFreshness(): { freshness: Freshness; seconds: number | undefined } {
+  const at = useLive().heardAt();
   // Draws again each second.
   useNow();
-  const at = heardAt();
-  const silence = Date.now() - (at || openedAt);
-  return { freshness: isLoginNeeded ? 'lost' : freshness(silence), seconds: at ? silence / 1000 : undefined };
+  return { freshness: useFreshnessLevel(), seconds: at ? (Date.now() - at) / 1000 : undefined };
 }

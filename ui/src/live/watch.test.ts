@@ -13,6 +13,7 @@ function watched() {
   // The page shows the states meanwhile.
   new QueryObserver(client, { queryKey: keys.statuses, enabled: false }).subscribe(() => undefined);
   watchStatuses(client, {
+    lastKnown: new Map(),
     onRead: () => heard.push('read'),
     onChange: (changes, before) =>
       heard.push(...changes.map((one) => `${one.code} ${before.get(one.code)?.state} ${one.state}`)),
@@ -43,4 +44,22 @@ test('what the first read finds, also after a logout, has not changed', async ()
   client.removeQueries({ queryKey: keys.statuses });
   await read(statuses(channel({ code: 'A' })));
   expect(heard).toEqual(['read', 'read']);
+});
+
+test('a channel is compared with its last known state, also after it was unknown or missing', async () => {
+  const { heard, read } = watched();
+  const down = channel({ code: 'A', state: 'down' });
+  await read(statuses(down, channel({ code: 'B' })));
+  await read(statuses(channel({ code: 'A', state: 'unknown' }), channel({ code: 'B', state: 'unknown' })));
+  await read(statuses());
+  heard.length = 0;
+  await read(statuses(down, channel({ code: 'B', state: 'down' }), channel({ code: 'NEW', state: 'down' })));
+  expect(heard).toEqual(['read', 'A down down', 'B up down', 'NEW undefined down']);
+});
+
+test('a channel that was never known but unknown is compared with that', async () => {
+  const { heard, read } = watched();
+  await read(statuses(channel({ code: 'A', state: 'unknown' })));
+  await read(statuses(channel({ code: 'A', state: 'down' })));
+  expect(heard).toEqual(['read', 'read', 'A unknown down']);
 });

@@ -28,7 +28,14 @@ export function MaintenanceDialog({ status, isOpen, onClose }: Props) {
     event.preventDefault();
     rememberName(by);
     const wish = { codes: [status.code], by: by.trim() || null, comment: comment.trim() || null, duration, scope };
-    begin.mutate(wish, { onSuccess: close });
+    begin.mutate(wish, {
+      onSuccess: () => {
+        // The next maintenance must not silence a whole packager because this one did.
+        setScope('channel');
+        setComment('');
+        close();
+      },
+    });
   };
   return (
     <Modal

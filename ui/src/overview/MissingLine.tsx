@@ -31,8 +31,8 @@ function useMissingText(): (one: Missing) => string {
     switch (one.kind) {
       case 'probes':
         return t('missing.probes', { time: duration(one.seconds) });
-      case 'degraded':
-        return t('missing.degraded', { reason: one.reason });
+      case 'reason':
+        return t('missing.reason', { reason: one.reason });
       default:
         return t(`missing.${one.kind}`);
     }

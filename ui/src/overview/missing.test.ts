@@ -66,5 +66,17 @@ test('a database that is away, a silent Watchdog and a missing Alertmanager are 
   expect(kinds({ alerts: [] })).toEqual(['watchdog']);
   expect(kinds({ summary: { ...summary, has_alertmanager: false } as Summary })).toEqual(['alertmanager']);
   const degraded = { ...health, status: 'degraded', reasons: ['row 3 is bad'] } as unknown as Health;
-  expect(missing({ ...known, health: degraded })).toEqual([{ kind: 'degraded', reason: 'row 3 is bad' }]);
+  expect(missing({ ...known, health: degraded })).toEqual([{ kind: 'reason', reason: 'row 3 is bad' }]);
+});
+
+test('an exporter that can not answer probes says why before anything else', () => {
+  const unhealthy = {
+    status: 'unhealthy',
+    database: 'disconnected',
+    reasons: ['no catalogue yet'],
+  } as unknown as Health;
+  expect(missing({ ...known, summary: undefined, health: unhealthy })).toEqual([
+    { kind: 'reason', reason: 'no catalogue yet' },
+    { kind: 'databaseAway' },
+  ]);
 });

@@ -4,6 +4,7 @@ import { Link } from 'wouter';
 import { AlertTable } from '../alerts/AlertTable';
 import { useAlerts, useHistory, useReport, useStatuses } from '../api/queries';
 import type { ChannelHistory, ChannelStatus } from '../api/types';
+import { CutStates } from '../channel/CutStates';
 import { Findings } from '../channel/Findings';
 import { Outputs } from '../channel/Outputs';
 import { ReportTime } from '../channel/ReportTime';
@@ -64,7 +65,7 @@ export function ReportScreen({ code }: { code: string }) {
       {own.length > 0 && (
         <>
           <h3>{t('channel.alerts')}</h3>
-          <AlertTable alerts={own} />
+          <AlertTable alerts={own} isPrinted />
         </>
       )}
       {report.error && !report.data && <ErrorBox error={report.error} onRetry={() => void report.refetch()} />}
@@ -97,6 +98,7 @@ function Events({ history, isProbed }: { history: ChannelHistory; isProbed: bool
   return (
     <>
       <h3>{t('report.history')}</h3>
+      <CutStates history={history} />
       {history.states.length === 0 ? (
         <p className="empty">{t(isProbed ? 'report.noHistory' : 'report.notProbed')}</p>
       ) : (

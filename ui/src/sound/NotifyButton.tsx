@@ -1,6 +1,6 @@
-import { Button } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { useNotificationSwitch } from './AnnouncementProvider';
+import { SwitchButton } from './SwitchButton';
 
 /** Switches notifications of the desktop on and off. */
 export function NotifyButton() {
@@ -9,14 +9,9 @@ export function NotifyButton() {
   if (!notifications?.isPossible) return null;
   const { isOn, isRefused, toggle } = notifications;
   return (
-    <Button
-      size="xs"
-      variant={isOn ? 'filled' : 'default'}
-      aria-pressed={isOn}
-      title={isRefused ? t('notify.refused') : undefined}
-      onClick={() => void toggle()}
-    >
-      {isRefused ? t('notify.refused') : isOn ? t('notify.off') : t('notify.on')}
-    </Button>
+    <>
+      <SwitchButton label={t('notify.label')} isOn={isOn} onToggle={() => void toggle()} />
+      {isRefused && <span role="alert">{t('notify.refused')}</span>}
+    </>
   );
 }

@@ -5,6 +5,7 @@ const PATTERNS: Record<Pattern, { frequency: number; beeps: number }> = {
   critical: { frequency: 880, beeps: 3 },
   major: { frequency: 587, beeps: 2 },
   minor: { frequency: 392, beeps: 1 },
+  blind: { frequency: 294, beeps: 4 },
 };
 
 const listeners = new Set<() => void>();

@@ -1,19 +1,17 @@
 import type { ChannelStatus } from '../api/types';
+import type { LastKnown } from '../live/watch';
 import { levelOf, rank, worstFirst } from '../severity/severity';
+import { isWorse } from './sound';
 
 /** Number of channels that a notification names. */
 const NAMED = 3;
 
 /** Channels that a burst of changes made worse, as bad as a sound announces, the worst first. */
-export function worsenedChannels(changes: ChannelStatus[], before: Map<string, ChannelStatus>): ChannelStatus[] {
+export function worsenedChannels(changes: ChannelStatus[], before: LastKnown): ChannelStatus[] {
   // The last change of a channel counts.
   const last = new Map(changes.map((change) => [change.code, change]));
   return [...last.values()]
-    .filter((change) => {
-      const known = before.get(change.code);
-      const level = levelOf(change);
-      return rank(level) >= rank('minor') && rank(level) > (known ? rank(levelOf(known)) : 0);
-    })
+    .filter((change) => rank(levelOf(change)) >= rank('minor') && isWorse(change, before))
     .sort(worstFirst);
 }
 

@@ -23,5 +23,11 @@ test('nothing sounds for a channel that stays, gets better or has a warning', ()
 
 test('a burst has one sound, that of its worst channel', () => {
   const burst = ['A', 'B', 'C'].map((code) => channel({ ...major, code }));
-  expect(patternFor([...burst, channel({ ...down, code: 'D' })], known())).toBe('critical');
+  const before = known(...['A', 'B', 'C', 'D'].map((code) => channel({ code })));
+  expect(patternFor([...burst, channel({ ...down, code: 'D' })], before)).toBe('critical');
+});
+
+test('a channel that was never seen is no news, and a fault of one that nobody had probed is', () => {
+  expect(patternFor([down], known())).toBeNull();
+  expect(patternFor([down], known(channel({ code: 'A', state: 'unknown' })))).toBe('critical');
 });

@@ -1,8 +1,10 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLive } from '../live/LiveProvider';
+import { useLostText } from '../live/useLostText';
 import { levelOf } from '../severity/severity';
 import { namesOf, worsenedChannels } from './notification';
+import { useWhileBlind } from './useBlindness';
 import { useUnattended, useWithoutAttended } from './useUnattended';
 
 const KEY = 'packager_exporter.notify';
@@ -10,6 +12,7 @@ const KEY = 'packager_exporter.notify';
 const REPEAT = 60_000;
 /** A notification with the same tag replaces the one before: a burst leaves one. */
 const TAG = 'packager_exporter';
+const TAG_BLIND = 'packager_exporter.blind';
 
 export interface Notifications {
   /** Browsers allow notifications over HTTPS and on localhost alone. */
@@ -56,6 +59,8 @@ export function useNotifications(): Notifications {
     }, REPEAT);
     return () => clearInterval(timer);
   }, [isOn, isCritical]);
+  const lostText = useLostText();
+  useWhileBlind(isOn, (why) => show(t('app.title'), why === 'lost' ? lostText : t('notify.unprobed'), TAG_BLIND));
   const toggle = useCallback(async () => {
     const next = !isOn && (isAllowed() || (await Notification.requestPermission()) === 'granted');
     setRefused(!isOn && !next);
@@ -70,8 +75,8 @@ function isAllowed(): boolean {
   return typeof Notification !== 'undefined' && Notification.permission === 'granted';
 }
 
-function show(title: string, body: string): void {
-  const options: NotificationOptions & { renotify: boolean } = { body, tag: TAG, renotify: true };
+function show(title: string, body: string, tag = TAG): void {
+  const options: NotificationOptions & { renotify: boolean } = { body, tag, renotify: true };
   const notification = new Notification(title, options);
   notification.onclick = () => {
     window.focus();

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useState } from 'react';
 import { useLive } from '../live/LiveProvider';
 import { play, startAudio, useAudioRunning } from './audio';
 import { patternFor } from './sound';
+import { useWhileBlind } from './useBlindness';
 import { useUnattended, useWithoutAttended } from './useUnattended';
 
 const KEY = 'packager_exporter.sound';
@@ -45,6 +46,7 @@ export function useSound(): Sound {
     const timer = setInterval(() => play('critical'), REPEAT);
     return () => clearInterval(timer);
   }, [isOn, isCritical]);
+  useWhileBlind(isOn, () => play('blind'));
   const toggle = useCallback(() => {
     localStorage.setItem(KEY, isOn ? 'off' : 'on');
     setOn(!isOn);

@@ -35,6 +35,11 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
+/** What `read` answers. It is asked each second, and the component is drawn again when the answer is another. */
+export function useEachSecond<T extends string | null>(read: () => T): T {
+  return useSyncExternalStore(subscribe, read);
+}
+
 /** The exporter's clock in milliseconds; the component is drawn again each second. */
 export function useNow(): number {
   return useSyncExternalStore(subscribe, () => now);

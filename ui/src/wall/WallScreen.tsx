@@ -65,7 +65,7 @@ function WallHead({ channels }: { channels: ChannelStatus[] }) {
           </li>
         ))}
         <li>
-          {channels.length} {t('card.channels')}
+          {channels.length} {t('card.channels', { count: channels.length })}
         </li>
       </ul>
       <div className="wall-clock">

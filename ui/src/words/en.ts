@@ -1,4 +1,7 @@
-/** Every text of the page in English. A translation has the same keys. Ids of checks and names of alerts stay. */
+/**
+ * Every text of the page in English. A translation has the same keys, but those that end in `_one`: they are for a `count` of 1 in
+ * English. Ids of checks and names of alerts stay.
+ */
 export const en = {
   'app.title': 'Live channels',
   'app.skip': 'Skip to the content',
@@ -14,6 +17,7 @@ export const en = {
   'card.unknown': 'Not probed',
   'card.alerts': '{{count}} firing',
   'card.channels': 'channels',
+  'card.channels_one': 'channel',
   'state.up': 'Up',
   'state.degraded': 'Degraded',
   'state.down': 'Down',
@@ -36,6 +40,7 @@ export const en = {
   'fresh.stream': 'live',
   'fresh.polling': 'asking every 5 s',
   'fresh.lost': 'NO DATA. The exporter does not answer: what you see is old. The page tries again by itself.',
+  'fresh.refused': 'NO DATA. The exporter says: {{reason}}. What you see is old. The page tries again by itself.',
   'fresh.login': 'Log in to see the present state: what you see is old.',
   'missing.database':
     'There is no database: alerts are not shown, and a restart forgets the states. Set DATABASE_URL to change this.',
@@ -48,7 +53,7 @@ export const en = {
     'The alert Watchdog does not arrive, so other alerts may not arrive either. Check Prometheus, Alertmanager and its webhook.',
   'missing.probes': 'No channel was probed for {{time}}: is Prometheus scraping /probe?',
   'missing.never': 'No channel was probed since the exporter started: is Prometheus scraping /probe?',
-  'missing.degraded': 'The exporter says: {{reason}}',
+  'missing.reason': 'The exporter says: {{reason}}',
   'token.title': 'Please log in',
   'token.help':
     'Ask the administrator for a token, or make one with `packager_exporter token create`. The session ends 12 hours after the page was last open.',
@@ -61,8 +66,7 @@ export const en = {
   'theme.dark': 'Dark',
   'theme.light': 'Light',
   'language.label': 'Language',
-  'sound.on': 'Sound on',
-  'sound.off': 'Sound off',
+  'sound.label': 'Sound',
   'sound.blocked': 'SOUND IS OFF.',
   'sound.click': 'The browser plays nothing until somebody clicks on the page.',
   'filter.search': 'Search code or name',
@@ -111,6 +115,7 @@ export const en = {
   'channel.probeOf': 'by the probe of {{time}}',
   'channel.noFindings': 'No check failed in the last probe.',
   'channel.notRun': '{{count}} checks did not run',
+  'channel.notRun_one': '{{count}} check did not run',
   'channel.evidence': 'Evidence',
   'channel.runbook': 'What to do',
   'channel.reference': 'Standard',
@@ -118,11 +123,15 @@ export const en = {
   'channel.noAlerts': 'This channel has no active alert.',
   'channel.fault': 'Probable cause',
   'channel.fault.packager':
-    '{{check}} also fails on {{count}} of {{total}} other channels of {{packager}}: look at the packager first.',
+    '{{check}} also fails on {{failing}} of {{count}} other channels of {{packager}}: look at the packager first.',
+  'channel.fault.packager_one':
+    '{{check}} also fails on the only other channel of {{packager}}: look at the packager first.',
   'channel.fault.some':
-    '{{check}} also fails on {{count}} of {{total}} other channels of {{packager}}: look for what these channels share.',
+    '{{check}} also fails on {{failing}} of {{count}} other channels of {{packager}}: look for what these channels share.',
   'channel.fault.channel':
-    '{{check}} fails on none of the {{total}} other channels of {{packager}}: look at this channel first.',
+    '{{check}} fails on none of the {{count}} other channels of {{packager}}: look at this channel first.',
+  'channel.fault.channel_one':
+    '{{check}} does not fail on the only other channel of {{packager}}: look at this channel first.',
   'channel.fault.alone': '{{packager}} has no other channel to compare with.',
   'rendition.name': 'Rendition',
   'rendition.media': 'Media',
@@ -141,6 +150,7 @@ export const en = {
   'alerts.shown': '{{shown}} of {{total}} alerts',
   'alerts.rows': 'Rows of alerts',
   'alerts.cut': 'More than {{count}} alerts are active: the oldest are not shown.',
+  'alerts.cutToday': 'More than {{count}} alerts were active: of the others only those that are active now are shown.',
   'alerts.noMatch': 'No alert matches the filters.',
   'alerts.noDatabase':
     'Alerts need a database: set DATABASE_URL and send the webhook of Alertmanager to /api/v1/alerts/webhook.',
@@ -169,6 +179,7 @@ export const en = {
   'alerts.event.text_changed': 'text changed',
   'alerts.event.resolved': 'resolved',
   'ack.title': 'Acknowledge {{count}} alerts',
+  'ack.title_one': 'Acknowledge {{count}} alert',
   'ack.by': 'Your name',
   'ack.as': 'You act as {{name}}.',
   'ack.for': 'For',
@@ -183,11 +194,14 @@ export const en = {
   'ack.send': 'Acknowledge',
   'ack.cancel': 'Cancel',
   'ack.refused': '{{count}} were refused: {{why}}',
+  'ack.refused_one': '{{count}} was refused: {{why}}',
   'wall.noData': 'NO DATA',
   'wall.worst': 'Worst channels',
   'wall.allWell': 'Every probed channel is up.',
   'wall.wellButUnknown': 'Every probed channel is up. {{count}} channels are not probed.',
+  'wall.wellButUnknown_one': 'Every probed channel is up. {{count}} channel is not probed.',
   'wall.unknown': 'None of the {{count}} channels is probed.',
+  'wall.unknown_one': 'The only channel is not probed.',
   'wall.failed': 'The channels could not be read: {{why}}',
   'wall.more': 'and {{count}} more',
   'wall.notShown': '+{{count}} not shown',
@@ -197,6 +211,8 @@ export const en = {
   'keys.down': 'next row',
   'keys.up': 'row before',
   'keys.open': 'open the row',
+  'keys.space': 'Space',
+  'keys.select': 'select the alert',
   'keys.acknowledge': 'acknowledge the selected alerts',
   'keys.go': 'go to channels, alerts, metrics, mosaic, wall',
   'keys.help': 'show these keys',
@@ -241,6 +257,7 @@ export const en = {
   'mosaic.oldPicture': 'picture {{time}} old',
   'mosaic.oldPictureOf': 'Picture of {{code}}, {{time}} old: not the present',
   'day.title': 'Last 24 hours',
+  'day.cut': 'Only the states since {{time}} are known: the channel changed too often.',
   'channel.charts': 'Measured values',
   'undo.done': 'Acknowledged {{count}}: {{names}}.',
   'undo.unchanged':
@@ -267,6 +284,7 @@ export const en = {
   'maintenance.begins': 'by {{by}}, begins in {{time}}',
   'maintenance.beginsPackager': 'all of {{packager}}, by {{by}}, begins in {{time}}',
   'maintenance.none': 'Maintenance needs Alertmanager: start the exporter with --alertmanager.url.',
+  'leave.ask': 'Your changes are not saved. Leave, and lose them?',
   'edit.open': 'Edit',
   'edit.new': 'New channel',
   'edit.title': 'Edit {{code}}',
@@ -276,7 +294,9 @@ export const en = {
   'edit.save': 'Save',
   'edit.probe': 'Probe before saving',
   'edit.probe.good': 'Viewers can watch it: {{count}} renditions were found. Nothing is saved yet.',
+  'edit.probe.good_one': 'Viewers can watch it: {{count}} rendition was found. Nothing is saved yet.',
   'edit.probe.bad': 'Viewers can’t watch it: {{count}} renditions were found. Nothing is saved yet.',
+  'edit.probe.bad_one': 'Viewers can’t watch it: {{count}} rendition was found. Nothing is saved yet.',
   'edit.unset': 'not set',
   'edit.true': 'yes',
   'edit.false': 'no',
@@ -319,9 +339,11 @@ export const en = {
   'import.wouldWrite': 'All rows are good: {{created}} to create, {{updated}} to change, {{unchanged}} unchanged.',
   'import.written': 'Imported: {{created}} created, {{updated}} changed, {{unchanged}} unchanged.',
   'import.bad': 'Nothing was imported. {{count}} rows are bad:',
+  'import.bad_one': 'Nothing was imported. {{count}} row is bad:',
   'import.line': 'Line',
   'import.why': 'Reason',
   'import.row': 'Row',
+  'import.more': 'and {{count}} more',
   'report.open': 'Printable report',
   'report.title': 'Report on {{code}}',
   'report.print': 'Print',
@@ -329,12 +351,13 @@ export const en = {
   'report.history': 'Changes in the last 24 hours',
   'report.noHistory': 'The state did not change.',
   'report.notProbed': 'Nobody probed the channel in this time.',
-  'notify.on': 'Notifications on',
-  'notify.off': 'Notifications off',
+  'notify.label': 'Notifications',
   'notify.refused': 'The browser blocks notifications',
   'notify.title': '{{count}} channels got worse ({{level}})',
+  'notify.title_one': '{{count}} channel got worse ({{level}})',
   'notify.still': 'Still critical, and nobody works on it',
+  'notify.unprobed': 'No channel is probed: is Prometheus scraping /probe?',
   'notify.more': '{{names}} and {{count}} more',
 } as const;
 
-export type Words = Record<keyof typeof en, string>;
+export type Words = Record<Exclude<keyof typeof en, `${string}_one`>, string>;
