@@ -115,11 +115,7 @@ impl Store {
     ///
     /// # Errors
     /// Fails if the database can't be reached.
-    pub async fn channel_history(
-        &self,
-        code: &str,
-        since: Timestamp,
-    ) -> Result<ChannelPast, StoreError> {
+    pub async fn channel_history(&self, code: &str, since: Timestamp) -> Result<ChannelPast, StoreError> {
         let since = since.to_string();
         let states: Vec<Json<ChannelStateRow>> = sqlx::query_scalar(STATES)
             .bind(code)

@@ -132,7 +132,11 @@ async fn the_page_matches_the_measurement() {
         return std::fs::write(file, measured + packagers).expect("docs/detection.md can be written");
     }
     let changed: Vec<_> = measured.lines().filter(|line| !document.lines().any(|known| known == *line)).collect();
-    assert!(changed.is_empty(), "docs/detection.md is out of date; run `make detection`. Measured:\n{}", changed.join("\n"));
+    assert!(
+        changed.is_empty(),
+        "docs/detection.md is out of date; run `make detection`. Measured:\n{}",
+        changed.join("\n")
+    );
     assert!(document.starts_with(&measured), "docs/detection.md is out of date; run `make detection`");
 }
 

@@ -31,9 +31,11 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let manifest = slow(&output.manifest, output.protocol().listing(), most)
         .map(|violation| if is_multivariant { violation.severity(Severity::Minor) } else { violation });
     let playlists = output.renditions.iter().filter(|_| is_multivariant).filter_map(|facts| {
-        let bound = facts.timeline.as_ref().and_then(|t| t.target_duration).map_or(most, |target| {
-            most.min(target.0.max(SHORTEST_BOUND))
-        });
+        let bound = facts
+            .timeline
+            .as_ref()
+            .and_then(|t| t.target_duration)
+            .map_or(most, |target| most.min(target.0.max(SHORTEST_BOUND)));
         Some(slow(facts.playlist.as_ref()?, "media playlist", bound)?.in_rendition(&facts.rendition.name))
     });
     let keys = output.renditions.iter().flat_map(|facts| slow_keys(facts, most));
@@ -114,7 +116,10 @@ mod tests {
         let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
         takes(&mut scene.output.manifest, 2.5);
         let found = violations(run(&scene)).remove(0);
-        assert_eq!((found.severity, found.message.as_str()), (None, "the MPD took 2.500 s; no more than 2.000 s are allowed"));
+        assert_eq!(
+            (found.severity, found.message.as_str()),
+            (None, "the MPD took 2.500 s; no more than 2.000 s are allowed")
+        );
     }
 
     #[test]

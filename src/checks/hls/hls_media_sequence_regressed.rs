@@ -103,7 +103,9 @@ mod tests {
     #[test]
     fn a_window_without_its_end_is_one_that_was_cut() {
         let message = |first, last| messages(run([observation(-20, 10, 15), observation(-10, first, last)]));
-        assert!(message(10, 13).ends_with("only its end is missing, as when a playlist is sent while it is being written"));
+        assert!(
+            message(10, 13).ends_with("only its end is missing, as when a playlist is sent while it is being written")
+        );
         assert!(message(11, 14).ends_with("as when a playlist is sent while it is being written"));
         assert!(message(8, 13).ends_with("a stale cache, or two origins out of step"));
     }

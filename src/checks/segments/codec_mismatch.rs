@@ -412,7 +412,11 @@ mod tests {
             check(&scene.context(), &Params::default())
         };
         assert_holds(apart("ec-3", ["mp4a.40.2", "ec-3"]));
-        assert_eq!(violations(apart("mp4a.40.2", ["mp4a.40.2", "ec-3"])).len(), 1, "the variant with this group says ec-3");
+        assert_eq!(
+            violations(apart("mp4a.40.2", ["mp4a.40.2", "ec-3"])).len(),
+            1,
+            "the variant with this group says ec-3"
+        );
         assert_eq!(violations(grouped("ec-3", "c")).len(), 1, "a further group of the variant");
     }
 

@@ -35,7 +35,9 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 /// Returns whether players have passed all listed segments with the key: none of the newest segments has it, at which players begin
 /// (RFC 8216bis 6.3.3).
 fn is_passed(rendition: &RenditionFacts, key: &KeyFacts) -> bool {
-    let Some(timeline) = rendition.timeline.as_deref().filter(|t| t.segments.len() > GOOD_AFTERWARDS) else { return false };
+    let Some(timeline) = rendition.timeline.as_deref().filter(|t| t.segments.len() > GOOD_AFTERWARDS) else {
+        return false;
+    };
     let mut newest = timeline.segments.iter().rev().take(GOOD_AFTERWARDS);
     newest.all(|segment| !segment.keys.iter().any(|needed| needed.same_source(&key.key)))
 }

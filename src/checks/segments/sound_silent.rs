@@ -206,7 +206,8 @@ mod tests {
     #[test]
     fn decoded_silence_that_nobody_followed_up_is_not_passed() {
         let mut scene = scene(&[false, false]);
-        let silent = (0..5).map(|n| (2.0 * f64::from(n) - 103.0, Decode { silent: vec![(0.0, 2.0)], ..Decode::moving() }));
+        let silent =
+            (0..5).map(|n| (2.0 * f64::from(n) - 103.0, Decode { silent: vec![(0.0, 2.0)], ..Decode::moving() }));
         scene.decode_at(silent);
         assert_not_run(check(&scene.context(), &Params::default()), decoded::NOT_FOLLOWED_UP);
     }

@@ -111,7 +111,10 @@ async fn decode_as(
 fn incomplete(found: &Decoded) -> Vec<String> {
     let failed = |what: &str, error: &Option<NotDecoded>| error.as_ref().map(|why| format!("no {what}: {why}"));
     let cut = found.cut.then(|| "only the first 250 s of sound and 31,250 pictures were decoded".to_owned());
-    [failed("pictures", &found.pictures_failed), failed("sound", &found.sound_failed), cut].into_iter().flatten().collect()
+    [failed("pictures", &found.pictures_failed), failed("sound", &found.sound_failed), cut]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The container of all files. `None` if it is none that is decoded, or if files differ.

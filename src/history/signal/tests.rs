@@ -76,10 +76,12 @@ fn a_programme_in_fewer_channels_than_its_layout_has_no_dead_channel() {
         let mut decoded = testing::decoded(2.0, -23.0);
         let channel = decoded.sounds[0].channels[0].clone();
         let layout = [Left, Right, Center, LowFrequency, LeftSurround, RightSurround];
-        decoded.sounds[0].channels = layout.map(|position| {
-            let dead = if silent.contains(&position) { vec![Span { start: 0.0, end: 2.0 }] } else { Vec::new() };
-            packager_signal::sound::Channel { position, dead, ..channel.clone() }
-        }).into();
+        decoded.sounds[0].channels = layout
+            .map(|position| {
+                let dead = if silent.contains(&position) { vec![Span { start: 0.0, end: 2.0 }] } else { Vec::new() };
+                packager_signal::sound::Channel { position, dead, ..channel.clone() }
+            })
+            .into();
         signal.take(&testing::decoded_facts(1, at(2.0), decoded));
         signal.sounds()[0].dead_channel(Seconds(10.0)).map(|(position, _)| position)
     };

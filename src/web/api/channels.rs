@@ -210,10 +210,7 @@ pub(super) async fn history(
         known?;
     }
     let (since, states_complete_since) = (since.to_string(), complete_since);
-    Ok(json(
-        StatusCode::OK,
-        &bodies::ChannelHistory { channel: code, since, states_complete_since, states, alerts },
-    ))
+    Ok(json(StatusCode::OK, &bodies::ChannelHistory { channel: code, since, states_complete_since, states, alerts }))
 }
 
 /// Returns the beginning of a history from the parameter `since`.

@@ -58,12 +58,11 @@ async fn points(origin: &Origin) -> [(f64, f64); 2] {
     let mut bytes = [0; 2];
     for block in 0..=BLOCKS {
         for (at, (kind, _)) in KINDS.iter().enumerate() {
-            let (cpu, fetched) = (meter::cpu_of(exporter.process.id()), exporter.fetched().await);
+            let (cpu, fetched) = (exporter.cpu(), exporter.fetched().await);
             for n in 0..BLOCK {
                 exporter.scrape(&format!("{kind}-{}", block * BLOCK + n)).await;
             }
-            let (spent, brought) =
-                (meter::cpu_of(exporter.process.id()).saturating_sub(cpu), exporter.fetched().await - fetched);
+            let (spent, brought) = (exporter.cpu().saturating_sub(cpu), exporter.fetched().await - fetched);
             // The first block opens the connections.
             if block > 0 {
                 times[at].push(spent / BLOCK as u32);
@@ -128,13 +127,23 @@ impl Exporter {
         answer.text().await.expect("an exposition")
     }
 
+    /// Returns user and system time of the exporter.
+    pub(super) fn cpu(&self) -> Duration {
+        meter::cpu_of(self.process.id())
+    }
+
+    /// Returns the exporter's peak resident memory in bytes.
+    pub(super) fn peak_memory(&self) -> u64 {
+        meter::peak_memory_of(self.process.id())
+    }
+
     async fn scrape(&self, code: &str) {
         let text = self.get(&format!("probe?target={code}")).await;
         assert!(text.contains("\nprobe_success 1"), "the origin's clean channel has to be clean");
     }
 
     /// Returns the number of bytes that the exporter's probes have fetched.
-    async fn fetched(&self) -> u64 {
+    pub(super) async fn fetched(&self) -> u64 {
         let text = self.get("metrics").await;
         let line = text.lines().find(|line| line.starts_with("packager_exporter_fetched_bytes_total "));
         let number = line.and_then(|line| line.split(' ').nth(1)).expect("the exporter counts the bytes");

@@ -31,8 +31,17 @@ pub(super) fn memory() -> u64 {
     status("VmRSS:")
 }
 
+/// Returns the peak resident memory of another process in bytes.
+pub(super) fn peak_memory_of(pid: u32) -> u64 {
+    status_of(&pid.to_string(), "VmHWM:")
+}
+
 fn status(field: &str) -> u64 {
-    let text = std::fs::read_to_string("/proc/self/status").expect("a Linux");
+    status_of("self", field)
+}
+
+fn status_of(process: &str, field: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a running process");
     let line = text.lines().find_map(|line| line.strip_prefix(field)).expect("a field of every Linux");
     line.trim().trim_end_matches(" kB").parse::<u64>().expect("kB") * 1024
 }

@@ -12,6 +12,7 @@ mod dash;
 mod history;
 mod hostile;
 mod inspection;
+mod load;
 mod memory;
 mod meter;
 mod probe_cost;
@@ -31,6 +32,7 @@ pub(crate) fn run(arguments: &[String]) {
         ["inspection"] => println!("{}", inspection::measure()),
         ["dash"] => println!("{}", dash::measure(&runtime, &setup::Origin::start())),
         ["api"] => println!("{}", api::measure(&runtime)),
+        ["load"] => println!("{}", load::measure(&runtime, &setup::Origin::start())),
         ["probe_cost"] => println!("{}", probe_cost::measure(&runtime, &setup::Origin::start())),
         _ => all(&runtime),
     }
@@ -44,6 +46,7 @@ fn all(runtime: &tokio::runtime::Runtime) {
         page::HEAD.to_owned(),
         step("probe_cost", || probe_cost::measure(runtime, &origin)),
         step("capacity", || capacity::measure(runtime, &origin)),
+        step("load", || load::measure(runtime, &origin)),
         step("dash", || dash::measure(runtime, &origin)),
         step("memory", || memory::measure(&origin)),
         step("history", history::measure),

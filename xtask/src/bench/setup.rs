@@ -35,6 +35,11 @@ impl Origin {
     pub(super) fn url(&self, path: &str) -> String {
         format!("{}/{path}", self.base)
     }
+
+    /// Returns the origin's process id.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for Origin {

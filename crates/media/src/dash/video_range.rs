@@ -10,10 +10,8 @@ const SDR: [u8; 13] = [1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 /// SDR is announced as both: 14 by an essential property, 18 by a supplemental one (ETSI TS 103 285 5.2).
 pub(super) fn video_range(set: &AdaptationSet) -> Option<String> {
     let properties = set.essential.iter().chain(&set.supplemental);
-    let values: Vec<u8> = properties
-        .filter(|p| p.scheme == TRANSFER)
-        .filter_map(|p| p.value.as_deref()?.trim().parse().ok())
-        .collect();
+    let values: Vec<u8> =
+        properties.filter(|p| p.scheme == TRANSFER).filter_map(|p| p.value.as_deref()?.trim().parse().ok()).collect();
     let has = |known: &[u8]| values.iter().any(|value| known.contains(value));
     let range = match () {
         () if has(&[16]) => "PQ",
@@ -52,7 +50,10 @@ mod tests {
         for nothing in ["2", "0", "255", "HLG"] {
             assert_eq!(range(&property("Essential", nothing)), None);
         }
-        assert_eq!(range(&[property("Essential", "14"), property("Supplemental", "18")].concat()).as_deref(), Some("HLG"));
+        assert_eq!(
+            range(&[property("Essential", "14"), property("Supplemental", "18")].concat()).as_deref(),
+            Some("HLG")
+        );
         assert_eq!(range(""), None);
         assert_eq!(
             range("<SupplementalProperty schemeIdUri=\"urn:mpeg:mpegB:cicp:ColourPrimaries\" value=\"9\"/>"),

@@ -172,6 +172,9 @@ fn listed_segments(timeline: &Timeline, rendition: Rendition, span: PeriodRange)
     if timeline.effect == Some(Effect::PeriodShort) && listed.last().is_some_and(|s| Some(s.index + 1) == span.until) {
         listed.pop();
     }
+    if timeline.effect == Some(Effect::PeriodLate) && listed.first().is_some_and(|s| s.index == span.from) {
+        listed.remove(0);
+    }
     if timeline.effect == Some(Effect::MpdGap) && rendition == TARGET && listed.len() > 3 {
         listed.remove(listed.len() - 3);
     }

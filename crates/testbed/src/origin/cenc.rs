@@ -225,6 +225,9 @@ fn encrypt_pattern(span: &mut [u8], [crypt, skip]: [usize; 2]) {
 
 /// Adds the boxes `senc`, `saiz` and `saio` to a fragment, and moves the data offset of `trun` accordingly.
 fn insert_sample_encryption(bytes: &mut Vec<u8>, trun: usize, entries: &[SampleEncryption], effect: Option<Effect>) {
+    if effect == Some(Effect::SamplesUndescribed) {
+        return;
+    }
     let divided = entries.iter().any(|entry| !entry.spans.is_empty());
     let (mut content, mut sizes) = (Vec::new(), Vec::new());
     for SampleEncryption { vector, spans } in entries {

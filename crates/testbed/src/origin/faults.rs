@@ -118,6 +118,12 @@ pub(super) enum Effect {
     PaddingMissing,
     RotationMissing,
     SamplesClear,
+    /// Fragments don't describe their encrypted samples.
+    SamplesUndescribed,
+    /// Samples are clear, and the initialization segment declares their protection.
+    EncryptorLost,
+    /// Samples are encrypted, and the initialization segment is that of the clear track.
+    InitUnprotected,
     MethodWrong,
     KidWrong,
     DrmSystemMissing,
@@ -292,6 +298,8 @@ pub(super) enum Effect {
     PeriodOffset,
     /// Periods lack their last segment once the next Period has begun.
     PeriodShort,
+    /// Periods have no media for the duration of their first segment.
+    PeriodLate,
     /// availabilityTimeOffset promises segments 15 s before their end.
     OffsetTooLong,
     /// Picture parameter sets have another identifier than the one that slices refer to.
@@ -621,6 +629,12 @@ static FAULTS: &[Fault] = &[
         &["encryption_mismatch"], &[]),
     fault("cenc_spans", Effect::SubsampleSpansWrong, "CE1", "Subsample sizes in senc, which also has initialization vectors, add up to one byte more than each sample has.",
         &["container_invalid"], &[]),
+    fault("cenc_undescribed", Effect::SamplesUndescribed, "CE1", "Fragments have no senc, saiz and saio for their encrypted samples.",
+        &["container_invalid"], &[]),
+    fault("cbcs_lost", Effect::EncryptorLost, "CB1", "The encryptor is out: samples are clear, and the initialization segment declares cbcs.",
+        &["container_invalid"], &[]),
+    fault("cenc_init", Effect::InitUnprotected, "CE1", "Samples are encrypted, and the initialization segment is that of the clear track.",
+        &["init_segment_invalid"], &[]),
     fault("sample_aes_clear", Effect::SamplesClear, "SA1", "Samples are announced as SAMPLE-AES, but their stream types and payloads are those of clear streams.",
         &["encryption_mismatch"], &[]),
     fault("sample_aes_unannounced", Effect::EncryptionUnannounced, "SA1", "Samples are encrypted with SAMPLE-AES, but no EXT-X-KEY announces it.",
@@ -955,8 +969,12 @@ static FAULTS: &[Fault] = &[
         &["dash_live_edge_unavailable"], &[]) },
     Fault { path: "breaks.mpd", ..fault("dash_period_gap", Effect::PeriodShort, "CM1", "Periods of ads begin 2 s after the media of the Period before end, and so do those behind them.",
         &["dash_timeline_gap"], &[]) },
+    Fault { path: "breaks.mpd", ..fault("dash_period_late", Effect::PeriodLate, "CM1", "The first segment of each Period is not listed.",
+        &["dash_timeline_gap"], &[]) },
     Fault { path: TIME, ..fault("dash_encryption_clear", Effect::SamplesClear, "CE1", "ContentProtection announces cenc, but the segments aren't encrypted.",
         &["encryption_mismatch"], &[]) },
+    Fault { path: TIME, ..fault("dash_encryptor_lost", Effect::EncryptorLost, "CE1", "The encryptor is out: samples are clear, and MPD and initialization segment announce cenc.",
+        &["container_invalid"], &[]) },
     Fault { path: TIME, ..fault("dash_encryption_silent", Effect::EncryptionUnannounced, "CE1", "Segments are encrypted, but no ContentProtection announces it.",
         &["encryption_mismatch"], &[]) },
     Fault { path: TIME, ..fault("dash_encryption_scheme", Effect::MethodWrong, "CB1", "ContentProtection announces cenc, the samples are encrypted with cbcs.",

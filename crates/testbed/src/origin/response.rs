@@ -379,7 +379,10 @@ fn init(timeline: &Timeline, now_ms: i64, rendition: Rendition) -> Reply {
             ok(kind, bytes.into(), Some(EPOCH_MS))
         }
         Some(Effect::HdrUnsignalled) => ok(kind, mp4::init_with_transfer(track, 16).into(), Some(EPOCH_MS)),
-        effect if timeline.cipher.is_common_encryption() && effect != Some(Effect::SamplesClear) => {
+        effect
+            if timeline.cipher.is_common_encryption()
+                && !matches!(effect, Some(Effect::SamplesClear | Effect::InitUnprotected)) =>
+        {
             let bytes = cenc::init(timeline.cipher, track.init, track_kind(rendition), timeline.base, effect);
             ok(kind, bytes.into(), Some(EPOCH_MS))
         }
@@ -472,7 +475,11 @@ async fn segment(
     let bytes = match timeline.cipher {
         Cipher::Clear => bytes,
         Cipher::Aes128 => encryption::encrypt(&bytes, segment.index, timeline.base, effect),
-        Cipher::Cbcs | Cipher::Cenc | Cipher::SampleAes if effect == Some(Effect::SamplesClear) => bytes,
+        Cipher::Cbcs | Cipher::Cenc | Cipher::SampleAes
+            if matches!(effect, Some(Effect::SamplesClear | Effect::EncryptorLost)) =>
+        {
+            bytes
+        }
         Cipher::SampleAes => sample_aes::encrypt(bytes, timeline.base),
         Cipher::Cbcs | Cipher::Cenc => cenc::encrypt(timeline.cipher, &bytes, track_kind(rendition), effect),
     };

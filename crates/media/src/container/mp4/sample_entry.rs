@@ -397,7 +397,11 @@ mod tests {
         let (sps, pps) = ([0xe1, 0, 4, 0x67, 0x42, 0, 0x1f], [1, 0, 2, 0x68, 0xce]);
         assert_eq!(missing("h264", &avc(&[&sps[..], &pps].concat())), "");
         for behind in [&[0][..], &[0; 3], &[1, 2, 3, 4, 5]] {
-            assert_eq!(missing("h264", &avc(&[&sps[..], &pps, behind].concat())), "", "bytes behind the sets are ignored");
+            assert_eq!(
+                missing("h264", &avc(&[&sps[..], &pps, behind].concat())),
+                "",
+                "bytes behind the sets are ignored"
+            );
         }
         assert_eq!(missing("h264", &avc(&[&sps[..], &[0]].concat())), "PPS");
         assert_eq!(missing("h264", &avc(&[&[0xe0], &pps[..]].concat())), "SPS");
