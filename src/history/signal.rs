@@ -127,7 +127,7 @@ pub struct PictureHistory {
 #[derive(Debug, Clone, Default)]
 pub struct SoundHistory {
     /// Number of the audio stream in its container; `None` if it isn't known.
-    stream: Option<u32>,
+    pub stream: Option<u32>,
     pub silent: FaultSpans,
     /// State of each channel, at most 8.
     pub channels: Vec<ChannelHistory>,
@@ -238,7 +238,7 @@ impl SignalHistory {
         self.picture.as_ref().filter(|_| self.picture_half.failed.is_none())
     }
 
-    /// State of each audio stream, in the order of the container, at most 8; empty if the newest decode gave none.
+    /// State of each audio stream, by number, at most 8; empty if the newest decode gave none.
     #[must_use]
     pub fn sounds(&self) -> &[SoundHistory] {
         if self.sound_half.failed.is_some() { &[] } else { &self.sounds }
@@ -445,13 +445,14 @@ impl SoundHistory {
     /// The front channels whose silence is a fault. A programme in stereo or mono may come in a layout of more channels: then the centre is
     /// silent with all surround channels, or left and right together.
     fn judged_channels(&self, recovery: Seconds) -> Vec<&ChannelHistory> {
-        let is_dead = |channel: &ChannelHistory| channel.dead.longest(recovery).is_some();
-        let mut surround = self.channels.iter().filter(|c| c.position.is_surround()).peekable();
-        let is_stereo = surround.peek().is_some() && surround.all(is_dead);
-        let side = |position: Position| self.channels.iter().find(|c| c.position == position);
-        let sides = [side(Position::Left), side(Position::Right)];
-        let is_mono = side(Position::Center).is_some_and(|centre| !is_dead(centre))
-            && sides.iter().all(|side| side.is_some_and(is_dead));
+        let dead = |channel: &ChannelHistory| channel.dead.longest(recovery).map_or(0.0, |span| span.duration.0);
+        let of = |position| self.channels.iter().find(|c| c.position == position).map(dead);
+        let surround: Vec<f64> = self.channels.iter().filter(|c| c.position.is_surround()).map(dead).collect();
+        let centre = of(Position::Center);
+        // Silent together: none of them for less than half of the time.
+        let is_stereo = centre.is_some_and(|c| !surround.is_empty() && surround.iter().all(|s| s * 2.0 >= c));
+        let sides = of(Position::Left).zip(of(Position::Right));
+        let is_mono = centre == Some(0.0) && sides.is_some_and(|(l, r)| l.min(r) * 2.0 >= l.max(r));
         let is_judged = |channel: &&ChannelHistory| match channel.position {
             Position::Center => !is_stereo,
             Position::Left | Position::Right => !is_mono,

@@ -81,13 +81,22 @@ FROM (SELECT key AS channel, value::timestamptz AS at FROM jsonb_each_text($1)) 
 WHERE s.channel_code = r.channel AND s.exporter = $2 AND s.seen_at < r.at
   AND s.id = (SELECT max(id) FROM channel_states n WHERE n.channel_code = r.channel AND n.exporter = $2)";
 
-/// A state ends with the next row of its exporter, at its own beginning if the clock was set back in between.
+/// A state ends with the next row of its exporter, at its own beginning if the clock was set back in between. The states that last come
+/// first, so that none is cut off.
 const STATES: &str = "
 SELECT jsonb_build_object('state', state, 'severity', severity, 'failed_checks', failed_checks, 'since', since,
          'until', until, 'seen_at', seen_at, 'exporter', exporter)
-FROM (SELECT *, CASE WHEN lead(id) OVER later IS NOT NULL THEN greatest(since, lead(since) OVER later) END AS until
-      FROM channel_states WHERE channel_code = $1 WINDOW later AS (PARTITION BY exporter ORDER BY id)) s
-WHERE coalesce(until, seen_at) >= $2::timestamptz ORDER BY id DESC LIMIT $3";
+FROM (SELECT * FROM (SELECT *, CASE WHEN lead(id) OVER later IS NOT NULL THEN greatest(since, lead(since) OVER later) END AS until
+      FROM channel_states WHERE channel_code = $1 WINDOW later AS (PARTITION BY exporter ORDER BY id)) ended
+      WHERE coalesce(until, seen_at) >= $2::timestamptz ORDER BY until IS NULL DESC, id DESC LIMIT $3) s
+ORDER BY id DESC";
+
+/// The end of the newest state that isn't among the rows of [`STATES`].
+const CUT_UNTIL: &str = "
+SELECT to_jsonb(max(until))
+FROM (SELECT * FROM (SELECT *, CASE WHEN lead(id) OVER later IS NOT NULL THEN greatest(since, lead(since) OVER later) END AS until
+      FROM channel_states WHERE channel_code = $1 WINDOW later AS (PARTITION BY exporter ORDER BY id)) ended
+      WHERE coalesce(until, seen_at) >= $2::timestamptz ORDER BY until IS NULL DESC, id DESC OFFSET $3) s";
 
 impl Store {
     /// Writes changes of channels' states that `exporter` saw.
@@ -135,8 +144,14 @@ impl Store {
             .fetch_all(&mut *self.connection().await?)
             .await?;
         let states: Vec<ChannelStateRow> = states.into_iter().map(|Json(row)| row).collect();
-        let oldest = states.last().filter(|_| states.len() as i64 >= MAX_ROWS);
-        let complete_since = oldest.map_or(since, |row| row.since.clone());
+        let cut_until: Option<Json<Option<String>>> = match states.len() as i64 >= MAX_ROWS {
+            true => {
+                let query = sqlx::query_scalar(CUT_UNTIL).bind(code).bind(&since).bind(MAX_ROWS);
+                query.fetch_one(&mut *self.connection().await?).await?
+            }
+            false => None,
+        };
+        let complete_since = cut_until.and_then(|Json(until)| until).unwrap_or(since);
         Ok(ChannelPast { states, complete_since, alerts: alerts.into_iter().map(|Json(row)| row).collect() })
     }
 }

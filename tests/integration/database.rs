@@ -291,6 +291,14 @@ async fn notifications_of_an_alert_may_arrive_in_any_order() {
         stack.get("/alerts?status=resolved&since=2026-01-31T19:30:00Z").await.1["alerts"].as_array().unwrap().len(),
         1
     );
+    let count =
+        async |filter: &str| stack.get(&format!("/alerts?{filter}")).await.1["alerts"].as_array().unwrap().len();
+    let all = count("limit=100").await;
+    assert_eq!(
+        [count("active_since=2026-01-31T00:00:00Z").await, count("active_since=2100-01-01T00:00:00Z").await],
+        [all, 0]
+    );
+    assert_eq!(count("alertname=Watchdog").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -622,6 +630,31 @@ async fn the_history_of_a_channel_has_a_state_for_every_change() {
         assert_eq!(stack.get(&format!("/channels/CH_1/history{bad}")).await.0, 400, "{bad}");
     }
     assert_eq!(stack.get("/channels/CH_9/history").await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_says_from_when_on_its_states_are_complete() {
+    let stack = Stack::start(&[]).await;
+    assert_eq!(stack.json("POST", "/channels", &channel("CH_1", "http://127.0.0.1:9/m.m3u8")).await.0, 201);
+    // One exporter sees no change, the other one each 30 s for ten hours.
+    stack.postgres.sql(
+        "INSERT INTO channel_states (channel_code, exporter, state, failed_checks, since, seen_at)
+         SELECT 'CH_1', exporter, state, '{}'::text[], at, greatest(at, seen)
+         FROM (SELECT 'calm' AS exporter, 'up' AS state, now() - interval '11 hours' AS at, now() AS seen
+               UNION ALL
+               (SELECT 'busy', CASE n % 2 WHEN 0 THEN 'up' ELSE 'down' END, now() - n * interval '30 seconds', now() - n * interval '30 seconds'
+                FROM generate_series(1200, 1, -1) n ORDER BY n DESC)) r",
+    );
+    let history = stack.get("/channels/CH_1/history").await.1;
+    let states = history["states"].as_array().unwrap();
+    assert_eq!(states.len(), 1000);
+    assert!(states.iter().any(|state| state["exporter"] == "calm"), "a state that lasts is never left out");
+    let at = |text: &Value| text.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let oldest =
+        states.iter().filter(|state| state["exporter"] == "busy").map(|state| at(&state["since"])).min().unwrap();
+    assert_eq!(at(&history["states_complete_since"]), oldest);
+    let short = stack.get("/channels/CH_1/history?since=2100-01-01T00:00:00Z").await.0;
+    assert_eq!(short, 400, "a time that has not come");
 }
 
 /// The clock of the exporter was an hour ahead when it saw the outage, and was set back before it saw the end.

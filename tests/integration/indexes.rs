@@ -41,6 +41,8 @@ async fn no_list_reads_a_whole_table() {
         ("/alerts?severity=critical", "alerts_severity"),
         ("/alerts?channel=CH_7", "alerts_label"),
         ("/alerts?since=2026-02-14T15:00:00Z", "alerts_started"),
+        ("/alerts?active_since=2026-02-14T15:00:00Z", "alerts_pkey"),
+        ("/alerts/active?alertname=Watchdog", "alerts_active"),
     ];
     for (path, index) in lists {
         let before = plans(&stack).len();

@@ -215,7 +215,8 @@ async fn an_exporter_that_never_reached_its_database_is_not_ready() {
     let files = Files::new(&[]);
     let mut program = command(files.folder());
     let exporter = Exporter::spawn(program.env("DATABASE_URL", postgres.url()), &[]).await;
-    for path in ["/-/ready", "/probe?target=CH_1", "/api/v1/sd", "/api/v1/health"] {
+    let paths = ["/-/ready", "/probe?target=CH_1", "/api/v1/sd", "/api/v1/health"];
+    for path in paths.into_iter().chain(["/api/v1/channels/status", "/api/v1/channels/summary"]) {
         exporter.until(path, |status, text| status == 503 && text.contains("onnection refused")).await;
     }
     assert_eq!(exporter.get("/-/healthy").await.0, 200);
@@ -223,6 +224,7 @@ async fn an_exporter_that_never_reached_its_database_is_not_ready() {
     exporter.until("/-/ready", |status, _| status == 200).await;
     assert_eq!(exporter.get("/api/v1/sd").await, (200, "[]".to_owned()));
     assert_eq!(exporter.get("/probe?target=CH_1").await.0, 400);
+    assert_eq!(exporter.get("/api/v1/channels/status").await.0, 200);
     postgres.stop();
     exporter.until("/api/v1/health", |status, text| status == 200 && text.contains("degraded")).await;
     assert_eq!(exporter.get("/-/ready").await.0, 200, "the last catalogue stays in force");

@@ -82,7 +82,7 @@ pub(crate) fn for_pictures(coded: &Coded, wanted: Wanted, bounds: &Bounds) -> Ve
 pub(crate) fn for_sound(coded: &Coded) -> Vec<OsString> {
     let mut options = input(coded);
     options.extend(words(&["-drc_scale", "0", "-vn", "-i", "pipe:0"]));
-    let named = coded.audio_streams.iter().take(MOST_STREAMS).map(|id| format!("0:i:{id}?"));
+    let named = coded.audio_streams.iter().take(MOST_STREAMS).map(|id| format!("0:a:i:{id}?"));
     let all = (0..MOST_STREAMS).filter(|_| coded.audio_streams.is_empty()).map(|stream| format!("0:a:{stream}?"));
     for stream in named.chain(all) {
         options.extend(words(&["-map", &stream]));

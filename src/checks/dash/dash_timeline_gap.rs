@@ -31,7 +31,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         }
         let mut found = timeline_gaps(rung, params);
         found.extend(gap_before_period(context, rung, params));
-        found.extend(gap_in_beginning(rung, params));
+        found.extend(gap_in_beginning(context, rung, params));
         found
     })
 }
@@ -74,17 +74,27 @@ fn gap_before_period(context: &CheckContext<'_>, rung: &LiveRepresentation<'_>, 
     })
 }
 
-/// Returns a violation if the first segment of the Period that plays now begins after the Period. It is judged while a segment at the
-/// beginning would still be in the time-shift buffer, and for `within` seconds.
-fn gap_in_beginning(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
+/// Whether the MPD lists media of the same kind in the Period before the one that plays now.
+fn reaches_back(context: &CheckContext<'_>, rung: &LiveRepresentation<'_>) -> bool {
+    let periods = context.output.dash().map(|facts| &facts.mpd.periods[..]).unwrap_or_default();
+    let at = periods.iter().position(|p| std::ptr::eq(p, rung.period));
+    let Some(before) = at.and_then(|at| periods.get(at.checked_sub(1)?)) else { return false };
+    let mut rungs = packager_media::dash::playable_representations(before);
+    rungs.any(|(set, representation)| {
+        let own = LiveRepresentation { period: before, representation, ..*rung };
+        set.media == rung.facts.rendition.media && own.timeline_runs().is_some_and(|runs| !runs.is_empty())
+    })
+}
+
+/// Returns a violation if the first segment of the Period that plays now begins after the Period, for `within` seconds. The beginning may have
+/// left the window, unless that reaches back into the Period before.
+fn gap_in_beginning(context: &CheckContext<'_>, rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     let runs = rung.timeline_runs()?;
     let first = runs.first()?;
-    let longest = runs.iter().map(|run| rung.seconds(i128::from(run.duration))).fold(0.0, f64::max);
     let begins = rung.period.start?.after(rung.mpd.availability_start?);
     let past = packager_media::units::Seconds::between(begins, rung.now).0;
-    let kept = rung.mpd.time_shift_buffer_depth.map_or(f64::INFINITY, |depth| depth.0 - longest);
     let gap = packager_media::units::Seconds::between(begins, rung.wall_clock_time(first.start)?).0;
-    (gap > params.tolerance && past <= params.within && past < kept).then(|| {
+    (gap > params.tolerance && past <= params.within && reaches_back(context, rung)).then(|| {
         let message = format!("the first segment begins {gap:.3} s after its Period");
         let violation = Violation::new(message).with("apart_seconds", gap).with("time", first.start);
         violation.with("number", first.number).with("line", rung.representation.line)
@@ -149,6 +159,8 @@ mod tests {
         assert_holds(of(980, 0));
         assert_holds(of(980, 100));
         assert_eq!(messages(of(980, 4000)), "the first segment begins 4.000 s after its Period");
+        let alone = period("p1", 980, "<S t=\"4000\" d=\"2000\" r=\"7\"/>");
+        assert_holds(check(&Scene::dash(&dynamic(&alone)).context(), &Params::default()));
     }
 
     #[test]

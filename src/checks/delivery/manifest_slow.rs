@@ -28,15 +28,18 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     }
     let most = context.thresholds.max_download_time;
     let is_multivariant = matches!(output.content, ManifestFacts::HlsMultivariant(_));
-    let manifest = slow(&output.manifest, output.protocol().listing(), most)
+    let bound = |facts: &RenditionFacts| {
+        let target = facts.timeline.as_ref().and_then(|timeline| timeline.target_duration);
+        target.map_or(most, |target| most.min(target.0.max(SHORTEST_BOUND)))
+    };
+    let of_manifest = match &output.content {
+        ManifestFacts::HlsMedia => output.renditions.first().map_or(most, bound),
+        _ => most,
+    };
+    let manifest = slow(&output.manifest, output.protocol().listing(), of_manifest)
         .map(|violation| if is_multivariant { violation.severity(Severity::Minor) } else { violation });
     let playlists = output.renditions.iter().filter(|_| is_multivariant).filter_map(|facts| {
-        let bound = facts
-            .timeline
-            .as_ref()
-            .and_then(|t| t.target_duration)
-            .map_or(most, |target| most.min(target.0.max(SHORTEST_BOUND)));
-        Some(slow(facts.playlist.as_ref()?, "media playlist", bound)?.in_rendition(&facts.rendition.name))
+        Some(slow(facts.playlist.as_ref()?, "media playlist", bound(facts))?.in_rendition(&facts.rendition.name))
     });
     let keys = output.renditions.iter().flat_map(|facts| slow_keys(facts, most));
     CheckVerdict::Ran(manifest.into_iter().chain(playlists).chain(keys).collect())
@@ -106,6 +109,19 @@ mod tests {
         assert_eq!(violations(after(1.5, 1.6)).len(), 1);
         assert_holds(after(0.5, 1.0));
         assert_eq!(violations(after(0.5, 1.1)).len(), 1);
+    }
+
+    #[test]
+    fn a_media_playlist_that_is_the_manifest_has_the_bound_of_a_media_playlist() {
+        let after = |seconds| {
+            let mut scene = Scene::live();
+            scene.output.content = ManifestFacts::HlsMedia;
+            Arc::make_mut(scene.rendition().timeline.as_mut().unwrap()).target_duration = Some(Seconds(1.0));
+            takes(&mut scene.output.manifest, seconds);
+            run(&scene)
+        };
+        assert_holds(after(1.0));
+        assert_eq!(messages(after(1.8)), "the playlist took 1.800 s; no more than 1.000 s are allowed");
     }
 
     #[test]

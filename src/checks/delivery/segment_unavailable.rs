@@ -13,7 +13,7 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when a listed segment, newest or oldest of the window, isn't there: no answer, or a status other than 2xx; major for the oldest, which \
            only those who seek back miss, and for one that an alternative BaseURL has; minor for one that only an alternative BaseURL lacks, and for one that comes with a second request 1 s after the first failed (a status \
-           of the server's fault, a cut answer, or 404 of the newest). A segment that is missing below the \
+           of the server's fault, a cut answer, or 404 of the newest); an oldest one that comes so is there. A segment that is missing below the \
            MPD's Location is critical also if it is below the MPD's own URL, because players follow Location",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2; ISO/IEC 23009-1 5.6.5; ETSI TS 103 285 10.8.2",
     needs_history: false,

@@ -47,7 +47,7 @@ fn standing_still(step: &PlaylistStep<'_>) -> Option<Violation> {
 
 fn violation(step: &PlaylistStep<'_>) -> Violation {
     let (a, b) = (step.earlier, step.later);
-    let cause = if step.is_cut() {
+    let cause = if step.is_cut {
         "only its end is missing, as when a playlist is sent while it is being written"
     } else {
         "a stale cache, or two origins out of step"

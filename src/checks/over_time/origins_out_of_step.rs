@@ -39,7 +39,7 @@ fn returns<'a, 's>(steps: &'s [PlaylistStep<'a>]) -> Vec<(&'s PlaylistStep<'a>, 
     let mut back: Option<&PlaylistStep<'_>> = None;
     for step in steps {
         match (step.change, back) {
-            (PlaylistChange::Regressed, None) if !step.is_cut() => back = Some(step),
+            (PlaylistChange::Regressed, None) if !step.is_cut => back = Some(step),
             (PlaylistChange::Continued, Some(went)) if newest_number(step.later) >= newest_number(went.earlier) => {
                 found.push((went, step));
                 back = None;
@@ -127,6 +127,12 @@ mod tests {
     fn a_window_whose_end_is_missing_at_times_is_not_two_states() {
         let cut = [(10, 15), (10, 12), (12, 17), (12, 13), (14, 19)];
         assert_holds(run((0..).zip(cut).map(|(n, (first, last))| observation(10 * (n - 5), first, last))));
+    }
+
+    #[test]
+    fn two_origins_of_a_window_that_grows_are_two_states() {
+        let seen = [149, 150, 147, 151, 148, 152].into_iter();
+        assert_eq!(violations(run((0..).zip(seen).map(|(n, last)| observation(10 * (n - 6), 100, last)))).len(), 1);
     }
 
     #[test]

@@ -83,7 +83,8 @@ fn announced_codecs(rendition: &Rendition, output: &OutputFacts) -> Vec<String> 
 
 /// Returns the codecs that a variant declares together with the group of an audio rendition.
 fn codecs_with<'r>(variant: &'r Rendition, audio: &'r Rendition) -> impl Iterator<Item = &'r String> {
-    let of_group = variant.variant_codecs.iter().filter(|(group, _)| group.is_some() && *group == audio.group);
+    let of_group =
+        variant.variant_codecs.iter().filter(|(group, _)| audio.groups().any(|own| Some(own) == group.as_ref()));
     let all = variant.codecs.iter().filter(|_| variant.variant_codecs.is_empty());
     of_group.flat_map(|(_, codecs)| codecs).chain(all)
 }

@@ -10,8 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SignalLost"),
     help: "fails when the decoded picture doesn't change for `freeze_threshold_ms` (a warning; 1,000 without it), major after \
-           `major_after`, critical after `critical_after`, until it has moved for `recovery`. From major on, one severity worse if the sound \
-           was silent meanwhile. A picture that is black or has one colour fails the checks of these instead",
+           `major_after`, critical after `critical_after`, until it has moved for `recovery`. From major on, one severity worse if all \
+           sound was silent for half of that time, or for `major_after` of it. A picture that is black or has one colour fails the checks of these instead",
     reference: "EBU QC: Freeze Frames",
     needs_history: false,
 };

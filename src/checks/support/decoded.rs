@@ -179,17 +179,17 @@ fn known_sounds(context: &CheckContext<'_>, counts: impl Fn(Seconds, Seconds) ->
         let segments = select::inspected_segments(facts, past).unwrap_or_default();
         let coded = quiet::silence(&segments);
         let is_quiet = |span: &quiet::QuietSpan| counts(span.duration, span.ago);
-        let coded: Vec<bool> = coded.iter().map(|track| track.spans.iter().any(is_quiet)).collect();
+        let coded: Vec<(u32, bool)> = coded.iter().map(|track| (track.id, track.spans.iter().any(is_quiet))).collect();
         let has_picture = has_picture(&segments);
         if !sounds.is_empty() {
             let coded_too = coded.len() == sounds.len();
-            let silent = sounds
-                .iter()
-                .enumerate()
-                .map(|(n, sound)| decoded(sound) || (coded_too && coded.get(n).copied().unwrap_or_default()));
-            known.extend(silent);
+            let is_coded = |place: usize, sound: &SoundHistory| match sound.stream {
+                Some(stream) => coded.contains(&(stream, true)),
+                None => coded_too && coded.get(place).is_some_and(|(_, silent)| *silent),
+            };
+            known.extend(sounds.iter().enumerate().map(|(n, sound)| decoded(sound) || is_coded(n, sound)));
         } else if !(is_decoded && has_picture) {
-            known.extend(coded);
+            known.extend(coded.iter().map(|(_, silent)| *silent));
         }
     }
     known

@@ -28,19 +28,9 @@ pub(in crate::checks) struct PlaylistStep<'a> {
     pub change: PlaylistChange,
     /// Index of the later observation in [`RenditionHistory`].
     pub index: usize,
-}
-
-impl PlaylistStep<'_> {
     /// Whether only the end of the earlier window is missing in the later one, as when a server sends a playlist that is being written.
-    /// An older copy of a window that slides begins earlier too.
-    #[must_use]
-    pub(in crate::checks) fn is_cut(&self) -> bool {
-        let (a, b) = (self.earlier, self.later);
-        self.change == PlaylistChange::Regressed
-            && b.media_sequence >= a.media_sequence
-            && a.media_sequence > 0
-            && newest_number(b) < newest_number(a)
-    }
+    /// An older copy of a window that slides begins earlier too, and one of a window that grows was seen before.
+    pub is_cut: bool,
 }
 
 /// Returns the changes between consecutive observations of the playlist whose later observation was first seen within
@@ -65,8 +55,10 @@ pub(in crate::checks) fn all_steps(past: &RenditionHistory) -> Vec<PlaylistStep<
     let pairs = seen.iter().zip(seen.iter().skip(1)).enumerate();
     pairs
         .map(|(n, ((_, earlier), (index, later)))| {
-            let before = seen.iter().take(n).map(|(_, o)| *o);
-            PlaylistStep { earlier, later, change: change_between(before, earlier, later), index: *index }
+            let before = || seen.iter().take(n).map(|(_, o)| *o);
+            let change = change_between(before(), earlier, later);
+            let is_cut = change == PlaylistChange::Regressed && is_cut(before(), earlier, later);
+            PlaylistStep { earlier, later, change, index: *index, is_cut }
         })
         .collect()
 }
@@ -126,6 +118,13 @@ fn change_between<'a>(
             None => PlaylistChange::Restarted,
         },
     }
+}
+
+/// Whether observation `b` of a playlist is that of a window without its end. `before` are the observations before `a`.
+fn is_cut<'a>(mut before: impl Iterator<Item = &'a Observation>, a: &Observation, b: &Observation) -> bool {
+    let window = |o: &Observation| (o.media_sequence, newest_number(o));
+    let grows = a.media_sequence == b.media_sequence && before.any(|o| o.media_sequence == a.media_sequence);
+    a.media_sequence > 0 && b.media_sequence >= a.media_sequence && window(b).1 < window(a).1 && !grows
 }
 
 /// Whether each number that both observations of a playlist list has a later date in `b` than every segment of `a`,

@@ -70,7 +70,7 @@ fn each_audio_stream_keeps_its_own_state() {
 
 #[test]
 fn a_programme_in_fewer_channels_than_its_layout_has_no_dead_channel() {
-    let dead = |silent: &[Position]| {
+    let dead_for = |silent: &[Position], short: &[Position]| {
         use Position::{Center, Left, LeftSurround, LowFrequency, Right, RightSurround};
         let mut signal = SignalHistory::default();
         let mut decoded = testing::decoded(2.0, -23.0);
@@ -78,14 +78,18 @@ fn a_programme_in_fewer_channels_than_its_layout_has_no_dead_channel() {
         let layout = [Left, Right, Center, LowFrequency, LeftSurround, RightSurround];
         decoded.sounds[0].channels = layout
             .map(|position| {
-                let dead = if silent.contains(&position) { vec![Span { start: 0.0, end: 2.0 }] } else { Vec::new() };
+                let start = if short.contains(&position) { 1.4 } else { 0.0 };
+                let dead = if silent.contains(&position) { vec![Span { start, end: 2.0 }] } else { Vec::new() };
                 packager_signal::sound::Channel { position, dead, ..channel.clone() }
             })
             .into();
         signal.take(&testing::decoded_facts(1, at(2.0), decoded));
         signal.sounds()[0].dead_channel(Seconds(10.0)).map(|(position, _)| position)
     };
+    let dead = |silent: &[Position]| dead_for(silent, &[]);
     use Position::{Center, Left, LeftSurround, LowFrequency, Right, RightSurround};
+    assert_eq!(dead_for(&[Right, Left], &[Left]), Some(Right), "a pause of the other side is no mono");
+    assert_eq!(dead_for(&[Center, LeftSurround, RightSurround], &[LeftSurround, RightSurround]), Some(Center));
     assert_eq!(dead(&[Center, LowFrequency, LeftSurround, RightSurround]), None, "stereo");
     assert_eq!(dead(&[Left, Right, LowFrequency, LeftSurround, RightSurround]), None, "mono");
     assert_eq!(dead(&[LowFrequency, LeftSurround, RightSurround]), None);

@@ -44,8 +44,10 @@ pub(crate) struct Downloads {
     failed: Mutex<HashMap<Resource, Vec<Fetched>>>,
     /// First answers to the requests that succeeded when they were repeated.
     repeated: Mutex<HashMap<Resource, Fetched>>,
-    /// Number of requests that were repeated in this probe.
-    repeats: AtomicUsize,
+    /// Requests for inspected segments that were repeated in this probe.
+    repeats: Repeats,
+    /// Requests for the oldest segments that were repeated in this probe.
+    oldest_repeats: Repeats,
     /// URLs that have a segment for players that ignore the MPD's Location. The key is the resource below the Location, which
     /// doesn't have it.
     without_location: Mutex<HashMap<Resource, Url>>,
@@ -53,8 +55,24 @@ pub(crate) struct Downloads {
     largest_kept: AtomicUsize,
 }
 
-/// Largest number of failed requests that a probe repeats.
+/// Largest number of failed requests of one kind that a probe repeats.
 const MAX_REPEATS: usize = 16;
+
+/// Number of requests that one probe repeated.
+#[derive(Debug, Default)]
+pub(super) struct Repeats(AtomicUsize);
+
+impl Repeats {
+    /// Whether a failed request may be repeated, which counts it.
+    pub(super) fn may_repeat(&self) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed) < MAX_REPEATS
+    }
+
+    /// Lets no further request be repeated.
+    pub(super) fn end(&self) {
+        self.0.store(MAX_REPEATS, Ordering::Relaxed);
+    }
+}
 
 /// A segment or initialization segment: a file, or a part of one.
 pub(super) type Resource = (Url, Option<ByteRange>);
@@ -109,14 +127,14 @@ impl Downloads {
         failed.get(first).cloned().unwrap_or_default()
     }
 
-    /// Whether a failed request may be repeated, which counts it.
-    pub(super) fn may_repeat(&self) -> bool {
-        self.repeats.fetch_add(1, Ordering::Relaxed) < MAX_REPEATS
+    /// The repeated requests for inspected segments.
+    pub(super) fn repeats(&self) -> &Repeats {
+        &self.repeats
     }
 
-    /// Lets no further request be repeated.
-    pub(super) fn repeat_no_more(&self) {
-        self.repeats.store(MAX_REPEATS, Ordering::Relaxed);
+    /// The repeated requests for the oldest segments, which take none from the inspected ones.
+    pub(super) fn oldest_repeats(&self) -> &Repeats {
+        &self.oldest_repeats
     }
 
     /// Remembers the first answer to the request for a resource that came with the second one.

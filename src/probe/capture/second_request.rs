@@ -2,7 +2,7 @@
 //! failure doesn't stop them.
 
 use super::Capturer;
-use super::downloads::{FreshDownload, resource_of};
+use super::downloads::{FreshDownload, Repeats, resource_of};
 use super::media::Wanted;
 use crate::facts::{FailureKind, Fetched};
 use packager_media::stream::Segment;
@@ -20,7 +20,8 @@ impl Capturer<'_> {
         let url = &wanted.segment.uri;
         let first = self.download_segment(wanted, url).await?;
         let downloads = &self.requests.downloads;
-        if !self.may_ask_again(&first.body.fetched, wanted.segment, wanted.is_newest).await {
+        let may_pass = may_pass(&first.body.fetched, wanted.is_newest);
+        if !may_pass || !self.may_ask_again(wanted.segment, downloads.repeats()).await {
             return Some(first);
         }
         match self.download_segment(wanted, url).await {
@@ -29,33 +30,34 @@ impl Capturer<'_> {
                 Some(second)
             }
             _ => {
-                downloads.repeat_no_more();
+                downloads.repeats().end();
                 Some(first)
             }
         }
     }
 
-    /// Fetches the first byte of a segment from its address, and once more as [`Self::download_with_second`] does. `None`: the probe's
-    /// time ended first.
+    /// Fetches the first byte of the oldest segment from its address, and once more as [`Self::download_with_second`] does; then the second
+    /// answer alone counts. `None`: the probe's time ended first.
     pub(super) async fn first_byte_with_second(&self, segment: &Segment) -> Option<Fetched> {
         let first = self.fetch_first_byte(segment, &segment.uri).await?;
-        if !self.may_ask_again(&first, segment, false).await {
+        let repeats = self.requests.downloads.oldest_repeats();
+        if !may_pass(&first, false) || !self.may_ask_again(segment, repeats).await {
             return Some(first);
         }
         match self.fetch_first_byte(segment, &segment.uri).await {
             Some(second) if second.ok().is_some() => Some(second),
             _ => {
-                self.requests.downloads.repeat_no_more();
+                repeats.end();
                 Some(first)
             }
         }
     }
 
     /// Returns whether a failed request for a segment is to be repeated, after the time that players wait.
-    async fn may_ask_again(&self, failed: &Fetched, segment: &Segment, is_newest: bool) -> bool {
+    async fn may_ask_again(&self, segment: &Segment, repeats: &Repeats) -> bool {
         let least = Duration::try_from_secs_f64(self.min_download_time(segment).0).unwrap_or(REPEATED_AFTER);
         let has_time = Instant::now() + REPEATED_AFTER + least < self.budget.segments();
-        let again = has_time && may_pass(failed, is_newest) && self.requests.downloads.may_repeat();
+        let again = has_time && repeats.may_repeat();
         if again {
             sleep(REPEATED_AFTER).await;
         }

@@ -123,8 +123,11 @@ fn audio_streams(run: &[(&SegmentFacts, Bytes)]) -> Vec<u32> {
     let inspections = run.iter().filter_map(|(segment, _)| segment.inspection.as_ref());
     let is_numbered = |i: &&Inspection| matches!(i.container, Container::MpegTs | Container::Cmaf);
     let tracks = inspections.filter(is_numbered).flat_map(|i| &i.tracks);
-    let sounding = tracks.filter(|track| track.media == Some(Media::Audio) && track.samples > 0);
-    let mut ids: Vec<u32> = sounding.map(|track| track.id).collect();
+    let sounding: Vec<_> = tracks.filter(|track| track.media == Some(Media::Audio) && track.samples > 0).collect();
+    // ffmpeg doesn't take every codec for sound. One that it doesn't would stand for another stream.
+    let is_known = sounding.iter().any(|track| is_decodable_sound(track));
+    let asked = sounding.iter().filter(|track| !is_known || is_decodable_sound(track));
+    let mut ids: Vec<u32> = asked.map(|track| track.id).collect();
     ids.sort_unstable();
     ids.dedup();
     ids
@@ -148,13 +151,16 @@ fn video(inspection: &Inspection) -> Option<&Track> {
 
 /// Returns the duration of the longest audio track of a segment in a codec that every ffmpeg decodes.
 fn sound_duration(inspection: &Inspection) -> Option<Seconds> {
-    let is_decoded = |codec: Codec| match codec {
+    let tracks = inspection.tracks.iter().filter(|track| track.media == Some(Media::Audio));
+    tracks.filter(|track| is_decodable_sound(track)).filter_map(Track::duration).max_by(|a, b| a.0.total_cmp(&b.0))
+}
+
+/// Whether the sound of a track is in a codec that every ffmpeg decodes.
+fn is_decodable_sound(track: &Track) -> bool {
+    track.parameters.as_ref().is_some_and(|found| match found.codec {
         Codec::Aac { object_type } => matches!(object_type, 2 | 5 | 29),
         codec => matches!(codec, Codec::Mp2 | Codec::Mp3 | Codec::Ac3 | Codec::Eac3),
-    };
-    let tracks = inspection.tracks.iter().filter(|track| track.media == Some(Media::Audio));
-    let decoded = tracks.filter(|track| track.parameters.as_ref().is_some_and(|found| is_decoded(found.codec)));
-    decoded.filter_map(Track::duration).max_by(|a, b| a.0.total_cmp(&b.0))
+    })
 }
 
 /// Whether `next` plays directly after `segment`, and a decoder can go on from the one to the other.
@@ -272,7 +278,12 @@ mod tests {
         tracks[1].samples = 90;
         tracks.push(testing::track(258, Media::Audio));
         tracks[2].samples = 0;
-        assert_eq!(newest_piece(&facts, &kept, Seconds(60.0)).unwrap().coded.audio_streams, [257]);
+        let asked = |facts: &RenditionFacts| newest_piece(facts, &kept, Seconds(60.0)).unwrap().coded.audio_streams;
+        assert_eq!(asked(&facts), [257]);
+        let tracks = &mut Arc::make_mut(&mut facts.segments[0]).inspection.as_mut().unwrap().tracks;
+        tracks[2].samples = 40;
+        tracks[1].parameters = Some(Arc::new(CodecParameters::new(Codec::Mp2)));
+        assert_eq!(asked(&facts), [257], "of 258 nobody knows whether ffmpeg takes it for sound");
     }
 
     #[test]

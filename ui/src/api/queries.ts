@@ -3,7 +3,7 @@ import { useLive } from '../live/LiveProvider';
 import { withRecentChanges } from '../live/recent';
 import { serverNow } from '../time/clock';
 import { ApiError, answered, api, body, detail, exporterUrl } from './client';
-import { refuseSession } from './session';
+import { leaveSession } from './session';
 import type {
   Alert,
   AlertEvent,
@@ -317,7 +317,7 @@ export function useLogOut() {
       if (!response.ok && response.status !== 401) throw new ApiError(response.status, detail(error, response));
     },
     onSuccess: async () => {
-      refuseSession();
+      leaveSession();
       await client.resetQueries();
     },
   });

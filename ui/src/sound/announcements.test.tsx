@@ -2,7 +2,7 @@
 import { act, cleanup, fireEvent, screen } from '@testing-library/react';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Route, Switch, useLocation } from 'wouter';
-import { acceptSession } from '../api/session';
+import { acceptSession, leaveSession } from '../api/session';
 import { LiveProvider } from '../live/LiveProvider';
 import { channel } from '../testing';
 import { renderPage, summaryOf, TestExporter } from '../testingPage';
@@ -180,6 +180,18 @@ test.each([
   await pass(200);
   expect(tones).toHaveLength(8);
   expect(shown).toHaveLength(2);
+});
+
+test('who logged out is not called back', async () => {
+  localStorage.setItem('packager_exporter.sound', 'on');
+  const known = { 'GET channels/summary': alone, 'GET channels/status': statuses(), 'GET events': 503 };
+  const exporter = new TestExporter(known);
+  load();
+  await pass(10);
+  exporter.set(Object.fromEntries(Object.keys(known).map((path) => [path, 401])));
+  act(leaveSession);
+  await pass(100);
+  expect(tones).toEqual([]);
 });
 
 test('a page for which nobody probes is heard, but not at once after a start of the exporter', async () => {

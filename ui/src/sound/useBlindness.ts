@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'react';
 import { useSummary } from '../api/queries';
+import { useSessionLeft } from '../api/session';
 import { useFreshnessLevel, useLive } from '../live/LiveProvider';
 import { missingProbes } from '../overview/missing';
 import { serverNow, useEachSecond } from '../time/clock';
@@ -15,7 +16,10 @@ const PATIENCE = 5_000;
 function useBlindness(): Blindness | null {
   const freshness = useFreshnessLevel();
   const summary = useSummary().data;
+  const isLeft = useSessionLeft();
   return useEachSecond(() => {
+    // Who logged out doesn't want to be called back.
+    if (isLeft) return null;
     if (freshness === 'lost') return 'lost';
     return missingProbes(summary, serverNow())?.kind ?? null;
   });

@@ -1,4 +1,5 @@
-//! Benchmark of many channels at the cadence of real scrapes: exporter, origin and scraper on the same machine.
+//! Benchmark of many channels at the cadence of real scrapes: exporter, origin and scraper on the same machine. It takes ten minutes, and the
+//! origin needs most of two cores: `cargo xtask bench load` runs it by itself.
 
 use crate::bench::capacity::Exporter;
 use crate::bench::meter;

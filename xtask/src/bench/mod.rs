@@ -46,7 +46,6 @@ fn all(runtime: &tokio::runtime::Runtime) {
         page::HEAD.to_owned(),
         step("probe_cost", || probe_cost::measure(runtime, &origin)),
         step("capacity", || capacity::measure(runtime, &origin)),
-        step("load", || load::measure(runtime, &origin)),
         step("dash", || dash::measure(runtime, &origin)),
         step("memory", || memory::measure(&origin)),
         step("history", history::measure),
