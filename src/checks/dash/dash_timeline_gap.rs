@@ -94,7 +94,9 @@ fn gap_in_beginning(context: &CheckContext<'_>, rung: &LiveRepresentation<'_>, p
     let begins = rung.period.start?.after(rung.mpd.availability_start?);
     let past = packager_media::units::Seconds::between(begins, rung.now).0;
     let gap = packager_media::units::Seconds::between(begins, rung.wall_clock_time(first.start)?).0;
-    (gap > params.tolerance && past <= params.within && reaches_back(context, rung)).then(|| {
+    // Media that are far away belong elsewhere: dash_live_edge_unavailable reports them.
+    let is_gap = gap > params.tolerance && gap <= params.within;
+    (is_gap && past <= params.within && reaches_back(context, rung)).then(|| {
         let message = format!("the first segment begins {gap:.3} s after its Period");
         let violation = Violation::new(message).with("apart_seconds", gap).with("time", first.start);
         violation.with("number", first.number).with("line", rung.representation.line)

@@ -53,9 +53,9 @@ pub(super) enum Effect {
     EveryThirdPlaylistFails,
     /// The first request for every tenth segment answers 503.
     SegmentBusyOnce,
-    /// Media playlists or MPDs take 2.5 s.
+    /// Media playlists take 2.2 s.
     PlaylistSlow,
-    /// Keys take 2.5 s.
+    /// Keys take 2.2 s.
     KeySlow,
     CertificateExpiring,
     ContentType,
@@ -444,9 +444,8 @@ static FAULTS: &[Fault] = &[
         &["segment_download_slow"], &[]),
     fault("slow_first_byte", Effect::SlowFirstByte, "TV1", "The first byte of each segment takes 3 s.",
         &["segment_download_slow"], &[]),
-    fault("playlist_slow", Effect::PlaylistSlow, "TV1", "Each media playlist takes 2.5 s.", &["manifest_slow"], &[]),
-    Fault { path: TIME, ..fault("dash_mpd_slow", Effect::PlaylistSlow, "CM1", "The MPD takes 2.5 s.", &["manifest_slow"], &[]) },
-    fault("key_slow", Effect::KeySlow, "AE1", "Each AES-128 key takes 2.5 s.", &["manifest_slow"], &[]),
+    fault("playlist_slow", Effect::PlaylistSlow, "TV1", "Each media playlist takes 2.2 s.", &["manifest_slow"], &[]),
+    fault("key_slow", Effect::KeySlow, "AE1", "Each AES-128 key takes 2.2 s.", &["manifest_slow"], &[]),
     fault("segment_cut", Effect::SegmentCut, "TV1", "The connection closes after half of a segment's Content-Length.",
         &["container_invalid"], &[]),
     fault("reset", Effect::ConnectionReset, "TV1", "The connection is reset after half of a segment.",

@@ -172,12 +172,12 @@ async fn reply(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) -
         return not_found();
     }
     let is_slow = match timeline.effect {
-        Some(Effect::PlaylistSlow) => matches!(request.route.resource, Resource::Mpd(..) | Resource::Playlist(_)),
+        Some(Effect::PlaylistSlow) => matches!(request.route.resource, Resource::Playlist(_)),
         Some(Effect::KeySlow) => matches!(request.route.resource, Resource::Key(_)),
         _ => false,
     };
     if is_slow {
-        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        tokio::time::sleep(Duration::from_millis(2_200)).await;
     }
     match &request.route.resource {
         Resource::Master => master(request, timeline, now_ms).await,
