@@ -40,13 +40,6 @@ pub(crate) const GAUGES: &[Gauge] = &[
         |v, s| s.renditions(v, |r| count(r.playlist.playlist_media_sequence)),
     ),
     gauge(
-        "packager_playlist_discontinuity_sequence",
-        OUTPUT,
-        "Highest discontinuity sequence number of a media playlist's oldest segment (EXT-X-DISCONTINUITY-SEQUENCE). Absent if \
-         no media playlist could be read.",
-        |v, s| s.outputs(v, |o| count(o.summary.playlist_discontinuity_sequence)),
-    ),
-    gauge(
         "packager_playlist_target_duration_seconds",
         OUTPUT,
         "Longest declared upper bound of segment durations in seconds (EXT-X-TARGETDURATION). Absent if no playlist declares \

@@ -153,7 +153,7 @@ async fn lost_sound_is_reported_by_the_time_that_it_lasts_and_makes_a_freeze_wor
     let silent: Vec<_> = seen.iter().map(|severities| severities[0]).collect();
     assert_eq!(silent, [none, none, warning, major, major, none, warning, major, major, none]);
     let frozen: Vec<_> = seen.iter().map(|severities| severities[1]).collect();
-    assert_eq!(frozen, [none, none, none, none, none, none, Some(Minor), Some(Critical), Some(Critical), none]);
+    assert_eq!(frozen, [none, none, none, none, none, none, warning, Some(Critical), Some(Critical), none]);
     let report = programme.probe(programme.segments - 1).await;
     assert_eq!(severity(&report, "sound_clipped"), Some(Minor), "both segments of the last part are clipped");
 }
