@@ -14,10 +14,8 @@ pub(crate) struct AlreadyInspected {
     pub(super) segments: HashMap<RenditionIdentity, Vec<SegmentKey>>,
     /// Number of the newest segment of each rendition that an earlier exporter inspected, if that is known.
     pub(super) elsewhere: HashMap<RenditionIdentity, u64>,
-    /// Answers of key servers that a player can use, from earlier probes.
+    /// Answers of key servers from earlier probes.
     pub(super) keys: Vec<Arc<KeyFacts>>,
-    /// Keys whose answers no player could use, from earlier probes.
-    pub(super) unusable_keys: Vec<MediaKey>,
     pub(super) query_identifies: bool,
     /// Identities of the renditions whose live edge has stood still for so long that no viewer would have stayed (60 s
     /// and three target durations).
@@ -31,19 +29,20 @@ pub(crate) struct AlreadyInspected {
 }
 
 impl AlreadyInspected {
-    /// Returns the answer for a key, if it is younger than the template's `hold`. URIs are compared as a whole, query
+    /// Returns the answer for a key that a player can use, if it is younger than the template's `hold`. URIs are compared as a whole, query
     /// included, because another query may select another key.
     #[must_use]
     pub(crate) fn key(&self, key: &MediaKey, now: Timestamp, hold: Seconds) -> Option<Arc<KeyFacts>> {
-        let fresh = |k: &&Arc<KeyFacts>| Seconds::between(k.asked_at, now) < hold;
+        let fresh = |k: &&Arc<KeyFacts>| k.usable() && Seconds::between(k.asked_at, now) < hold;
         self.keys.iter().filter(fresh).find(|k| k.key.same_source(key)).cloned()
     }
 
     /// Returns the segments of `timeline` one of whose keys no player could use when an earlier probe asked for it.
     pub(crate) fn without_usable_key<'a>(&'a self, timeline: &'a Timeline) -> impl Iterator<Item = &'a Segment> {
-        let listed = if self.unusable_keys.is_empty() { &[][..] } else { &timeline.segments[..] };
-        let is_unusable = |key: &MediaKey| self.unusable_keys.iter().any(|known| known.same_source(key));
-        listed.iter().filter(move |s| s.keys.iter().any(is_unusable))
+        let unusable: Vec<&MediaKey> = self.keys.iter().filter(|k| !k.usable()).map(|k| &k.key).collect();
+        let listed = if unusable.is_empty() { &[][..] } else { &timeline.segments[..] };
+        let is_unusable = move |key: &MediaKey| unusable.iter().any(|known| known.same_source(key));
+        listed.iter().filter(move |s| s.keys.iter().any(&is_unusable))
     }
 
     /// Returns whether the segment with the same number, URI and byte range was inspected, as a whole or by its first bytes, and

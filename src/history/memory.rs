@@ -163,7 +163,7 @@ impl History {
                 .renditions
                 .iter()
                 .map(|(identity, r)| (identity.clone(), r.past.segments.keys().chain(r.past.heads.keys()).collect()));
-            let keys = || memory.renditions.values().flat_map(|r| &r.past.keys);
+            let keys = memory.renditions.values().flat_map(|r| &r.past.keys);
             let elsewhere =
                 memory.renditions.iter().filter_map(|(identity, r)| Some((identity.clone(), r.inspected_elsewhere?)));
             let frozen = memory.renditions.iter().filter(|(_, r)| r.is_frozen(memory.recorded, memory.session_since));
@@ -172,8 +172,7 @@ impl History {
                 elsewhere: elsewhere.collect(),
                 frozen: frozen.map(|(identity, _)| identity.clone()).collect(),
                 session: memory.session,
-                keys: keys().filter(|k| k.usable()).cloned().collect(),
-                unusable_keys: keys().filter(|k| !k.usable()).map(|k| k.key.clone()).collect(),
+                keys: keys.cloned().collect(),
                 patchable: memory.patchable.clone(),
                 steering: memory.steering.clone(),
                 query_identifies,

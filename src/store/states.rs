@@ -8,6 +8,7 @@ use crate::rfc3339;
 use packager_media::units::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
+use std::sync::LazyLock;
 use utoipa::ToSchema;
 
 /// Largest number of states, and of alerts, in the history of a channel.
@@ -81,22 +82,25 @@ FROM (SELECT key AS channel, value::timestamptz AS at FROM jsonb_each_text($1)) 
 WHERE s.channel_code = r.channel AND s.exporter = $2 AND s.seen_at < r.at
   AND s.id = (SELECT max(id) FROM channel_states n WHERE n.channel_code = r.channel AND n.exporter = $2)";
 
-/// A state ends with the next row of its exporter, at its own beginning if the clock was set back in between. The states that last come
-/// first, so that none is cut off.
-const STATES: &str = "
-SELECT jsonb_build_object('state', state, 'severity', severity, 'failed_checks', failed_checks, 'since', since,
-         'until', until, 'seen_at', seen_at, 'exporter', exporter)
-FROM (SELECT * FROM (SELECT *, CASE WHEN lead(id) OVER later IS NOT NULL THEN greatest(since, lead(since) OVER later) END AS until
-      FROM channel_states WHERE channel_code = $1 WINDOW later AS (PARTITION BY exporter ORDER BY id)) ended
-      WHERE coalesce(until, seen_at) >= $2::timestamptz ORDER BY until IS NULL DESC, id DESC LIMIT $3) s
-ORDER BY id DESC";
+/// States that lasted until a time or later. A state ends with the next row of its exporter, at its own beginning if the clock was set back
+/// in between. The states that last come first, so that none is cut off.
+const LASTED: &str = "
+SELECT * FROM (SELECT *, CASE WHEN lead(id) OVER later IS NOT NULL THEN greatest(since, lead(since) OVER later) END AS until
+  FROM channel_states WHERE channel_code = $1 WINDOW later AS (PARTITION BY exporter ORDER BY id)) ended
+WHERE coalesce(until, seen_at) >= $2::timestamptz ORDER BY until IS NULL DESC, id DESC";
 
-/// The end of the newest state that isn't among the rows of [`STATES`].
-const CUT_UNTIL: &str = "
-SELECT to_jsonb(max(until))
-FROM (SELECT * FROM (SELECT *, CASE WHEN lead(id) OVER later IS NOT NULL THEN greatest(since, lead(since) OVER later) END AS until
-      FROM channel_states WHERE channel_code = $1 WINDOW later AS (PARTITION BY exporter ORDER BY id)) ended
-      WHERE coalesce(until, seen_at) >= $2::timestamptz ORDER BY until IS NULL DESC, id DESC OFFSET $3) s";
+/// The first of the states, the newest before the others.
+static STATES: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT jsonb_build_object('state', state, 'severity', severity, 'failed_checks', failed_checks, 'since', since,
+           'until', until, 'seen_at', seen_at, 'exporter', exporter)
+         FROM ({LASTED} LIMIT $3) s ORDER BY id DESC"
+    )
+});
+
+/// The latest end of the states that [`STATES`] leaves out.
+static CUT_UNTIL: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT to_jsonb(max(until)) FROM ({LASTED} OFFSET $3) s"));
 
 impl Store {
     /// Writes changes of channels' states that `exporter` saw.
@@ -126,7 +130,7 @@ impl Store {
     /// Fails if the database can't be reached.
     pub async fn channel_history(&self, code: &str, since: Timestamp) -> Result<ChannelPast, StoreError> {
         let since = since.to_string();
-        let states: Vec<Json<ChannelStateRow>> = sqlx::query_scalar(STATES)
+        let states: Vec<Json<ChannelStateRow>> = sqlx::query_scalar(&STATES)
             .bind(code)
             .bind(&since)
             .bind(MAX_ROWS)
@@ -146,7 +150,7 @@ impl Store {
         let states: Vec<ChannelStateRow> = states.into_iter().map(|Json(row)| row).collect();
         let cut_until: Option<Json<Option<String>>> = match states.len() as i64 >= MAX_ROWS {
             true => {
-                let query = sqlx::query_scalar(CUT_UNTIL).bind(code).bind(&since).bind(MAX_ROWS);
+                let query = sqlx::query_scalar(&CUT_UNTIL).bind(code).bind(&since).bind(MAX_ROWS);
                 query.fetch_one(&mut *self.connection().await?).await?
             }
             false => None,

@@ -143,8 +143,8 @@ pub struct Rendition {
     pub average_bandwidth: Option<BitsPerSecond>,
     /// Declared codecs of the rendition: RFC 6381 strings, split at commas.
     pub codecs: Vec<String>,
-    /// What each variant declares whose playlist the rendition is, if several have one playlist (HLS): its AUDIO group and its codecs.
-    /// Then `codecs` has those of all.
+    /// AUDIO group and codecs of each variant that declares the rendition's playlist, where several variants declare the same playlist with
+    /// codecs of their own (HLS). Empty otherwise. `codecs` has the codecs of all these variants.
     pub variant_codecs: Vec<(Option<String>, Vec<String>)>,
     /// Declared size of the rendition's pictures; `None` if the manifest declares none.
     pub resolution: Option<Resolution>,
@@ -534,7 +534,8 @@ impl Key {
     /// are none.
     #[must_use]
     pub fn kids(&self) -> Vec<Uuid> {
-        self.key_id.into_iter().chain(self.pssh_kids()).collect()
+        let listed = self.pssh_kids().into_iter().filter(|kid| Some(*kid) != self.key_id);
+        self.key_id.into_iter().chain(listed).collect()
     }
 
     /// Returns the identifiers of the media keys that the `pssh` box of a `data:` URI lists; empty if it lists none.

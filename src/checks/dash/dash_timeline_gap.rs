@@ -1,7 +1,7 @@
 use crate::checks::support::representations::{self, LiveRepresentation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
-use packager_media::dash::TimelineRun;
+use packager_media::dash::{Period, TimelineRun};
 use packager_media::stream::Media;
 
 pub const META: CheckMeta = CheckMeta {
@@ -52,12 +52,17 @@ fn violation(rung: &LiveRepresentation<'_>, run: &TimelineRun, gap: f64) -> Viol
     violation.with("number", run.number).with("line", rung.representation.line)
 }
 
+/// Returns the Period before the one that plays now; `None` if the MPD lists none.
+fn period_before<'a>(context: &CheckContext<'a>, rung: &LiveRepresentation<'_>) -> Option<&'a Period> {
+    let periods = &context.output.dash()?.mpd.periods;
+    let at = periods.iter().position(|p| std::ptr::eq(p, rung.period))?;
+    periods.get(at.checked_sub(1)?)
+}
+
 /// Returns a violation if the Period before the one that plays now ended too early, unless it ended more than `within`
 /// seconds ago.
 fn gap_before_period(context: &CheckContext<'_>, rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
-    let periods = &context.output.dash()?.mpd.periods;
-    let at = periods.iter().position(|p| std::ptr::eq(p, rung.period))?;
-    let period = periods.get(at.checked_sub(1)?)?;
+    let period = period_before(context, rung)?;
     let rungs = || packager_media::dash::playable_representations(period);
     let same = rungs().find(|(_, r)| r.id == rung.representation.id);
     // An ad has Representations of its own.
@@ -76,9 +81,7 @@ fn gap_before_period(context: &CheckContext<'_>, rung: &LiveRepresentation<'_>, 
 
 /// Whether the MPD lists media of the same kind in the Period before the one that plays now.
 fn reaches_back(context: &CheckContext<'_>, rung: &LiveRepresentation<'_>) -> bool {
-    let periods = context.output.dash().map(|facts| &facts.mpd.periods[..]).unwrap_or_default();
-    let at = periods.iter().position(|p| std::ptr::eq(p, rung.period));
-    let Some(before) = at.and_then(|at| periods.get(at.checked_sub(1)?)) else { return false };
+    let Some(before) = period_before(context, rung) else { return false };
     let mut rungs = packager_media::dash::playable_representations(before);
     rungs.any(|(set, representation)| {
         let own = LiveRepresentation { period: before, representation, ..*rung };

@@ -122,9 +122,8 @@ fn change_between<'a>(
 
 /// Whether observation `b` of a playlist is that of a window without its end. `before` are the observations before `a`.
 fn is_cut<'a>(mut before: impl Iterator<Item = &'a Observation>, a: &Observation, b: &Observation) -> bool {
-    let window = |o: &Observation| (o.media_sequence, newest_number(o));
     let grows = a.media_sequence == b.media_sequence && before.any(|o| o.media_sequence == a.media_sequence);
-    a.media_sequence > 0 && b.media_sequence >= a.media_sequence && window(b).1 < window(a).1 && !grows
+    a.media_sequence > 0 && b.media_sequence >= a.media_sequence && newest_number(b) < newest_number(a) && !grows
 }
 
 /// Whether each number that both observations of a playlist list has a later date in `b` than every segment of `a`,

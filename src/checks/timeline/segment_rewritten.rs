@@ -46,8 +46,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         // In DASH Periods are the discontinuities.
         let tags = context.output.dash().is_none();
         // A new run reaches the numbers of the one before.
-        let run = |s: &PlaylistStep<'_>| (s.change == PlaylistChange::Restarted).then_some(s.later.first_seen);
-        let began = playlist_step::all_steps(past).iter().filter_map(run).max();
+        let began = select::restart_times(past).into_iter().max();
         let moved = moved_starts(past, began);
         let is_of_run = |s: &PlaylistStep<'_>| began.is_none_or(|began| s.later.first_seen >= began);
         let moved = |s: &PlaylistStep<'_>| if is_of_run(s) { other_media(s, &moved) } else { None };

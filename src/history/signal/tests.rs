@@ -3,6 +3,7 @@ use crate::facts::CodedAmount;
 use crate::testing;
 use packager_signal::NotDecoded;
 use packager_signal::Span;
+use packager_signal::sound::{Position, Sound};
 
 const FOLLOW_UP: FollowUp = FollowUp {
     freeze: Seconds(1.0),

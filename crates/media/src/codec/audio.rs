@@ -155,7 +155,7 @@ pub(crate) struct AudioFramer {
     is_in_step: bool,
     /// The frame that was found in a search, until the header behind it confirms it.
     candidate: Option<Candidate>,
-    /// Number of candidates that weren't frames.
+    /// Number of byte sequences of the stream that looked like the header of an audio frame and weren't one.
     refused: usize,
 }
 

@@ -16,8 +16,8 @@ pub(crate) struct Heard {
     pub(crate) cut: bool,
 }
 
-/// Reads the output of ffmpeg for sound and measures at most `seconds` of each stream. `streams` are the numbers of the streams in their
-/// order; empty if they aren't known.
+/// Reads the output of ffmpeg for sound and measures at most `seconds` of each audio stream. `streams` are the numbers of these streams in
+/// their order in the output; empty if the numbers aren't known.
 pub(crate) fn read(output: impl Read, seconds: f64, streams: &[u32]) -> Heard {
     let time = ThreadTime::now();
     let mut heard = Heard::default();

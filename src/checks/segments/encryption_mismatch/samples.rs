@@ -97,9 +97,7 @@ fn is_mpd_scheme(method: &str) -> bool {
 fn wrong_key(segment: &Segment, track: &SampleEncryption, tag: &str) -> Option<String> {
     let kid = track.kid?;
     segment.keys.iter().find_map(|key| {
-        let mut named = key.kids();
-        named.sort_unstable();
-        named.dedup();
+        let named = key.kids();
         let misses = !named.is_empty() && !named.contains(&kid);
         misses.then(|| format!("needs the key {kid}, the {tag} of {} names {}", key_system_name(key), list(&named)))
     })
