@@ -22,7 +22,7 @@ pub use growing::{ChunkArrival, GrowingSegmentFacts};
 pub use i_frames::IFrameFacts;
 pub use low_latency::{BlockingReloadFacts, DeltaUpdateFacts, LowLatencyFacts, PartFacts, PreloadHintFacts};
 pub use signal::{CodedAmount, DecodedFacts, SignalFacts, Undecoded};
-pub use steering::SteeringFacts;
+pub use steering::{ClonedPlaylist, SteeringFacts};
 
 use bytes::Bytes;
 use packager_media::container::Inspection;

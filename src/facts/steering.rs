@@ -3,6 +3,7 @@
 use super::Fetched;
 use packager_media::steering::{ContentSteering, SteeringManifest};
 use packager_media::units::{Seconds, Timestamp};
+use url::Url;
 
 /// The newest answer of the steering server that an output's manifest names, in this probe or in an earlier one.
 #[derive(Debug, Clone)]
@@ -14,6 +15,17 @@ pub struct SteeringFacts {
     pub fetched: Fetched,
     /// The answer of the steering server, or why players ignore it. `None` without an answer.
     pub manifest: Option<Result<SteeringManifest, String>>,
+    /// Playlists of the pathway to which the steering server sends players, if it added that pathway itself (HLS): those that were
+    /// requested, up to the first one that answered. Empty otherwise.
+    pub cloned: Vec<ClonedPlaylist>,
+}
+
+/// A media playlist of a pathway that a steering server added to those of the manifest.
+#[derive(Debug, Clone)]
+pub struct ClonedPlaylist {
+    pub url: Url,
+    /// What was wrong with the answer; `None` for a playlist.
+    pub problem: Option<String>,
 }
 
 /// Time in seconds after which the steering server is asked again at the latest, although its TTL may be longer: players that begin
@@ -22,12 +34,18 @@ const ASK_AGAIN: f64 = 60.0;
 
 impl SteeringFacts {
     /// Returns whether the answer still holds at `now` for what a manifest says: it is no older than its TTL and a minute. A server
-    /// that failed is asked in each probe.
+    /// that failed, or that sends players to a dead pathway of its own, is asked in each probe.
     #[must_use]
     pub fn holds(&self, steering: &ContentSteering, now: Timestamp) -> bool {
         let Some(Ok(manifest)) = &self.manifest else { return false };
         let age = Seconds::between(self.asked_at, now).0;
-        self.steering == *steering && (0.0..manifest.ttl.0.min(ASK_AGAIN)).contains(&age)
+        self.steering == *steering && !self.has_dead_clone() && (0.0..manifest.ttl.0.min(ASK_AGAIN)).contains(&age)
+    }
+
+    /// Returns whether players are sent to a pathway that the steering server added and of which no playlist answered.
+    #[must_use]
+    pub fn has_dead_clone(&self) -> bool {
+        !self.cloned.is_empty() && self.cloned.iter().all(|playlist| playlist.problem.is_some())
     }
 }
 
@@ -44,9 +62,13 @@ mod tests {
             asked_at: testing::at(0),
             fetched: Fetched { result: Ok(testing::exchange(&url)), url },
             manifest: Some(packager_media::steering::parse_steering_manifest(answer.as_bytes())),
+            cloned: Vec::new(),
         };
         let other = ContentSteering { first_pathway: Some("a".to_owned()), ..steering.clone() };
         assert!(!facts.holds(&other, testing::at(age)), "the manifest says something else");
+        let playlist = ClonedPlaylist { url: testing::url("http://c/"), problem: Some("HTTP status 404".to_owned()) };
+        let dead = SteeringFacts { cloned: vec![playlist], ..facts.clone() };
+        assert!(!dead.holds(&steering, testing::at(age)), "its pathway is dead");
         facts.holds(&steering, testing::at(age))
     }
 

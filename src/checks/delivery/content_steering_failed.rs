@@ -58,10 +58,12 @@ fn wrong_pathway(
         let message = format!("the steering server names {named}, which are no pathways of the manifest; {stay}");
         return Some(Violation::new(message));
     };
+    if chosen.clone.is_some() {
+        return facts.has_dead_clone().then(|| dead_clone(facts, chosen.id));
+    }
     let variants = output.renditions.iter().filter(|r| r.rendition.pathway.as_deref() == Some(chosen.id));
     let mut playlists = variants.filter_map(|r| r.playlist.as_ref()).filter(|p| !p.probe_timed_out()).peekable();
     let is_dead = output.protocol() == Protocol::Hls
-        && !chosen.is_clone
         && playlists.peek().is_some()
         && playlists.all(|playlist| playlist.problem().is_some());
     is_dead.then(|| {
@@ -71,11 +73,23 @@ fn wrong_pathway(
     })
 }
 
+fn dead_clone(facts: &SteeringFacts, id: &str) -> Violation {
+    let problems = facts.cloned.iter().filter_map(|playlist| {
+        let problem = playlist.problem.as_ref()?;
+        Some(format!("{}: {problem}", redact::url(&playlist.url)))
+    });
+    let message = format!(
+        "the steering server sends players to the pathway {}, which it adds itself and of which no playlist answers",
+        Quoted(id)
+    );
+    Violation::new(message).severity(Severity::Major).with("playlists", problems.collect::<Vec<_>>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use crate::facts::{FailureKind, Fetched, RenditionFacts};
+    use crate::facts::{ClonedPlaylist, FailureKind, Fetched, RenditionFacts};
     use packager_media::steering::{ContentSteering, parse_steering_manifest};
     use std::sync::Arc;
 
@@ -91,7 +105,8 @@ mod tests {
         let pathways = ["a".to_owned(), "b".to_owned()].into();
         let steering = ContentSteering { server: url("steering"), first_pathway: Some("a".to_owned()), pathways };
         let manifest = answer.map(|text| parse_steering_manifest(text.as_bytes()));
-        scene.output.steering = Some(Arc::new(SteeringFacts { steering, asked_at: time(0.0), fetched, manifest }));
+        scene.output.steering =
+            Some(Arc::new(SteeringFacts { steering, asked_at: time(0.0), fetched, manifest, cloned: Vec::new() }));
         scene
     }
 
@@ -146,6 +161,19 @@ mod tests {
         let steering = Arc::make_mut(scene.output.steering.as_mut().unwrap());
         let clones = r#"{"VERSION":1,"TTL":9,"PATHWAY-PRIORITY":["c"],"PATHWAY-CLONES":[{"BASE-ID":"b","ID":"c"}]}"#;
         steering.manifest = Some(parse_steering_manifest(clones.as_bytes()));
-        assert_holds(run(&scene));
+        let playlist = |problem: Option<&str>| {
+            let problem = problem.map(str::to_owned);
+            ClonedPlaylist { url: url("c/index.m3u8?token=secret"), problem }
+        };
+        let mut with = |cloned: Vec<ClonedPlaylist>| {
+            Arc::make_mut(scene.output.steering.as_mut().unwrap()).cloned = cloned;
+            run(&scene)
+        };
+        assert_holds(with(Vec::new()));
+        assert_holds(with(vec![playlist(Some("HTTP status 404")), playlist(None)]));
+        let found = violations(with(vec![playlist(Some("HTTP status 404"))]));
+        assert_eq!(found[0].severity, Some(Severity::Major));
+        assert!(found[0].message.contains("the pathway `c`, which it adds itself"), "{}", found[0].message);
+        assert!(!found[0].evidence["playlists"].to_string().contains("secret"));
     }
 }

@@ -102,7 +102,7 @@ impl Capturer<'_> {
             stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect(),
             self.session_location(facts.session, failed, &mpd, &fetched),
             self.fetch_patch(patchable.as_ref(), &known, mpds_now),
-            self.ask_steering_server(mpd.steering.clone(), Protocol::Dash, &known)
+            self.ask_steering_server(mpd.steering.clone(), Protocol::Dash, &[], &known)
         );
         facts.steering = steering;
         facts.renditions = renditions;

@@ -224,6 +224,7 @@ impl Capturer<'_> {
         let mut i_frames: Vec<&mut Rendition> = presentation.i_frames.iter_mut().collect();
         let known = self.recognize(facts, &mut renditions, &mut i_frames, asked_at);
         let all = presentation.renditions.len();
+        let variants = if steering.is_some() { presentation.renditions.clone() } else { Vec::new() };
         let mut playlists = playlists.into_iter();
         let captures = presentation.renditions.into_iter().map(|r| (r, playlists.next())).collect::<Vec<_>>();
         let captures = captures.into_iter().enumerate().map(|(n, (r, playlist))| {
@@ -232,7 +233,7 @@ impl Capturer<'_> {
         let (done, i_frames, steering) = tokio::join!(
             stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect::<Vec<_>>(),
             self.capture_i_frames(presentation.i_frames, &presentation.variables),
-            self.ask_steering_server(steering, Protocol::Hls, &known)
+            self.ask_steering_server(steering, Protocol::Hls, &variants, &known)
         );
         facts.steering = steering;
         facts.i_frames = i_frames;

@@ -1,21 +1,26 @@
 //! Request to the steering server that a manifest names, as a player sends it.
 
 use super::{Capturer, MIN_PLAYLIST_TIME, cut_by_budget};
-use crate::facts::SteeringFacts;
+use crate::facts::{ClonedPlaylist, SteeringFacts};
 use crate::history::AlreadyInspected;
-use packager_media::steering::{ContentSteering, parse_steering_manifest};
-use packager_media::stream::Protocol;
+use packager_media::steering::{ContentSteering, PathwayClone, parse_steering_manifest};
+use packager_media::stream::{Protocol, Rendition};
 use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;
 
+/// Largest number of playlists that are requested of a pathway that the steering server added, if none answers.
+const MAX_CLONED: usize = 3;
+
 impl Capturer<'_> {
-    /// Asks the steering server of a manifest, or returns its earlier answer if that still holds. `None` if the manifest names no
-    /// server, the template disables the check, or the probe's time ended first.
+    /// Asks the steering server of a manifest, or returns its earlier answer if that still holds. If it sends players to a pathway that
+    /// it added itself, the playlists of `variants` are requested there. `None` if the manifest names no server, the template disables
+    /// the check, or the probe's time ended first.
     pub(super) async fn ask_steering_server(
         &self,
         steering: Option<ContentSteering>,
         protocol: Protocol,
+        variants: &[Rendition],
         known: &AlreadyInspected,
     ) -> Option<Arc<SteeringFacts>> {
         let steering = steering.filter(|_| self.template.checks.content_steering_failed.enabled)?;
@@ -29,7 +34,32 @@ impl Capturer<'_> {
             return None;
         }
         let manifest = fetched.ok().map(|_| parse_steering_manifest(&body));
-        Some(Arc::new(SteeringFacts { steering, asked_at, fetched, manifest }))
+        let chosen = manifest.as_ref().and_then(|manifest| manifest.as_ref().ok()?.chosen(&steering));
+        let cloned = match chosen.and_then(|chosen| chosen.clone) {
+            Some(clone) => self.fetch_cloned(clone, variants).await,
+            None => Vec::new(),
+        };
+        Some(Arc::new(SteeringFacts { steering, asked_at, fetched, manifest, cloned }))
+    }
+
+    /// Requests the first variants' playlists in the pathway `clone`, until one of them answers or the probe's time ends.
+    async fn fetch_cloned(&self, clone: &PathwayClone, variants: &[Rendition]) -> Vec<ClonedPlaylist> {
+        let mut cloned = Vec::new();
+        for url in variants.iter().filter_map(|variant| clone.playlist_of(variant)).take(MAX_CLONED) {
+            let began = Instant::now();
+            let (fetched, body) = self.fetch_text(&url, self.budget.playlists()).await;
+            if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
+                break;
+            }
+            let no_playlist = || (!body.starts_with(b"#EXTM3U")).then(|| "the answer is no playlist".to_owned());
+            let problem = fetched.problem().or_else(no_playlist);
+            let answers = problem.is_none();
+            cloned.push(ClonedPlaylist { url, problem });
+            if answers {
+                break;
+            }
+        }
+        cloned
     }
 }
 

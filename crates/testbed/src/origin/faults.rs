@@ -425,6 +425,9 @@ static FAULTS: &[Fault] = &[
         &["content_steering_failed"], &[]),
     fault("steering_dead_pathway", Effect::Steering(SteeringFault::DeadPathway), "TV1", "The steering server sends players to a pathway whose playlists answer 404.",
         &["content_steering_failed", "rendition_unavailable"], &[]),
+    fault("steering_dead_clone", Effect::Steering(SteeringFault::DeadClone), "TV1",
+        "The steering server sends players to a pathway that it adds itself, at a host where nothing answers.",
+        &["content_steering_failed"], &[]),
     Fault { path: TIME, ..fault("dash_steering_down", Effect::Steering(SteeringFault::Down), "CM1", "The steering server of the MPD answers 503.",
         &["content_steering_failed"], &[]) },
     // Segments

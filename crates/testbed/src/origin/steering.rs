@@ -5,6 +5,10 @@ pub(super) const FILE: &str = "steering.json";
 /// Folder of a channel's second pathway.
 const SECOND: &str = "cdn-b";
 
+/// TTL and a pathway that is a copy of the first one at another address of this machine, on which the origin doesn't listen.
+const DEAD_CLONE: &str =
+    r#""TTL":30,"PATHWAY-CLONES":[{"BASE-ID":"a","ID":"c","URI-REPLACEMENT":{"HOST":"127.0.0.9"}}],"#;
+
 /// A fault of a steering server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SteeringFault {
@@ -16,6 +20,8 @@ pub(super) enum SteeringFault {
     OtherPathways,
     /// The steering server sends players to a pathway that answers 404.
     DeadPathway,
+    /// The steering server adds a pathway, at a host where nothing listens, and sends players there.
+    DeadClone,
 }
 
 /// Returns the path within a channel's folder without the folder of the second pathway.
@@ -66,6 +72,7 @@ pub(super) fn answer(fault: Option<SteeringFault>) -> Option<String> {
         Some(SteeringFault::TtlMissing) => ("", r#""a","b""#),
         Some(SteeringFault::OtherPathways) => (r#""TTL":30,"#, r#""x","y""#),
         Some(SteeringFault::DeadPathway) => (r#""TTL":30,"#, r#""b","a""#),
+        Some(SteeringFault::DeadClone) => (DEAD_CLONE, r#""c","a""#),
         None => (r#""TTL":30,"#, r#""z","b","a""#),
     };
     Some(format!("{{\"VERSION\":1,{ttl}\"RELOAD-URI\":\"{FILE}?again=1\",\"PATHWAY-PRIORITY\":[{priority}]}}\n"))
