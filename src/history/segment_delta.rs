@@ -152,6 +152,7 @@ fn code_track(own: &mut Track, model: &Track, later: i64, coder: &mut impl Delta
         changed_parameters: _,
         captions,
         missing_parameter_sets: _,
+        sets_in_samples,
         subtitles,
         keyframe_times,
         encryption: _,
@@ -171,6 +172,7 @@ fn code_track(own: &mut Track, model: &Track, later: i64, coder: &mut impl Delta
     fragment_interval_max.code(&model.fragment_interval_max, coder);
     fragment_bytes_max.code(&model.fragment_bytes_max, coder);
     captions.code(&model.captions, coder);
+    sets_in_samples.code(&model.sets_in_samples, coder);
     subtitles.code(&model.subtitles, coder);
     keyframe_times.code(&model.keyframe_times.iter().map(|time| moved(*time, later)).collect(), coder);
     silence.code(&model.silence, coder);

@@ -10,8 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Delivery,
     scope: CheckScope::Any,
     alert: None,
-    help: "fails when the manifest, a media playlist or a key takes longer to arrive than max_download_time, or a media playlist longer than \
-           its target duration; minor for a multivariant playlist, which players fetch once",
+    help: "fails when the manifest, a media playlist, an initialization segment or a key takes longer to arrive than max_download_time, or a \
+           media playlist longer than its target duration; minor for a multivariant playlist, which players fetch once",
     reference: "template: max_download_time; draft-pantos-hls-rfc8216bis-22 6.3.4; ISO/IEC 23009-1 5.4.1",
     needs_history: false,
 };
@@ -41,8 +41,17 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let playlists = output.renditions.iter().filter(|_| is_multivariant).filter_map(|facts| {
         Some(slow(facts.playlist.as_ref()?, "media playlist", bound(facts))?.in_rendition(&facts.rendition.name))
     });
+    let inits = output.renditions.iter().flat_map(|facts| slow_inits(facts, most));
     let keys = output.renditions.iter().flat_map(|facts| slow_keys(facts, most));
-    CheckVerdict::Ran(manifest.into_iter().chain(playlists).chain(keys).collect())
+    CheckVerdict::Ran(manifest.into_iter().chain(playlists).chain(inits).chain(keys).collect())
+}
+
+fn slow_inits(facts: &RenditionFacts, most: f64) -> impl Iterator<Item = Violation> {
+    let name = &facts.rendition.name;
+    facts
+        .inits
+        .iter()
+        .filter_map(move |init| Some(slow(&init.fetched, "initialization segment", most)?.in_rendition(name)))
 }
 
 fn slow_keys(facts: &RenditionFacts, most: f64) -> impl Iterator<Item = Violation> {
@@ -74,6 +83,8 @@ fn slow(fetched: &Fetched, what: &str, most: f64) -> Option<Violation> {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use crate::facts::InitFacts;
+    use packager_media::stream::Map;
     use packager_media::units::Seconds;
     use std::sync::Arc;
 
@@ -136,6 +147,21 @@ mod tests {
             (found.severity, found.message.as_str()),
             (None, "the MPD took 2.500 s; no more than 2.000 s are allowed")
         );
+    }
+
+    #[test]
+    fn a_slow_initialization_segment_delays_each_viewer_that_starts() {
+        let after = |seconds| {
+            let mut scene = Scene::live();
+            let mut fetched = scene.output.manifest.clone();
+            takes(&mut fetched, seconds);
+            let map = Map { uri: fetched.url.clone(), byte_range: None, key: None };
+            let init = InitFacts { map, fetched, inspection: None, decryption: None, digest: None, kept: None };
+            scene.rendition().inits = vec![Arc::new(init)];
+            run(&scene)
+        };
+        assert_holds(after(2.0));
+        assert_eq!(messages(after(3.0)), "the initialization segment took 3.000 s; no more than 2.000 s are allowed");
     }
 
     #[test]

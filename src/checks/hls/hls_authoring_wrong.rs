@@ -2,6 +2,7 @@ use crate::checks::support::select::{NO_MANIFEST, undamaged_inspection};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{ManifestFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
+use packager_media::container::Track;
 use packager_media::stream::{Media, Rendition, Timeline, VariantCounts};
 use packager_media::units::Seconds;
 use std::collections::BTreeSet;
@@ -27,6 +28,8 @@ params! {
     independent_segments: bool = true,
     /// Item 9.14: every EXT-X-STREAM-INF has AVERAGE-BANDWIDTH.
     average_bandwidth: bool = true,
+    /// Item 1.10: parameter sets stand in the sample description: `avc1`, `hvc1` or `dvh1`, not `avc3`, `hev1` or `dvhe`.
+    sample_entry: bool = true,
     /// Item 1.13: a key frame every two seconds.
     key_frames: bool = true,
     /// Items 6.1 and 6.2: I-frame playlists, with an I-frame every second.
@@ -57,10 +60,11 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         ManifestFacts::HlsMedia => return CheckVerdict::NotRun(MEDIA_PLAYLIST),
         ManifestFacts::Unreadable(_) | ManifestFacts::Dash(_) => return CheckVerdict::NotRun(NO_MANIFEST),
     };
-    let items: [(bool, Item); 9] = [
+    let items: [(bool, Item); 10] = [
         (params.language, language),
         (params.independent_segments, independent_segments),
         (params.average_bandwidth, average_bandwidth),
+        (params.sample_entry, sample_entry),
         (params.key_frames, key_frames),
         (params.i_frames, i_frames),
         (params.low_bit_rate, low_bit_rate),
@@ -107,6 +111,18 @@ fn average_bandwidth(context: &CheckContext<'_>, _: &VariantCounts) -> Vec<Viola
     let variants = context.output.renditions.iter().map(|r| &r.rendition);
     let (count, names) = names(variants.filter(|r| r.bandwidth.is_some() && r.average_bandwidth.is_none()));
     broken(count > 0, "9.14", || format!("AVERAGE-BANDWIDTH is missing for {names}"))
+}
+
+fn sample_entry(context: &CheckContext<'_>, _: &VariantCounts) -> Vec<Violation> {
+    let has_sets_in_samples = |segment: &SegmentFacts| {
+        let video = |t: &&Track| t.media == Some(Media::Video) && matches!(t.codec.as_str(), "h264" | "hevc");
+        undamaged_inspection(segment).is_some_and(|i| i.tracks.iter().filter(video).any(|t| t.sets_in_samples))
+    };
+    let (count, names) =
+        names(video(context).filter(|r| r.segments.iter().any(|s| has_sets_in_samples(s))).map(|r| &r.rendition));
+    broken(count > 0, "1.10", || {
+        format!("the sample entries of {names} allow parameter sets in the samples (avc3, hev1, dvhe)")
+    })
 }
 
 fn key_frames(context: &CheckContext<'_>, _: &VariantCounts) -> Vec<Violation> {
@@ -259,6 +275,20 @@ mod tests {
         };
         assert_eq!(lasting(2.0), "");
         assert_eq!(lasting(6.0), "key frames are up to 6.0 s apart; one every 2 s is recommended (item 1.13)");
+    }
+
+    #[test]
+    fn parameter_sets_belong_into_the_sample_description() {
+        let with = |in_samples: bool| {
+            run(move |s| {
+                let mut segment = ts_segment(1, 0.0, 2.0);
+                segment.inspection.as_mut().unwrap().tracks[0].sets_in_samples = in_samples;
+                s.rendition().segments = vec![std::sync::Arc::new(segment)];
+            })
+        };
+        assert_eq!(with(false), "");
+        let text = "the sample entries of 720p allow parameter sets in the samples (avc3, hev1, dvhe) (item 1.10)";
+        assert_eq!(with(true), text);
     }
 
     #[test]

@@ -16,8 +16,9 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when no announced codec string (CODECS of HLS, @codecs of DASH) can be read or covers the codec, profile and level of the bitstream; \
-           a string with a higher profile or level than the bitstream's passes",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; RFC 6381 3.3, 3.4",
+           a string with a higher profile or level than the bitstream's passes. Minor if hvc1 is announced and the sample entry is hev1 \
+           (dvh1 and dvhe alike), which Apple's players don't play",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; RFC 6381 3.3, 3.4; HLS authoring specification 1.10",
     needs_history: false,
 };
 
@@ -107,8 +108,8 @@ fn mismatch(track: &ParsedTrack<'_>, announced: &[String], terms: &Terms, is_exp
     let Some((first, _)) = parsed.iter().find(|(_, c)| same_medium(c)) else {
         return unread(track, announced, terms).filter(|_| is_expected);
     };
-    if parsed.iter().any(|(_, c)| covers(*c, actual)) {
-        return None;
+    if let Some((text, _)) = parsed.iter().find(|(_, c)| covers(*c, actual)) {
+        return other_sample_entry(track, &parsed, text, terms);
     }
     // The string of the same codec is the one that was meant.
     let same_codec = parsed.iter().find(|(_, c)| std::mem::discriminant(c) == std::mem::discriminant(&actual.codec));
@@ -119,6 +120,33 @@ fn mismatch(track: &ParsedTrack<'_>, announced: &[String], terms: &Terms, is_exp
         _ => actual.codec.to_string(),
     };
     Some(track.mismatch(terms.codecs, text, &name))
+}
+
+/// Names of HEVC sample entries whose parameter sets stand in the sample entry, and of those that allow them in the samples (ISO/IEC
+/// 14496-15 8.4.1).
+const HEVC_ENTRIES: [(&str, &str); 2] = [("hvc1", "hev1"), ("dvh1", "dvhe")];
+
+/// Returns a violation for an HEVC track whose sample entry allows parameter sets in the samples, although each string that covers it names
+/// an entry that doesn't. The first part of a string is the name of the sample entry (RFC 6381 3.3).
+fn other_sample_entry(
+    track: &ParsedTrack<'_>,
+    announced: &[(&String, Codec)],
+    text: &str,
+    terms: &Terms,
+) -> Option<Violation> {
+    let is_hevc = matches!(track.parameters.codec, Codec::Hevc(_));
+    let names_in_samples = |text: &str| HEVC_ENTRIES.iter().any(|(_, name)| starts_with(text, name));
+    if !is_hevc || !track.track.sets_in_samples || announced.iter().any(|(text, _)| names_in_samples(text)) {
+        return None;
+    }
+    let (_, actual) = HEVC_ENTRIES.iter().find(|(name, _)| starts_with(text, name))?;
+    let number = track.segment.segment.number;
+    let message = format!(
+        "{} is {text}; the sample entry of segment {number} is {actual}, which Apple's players don't play",
+        terms.codecs
+    );
+    let violation = select::segment_violation(track.segment, message).severity(Severity::Minor);
+    Some(violation.with("attribute", terms.codecs).with("declared", text).with("actual", *actual))
 }
 
 /// Returns a violation for a track for whose medium no announced string can be read. Players leave out renditions with strings that
@@ -241,6 +269,29 @@ mod tests {
 
     fn with_codecs(actual: &str, sound: &str, announced: &[&str]) -> CheckVerdict {
         run(video(actual), audio(sound, 2, 48_000), announced)
+    }
+
+    #[test]
+    fn a_sample_entry_with_sets_in_the_samples_is_announced_as_such() {
+        let run = |in_samples: bool, announced: &str| {
+            let mut scene = Scene::live();
+            let mut segment = segment_with(5, video("hvc1.2.4.L120.B0"), audio("mp4a.40.2", 2, 48_000));
+            segment.inspection.as_mut().unwrap().tracks[0].sets_in_samples = in_samples;
+            scene.remember([segment]);
+            scene.rendition().rendition.codecs = announced.split(',').map(str::to_owned).collect();
+            check(&scene.context(), &Params::default())
+        };
+        let found = violations(run(true, "hvc1.2.4.L120.B0,mp4a.40.2"));
+        let message =
+            "CODECS is hvc1.2.4.L120.B0; the sample entry of segment 5 is hev1, which Apple's players don't play";
+        assert_eq!((found[0].message.as_str(), found[0].severity), (message, Some(Severity::Minor)));
+        let dolby = messages(run(true, "dvh1.08.06"));
+        assert_eq!(dolby, message.replace("hvc1.2.4.L120.B0", "dvh1.08.06").replace("hev1", "dvhe"));
+        for announced in ["hev1.2.4.L120.B0", "hvc1.2.4.L120.B0,hev1.2.4.L120.B0", "dvhe.08.06"] {
+            assert_holds(run(true, announced));
+        }
+        assert_holds(run(false, "hvc1.2.4.L120.B0"));
+        assert_eq!(violations(run(true, "hvc1.1.6.L120.B0"))[0].severity, None, "a profile that doesn't fit is major");
     }
 
     #[test]

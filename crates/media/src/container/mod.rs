@@ -210,6 +210,9 @@ pub struct Track {
     /// Parameter sets that an H.264 or HEVC track has neither before the first random access point of the segment nor
     /// in the initialization segment. Empty when none is missing, and when the samples can't be read.
     pub missing_parameter_sets: ParameterSetKinds,
+    /// MP4: whether the first sample entry allows parameter sets in the samples, as `hev1` does and `hvc1` doesn't
+    /// ([`InitTrack::sets_in_samples`]).
+    pub sets_in_samples: bool,
     /// Subtitles in the samples of a text track in MP4, or in a TTML document. `None` for other tracks, and when no sample could be
     /// read.
     pub subtitles: Option<Subtitles>,
@@ -247,6 +250,7 @@ impl Track {
             changed_parameters: None,
             captions: None,
             missing_parameter_sets: ParameterSetKinds::default(),
+            sets_in_samples: false,
             subtitles: None,
             keyframe_times: Vec::new(),
             encryption: None,

@@ -8,7 +8,7 @@ use super::lint::{Statement, StatementContent};
 use super::m3u8;
 use super::tag_values::TagValue;
 use super::uris;
-use crate::defect::DefectKind::Syntax;
+use crate::defect::DefectKind::{Attribute, Syntax};
 use crate::steering::{ContentSteering, DEFAULT_PATHWAY};
 use crate::stream::labels;
 use crate::stream::{Media, Presentation, Rendition, RenditionIdentity, Resolution, VariantCounts, is_audio_codec};
@@ -66,7 +66,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
         let line = statement.line;
         match statement.content {
             StatementContent::Tag("EXT-X-STREAM-INF", TagValue::Attributes(list)) => {
-                self.without_uri();
+                self.without_uri(defects);
                 self.variants.declared += 1;
                 self.groups.references(&list, line.start());
                 self.waiting = Some((list, line.number));
@@ -92,7 +92,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
                 let Some((list, declared)) = self.waiting.take() else { return };
                 let url = uris::resolve(self.base, uri, line, defects);
                 self.variants.requestable += usize::from(url.is_some());
-                self.variant(&list, uri, url, declared);
+                self.variant(&list, uri, url, declared, defects);
             }
         }
     }
@@ -111,17 +111,27 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
     }
 
     /// Keeps a variant that no URI followed, because the playlist announces it to players all the same.
-    fn without_uri(&mut self) {
+    fn without_uri(&mut self, defects: &mut DefectList) {
         if let Some((list, line)) = self.waiting.take() {
-            self.variant(&list, "", None, line);
+            self.variant(&list, "", None, line, defects);
         }
     }
 
-    fn variant(&mut self, list: &AttributeList<'_>, uri: &str, url: Option<Url>, line: u32) {
+    fn variant(&mut self, list: &AttributeList<'_>, uri: &str, url: Option<Url>, line: u32, defects: &mut DefectList) {
         if !self.has_room(line) {
             return;
         }
-        self.add(of_variant(m3u8::variant(list, uri), list, url, line));
+        let variant = of_variant(m3u8::variant(list, uri), list, url, line);
+        if let Some(first) = self.known(&variant) {
+            contradiction(first, &variant, defects);
+        }
+        self.add(variant);
+    }
+
+    /// Returns the rendition whose playlist an earlier tag declares.
+    fn known(&self, rendition: &Rendition) -> Option<&Rendition> {
+        let index = rendition.uri.as_ref().and_then(|uri| self.by_uri.get(uri));
+        index.and_then(|index| self.renditions.get(*index))
     }
 
     /// Adds an I-frame variant; each I-frame playlist is added once. Variants beyond the bound are left out without a
@@ -203,7 +213,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
     }
 
     pub(super) fn finish(mut self, defects: &mut DefectList) -> Presentation {
-        self.without_uri();
+        self.without_uri(defects);
         self.groups.finish(defects);
         if let Some((count, line)) = self.surplus {
             let limit = super::MAX_RENDITIONS;
@@ -231,6 +241,27 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
             independent_segments: self.independent_segments,
             ..Presentation::default()
         }
+    }
+}
+
+/// Adds a defect if two variants promise different pictures of one media playlist: one of them is another rung than it says.
+fn contradiction(first: &Rendition, other: &Rendition, defects: &mut DefectList) {
+    let (Some(line), Some(earlier)) = (other.line, first.line) else { return };
+    let sizes = first.resolution.zip(other.resolution).filter(|(one, two)| one != two);
+    let rates = first.frame_rate.zip(other.frame_rate).filter(|(one, two)| (one - two).abs() > 0.01 * one);
+    let ranges = first.video_range.as_ref().zip(other.video_range.as_ref()).filter(|(one, two)| one != two);
+    let differing = [
+        sizes.map(|(one, two)| ("RESOLUTION", one.to_string(), two.to_string())),
+        rates.map(|(one, two)| ("FRAME-RATE", one.to_string(), two.to_string())),
+        ranges.map(|(one, two)| ("VIDEO-RANGE", one.clone(), two.clone())),
+    ];
+    for (attribute, one, two) in differing.into_iter().flatten() {
+        defects.add_at(
+            Attribute,
+            (line, 1),
+            "RFC 8216bis 4.4.6.2",
+            format_args!("{attribute} is {two}, and {one} on line {earlier} for the same media playlist"),
+        );
     }
 }
 

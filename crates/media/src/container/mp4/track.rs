@@ -256,6 +256,7 @@ impl FragmentedTrack {
     pub(super) fn finish(self) -> Track {
         let (media, codec) = self.init.as_ref().map_or((None, String::new()), |i| (i.media, i.codec.clone()));
         let mut track = Track::new(self.id, media, codec);
+        track.sets_in_samples = self.init.as_ref().is_some_and(|i| i.sets_in_samples);
         track.samples = self.samples;
         track.fragment_bytes_max = self.fragment_bytes_max;
         let entry = self.init.as_ref().and_then(|i| i.parameters.clone());

@@ -116,6 +116,31 @@ fn a_playlist_of_several_audio_groups_keeps_all_groups_and_codecs() {
 }
 
 #[test]
+fn two_variants_of_one_playlist_promise_the_same_pictures() {
+    let found = |first: &str, second: &str| {
+        let lines = |attributes: &str| format!("#EXT-X-STREAM-INF:BANDWIDTH=1,{attributes}\nv.m3u8\n");
+        let (_, defects) = presentation(&format!("#EXTM3U\n{}{}", lines(first), lines(second)));
+        assert!(
+            defects.iter().all(|d| d.kind == DefectKind::Attribute && d.at == Position::Line { line: 4, column: 1 })
+        );
+        defects.into_iter().map(|d| d.message).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        found("RESOLUTION=1280x720,FRAME-RATE=25", "RESOLUTION=1920x1080,FRAME-RATE=50"),
+        [
+            "RESOLUTION is 1920x1080, and 1280x720 on line 2 for the same media playlist",
+            "FRAME-RATE is 50, and 25 on line 2 for the same media playlist"
+        ]
+    );
+    let range = "VIDEO-RANGE is PQ, and SDR on line 2 for the same media playlist";
+    assert_eq!(found("VIDEO-RANGE=SDR", "VIDEO-RANGE=PQ"), [range]);
+    let same = "RESOLUTION=1280x720,FRAME-RATE=29.97";
+    for other in [same, "FRAME-RATE=30", "AUDIO=\"b\"", "RESOLUTION=1280x720"] {
+        assert_eq!(found(same, other), Vec::<String>::new(), "{other}");
+    }
+}
+
+#[test]
 fn equal_labels_are_numbered_from_the_highest_bit_rate_to_the_lowest() {
     let variant = |rate: u32, uri: &str| format!("#EXT-X-STREAM-INF:BANDWIDTH={rate},RESOLUTION=1280x720\n{uri}\n");
     let ladder = variant(1_000_000, "low") + &variant(3_000_000, "high") + &variant(2_000_000, "mid");
