@@ -135,6 +135,9 @@ fn refusal(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) -> Op
 /// Rewrites the URIs of a manifest that begins a playback session, so that they name the session's folder. In a
 /// manifest with access by cookie they name the folder that is refused without the cookie.
 fn apply_session(request: &RequestContext<'_>, session: Option<Session>, reply: &mut Reply) {
+    if !matches!(request.route.visit, Visit::Opens | Visit::SetsCookie) {
+        return;
+    }
     let (Content::Whole(bytes), true) = (&reply.body, reply.status.is_success()) else { return };
     let text = String::from_utf8_lossy(bytes);
     let text = match (request.route.visit, session, &request.route.resource) {
