@@ -4,13 +4,16 @@ use super::load::load_with_paths;
 use super::{Config, ConfigPaths};
 use crate::catalog::CatalogSnapshot;
 use crate::document::{DocumentErrors, MAX_FILE_BYTES, Problem};
-use packager_media::units::Timestamp;
+use packager_media::units::{Seconds, Timestamp};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
+
+/// Time in seconds after which refused files are loaded again, although none of them changed.
+const TRY_AGAIN: f64 = 30.0;
 
 /// Shared handle on the configuration in force. A reload is all or nothing: a faulty file changes nothing but
 /// [`ConfigHandle::last_reload`].
@@ -140,14 +143,19 @@ impl ConfigHandle {
         self.reload_under(&mut self.state(), now, Trigger::Request)
     }
 
-    /// Loads the configuration files again if the content of a file changed since the last attempt, successful or not.
-    /// `None`: no content changed. A change that would take away more channels than [`CatalogSettings::max_removed`]
+    /// Loads the configuration files again if the content of a file changed since the last attempt, successful or not, or if the last attempt
+    /// was refused some time ago: a file that they name, such as a password's, may be there now. `None`: nothing changed. A change that would take away more channels than [`CatalogSettings::max_removed`]
     /// allows, or all settings of a file, is refused.
     ///
     /// [`CatalogSettings::max_removed`]: super::CatalogSettings::max_removed
     pub fn reload_if_changed(&self, now: Timestamp) -> Option<Result<(), DocumentErrors>> {
         let mut state = self.state();
         let files: Vec<PathBuf> = state.seen.files.iter().map(|f| f.path.clone()).collect();
+        let faults = state.refused.as_ref().filter(|refused| !refused.is_held).map(|refused| refused.errors.clone());
+        if let Some(faults) = faults.filter(|_| Seconds::between(state.at, now).0 >= TRY_AGAIN) {
+            let result = self.reload_under(&mut state, now, Trigger::Change);
+            return Some(result).filter(|result| result.as_ref().err() != Some(&faults));
+        }
         if state.seen.files.iter().all(|f| f.stamp == FileStamp::of(&f.path)) {
             return None;
         }

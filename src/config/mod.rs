@@ -100,6 +100,9 @@ pub struct FetchSettings {
     pub max_connections_per_host: usize,
     /// Longest time for connecting to a server, in seconds.
     pub connect_timeout: f64,
+    /// Longest time in seconds for which a connection is used for further requests. Then another is opened, as new viewers open theirs: with
+    /// the server's present certificate, at its present address.
+    pub max_connection_age: f64,
     pub user_agent: String,
 }
 
@@ -112,6 +115,7 @@ impl Default for FetchSettings {
             max_redirects: 5,
             max_connections_per_host: 64,
             connect_timeout: 3.0,
+            max_connection_age: 120.0,
             user_agent: concat!("packager_exporter/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
@@ -200,6 +204,11 @@ impl ExporterSettings {
         if !(0.05..=60.0).contains(&timeout) {
             let message = format!("is {timeout}; allowed is 0.05 to 60 seconds");
             faults.push(fault_at(root, &["fetch", "connect_timeout"], message));
+        }
+        let age = self.fetch.max_connection_age;
+        if !(1.0..=86_400.0).contains(&age) {
+            let message = format!("is {age}; allowed is 1 to 86400 seconds");
+            faults.push(fault_at(root, &["fetch", "max_connection_age"], message));
         }
         if self.fetch.user_agent.is_empty() || HeaderValue::from_str(&self.fetch.user_agent).is_err() {
             faults.push(fault_at(root, &["fetch", "user_agent"], "must be printable text of one line".to_owned()));

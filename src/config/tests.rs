@@ -101,17 +101,18 @@ fn an_inspector_that_makes_no_sense_is_refused_with_line_and_key() {
 #[test]
 fn values_that_make_no_sense_are_refused_with_their_key() {
     let folder = Folder::new(
-        "fetch:\n  connect_timeout: 0\n  max_redirects: 50\n  user_agent: \"a\\nb\"\nprobe:\n  max_in_flight: 0\n  url_targets: {enabled: true}\nhistory: {max_outputs: 0}\ncatalog: {max_removed: 2}\n",
+        "fetch:\n  connect_timeout: 0\n  max_redirects: 50\n  user_agent: \"a\\nb\"\n  max_connection_age: 0\nprobe:\n  max_in_flight: 0\n  url_targets: {enabled: true}\nhistory: {max_outputs: 0}\ncatalog: {max_removed: 2}\n",
     );
     assert_eq!(
         folder.load().unwrap_err(),
         "exporter.yml:2:20: fetch.connect_timeout: is 0; allowed is 0.05 to 60 seconds\n\
          exporter.yml:3:18: fetch.max_redirects: is 50; allowed is 0 to 20\n\
          exporter.yml:4:15: fetch.user_agent: must be printable text of one line\n\
-         exporter.yml:6:18: probe.max_in_flight: is 0; allowed is 1 to 100000\n\
-         exporter.yml:7:16: probe.url_targets: `allowed_hosts`: URL targets need `allowed_hosts`, or anybody could make the exporter ask any host\n\
-         exporter.yml:8:24: history.max_outputs: is 0; allowed is 1 to 1000000\n\
-         exporter.yml:9:24: catalog.max_removed: is 2; it must be a share from 0 to 1"
+         exporter.yml:5:23: fetch.max_connection_age: is 0; allowed is 1 to 86400 seconds\n\
+         exporter.yml:7:18: probe.max_in_flight: is 0; allowed is 1 to 100000\n\
+         exporter.yml:8:16: probe.url_targets: `allowed_hosts`: URL targets need `allowed_hosts`, or anybody could make the exporter ask any host\n\
+         exporter.yml:9:24: history.max_outputs: is 0; allowed is 1 to 1000000\n\
+         exporter.yml:10:24: catalog.max_removed: is 2; it must be a share from 0 to 1"
     );
     let folder = Folder::new("fetch: {max_redirect: 3}\n");
     assert!(
@@ -274,10 +275,19 @@ fn only_changed_content_loads_again() {
     assert!(live.reload_if_changed(at(4)).unwrap().is_err());
     assert_eq!(live.reload_if_changed(at(5)), None);
 
+    // What a refused file needs may be there later.
+    folder.write("channels.yml", "channels: {C: {input_url: http://p/c, request: {bearer_token_file: token}}}\n");
+    assert!(live.reload_if_changed(at(6)).unwrap().is_err());
+    assert_eq!(live.reload_if_changed(at(36)), None, "the fault that was said");
+    folder.write("token", "s3cret");
+    assert_eq!(live.reload_if_changed(at(65)), None);
+    assert_eq!(live.reload_if_changed(at(66)), Some(Ok(())));
+    assert!(live.current().snapshot.channel("C").is_ok());
+
     // A file that comes to be is a change too.
     folder.write("channels.yml", A);
     folder.write("templates.yml", "T: {}\n");
-    assert_eq!(live.reload_if_changed(at(6)), Some(Ok(())));
+    assert_eq!(live.reload_if_changed(at(67)), Some(Ok(())));
     assert!(live.current().snapshot.template("T").is_ok());
 }
 

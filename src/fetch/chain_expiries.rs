@@ -62,7 +62,7 @@ impl ChainExpiries {
 pub(super) struct Roots {
     /// All clients that trust the same certificates share the store.
     pub(crate) store: Arc<RootCertStore>,
-    /// Expiry time of each trusted certificate, by its public key.
+    /// Expiry time of each trusted certificate, by its public key; the latest of those with the same key.
     expiries: HashMap<Vec<u8>, Timestamp>,
 }
 
@@ -83,7 +83,11 @@ impl Roots {
             .ok()
             .and_then(|anchor| Some((anchor.subject_public_key_info.as_ref().to_vec(), not_after(&der)?)));
         Arc::make_mut(&mut self.store).add(der)?;
-        self.expiries.extend(expiry);
+        // A renewed certificate may have the key of the one before: one that is valid is enough (RFC 5280 6.1).
+        if let Some((key, at)) = expiry {
+            let known = self.expiries.entry(key).or_insert(at);
+            *known = at.max(*known);
+        }
         Ok(())
     }
 
@@ -137,5 +141,20 @@ mod tests {
             Some(ChainExpiry { sent: not_after(&intermediate).unwrap(), verified: not_after(leaf).unwrap() })
         };
         assert_eq!([&first, &second].map(|leaf| chains.expiry(leaf)), [&first, &second].map(expected));
+    }
+
+    #[test]
+    fn a_renewed_root_with_the_same_key_ends_when_the_later_one_does() {
+        let key = KeyPair::generate().unwrap();
+        let root = |year: i32| {
+            let mut params = CertificateParams::default();
+            params.not_after = date_time_ymd(year, 1, 1);
+            params.self_signed(&key).unwrap().der().clone()
+        };
+        for years in [[2035, 2040], [2040, 2035]] {
+            let mut roots = Roots::default();
+            years.into_iter().for_each(|year| roots.add(root(year)).unwrap());
+            assert_eq!(roots.expiries.values().copied().collect::<Vec<_>>(), [not_after(&root(2040)).unwrap()]);
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! playlists and segments that are asked for without it.
 
 use cookie::Cookie;
-use cookie::time::OffsetDateTime;
+use cookie::time::{Date, Month, OffsetDateTime, Time};
 use http::header::{DATE, HeaderMap, HeaderValue, SET_COOKIE};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -36,10 +36,8 @@ struct StoredCookie {
 /// Servers to which a cookie is sent.
 #[derive(PartialEq, Eq)]
 enum CookieScope {
-    /// The cookie is sent only to the server that set it without Domain: its host and port. RFC 6265 8.5 lets other
-    /// ports of the host have the cookie, but a monitored origin and another service on its address are different
-    /// servers.
-    Origin { host: String, port: u16 },
+    /// The cookie is sent only to the host that set it without Domain, at all ports (RFC 6265 8.5).
+    Host(String),
     /// The cookie is sent to the host that Domain names, and to all hosts below it.
     Domain(String),
 }
@@ -49,8 +47,9 @@ impl CookieJar {
     /// those that the answer deletes.
     pub(super) fn store(&self, url: &Url, headers: &HeaderMap, now: Instant) {
         for line in headers.get_all(SET_COOKIE).iter().take(MAX_COOKIES) {
-            let read = std::str::from_utf8(line.as_bytes()).ok().and_then(|text| Cookie::parse(text).ok());
-            if let Some(stored) = read.and_then(|cookie| StoredCookie::of(&cookie, url, headers, now)) {
+            let read =
+                std::str::from_utf8(line.as_bytes()).ok().and_then(|text| Some((text, Cookie::parse(text).ok()?)));
+            if let Some(stored) = read.and_then(|(text, cookie)| StoredCookie::of(&cookie, text, url, headers, now)) {
                 self.insert(stored, now);
             }
         }
@@ -115,11 +114,12 @@ impl std::fmt::Debug for CookieJar {
 }
 
 impl StoredCookie {
-    /// Returns the cookie as the answer of `url` sets it (RFC 6265 5.3); `None` if the answer may not set it.
-    fn of(cookie: &Cookie<'_>, url: &Url, headers: &HeaderMap, now: Instant) -> Option<Self> {
+    /// Returns the cookie as the answer of `url` sets it (RFC 6265 5.3); `None` if the answer may not set it. `text` is its
+    /// Set-Cookie header.
+    fn of(cookie: &Cookie<'_>, text: &str, url: &Url, headers: &HeaderMap, now: Instant) -> Option<Self> {
         let secure = cookie.secure().unwrap_or(false);
         // Only a secure connection may set a Secure cookie (RFC 6265bis 5.7 step 8).
-        if secure && url.scheme() != "https" {
+        if secure && url.scheme() != "https" || !keeps_its_prefix(cookie, secure) {
             return None;
         }
         let stored = Self {
@@ -128,7 +128,7 @@ impl StoredCookie {
             scope: scope(cookie.domain(), url)?,
             path: cookie.path().filter(|path| path.starts_with('/')).map_or_else(|| default_path(url), str::to_owned),
             secure,
-            expires: lifetime(cookie, headers).map(|time| now + time.min(MAX_AGE)),
+            expires: lifetime(cookie, text, headers).map(|time| now + time.min(MAX_AGE)),
         };
         let sendable = HeaderValue::from_str(&stored.name).is_ok() && HeaderValue::from_str(&stored.value).is_ok();
         (sendable && stored.bytes() <= MAX_BYTES).then_some(stored)
@@ -155,18 +155,10 @@ impl StoredCookie {
 impl CookieScope {
     fn includes(&self, url: &Url) -> bool {
         match self {
-            Self::Origin { host, port } => {
-                url.host_str() == Some(host) && (url.port_or_known_default() == Some(*port) || both_default(url, *port))
-            }
+            Self::Host(host) => url.host_str() == Some(host),
             Self::Domain(domain) => domain_matches(url, domain),
         }
     }
-}
-
-/// Returns whether `port` and the port of `url` are the default ports of http and https, because a redirect from http
-/// to https stays at its server.
-fn both_default(url: &Url, port: u16) -> bool {
-    url.port().is_none() && matches!(port, 80 | 443)
 }
 
 /// Returns the servers that get the cookie; `None` if Domain names a host to which `url` doesn't belong (RFC 6265 5.3
@@ -176,7 +168,7 @@ fn scope(domain: Option<&str>, url: &Url) -> Option<CookieScope> {
     let host = url.host_str()?;
     let named = domain.map(|d| d.trim().trim_start_matches('.').to_ascii_lowercase()).filter(|d| !d.is_empty());
     match named {
-        None => Some(CookieScope::Origin { host: host.to_owned(), port: url.port_or_known_default()? }),
+        None => Some(CookieScope::Host(host.to_owned())),
         Some(domain) => {
             let allowed = domain_matches(url, &domain) && (domain.contains('.') || domain == host);
             allowed.then_some(CookieScope::Domain(domain))
@@ -204,13 +196,84 @@ fn path_matches(path: &str, cookie: &str) -> bool {
 
 /// Returns the time for which the cookie is kept: Max-Age, or Expires by the server's own clock; zero if it ends at
 /// once. `None` if the cookie has neither.
-fn lifetime(cookie: &Cookie<'_>, headers: &HeaderMap) -> Option<Duration> {
-    let seconds = match (cookie.max_age(), cookie.expires_datetime()) {
+fn lifetime(cookie: &Cookie<'_>, text: &str, headers: &HeaderMap) -> Option<Duration> {
+    let seconds = match (cookie.max_age(), expires(text)) {
         (Some(age), _) => age.whole_seconds(),
         (None, Some(end)) => (end - answered_at(headers)).whole_seconds(),
         (None, None) => return None,
     };
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+/// Returns the time in the last readable Expires attribute of a Set-Cookie header; `None` without one.
+fn expires(text: &str) -> Option<OffsetDateTime> {
+    let attributes = text.split(';').skip(1).filter_map(|attribute| attribute.split_once('='));
+    let dates = attributes.filter(|(name, _)| name.trim().eq_ignore_ascii_case("expires"));
+    dates.filter_map(|(_, date)| cookie_date(date)).last()
+}
+
+/// Reads a date as browsers do: time, day of the month, month and year in any order, whatever stands between and behind them
+/// (RFC 6265 5.1.1). `None` if one of them is missing or out of its range.
+fn cookie_date(text: &str) -> Option<OffsetDateTime> {
+    let is_delimiter =
+        |c: char| !(c.is_ascii_alphanumeric() || c == ':' || c.is_ascii_control() && c != '\t' || !c.is_ascii());
+    let (mut time, mut day, mut month, mut year) = (None, None, None, None);
+    for token in text.split(is_delimiter).filter(|token| !token.is_empty()) {
+        if time.is_none()
+            && let Some(read) = time_of_day(token)
+        {
+            time = Some(read);
+        } else if day.is_none()
+            && let Some(read) = leading_number(token, 1..=2)
+        {
+            day = Some(u8::try_from(read).ok()?);
+        } else if month.is_none()
+            && let Some(read) = month_of(token)
+        {
+            month = Some(read);
+        } else if year.is_none()
+            && let Some(read) = leading_number(token, 2..=4)
+        {
+            year = Some(read);
+        }
+    }
+    let year = match year? {
+        year @ 70..=99 => year + 1900,
+        year @ 0..=69 => year + 2000,
+        year => year,
+    };
+    let date = Date::from_calendar_date(i32::try_from(year).ok().filter(|year| *year >= 1601)?, month?, day?).ok()?;
+    Some(date.with_time(time?).assume_utc())
+}
+
+/// Returns the number at the beginning of a token, if it has as many digits as `digits` allows.
+fn leading_number(token: &str, digits: std::ops::RangeInclusive<usize>) -> Option<u32> {
+    let end = token.find(|c: char| !c.is_ascii_digit()).unwrap_or(token.len());
+    token.get(..end).filter(|number| digits.contains(&number.len()))?.parse().ok()
+}
+
+fn time_of_day(token: &str) -> Option<Time> {
+    let mut parts = token.splitn(3, ':').map(|part| leading_number(part, 1..=2).and_then(|n| u8::try_from(n).ok()));
+    Time::from_hms(parts.next()??, parts.next()??, parts.next()??).ok()
+}
+
+fn month_of(token: &str) -> Option<Month> {
+    const NAMES: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    let begin = token.get(..3)?.to_ascii_lowercase();
+    let index = NAMES.iter().position(|name| *name == begin)?;
+    Month::try_from(u8::try_from(index + 1).ok()?).ok()
+}
+
+/// Returns whether a cookie has the attributes that its name promises: browsers ignore another (RFC 6265bis 4.1.3).
+fn keeps_its_prefix(cookie: &Cookie<'_>, secure: bool) -> bool {
+    let begins =
+        |prefix: &str| cookie.name().get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(prefix));
+    let is_host_only = || cookie.domain().is_none() && cookie.path() == Some("/");
+    match (begins("__Host-"), begins("__Secure-")) {
+        (true, _) => secure && is_host_only(),
+        (_, true) => secure,
+        _ => true,
+    }
 }
 
 /// Returns the Date header of the answer, or the time of this machine if the answer has none.
@@ -254,16 +317,60 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_without_domain_stays_at_its_origin() {
+    fn a_cookie_without_domain_stays_at_its_host() {
         let to = |to: &str| passed(SET_BY, "a=1; Path=/", to);
         assert_eq!(to("https://cdn.example.com/x"), "a=1");
-        assert_eq!(to("http://cdn.example.com/x"), "a=1", "the default port of http");
-        for other in ["https://example.com/", "https://a.cdn.example.com/", "https://cdn.example.com:8443/"] {
+        assert_eq!(to("http://cdn.example.com/x"), "a=1");
+        assert_eq!(to("https://cdn.example.com:8443/"), "a=1", "cookies know no ports");
+        for other in ["https://example.com/", "https://a.cdn.example.com/"] {
             assert_eq!(to(other), "", "{other}");
         }
-        assert_eq!(passed("http://127.0.0.1:8080/", "a=1", "http://127.0.0.1:8080/"), "a=1");
-        assert_eq!(passed("http://127.0.0.1:8080/", "a=1", "http://127.0.0.1:8081/"), "");
-        assert_eq!(passed("http://127.0.0.1/", "a=1", "http://127.0.0.1:443/"), "", "http on the port of https");
+        assert_eq!(passed("http://127.0.0.1:8080/", "a=1", "http://127.0.0.1:8081/"), "a=1");
+        assert_eq!(passed("http://127.0.0.1:8080/", "a=1", "http://127.0.0.2:8080/"), "");
+    }
+
+    #[test]
+    fn a_name_with_a_prefix_needs_the_attributes_that_it_promises() {
+        let https = |line: &str| passed(SET_BY, line, "https://cdn.example.com/live/tv1/1.ts");
+        assert_eq!(https("__Host-a=1; Path=/; Secure"), "__Host-a=1");
+        assert_eq!(https("__Secure-a=1; Path=/live; Secure"), "__Secure-a=1");
+        for refused in [
+            "__Host-a=1; Path=/",
+            "__Host-a=1; Path=/live; Secure",
+            "__Host-a=1; Secure",
+            "__Host-a=1; Path=/; Secure; Domain=cdn.example.com",
+            "__secure-a=1; Path=/",
+        ] {
+            assert_eq!(https(refused), "", "{refused}");
+        }
+    }
+
+    #[test]
+    fn dates_are_read_as_browsers_read_them() {
+        let read = |text: &str| cookie_date(text).map(|at| at.unix_timestamp());
+        let second_of_january_1970 = Some(86_400);
+        for text in [
+            "Fri, 02 Jan 1970 00:00:00 GMT",
+            "Fri, 2 Jan 1970 00:00:00 GMT",
+            "Friday, 02-Jan-70 00:00:00 UTC",
+            "Fri Jan  2 00:00:00 1970",
+            " 1970 JANUARY 2 0:0:0",
+            "02/Jan/1970 00:00:00 +0700",
+        ] {
+            assert_eq!(read(text), second_of_january_1970, "{text}");
+        }
+        assert_eq!(read("Sun, 1 Jan 69 00:00:00 GMT"), read("Tue, 01 Jan 2069 00:00:00 GMT"));
+        for unreadable in [
+            "",
+            "0",
+            "-1",
+            "Fri, 32 Jan 1970 00:00:00 GMT",
+            "Fri, 2 Jan 1970",
+            "2 Jan 1600 00:00:00",
+            "é Jan 1970 0:0:0",
+        ] {
+            assert_eq!(read(unreadable), None, "{unreadable}");
+        }
     }
 
     #[test]
@@ -327,7 +434,7 @@ mod tests {
         set(&jar, SET_BY, &["a=1; Path=/", "b=1", "c=1"], now);
         set(&jar, SET_BY, &["b=2", "c=; Max-Age=0", "a=9; Max-Age=-1"], now);
         assert_eq!(sent(&jar, SET_BY, now), "b=2; a=1", "the longer path first");
-        set(&jar, SET_BY, &["b=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"], now);
+        set(&jar, SET_BY, &["b=; Expires=Thu, 1 Jan 1970 00:00:00 UTC"], now);
         assert_eq!(sent(&jar, SET_BY, now), "a=1");
         assert_eq!(jar.header(&url(SET_BY), &["a"], now), None, "the request has its own `a`");
     }

@@ -30,6 +30,9 @@ use tokio_rustls::TlsConnector;
 use tower::{Service, ServiceExt as _};
 use url::Url;
 
+/// Largest number of addresses of one name that are tried through a proxy.
+const MAX_TUNNELS: usize = 3;
+
 /// Opens the connections of one client, all with the same settings.
 #[derive(Debug, Clone)]
 pub(super) struct Dialer {
@@ -68,6 +71,10 @@ enum Route {
 /// The certificate (DER) that the server of a response presented.
 #[derive(Debug, Clone)]
 pub(super) struct PeerCertificate(pub Arc<[u8]>);
+
+/// Instant at which the connection of a response was opened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OpenedAt(pub Instant);
 
 impl ProxyRoute {
     pub(crate) fn new(settings: &ConnectionSettings) -> Result<Option<Self>, String> {
@@ -151,9 +158,10 @@ impl DialerShared {
             Some(proxy) if route != Route::Direct => {
                 let host = target.host().unwrap_or_default();
                 let judged = self.tcp.resolver.check_proxied(host).await.map_err(WordedFailure)?;
-                // A tunnel leads to an address that was judged: the proxy must not look the name up again.
-                let target = if route == Route::Tunnel { at_address(&target, judged)? } else { target };
-                self.dial_proxy(proxy, route, target).await?
+                match route {
+                    Route::Tunnel => self.dial_tunnel(proxy, &target, &judged).await?,
+                    _ => self.dial_proxy(proxy, route, target).await?,
+                }
             }
             _ => self.tcp.clone().oneshot(target).await?,
         };
@@ -171,6 +179,29 @@ impl DialerShared {
     fn target(&self, url: &Url) -> Result<Uri, BoxError> {
         let (host, port) = self.settings.target(url);
         Ok(format!("{}://{host}:{port}/", url.scheme()).parse()?)
+    }
+
+    /// Opens a connection through the proxy to one of the addresses of the target, which were judged: the proxy must not look the name up
+    /// again. Each but the last has an equal share of the time for the connection.
+    async fn dial_tunnel(
+        &self,
+        proxy: &ProxyRoute,
+        target: &Uri,
+        addresses: &[IpAddr],
+    ) -> Result<TokioIo<TcpStream>, BoxError> {
+        let addresses = addresses.get(..MAX_TUNNELS).unwrap_or(addresses);
+        let share = self.connect_timeout / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+        let mut earlier = None;
+        for (left, address) in (0..addresses.len()).rev().zip(addresses) {
+            let attempt = self.dial_proxy(proxy, Route::Tunnel, at_address(target, *address)?);
+            let limit = if left == 0 { self.connect_timeout } else { share };
+            match tokio::time::timeout(limit, attempt).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(failure)) => _ = earlier.get_or_insert(failure),
+                Err(_) => {}
+            }
+        }
+        Err(earlier.unwrap_or_else(|| connect_trace::ConnectTimeout.into()))
     }
 
     /// Opens a connection to the proxy, and through it to the target.
@@ -270,12 +301,19 @@ pub(super) struct ServerConnection {
     is_forwarded: bool,
     speaks_http2: bool,
     certificate: Option<PeerCertificate>,
+    opened: OpenedAt,
 }
 
 impl ServerConnection {
     fn plain(tcp: TokioIo<TcpStream>, is_forwarded: bool) -> Self {
         let io: Box<dyn Transport> = Box::new(tcp.into_inner());
-        Self { io: TokioIo::new(io), is_forwarded, speaks_http2: false, certificate: None }
+        Self {
+            io: TokioIo::new(io),
+            is_forwarded,
+            speaks_http2: false,
+            certificate: None,
+            opened: OpenedAt(Instant::now()),
+        }
     }
 
     fn tls(stream: tokio_rustls::client::TlsStream<TcpStream>) -> Self {
@@ -284,13 +322,13 @@ impl ServerConnection {
         let certificate = certificate.map(|leaf| PeerCertificate(leaf.as_ref().into()));
         let speaks_http2 = session.alpn_protocol() == Some(b"h2");
         let io: Box<dyn Transport> = Box::new(stream);
-        Self { io: TokioIo::new(io), is_forwarded: false, speaks_http2, certificate }
+        Self { io: TokioIo::new(io), is_forwarded: false, speaks_http2, certificate, opened: OpenedAt(Instant::now()) }
     }
 }
 
 impl Connection for ServerConnection {
     fn connected(&self) -> Connected {
-        let mut info = Connected::new().proxy(self.is_forwarded);
+        let mut info = Connected::new().proxy(self.is_forwarded).extra(self.opened);
         if self.speaks_http2 {
             info = info.negotiated_h2();
         }
@@ -318,5 +356,54 @@ impl Write for ServerConnection {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fetch::guard::AddressGuard;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    /// A proxy whose tunnels to 127.0.0.9 get `answer`; without one it never answers.
+    async fn proxy(answer: Option<&'static str>) -> Url {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let mut head = Vec::new();
+                    while !head.ends_with(b"\r\n\r\n") {
+                        head.push(stream.read_u8().await.unwrap());
+                    }
+                    let answer = if head.starts_with(b"CONNECT 127.0.0.9:") { answer } else { Some("200 OK") };
+                    if let Some(answer) = answer {
+                        stream.write_all(format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes()).await.unwrap();
+                    }
+                    std::future::pending::<()>().await;
+                });
+            }
+        });
+        url
+    }
+
+    #[tokio::test]
+    async fn a_tunnel_leads_to_the_first_address_that_answers() {
+        for answer in [Some("502 Bad Gateway"), None] {
+            let (proxy_auth, no_proxy) = (None, Vec::new());
+            let proxy = ProxySettings { proxy_url: proxy(answer).await, proxy_auth, no_proxy };
+            let settings = ConnectionSettings { proxy: Some(proxy), ..ConnectionSettings::default() };
+            let route = ProxyRoute::new(&settings).unwrap().unwrap();
+            let tls = crate::fetch::tls::client_config(Default::default(), Arc::default()).unwrap();
+            let resolver = Resolver::new(AddressGuard { allow_private: true });
+            let dialer = Dialer::new(settings, Some(route.clone()), &resolver, tls, Duration::from_secs(1));
+            let target: Uri = "https://live.example:443/".parse().unwrap();
+            let addresses = |all: &[&str]| all.iter().map(|ip| ip.parse().unwrap()).collect::<Vec<IpAddr>>();
+            let both = dialer.shared.dial_tunnel(&route, &target, &addresses(&["127.0.0.9", "127.0.0.1"])).await;
+            assert!(both.is_ok(), "{answer:?}: {}", both.unwrap_err());
+            let dead = dialer.shared.dial_tunnel(&route, &target, &addresses(&["127.0.0.9"])).await;
+            assert!(dead.is_err(), "{answer:?}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::facts::{Exchange, Failure, FailureKind};
 use crate::fetch::headers::RequestHeaders;
 use crate::fetch::hop::HopAnswer;
-use crate::fetch::{ClientParts, CookieJar, FetchRequest, answer, body};
+use crate::fetch::{ClientParts, CookieJar, FetchRequest, answer, body, failure};
 use http::Response;
 use packager_media::redact;
 use std::ops::ControlFlow;
@@ -30,8 +30,9 @@ pub(super) async fn follow(
     let mut trip = RedirectChain { urls: Vec::new(), elapsed: Duration::ZERO };
     let mut here = request.url.clone();
     loop {
+        let began = Instant::now();
         let hop = parts.hop(&here, &headers, &request.settings.connection, deadline).await;
-        let hop = hop.map_err(|f| trip.explain(f))?;
+        let hop = hop.map_err(|f| trip.explain(f, began.elapsed()))?;
         if let Some(jar) = cookies {
             jar.store(&here, hop.response.headers(), hop.answered);
         }
@@ -65,15 +66,17 @@ impl RedirectChain {
         Err(Failure::new(FailureKind::Redirect, message))
     }
 
-    /// Adds the redirecting URL to the text of a failure that happened behind a redirect.
-    fn explain(&self, failure: Failure) -> Failure {
-        match self.urls.last() {
-            Some(from) => Failure {
-                message: format!("{} (redirected by {})", failure.message, redact::bounded_url(from)),
-                ..failure
-            },
-            None => failure,
-        }
+    /// Adds the redirecting URL to the text of a failure that happened behind a redirect, `took` after it. A redirect that took at least half
+    /// of the time is to blame for a timeout.
+    fn explain(&self, failure: Failure, took: Duration) -> Failure {
+        let Some(from) = self.urls.last().map(redact::bounded_url) else { return failure };
+        let message = if failure.kind == FailureKind::Timeout && self.elapsed >= took {
+            let elapsed = failure::format_seconds(self.elapsed);
+            format!("the redirect by {from} took {elapsed}, after which little time was left: {}", failure.message)
+        } else {
+            format!("{} (redirected by {from})", failure.message)
+        };
+        Failure { message, ..failure }
     }
 }
 
@@ -146,11 +149,27 @@ mod tests {
     fn a_failure_names_the_redirect_that_led_to_it() {
         let failure = || Failure::new(FailureKind::Dns, "no address".to_owned());
         let chain = |urls| RedirectChain { urls, elapsed: Duration::ZERO };
-        assert_eq!(chain(Vec::new()).explain(failure()), failure());
-        let explained = chain(vec![url("http://h/a"), url("http://h/b")]).explain(failure());
+        let explain = |chain: RedirectChain| chain.explain(failure(), Duration::from_secs(1));
+        assert_eq!(explain(chain(Vec::new())), failure());
+        let explained = explain(chain(vec![url("http://h/a"), url("http://h/b")]));
         assert_eq!(
             (explained.kind, explained.message.as_str()),
             (FailureKind::Dns, "no address (redirected by http://h/b)")
         );
+    }
+
+    #[test]
+    fn a_redirect_that_took_at_least_half_of_the_time_is_to_blame_for_a_timeout() {
+        let explained = |elapsed: u64, took: u64| {
+            let chain = RedirectChain { urls: vec![url("http://h/a")], elapsed: Duration::from_millis(elapsed) };
+            let failure = Failure::new(FailureKind::Timeout, "no connection to b:80 within 0.20 s".to_owned());
+            chain.explain(failure, Duration::from_millis(took)).message
+        };
+        assert_eq!(
+            explained(5500, 200),
+            "the redirect by http://h/a took 5.5 s, after which little time was left: no connection to b:80 within 0.20 s"
+        );
+        assert!(explained(200, 200).starts_with("the redirect by http://h/a took 0.20 s"));
+        assert_eq!(explained(199, 200), "no connection to b:80 within 0.20 s (redirected by http://h/a)");
     }
 }

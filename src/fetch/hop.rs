@@ -9,6 +9,7 @@ use crate::fetch::http_clients::HttpClient;
 use crate::fetch::{ClientParts, failure};
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
+use hyper_util::client::legacy::Error as ClientFailure;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -55,13 +56,23 @@ impl ClientParts {
         slot: RequestPermit,
     ) -> Result<HopAnswer, Failure> {
         // A server may close a kept-alive connection at the moment at which it is used again, and a GET may be repeated (RFC 9112
-        // 9.3.1). It may have closed others as well, so that the request is repeated until it had a connection of its own.
-        let mut stale = 0;
+        // 9.3.1). It may have closed others as well, so that the request is repeated until it had a connection of its own. A server
+        // that takes its time before it closes the connection has failed the request.
+        let (mut stale, mut unprocessed) = (0, 0);
         loop {
-            match send_once(agent, url, headers, deadline).await {
+            let missed = match send_once(agent, url, headers, deadline).await {
+                // A server says so of a connection that was idle for too long (RFC 9110 15.5.9), not of this request.
+                Ok(answer) if answer.is_idle_timeout() && stale < MAX_STALE => {
+                    stale += 1;
+                    continue;
+                }
                 Ok(answer) => return Ok(answer.into_hop(slot)),
-                Err(AttemptError { stale: true, .. }) if stale < MAX_STALE => stale += 1,
-                Err(missed) => return Err(missed.failure),
+                Err(missed) => missed,
+            };
+            match missed.again {
+                Again::Stale if stale == 0 || (stale < MAX_STALE && missed.took < STALE_AT_ONCE) => stale += 1,
+                Again::Unprocessed if unprocessed < MAX_UNPROCESSED => unprocessed += 1,
+                _ => return Err(missed.failure),
             }
         }
     }
@@ -112,6 +123,10 @@ fn blame_connection_wait(failure: Failure, waited: Duration, all: Duration) -> F
 
 /// Number of kept-alive connections on which a request is sent in vain before the next failure counts.
 const MAX_STALE: usize = 16;
+/// Time within which the end of a kept-alive connection shows that it was dead before the request, if it isn't the first one.
+const STALE_AT_ONCE: Duration = Duration::from_secs(1);
+/// Number of times for which a request is sent again that a server refused to process, as with more streams than it allows.
+const MAX_UNPROCESSED: usize = 2;
 
 struct AttemptAnswer {
     response: Response<Incoming>,
@@ -120,6 +135,11 @@ struct AttemptAnswer {
 }
 
 impl AttemptAnswer {
+    /// Returns whether the server timed out a kept-alive connection, at the moment at which it was used again.
+    fn is_idle_timeout(&self) -> bool {
+        self.response.status() == StatusCode::REQUEST_TIMEOUT && self.marks.connecting.is_none()
+    }
+
     fn into_hop(self, slot: RequestPermit) -> HopAnswer {
         HopAnswer {
             response: self.response,
@@ -133,13 +153,36 @@ impl AttemptAnswer {
 
 struct AttemptError {
     failure: Failure,
-    /// Whether the request was sent on a kept-alive connection, whose end may have nothing to do with this request.
-    stale: bool,
+    again: Again,
+    /// Time from the request to its failure.
+    took: Duration,
+}
+
+/// Whether a failed request may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    No,
+    /// It was sent on a kept-alive connection, whose end may have nothing to do with this request.
+    Stale,
+    /// The server didn't process it (RFC 9113 8.7): REFUSED_STREAM, or GOAWAY with NO_ERROR.
+    Unprocessed,
 }
 
 impl From<Failure> for AttemptError {
     fn from(failure: Failure) -> Self {
-        Self { failure, stale: false }
+        Self { failure, again: Again::No, took: Duration::ZERO }
+    }
+}
+
+/// Returns whether a request that failed with `error` may be sent again; `reused`: it was sent on a kept-alive connection.
+fn may_be_repeated(error: &ClientFailure, reused: bool) -> Again {
+    let http2 = failure::find_error::<h2::Error>(error);
+    match http2.map(|e| (e.is_reset(), e.is_go_away(), e.reason())) {
+        Some((true, _, Some(h2::Reason::REFUSED_STREAM)) | (_, true, Some(h2::Reason::NO_ERROR))) => Again::Unprocessed,
+        // The server ended this request only; the connection is sound.
+        Some((true, ..)) => Again::No,
+        _ if reused => Again::Stale,
+        _ => Again::No,
     }
 }
 
@@ -164,8 +207,9 @@ async fn send_once(
         }
         Ok(Ok(response)) => Ok(AttemptAnswer { response, marks, began }),
         Ok(Err(error)) => {
-            let stale = marks.connecting.is_none();
-            Err(AttemptError { failure: failure::request_failure(&error, url, &marks, began), stale })
+            let again = may_be_repeated(&error, marks.connecting.is_none());
+            let failure = failure::request_failure(&error, url, &marks, began);
+            Err(AttemptError { failure, again, took: began.elapsed() })
         }
         Err(_) => Err(failure::header_timeout(url, &marks, began).into()),
     }

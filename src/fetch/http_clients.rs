@@ -6,7 +6,7 @@ use crate::config;
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::ClientError;
 use crate::fetch::chain_expiries::{ChainExpiries, Roots};
-use crate::fetch::dial::{Dialer, ProxyRoute};
+use crate::fetch::dial::{Dialer, OpenedAt, ProxyRoute};
 use crate::fetch::guard::AddressGuard;
 use crate::fetch::resolve::Resolver;
 use crate::fetch::tls::{self, TlsSettings};
@@ -15,6 +15,7 @@ use http::{HeaderValue, Request, Response};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Error as ClientFailure;
+use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -49,12 +50,20 @@ pub(super) type NoBody = Empty<Bytes>;
 pub(super) struct HttpClient {
     inner: hyper_util::client::legacy::Client<Dialer, NoBody>,
     proxy: Option<ProxyRoute>,
+    max_age: Duration,
 }
 
 impl HttpClient {
-    /// Sends the request, and returns the answer when its headers are there.
-    pub(crate) async fn send(&self, request: Request<NoBody>) -> Result<Response<Incoming>, ClientFailure> {
-        self.inner.request(request).await
+    /// Sends the request, and returns the answer when its headers are there. A connection that has reached its largest age gets no further
+    /// request.
+    pub(crate) async fn send(&self, mut request: Request<NoBody>) -> Result<Response<Incoming>, ClientFailure> {
+        let connection = capture_connection(&mut request);
+        let response = self.inner.request(request).await?;
+        let opened = response.extensions().get::<OpenedAt>();
+        if opened.is_some_and(|OpenedAt(at)| at.elapsed() >= self.max_age) {
+            connection.connection_metadata().as_ref().inspect(|connected| connected.poison());
+        }
+        Ok(response)
     }
 
     /// The name of the proxy that reads a request for `url` and answers it. `None`: no proxy does.
@@ -72,6 +81,7 @@ impl HttpClient {
 pub(super) struct HttpClients {
     roots: Arc<Roots>,
     connect_timeout: Duration,
+    max_age: Duration,
     pub(crate) resolver: Resolver,
     pub(crate) chains: Arc<ChainExpiries>,
     clients: Mutex<HashMap<ConnectionSettings, KnownClient>>,
@@ -90,12 +100,15 @@ type FileVersion = (Option<SystemTime>, u64);
 
 impl HttpClients {
     pub(crate) fn new(settings: &config::FetchSettings, guard: AddressGuard) -> Result<Self, ClientError> {
-        let connect_timeout = Duration::try_from_secs_f64(settings.connect_timeout)
-            .ok()
-            .filter(|d| !d.is_zero())
-            .ok_or_else(|| ClientError("fetch.connect_timeout: give a number of seconds above 0".to_owned()))?;
+        let seconds = |key: &str, value| {
+            let time = Duration::try_from_secs_f64(value).ok().filter(|time| !time.is_zero());
+            time.ok_or_else(|| ClientError(format!("fetch.{key}: give a number of seconds above 0")))
+        };
+        let connect_timeout = seconds("connect_timeout", settings.connect_timeout)?;
+        let max_age = seconds("max_connection_age", settings.max_connection_age)?;
         let (roots, resolver) = (Arc::new(system_roots()), Resolver::new(guard));
-        let clients = Self { roots, connect_timeout, resolver, chains: Arc::default(), clients: Mutex::default() };
+        let (chains, clients) = (Arc::default(), Mutex::default());
+        let clients = Self { roots, connect_timeout, max_age, resolver, chains, clients };
         // What doesn't depend on a channel fails here, once and for all.
         let plain = TlsSettings { roots: Arc::clone(&clients.roots), ..TlsSettings::default() };
         clients.build(ConnectionSettings::default(), plain).map_err(ClientError)?;
@@ -160,7 +173,7 @@ impl HttpClients {
             // Players ignore a malformed header line as well.
             .http1_ignore_invalid_headers_in_responses(true)
             .build(dialer);
-        Ok(HttpClient { inner, proxy })
+        Ok(HttpClient { inner, proxy, max_age: self.max_age })
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<ConnectionSettings, KnownClient>> {

@@ -57,11 +57,11 @@ impl Resolver {
         self.guard.filter_addresses(host, found)
     }
 
-    /// Judges the addresses of a host behind a proxy, and returns one to which the proxy may connect. A name that this machine's
-    /// DNS doesn't know can't be judged, and is refused.
-    pub(crate) async fn check_proxied(&self, host: &str) -> Result<IpAddr, Failure> {
+    /// Judges the addresses of a host behind a proxy, and returns those to which the proxy may connect, at least one. A name that this
+    /// machine's DNS doesn't know can't be judged, and is refused.
+    pub(crate) async fn check_proxied(&self, host: &str) -> Result<Vec<IpAddr>, Failure> {
         match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-            Ok(ip) => self.check(host, ip).map(|()| ip),
+            Ok(ip) => self.check(host, ip).map(|()| vec![ip]),
             // A proxy that looks the name up itself may choose any of them, so each has to be allowed.
             Err(_) => self.every_address(host).await.map_err(|failure| Failure {
                 message: format!("{}; the address guard judges hosts behind a proxy, too", failure.message),
@@ -75,16 +75,20 @@ impl Resolver {
         found.map_err(|e| no_address(host, &e.to_string()))
     }
 
-    /// Judges every address of a name, and returns the first of the wanted kind, IPv4 before IPv6.
-    async fn every_address(&self, host: &str) -> Result<IpAddr, Failure> {
-        let found = self.lookup(host).await?;
+    /// Judges every address of a name, and returns those of the wanted kind, IPv4 before IPv6.
+    async fn every_address(&self, host: &str) -> Result<Vec<IpAddr>, Failure> {
+        let mut found = self.lookup(host).await?;
         found.iter().try_for_each(|ip| self.check(host, *ip))?;
-        let wanted = found.into_iter().filter(|ip| match self.protocol {
+        found.retain(|ip| match self.protocol {
             IpProtocol::Any => true,
             IpProtocol::Ip4 => ip.is_ipv4(),
             IpProtocol::Ip6 => ip.is_ipv6(),
         });
-        wanted.min_by_key(IpAddr::is_ipv6).ok_or_else(|| no_address(host, "DNS has no address of it that may be used"))
+        found.sort_by_key(IpAddr::is_ipv6);
+        if found.is_empty() {
+            return Err(no_address(host, "DNS has no address of it that may be used"));
+        }
+        Ok(found)
     }
 
     /// Judges an address that no DNS answer gave.

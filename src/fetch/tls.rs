@@ -4,12 +4,15 @@
 use crate::fetch::chain_expiries::{ChainExpiries, Roots};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, VerifierBuilderError, WebPkiServerVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
+};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use webpki::RawPublicKeyEntity;
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
 
 /// A client's certificate, its intermediate certificates, and its private key.
@@ -89,6 +92,24 @@ impl ChainVerifier {
     }
 }
 
+impl ChainVerifier {
+    /// Returns the result of verifying a handshake's signature, or if the library can't read the certificate (version 1 of X.509, as
+    /// `openssl x509 -req` makes) and its chain needs no verification, that of `with_key`, which gets the certificate's public key.
+    fn or_with_key(
+        &self,
+        result: Result<HandshakeSignatureValid, Error>,
+        leaf: &CertificateDer<'_>,
+        with_key: impl FnOnce(&SubjectPublicKeyInfoDer<'_>) -> Option<HandshakeSignatureValid>,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let needs_no_chain = self.insecure || self.listed.iter().any(|listed| listed.as_ref() == leaf.as_ref());
+        if !needs_no_chain || result.is_ok() {
+            return result;
+        }
+        let Ok((_, certificate)) = X509Certificate::from_der(leaf) else { return result };
+        with_key(&SubjectPublicKeyInfoDer::from(certificate.public_key().raw)).map_or(result, Ok)
+    }
+}
+
 impl ServerCertVerifier for ChainVerifier {
     fn verify_server_cert(
         &self,
@@ -112,7 +133,16 @@ impl ServerCertVerifier for ChainVerifier {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, leaf, signed, &self.provider.signature_verification_algorithms)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        let result = verify_tls12_signature(message, leaf, signed, algorithms);
+        self.or_with_key(result, leaf, |key| {
+            let by_scheme = algorithms.mapping.iter().filter(|(scheme, _)| *scheme == signed.scheme);
+            let entity = RawPublicKeyEntity::try_from(key).ok()?;
+            let mut usable = by_scheme.flat_map(|(_, all)| all.iter());
+            usable
+                .any(|one| entity.verify_signature(*one, message, signed.signature()).is_ok())
+                .then(HandshakeSignatureValid::assertion)
+        })
     }
 
     fn verify_tls13_signature(
@@ -121,7 +151,9 @@ impl ServerCertVerifier for ChainVerifier {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, leaf, signed, &self.provider.signature_verification_algorithms)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        let result = verify_tls13_signature(message, leaf, signed, algorithms);
+        self.or_with_key(result, leaf, |key| verify_tls13_signature_with_raw_key(message, key, signed, algorithms).ok())
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

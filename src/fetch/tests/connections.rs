@@ -26,6 +26,38 @@ async fn a_kept_alive_connection_spares_its_phases() {
 }
 
 #[tokio::test]
+async fn a_connection_that_has_reached_its_age_gets_no_further_request() {
+    let origin = Origin::answering(|_| ok(b"hello")).await;
+    let url = origin.url("/");
+    let settings = config::FetchSettings { max_connection_age: 1e-9, ..config::FetchSettings::default() };
+    let client = Client::new(&settings).unwrap();
+    for _ in 0..3 {
+        exchange(&client, request(&url)).await;
+    }
+    assert_eq!(origin.connections(), 3);
+}
+
+/// The server times out each connection on its second request, as one does that notices an idle connection at this moment.
+#[tokio::test]
+async fn a_408_on_a_kept_alive_connection_says_nothing_about_the_request() {
+    const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let origin = Origin::raw(|mut stream, number| async move {
+        head(&mut stream).await;
+        let answer = if number == 2 { TIMED_OUT.to_vec() } else { ok(b"hello") };
+        stream.write_all(&answer).await.unwrap();
+        head(&mut stream).await;
+        let _ = stream.write_all(TIMED_OUT).await;
+    })
+    .await;
+    let url = origin.url("/");
+    let client = client();
+    for expected in [200, 200, 408] {
+        assert_eq!(exchange(&client, request(&url)).await.0.status, expected, "408 counts on a new connection");
+    }
+    assert_eq!(origin.connections(), 3);
+}
+
+#[tokio::test]
 async fn an_address_in_the_url_has_no_dns_phase() {
     let origin = Origin::answering(|_| ok(b"")).await;
     let url = origin.url("/");

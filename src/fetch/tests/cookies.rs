@@ -22,9 +22,9 @@ fn set(cookie: &str, body: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_cookie_comes_back_from_redirects_on_and_to_no_other_server() {
+async fn a_cookie_comes_back_from_redirects_on_and_to_no_other_host() {
     let other = Origin::answering(|_| ok(b"")).await;
-    let there = other.url("/there").to_string();
+    let there = format!("http://localhost:{}/there", other.address.port());
     let origin = Origin::answering(move |head| match head.split(' ').nth(1).unwrap() {
         "/a" => {
             let answer = String::from_utf8(redirect("/b")).unwrap();

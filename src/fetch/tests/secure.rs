@@ -9,6 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
+use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -72,6 +73,7 @@ fn authority(name: &str, until: i32) -> CertificateParams {
 struct Server {
     port: u16,
     handshakes: Arc<AtomicUsize>,
+    requests: Arc<AtomicUsize>,
     /// A message on this tokio channel closes all connections of the server at once.
     down: broadcast::Sender<()>,
 }
@@ -97,16 +99,23 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let handshakes = Arc::new(AtomicUsize::new(0));
+        let requests = Arc::new(AtomicUsize::new(0));
         let (acceptor, count) = (TlsAcceptor::from(Arc::new(config)), Arc::clone(&handshakes));
+        let all = Arc::clone(&requests);
         let down = broadcast::Sender::new(1);
         let cut = down.clone();
         tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
                 let (acceptor, count, mut cut) = (acceptor.clone(), Arc::clone(&count), cut.subscribe());
+                let all = Arc::clone(&all);
                 tokio::spawn(async move {
                     let Ok(tls) = acceptor.accept(tcp).await else { return };
                     count.fetch_add(1, Ordering::SeqCst);
                     let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                    let answer = |request| {
+                        all.fetch_add(1, Ordering::SeqCst);
+                        answer(request)
+                    };
                     tokio::select! {
                         _ = server.serve_connection(TokioIo::new(tls), service_fn(answer)) => (),
                         _ = cut.recv() => (),
@@ -114,7 +123,7 @@ impl Server {
                 });
             }
         });
-        Self { port, handshakes, down }
+        Self { port, handshakes, requests, down }
     }
 
     fn url(&self, path: &str) -> Url {
@@ -327,6 +336,17 @@ async fn a_reset_http2_stream_is_a_failure() {
 }
 
 #[tokio::test]
+async fn a_reset_stream_of_a_kept_alive_http2_connection_is_a_failure_at_once() {
+    let authority = Authority::new();
+    let server = authority.server("localhost", 2035).await;
+    let (sound, reset, settings, client) = (server.url("/"), server.url("/reset"), authority.settings(), client());
+    exchange(&client, FetchRequest { settings: &settings, ..request(&sound) }).await;
+    let failed = get(&client, FetchRequest { settings: &settings, ..request(&reset) }).await.0.result.unwrap_err();
+    assert!(failed.message.contains("stream error received"), "{}", failed.message);
+    assert_eq!((server.requests.load(Ordering::SeqCst), server.handshakes.load(Ordering::SeqCst)), (2, 1));
+}
+
+#[tokio::test]
 async fn a_cut_http2_body_is_reported_with_its_length() {
     let authority = Authority::new();
     let server = authority.server("localhost", 2035).await;
@@ -467,6 +487,43 @@ async fn an_unverified_certificate_is_accepted_only_where_the_settings_say_so() 
     assert_eq!(got.certificate_expiry.unwrap().to_string(), "2020-12-31T00:00:00Z", "it is still reported");
     settings.connection.insecure_skip_verify = Some(false);
     refused(FetchRequest { settings: &settings, ..request(&url) }).await;
+}
+
+/// A certificate of X.509 version 1, which `openssl x509 -req -signkey` makes, and its key.
+const VERSION_1: [&str; 2] = [include_str!("version_1/cert.pem"), include_str!("version_1/key.pem")];
+
+impl Server {
+    async fn of_version_1(tls: &'static rustls::SupportedProtocolVersion) -> Self {
+        let [certificate, key] = VERSION_1.map(str::as_bytes);
+        let chain = vec![CertificateDer::from_pem_slice(certificate).unwrap()];
+        let provider = rustls::crypto::ring::default_provider();
+        let key = provider.key_provider.load_private_key(PrivateKeyDer::from_pem_slice(key).unwrap()).unwrap();
+        let own = rustls::sign::CertifiedKey::new(chain, key);
+        let config = ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&[tls])
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(own)));
+        Self::serving(config).await
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_version_1_is_accepted_where_its_chain_needs_no_verification() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, VERSION_1[0]).unwrap();
+    let mut unverified = RequestSettings::default();
+    unverified.connection.insecure_skip_verify = Some(true);
+    for tls in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let url = Server::of_version_1(tls).await.url("/");
+        for settings in [&trusting(file.clone()), &unverified] {
+            let (got, _) = exchange(&client(), FetchRequest { settings, ..request(&url) }).await;
+            assert_eq!(got.certificate_expiry.unwrap().to_string(), "2126-11-06T22:36:53Z", "{tls:?}");
+        }
+        let failed = refused(request(&url)).await;
+        assert!(failed.message.contains("X.509"), "{}", failed.message);
+    }
 }
 
 #[tokio::test]
