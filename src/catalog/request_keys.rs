@@ -8,7 +8,7 @@ use super::{
     UrlSigning,
 };
 use crate::address_class::{AddressClass, classify};
-use crate::document::{Fault, Node, read_text};
+use crate::document::{Fault, HEADER_SECTIONS, Key, Node, Value, read_text};
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
@@ -149,6 +149,29 @@ fn read_secret(path: &Path) -> Result<String, String> {
     }
 }
 
+/// Keys of a request section that say which credentials are sent.
+const AUTH_KEYS: [&str; 4] = ["basic_auth", "bearer_token", "bearer_token_file", "bearer_token_env"];
+
+/// Returns the keys `below`, over which `own` will be merged, without what the request section of `own` takes the place of: credentials of
+/// another kind, and credentials and a user agent that `own` gives as a header.
+pub(super) fn without_replaced(own: &Node, below: &Node) -> Node {
+    let (Some(written), Some(section)) = (own.get("request"), below.get("request")) else { return below.clone() };
+    let headers = HEADER_SECTIONS.iter().filter_map(|key| written.get(key)).flat_map(Node::entries);
+    let headers: Vec<String> = headers.map(|(key, _)| key.name.to_ascii_lowercase()).collect();
+    let has = |name: &str| headers.iter().any(|header| header == name);
+    let is_authorized = has("authorization") || AUTH_KEYS.iter().any(|key| written.get(key).is_some());
+    let replaced_auth = AUTH_KEYS.into_iter().filter(|key| is_authorized && written.get(key).is_none());
+    let replaced: Vec<&str> = replaced_auth.chain(has("user-agent").then_some("user_agent")).collect();
+    let kept = |(key, node): &(Key, Node)| {
+        let node = if key.name == "request" { section.without(&replaced) } else { node.clone() };
+        (key.clone(), node)
+    };
+    match below.value {
+        _ if replaced.is_empty() => below.clone(),
+        _ => Node { at: below.at, value: Value::Map(below.entries().iter().map(kept).collect()) },
+    }
+}
+
 /// Checks the section and turns it into request settings; `node` is the section, for the positions of faults.
 pub(super) fn request_settings(
     written: &RequestKeys,
@@ -193,10 +216,14 @@ impl Reader<'_, '_> {
     fn headers(&mut self, written: &RequestKeys) -> Vec<(String, String)> {
         let mut headers = Vec::new();
         for (name, value) in written.headers.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+            let twice = headers.iter().any(|(other, _): &(String, String)| other.eq_ignore_ascii_case(name));
             let checked = match self.secrets.is_database()
                 && !OPEN_HEADERS.contains(&name.to_ascii_lowercase().as_str())
             {
                 true => Err("would stand readable in the database; name a file with it in `header_files`".to_owned()),
+                false if twice => {
+                    Err("is given twice: names of headers are the same in upper and lower case".to_owned())
+                }
                 false => check_header(name, value),
             };
             headers.extend(self.header("headers", name, checked.map(|()| value.clone())));
@@ -390,7 +417,7 @@ fn auth(written: &RequestKeys, node: &Node, secrets: &mut SecretFiles<'_>) -> Re
     let mut set = ways.iter().filter(|(_, set)| *set).map(|(key, _)| *key);
     let first = set.next();
     if let (Some(first), Some(second)) = (first, set.next()) {
-        let message = format!("`{first}` is set too; keep one (`{first}: null` takes that of the defaults away)");
+        let message = format!("`{first}` is set too; keep one of them");
         return Err(Fault::value(node.index_of(second), message));
     }
     if let Some(basic) = &written.basic_auth {

@@ -161,15 +161,15 @@ impl RequestSettings {
     }
 
     /// These settings, and those of `base` where they have none. A header of `base` stays unless these settings have one
-    /// of its name.
+    /// of its name; a header Authorization or User-Agent of these settings takes the place of the credentials or the user agent of `base`.
     #[must_use]
     pub fn over(&self, base: &Self) -> Self {
         let has = |name: &str| self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
         let inherited = base.headers.iter().filter(|(name, _)| !has(name));
         Self {
             headers: self.headers.iter().chain(inherited).cloned().collect(),
-            user_agent: self.user_agent.clone().or_else(|| base.user_agent.clone()),
-            auth: self.auth.clone().or_else(|| base.auth.clone()),
+            user_agent: self.user_agent.clone().or_else(|| base.user_agent.clone().filter(|_| !has("user-agent"))),
+            auth: self.auth.clone().or_else(|| base.auth.clone().filter(|_| !has("authorization"))),
             signing: self.signing.clone().or_else(|| base.signing.clone()),
             connection: self.connection.over(&base.connection),
         }

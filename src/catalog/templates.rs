@@ -153,7 +153,7 @@ fn merge_extended(name: &str, written: &BTreeMap<&str, &Node>) -> Result<Node, V
         top = next;
     }
     for layer in layers {
-        node = node.merged_over(layer);
+        node = node.merged_over(&request_keys::without_replaced(&node, layer));
     }
     Ok(node)
 }

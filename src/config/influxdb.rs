@@ -118,11 +118,11 @@ impl InfluxdbSettings {
                 value.clone_into(own);
             }
         }
-        let fits =
-            |u: &Url| matches!(u.scheme(), "http" | "https") && u.username().is_empty() && u.password().is_none();
-        if self.url.as_ref().is_some_and(|url| !fits(url)) {
-            faults
-                .push(Fault::value(at("url"), "must begin with http:// or https:// and hold no user and no password"));
+        let is_plain = |u: &Url| u.username().is_empty() && u.password().is_none() && u.query().is_none();
+        if self.url.as_ref().is_some_and(|url| !matches!(url.scheme(), "http" | "https") || !is_plain(url)) {
+            let message = "must begin with http:// or https:// and hold no user, no password and no query; \
+                           use `username` and `password_file`, or `token_file`";
+            faults.push(Fault::value(at("url"), message));
         }
         if !(1..=1_000_000).contains(&self.queue_probes) {
             faults.push(Fault::value(at("queue_probes"), "must be 1 to 1000000"));

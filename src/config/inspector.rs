@@ -2,6 +2,7 @@
 //! channel.
 
 use crate::document::{Fault, Node, TimeLength, Value};
+use packager_media::redact;
 use regex::Regex;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ pub struct InspectorSettings {
     /// synchronisation created.
     pub name: String,
     /// Address of the list of programs, such as `https://live-packager-01:8443/api/v1/programs`.
+    #[serde(serialize_with = "masked")]
     pub url: Option<Url>,
     /// File with the bearer token, relative to the folder of exporter.yml. It is read at each synchronisation.
     pub token_file: Option<PathBuf>,
@@ -48,6 +50,11 @@ pub struct InspectorSettings {
     /// Largest share (0 to 1) of the enabled channels of this synchronisation that may be disabled at once. When more
     /// are missing, none is disabled.
     pub max_disabled: f64,
+}
+
+/// Writes an address without user, password and the values of its query, which may be tokens.
+fn masked<S: Serializer>(url: &Option<Url>, serializer: S) -> Result<S::Ok, S::Error> {
+    url.as_ref().map(redact::url).serialize(serializer)
 }
 
 /// Names of a program's fields in Inspector LIVE's answer; a dot separates the keys of nested objects.

@@ -16,7 +16,7 @@ mod tests;
 pub(crate) use bit_rate::BitRate;
 pub(crate) use de::{deserialize, deserialize_partial};
 pub(crate) use length::TimeLength;
-pub(crate) use node::{Key, Node, NodeIndex, Value};
+pub(crate) use node::{HEADER_SECTIONS, Key, Node, NodeIndex, Value};
 pub(crate) use problem::{DocumentErrors, Fault, MAX_REPORTED, Problem, nearest, suggestion};
 
 use std::io::Read as _;
@@ -96,9 +96,12 @@ pub(crate) fn read_text(path: &Path, max_bytes: u64) -> Result<String, String> {
     text_of(bytes)
 }
 
-/// Decodes a text in UTF-8, or in UTF-16 with a byte order mark, as spreadsheet programs write it. The error says where it is neither,
-/// and what to do.
-pub(crate) fn text_of(bytes: Vec<u8>) -> Result<String, String> {
+/// Decodes a text in UTF-8, or in UTF-16 with a byte order mark, as spreadsheet programs write it. The mark isn't part of the text: some
+/// editors write it into a file with a password. The error says where the text is neither, and what to do.
+pub(crate) fn text_of(mut bytes: Vec<u8>) -> Result<String, String> {
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        bytes.drain(..3);
+    }
     let utf16 = |code: fn([u8; 2]) -> u16| {
         let units = bytes.get(2..).unwrap_or_default().chunks_exact(2);
         let units = units.map(|pair| code(pair.try_into().unwrap_or_default()));

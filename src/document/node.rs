@@ -93,23 +93,34 @@ impl Node {
     }
 
     /// Returns this tree merged over `base`: mappings are merged key by key, in the order of `base`; every other value
-    /// replaces that of `base`.
+    /// replaces that of `base`. The keys of [`HEADER_SECTIONS`] are the same in upper and lower case.
     #[must_use]
     pub fn merged_over(&self, base: &Self) -> Self {
+        self.merged(base, |a, b| a.name == b.name)
+    }
+
+    fn merged(&self, base: &Self, is_same: fn(&Key, &Key) -> bool) -> Self {
         let (Value::Map(own), Value::Map(below)) = (&self.value, &base.value) else {
             return self.clone();
         };
+        let below_that = |key: &Key| match HEADER_SECTIONS.contains(&key.name.as_str()) {
+            true => |a: &Key, b: &Key| a.name.eq_ignore_ascii_case(&b.name),
+            false => |a: &Key, b: &Key| a.name == b.name,
+        };
         let mut merged: Vec<(Key, Self)> = below
             .iter()
-            .map(|(key, under)| match own.iter().find(|(k, _)| k.name == key.name) {
-                Some((own_key, node)) => (own_key.clone(), node.merged_over(under)),
+            .map(|(key, under)| match own.iter().find(|(k, _)| is_same(k, key)) {
+                Some((own_key, node)) => (own_key.clone(), node.merged(under, below_that(key))),
                 None => (key.clone(), under.clone()),
             })
             .collect();
-        merged.extend(own.iter().filter(|(k, _)| !below.iter().any(|(b, _)| b.name == k.name)).cloned());
+        merged.extend(own.iter().filter(|(k, _)| !below.iter().any(|(b, _)| is_same(b, k))).cloned());
         Self { at: self.at, value: Value::Map(merged) }
     }
 }
+
+/// Mappings whose keys are names of HTTP headers (RFC 9110 5.1).
+pub(crate) const HEADER_SECTIONS: [&str; 3] = ["headers", "header_files", "header_env"];
 
 /// A key that occurs twice in one mapping.
 #[derive(Debug)]

@@ -166,6 +166,16 @@ fn a_tree_over_another_keeps_what_it_does_not_say() {
 }
 
 #[test]
+fn names_of_headers_are_the_same_in_upper_and_lower_case() {
+    let base = parse("headers: {Authorization: a, X-One: b}\nother: {A: 1}\n").unwrap().root;
+    let own = parse("headers: {authorization: c}\nother: {a: 2}\n").unwrap().root;
+    let merged = own.merged_over(&base);
+    let names = |key: &str| merged.get(key).unwrap().entries().iter().map(|(k, _)| k.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names("headers"), ["authorization", "X-One"]);
+    assert_eq!(names("other"), ["A", "a"]);
+}
+
+#[test]
 fn the_nearest_name_is_near() {
     assert_eq!(nearest("tolerence", ["tolerance", "target"]), Some("tolerance"));
     assert_eq!(nearest("CH_TV_HD_01", ["CH_TV_HD_001", "CH_TV_4K_001"]), Some("CH_TV_HD_001"));

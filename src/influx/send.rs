@@ -37,6 +37,8 @@ enum WriteError {
     Temporary(String, Duration),
     /// InfluxDB will never accept the batch.
     Permanent(String),
+    /// InfluxDB stored all lines but this number, which it will never accept.
+    Partial(String, u64),
 }
 
 impl BatchSender {
@@ -67,6 +69,12 @@ impl BatchSender {
                 Err(WriteError::Permanent(why)) => {
                     tracing::error!(why, lines = batch.count, "InfluxDB refused a batch of lines; they are lost");
                     return (self.count)(LineResult::Refused, batch.count);
+                }
+                Err(WriteError::Partial(why, dropped)) => {
+                    let dropped = dropped.min(batch.count);
+                    tracing::error!(why, dropped, lines = batch.count, "InfluxDB refused some lines; they are lost");
+                    (self.count)(LineResult::Refused, dropped);
+                    return (self.count)(LineResult::Written, batch.count - dropped);
                 }
                 Err(WriteError::Temporary(why, least)) => {
                     let pause = wait.max(least);
@@ -99,6 +107,9 @@ impl BatchSender {
         let least = Duration::from_secs(least.unwrap_or(0)).min(RETRY_AT_MOST);
         let text = read_service_answer(response, MAX_ANSWER).await.unwrap_or_default();
         let why = format!("{status}: {}", String::from_utf8_lossy(&text).chars().take(300).collect::<String>().trim());
+        if let Some(dropped) = dropped_lines(&String::from_utf8_lossy(&text)) {
+            return Err(WriteError::Partial(why, dropped));
+        }
         // An operator may correct a wrong token or create a missing bucket, so these are tried again.
         let later = status.is_server_error()
             || matches!(
@@ -111,6 +122,13 @@ impl BatchSender {
             );
         Err(if later { WriteError::Temporary(why, least) } else { WriteError::Permanent(why) })
     }
+}
+
+/// Returns the number of lines that InfluxDB dropped, if it says that it stored the others: `partial write: … dropped=3`.
+fn dropped_lines(answer: &str) -> Option<u64> {
+    let (_, after) = answer.split_once("partial write")?.1.split_once("dropped=")?;
+    let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+    after.get(..end)?.parse().ok()
 }
 
 async fn next_batch(offered: &mut mpsc::Receiver<LineBatch>) -> Option<LineBatch> {
@@ -136,4 +154,19 @@ async fn gzip(text: &[u8]) -> std::io::Result<Bytes> {
     encoder.write_all(text).await?;
     encoder.shutdown().await?;
     Ok(encoder.into_inner().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partial_write_says_how_many_lines_were_dropped() {
+        let of_1 = r#"{"error":"partial write: field type conflict: input field \"v\" is type string dropped=12"}"#;
+        assert_eq!(dropped_lines(of_1), Some(12));
+        assert_eq!(dropped_lines(r#"{"message":"partial write: points beyond retention policy dropped=1"}"#), Some(1));
+        for whole in ["", r#"{"error":"unable to parse 'x'"}"#, "dropped=1", "partial write: dropped=x"] {
+            assert_eq!(dropped_lines(whole), None, "{whole}");
+        }
+    }
 }

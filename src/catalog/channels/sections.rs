@@ -1,6 +1,7 @@
 //! Splits channels.yml into one section for each channel. `channels` is a list or a map, and each channel is merged
 //! over `defaults`.
 
+use crate::catalog::request_keys::without_replaced;
 use crate::document::{Fault, Key, Node, NodeIndex, Value, suggestion};
 use packager_media::stream::Protocol;
 use serde::Deserialize;
@@ -33,7 +34,7 @@ pub(super) fn split(root: &Node) -> (Vec<Section>, Vec<Fault>) {
         match with_output(&own) {
             Ok(node) => {
                 let below = rename_output(&defaults, first_output(root.get("defaults")), first_output(Some(&own)));
-                sections.push(Section { node: node.merged_over(&below), code_at });
+                sections.push(Section { node: node.merged_over(&without_replaced(&node, &below)), code_at });
             }
             Err(fault) => faults.push(fault),
         }

@@ -109,6 +109,31 @@ fn credentials_come_from_the_file_or_a_secret_file() {
 }
 
 #[test]
+fn a_channels_own_header_or_credentials_take_the_place_of_those_of_the_defaults_and_of_its_template() {
+    let templates = "T: {request: {basic_auth: {username: t, password: t}, user_agent: t}}\n\
+                     U: {extends: T, request: {headers: {user-agent: u}}}\n";
+    let text = "defaults: {request: {headers: {X-Key: d}, basic_auth: {username: d, password: d}, user_agent: d}}\nchannels:\n  \
+                A: {input_url: http://p/a, template: T, request: {headers: {authorization: Own a, User-Agent: a, x-key: a}}}\n  \
+                B: {input_url: http://p/b, template: T, request: {bearer_token: b}}\n  \
+                C: {input_url: http://p/c, template: T}\n  \
+                D: {input_url: http://p/d, template: U, request: {user_agent: null, basic_auth: null}}\n";
+    let snapshot = load_with(Some(text), Some(templates), &[]).unwrap().snapshot;
+    let of = |code: &str| {
+        let channel = snapshot.channel(code).unwrap();
+        let template = snapshot.template(&channel.template).unwrap();
+        channel.request.over(&template.request)
+    };
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut headers = of("A").headers;
+    headers.sort();
+    assert_eq!(headers, [pair("User-Agent", "a"), pair("authorization", "Own a"), pair("x-key", "a")]);
+    assert!(of("A").auth.is_none() && of("A").user_agent.is_none());
+    assert!(of("B").auth == Some(Auth::Bearer { token: "b".to_owned() }) && of("B").user_agent.as_deref() == Some("d"));
+    assert!(matches!(of("C").auth, Some(Auth::Basic { username, .. }) if username == "d"));
+    assert!(of("D").user_agent.is_none() && of("D").headers.contains(&pair("user-agent", "u")));
+}
+
+#[test]
 fn secrets_never_show() {
     let text = "channels:\n  A: {input_url: 'http://p/a?token=hunter2&x=hunter3', request: {headers: {X-Key: hunter4}, basic_auth: {username: u, password: hunter5}}}\n";
     let snapshot = channels(text).unwrap();

@@ -111,7 +111,7 @@ fn bad_request_sections_are_refused() {
     };
     assert_eq!(
         refused("{bearer_token: t, basic_auth: {username: u, password: p}}"),
-        ":4:29: channels.A.request.bearer_token: `basic_auth` is set too; keep one (`basic_auth: null` takes that of the defaults away)"
+        ":4:29: channels.A.request.bearer_token: `basic_auth` is set too; keep one of them"
     );
     assert!(refused("{basic_auth: {username: u}}").contains("channels.A.request.basic_auth: needs `password`"));
     assert!(refused("{bearer_token_file: gone}").contains("there is no file"));
