@@ -10,6 +10,8 @@ use tokio::time::timeout;
 
 /// Longest time of connecting, sending a request to Zabbix and reading its answer together.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Largest number of addresses of the server's name that are tried.
+const MAX_ADDRESSES: usize = 8;
 /// First bytes of a message of the Zabbix protocol: "ZBXD" and the flag for no compression. A length of 4 bytes and 4
 /// reserved bytes follow.
 const MAGIC: [u8; 5] = *b"ZBXD\x01";
@@ -60,9 +62,25 @@ impl TrapperSender<'_> {
         }
     }
 
+    /// Connects to the first address of the server that answers; each has an equal share of half of the time.
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let found = tokio::net::lookup_host((self.server.as_str(), self.port)).await?;
+        let addresses: Vec<_> = found.take(MAX_ADDRESSES).collect();
+        let share = PATIENCE / 2 / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+        let mut failure = io::Error::other("the name has no address");
+        for address in addresses {
+            match timeout(share, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => failure = io::Error::new(error.kind(), format!("{address}: {error}")),
+                Err(_) => failure = io::Error::other(format!("{address}: no connection within {share:?}")),
+            }
+        }
+        Err(failure)
+    }
+
     async fn exchange(&self, request: &[u8]) -> io::Result<Vec<u8>> {
         let length = u32::try_from(request.len()).map_err(io::Error::other)?;
-        let mut stream = TcpStream::connect((self.server.as_str(), self.port)).await?;
+        let mut stream = self.connect().await?;
         stream.write_all(&[&MAGIC[..], &length.to_le_bytes(), &[0; 4], request].concat()).await?;
         let (mut magic, mut reserved) = ([0; MAGIC.len()], [0; 4]);
         stream.read_exact(&mut magic).await?;
