@@ -11,6 +11,7 @@ use crate::web::security::Security;
 use crate::web::server::{Bounds, serve};
 use crate::web::{Backend, Part, SESSION_LIFETIME, ServerState, SessionKey, Sessions, Settings, app};
 use packager_media::units::Timestamp;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ const LOGOUTS_EVERY: Duration = Duration::from_secs(2);
 /// Returns what prevents the start: a faulty configuration or web configuration, or an address that can't be bound.
 pub(super) fn run(args: &Serve) -> Result<Exit, String> {
     logging::start(args.log.level, args.log.format);
+    raise_open_files();
     let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
     let ended = runtime.block_on(async {
         let signals = Signals::new()?;
@@ -69,6 +71,17 @@ pub(super) fn run(args: &Serve) -> Result<Exit, String> {
     });
     runtime.shutdown_timeout(Duration::from_millis(100));
     ended.map(|()| Exit::Healthy)
+}
+
+/// Raises the number of files that the process may have open to the largest that its surroundings allow. Container engines and shells allow
+/// 1,024 at first, which the connections of some fifteen packagers reach.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
+    {
+        tracing::warn!(%error, open_files = limit.current, "the largest number of open files can't be raised");
+    }
 }
 
 /// Serves requests until shutdown, then runs `flush`.

@@ -136,6 +136,21 @@ async fn sighup_reloads_and_sigterm_ends_cleanly() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_exporter_may_have_as_many_files_open_as_its_surroundings_allow() {
+    let files = Files::new(&[("DEAD", DEAD.to_owned(), T2)]);
+    let mut shell = Command::new("sh");
+    shell.args([
+        "-c",
+        "ulimit -Hn 2048 && ulimit -Sn 256 && exec \"$0\" \"$@\"",
+        env!("CARGO_BIN_EXE_packager_exporter"),
+    ]);
+    let exporter = Exporter::spawn(shell.current_dir(files.folder()), &[]).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", exporter.child.id())).unwrap();
+    let open_files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    assert_eq!(open_files.split_whitespace().take(2).collect::<Vec<_>>(), ["2048", "2048"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_environment_alone_makes_a_catalogue() {
     let origin = live_origin().await;
     let folder = tempfile::tempdir().unwrap();
