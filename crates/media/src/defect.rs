@@ -56,8 +56,8 @@ pub enum DefectKind {
     Initialization,
     /// The timestamp map or the cue times of a WebVTT segment are wrong.
     Cues,
-    /// A box of fragmented MP4 beside its media (`emsg`, `prft`, `sidx`), or timed metadata, is wrong; players continue
-    /// without it.
+    /// A box of fragmented MP4 beside its media (`emsg`, `prft`, `sidx`), or timed metadata, is wrong, or bytes follow the last packet
+    /// of a transport stream; players continue without it.
     SideBox,
     /// An ad marker can't be read.
     AdMarker,

@@ -228,6 +228,17 @@ impl AudioFramer {
                 candidate.bytes.extend_from_slice(payload);
             }
             data = data.get(skip..).unwrap_or_default();
+            // A header that arrives in one piece, as nearly all do.
+            if self.filled == 0
+                && self.tags.is_none()
+                && self.candidate.is_none()
+                && let Some((head, rest)) = data.split_first_chunk::<HEADER_SIZE>()
+            {
+                (self.head, self.filled) = (*head, HEADER_SIZE);
+                data = rest;
+                self.read_header(found);
+                continue;
+            }
             let Some((&byte, rest)) = data.split_first() else { return };
             data = rest;
             if let Some(body) = self.tags.as_mut().and_then(|tags| tags.read_size(byte)) {

@@ -31,10 +31,22 @@ impl<'a> BitReader<'a> {
         Some(bit == 1)
     }
 
+    /// Returns the next bits, the first one most significant: at least 57 of the 64 are those of the codec header. `None` near its
+    /// end.
+    fn window(&self) -> Option<u64> {
+        let word = self.bytes.get(self.position / 8..)?.first_chunk::<8>()?;
+        Some(u64::from_be_bytes(*word) << (self.position % 8))
+    }
+
     /// Reads an unsigned integer of `count` bits, at most 32: u(n) of ISO/IEC 14496-10.
     pub(crate) fn bits(&mut self, count: u32) -> Option<u32> {
+        let count = count.min(32);
+        if let Some(window) = self.window() {
+            self.position += count as usize;
+            return Some((window >> 32 >> (32 - count)) as u32);
+        }
         let mut value = 0;
-        for _ in 0..count.min(32) {
+        for _ in 0..count {
             value = value << 1 | u32::from(self.flag()?);
         }
         Some(value)
@@ -56,6 +68,13 @@ impl<'a> BitReader<'a> {
 
     /// Reads an unsigned Exp-Golomb code, ue(v) (ISO/IEC 14496-10 9.1); `None` also for a code of more than 31 bits.
     pub(crate) fn exp_golomb(&mut self) -> Option<u32> {
+        if let Some(window) = self.window() {
+            let length = 2 * window.leading_zeros() + 1;
+            if length <= 57 {
+                self.position += length as usize;
+                return Some((window >> (64 - length)) as u32 - 1);
+            }
+        }
         let mut zeros = 0;
         while !self.flag()? {
             zeros += 1;
@@ -85,6 +104,9 @@ pub(crate) fn without_emulation_prevention(bytes: &[u8]) -> Vec<u8> {
 #[must_use]
 pub(crate) fn unescape(bytes: &[u8], most: usize) -> Vec<u8> {
     let bytes = bytes.get(..most).unwrap_or(bytes);
+    if memchr::memchr(3, bytes).is_none() {
+        return bytes.to_vec();
+    }
     let mut clean = Vec::with_capacity(bytes.len());
     let mut zeros = 0;
     for &byte in bytes {
@@ -100,6 +122,12 @@ pub(crate) fn unescape(bytes: &[u8], most: usize) -> Vec<u8> {
 
 /// Removes emulation prevention bytes from the beginning of a NAL unit, as far as `clean` has room.
 pub(crate) fn unescape_into<'a, const ROOM: usize>(bytes: &[u8], clean: &'a mut [u8; ROOM]) -> &'a [u8] {
+    if let Some(start) = bytes.first_chunk::<ROOM>()
+        && memchr::memchr(3, start).is_none()
+    {
+        *clean = *start;
+        return clean;
+    }
     let (mut zeros, mut length) = (0, 0);
     for &byte in bytes {
         if zeros >= 2 && byte == 3 {

@@ -108,8 +108,33 @@ impl RecoveryPointSearch {
     }
 
     /// Reads the next bytes of the NAL unit behind its header, and returns whether a recovery point message begins in them.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> bool {
-        bytes.iter().any(|byte| self.push_byte(*byte))
+    pub(crate) fn push(&mut self, mut bytes: &[u8]) -> bool {
+        loop {
+            bytes = self.skip_payload(bytes);
+            let Some((byte, rest)) = bytes.split_first() else { return false };
+            if self.push_byte(*byte) {
+                return true;
+            }
+            bytes = rest;
+        }
+    }
+
+    /// Passes over the bytes of the current payload, up to its end or to a byte that may be an emulation prevention byte. Returns the
+    /// bytes behind them.
+    fn skip_payload<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let SeiField::Payload(left) = self.field else { return bytes };
+        let payload = bytes.get(..left).unwrap_or(bytes);
+        let count = memchr::memchr(3, payload).unwrap_or(payload.len());
+        let (skipped, rest) = bytes.split_at(count);
+        self.field = SeiField::payload(left - count);
+        self.zeros = match skipped {
+            [] => self.zeros,
+            [0] => 2.min(self.zeros + 1),
+            [.., 0, 0] => 2,
+            [.., 0] => 1,
+            _ => 0,
+        };
+        rest
     }
 
     fn push_byte(&mut self, byte: u8) -> bool {

@@ -151,15 +151,18 @@ impl ParameterSets {
             self.bytes.clear();
             (self.slice_bytes, self.header_read) = (0, false);
         }
-        if let Some(kind) = self.unit {
-            let room = kind.most_bytes().saturating_sub(self.bytes.len()).min(bytes.len());
-            self.bytes.extend_from_slice(bytes.get(..room).unwrap_or_default());
-            if kind == UnitKind::Slice {
-                self.slice_bytes = self.slice_bytes.saturating_add(bytes.len());
-                if self.bytes.len() >= USUAL_SLICE {
-                    self.read_header();
-                }
+        let Some(kind) = self.unit else { return };
+        if kind == UnitKind::Slice {
+            self.slice_bytes = self.slice_bytes.saturating_add(bytes.len());
+            // Of a slice whose header was read, nothing but its size is needed: `referenced_set` needs fewer bytes than the header.
+            if self.header_read {
+                return;
             }
+        }
+        let room = kind.most_bytes().saturating_sub(self.bytes.len()).min(bytes.len());
+        self.bytes.extend_from_slice(bytes.get(..room).unwrap_or_default());
+        if kind == UnitKind::Slice && self.bytes.len() >= USUAL_SLICE {
+            self.read_header();
         }
     }
 

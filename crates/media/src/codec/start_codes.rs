@@ -138,7 +138,9 @@ impl NalScanner {
 
     fn append(&mut self, bytes: &[u8], found: &mut impl FnMut(NalUnit)) {
         self.sets.append(bytes);
-        self.search_recovery_point(bytes, found);
+        if self.search.is_some() || self.filled == Some(0) {
+            self.search_recovery_point(bytes, found);
+        }
         let Some(length) = self.filled else { return };
         let room = self.head.get_mut(length..).unwrap_or_default();
         let count = room.len().min(bytes.len());

@@ -33,6 +33,7 @@ pub(super) enum CounterVerdict {
 impl ContinuityState {
     /// Compares a packet with payload with the packet before it on the same PID (ISO/IEC 13818-1 2.4.3.3
     /// continuity_counter, 2.4.3.5 discontinuity_indicator).
+    #[inline]
     pub(super) fn check(&mut self, counter: u8, discontinuity: bool, fingerprint: u64) -> CounterVerdict {
         let before = *self;
         self.last = counter;

@@ -31,6 +31,8 @@ pub(super) struct ElementaryStream {
     parser: PayloadParser,
     access_unit: AccessUnit,
     packing: PesPacking,
+    /// Whether the rest of the current PES packet is passed over.
+    skips_rest: bool,
     /// Whether a packet of the elementary stream was scrambled.
     scrambled: bool,
     /// Kind of media that the stream_id of a PES packet shows. It counts for a stream whose stream_type says nothing of it.
@@ -69,6 +71,7 @@ impl ElementaryStream {
             parser,
             access_unit: AccessUnit::default(),
             packing: PesPacking::default(),
+            skips_rest: false,
             scrambled: false,
             seen_media: None,
         }
@@ -81,11 +84,19 @@ impl ElementaryStream {
             self.parser = PayloadParser::for_stream(&description);
             self.timeline.set_self_delimiting(self.parser.self_delimiting());
             self.description = description;
+            self.skips_rest = false;
         }
     }
 
     /// Reads a transport packet with payload, and returns whether the packet or its PES header marks it as scrambled.
     pub(super) fn push(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) -> bool {
+        if self.skips_rest && !packet.unit_start && !packet.scrambled {
+            return false;
+        }
+        self.read_packet(at, packet, defects)
+    }
+
+    fn read_packet(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) -> bool {
         if packet.scrambled || self.description.carriage == Carriage::Sections {
             self.scrambled |= packet.scrambled;
             if packet.unit_start {
@@ -94,6 +105,7 @@ impl ElementaryStream {
             return packet.scrambled;
         }
         if packet.unit_start {
+            self.skips_rest = false;
             self.flush_last_unit();
         }
         let step = self.pes.push(packet.unit_start, packet.payload);
@@ -118,6 +130,7 @@ impl ElementaryStream {
 
     /// Forgets the open PES packet, because packets of this stream were lost.
     pub(super) fn reset(&mut self) {
+        self.skips_rest = false;
         self.pes.reset();
         match &mut self.parser {
             PayloadParser::Video(scanner) => scanner.reset(),
@@ -171,12 +184,14 @@ impl ElementaryStream {
     }
 
     fn read_payload(&mut self, body: &[u8]) {
-        let Self { parser, timeline, access_unit, packing, .. } = self;
+        let Self { parser, timeline, access_unit, packing, skips_rest, .. } = self;
         match parser {
             PayloadParser::Video(scanner)
                 if access_unit.slice_seen && packing.one_unit_per_packet() && scanner.has_unit() =>
             {
-                scanner.skip_rest()
+                scanner.skip_rest();
+                // Without a body the header of the PES packet may still be incomplete.
+                *skips_rest = !body.is_empty();
             }
             PayloadParser::Video(scanner) => scanner.push(body, |unit| {
                 packing.count_unit(unit);

@@ -104,10 +104,14 @@ impl PacketFramer {
     }
 
     /// Reads the transport packets in the buffered bytes, and buffers an incomplete rest again.
-    fn read_buffered(&mut self, buffered: Vec<u8>, demux: &mut Demuxer) {
+    fn read_buffered(&mut self, mut buffered: Vec<u8>, demux: &mut Demuxer) {
         let rest = self.read_packets(&buffered, demux);
         if !rest.is_empty() {
             self.buffered.extend_from_slice(rest);
+        } else if self.buffered.is_empty() {
+            // Its memory is used again for the next chunk's first packet.
+            buffered.clear();
+            self.buffered = buffered;
         }
     }
 
@@ -135,6 +139,11 @@ impl PacketFramer {
             Some(SyncLoss { at, found }) => demux.defects.add(DefectKind::Container, *at, CLAUSE, || {
                 format!("sync byte 0x47 expected, found {found:#04x}; no packet follows until the end")
             }),
+            None if self.buffered.first().is_some_and(|byte| *byte != SYNC_BYTE) => {
+                demux.defects.add(DefectKind::SideBox, self.offset, CLAUSE, || {
+                    format!("{} bytes that are no packet follow the last packet", self.buffered.len())
+                });
+            }
             None if !self.buffered.is_empty() => demux.defects.add(DefectKind::Container, self.offset, CLAUSE, || {
                 format!("the last packet is truncated: {} of {PACKET_SIZE} bytes", self.buffered.len())
             }),
@@ -162,5 +171,21 @@ mod tests {
             framer.push(&packet, &mut demux);
             assert!(framer.buffered.len() < SEARCH_CHUNK + LOOK_AHEAD, "{} bytes", framer.buffered.len());
         }
+    }
+
+    #[test]
+    fn bytes_behind_the_last_packet_are_no_truncated_packet() {
+        let of = |tail: &[u8]| {
+            let (mut framer, mut demux) = (PacketFramer::default(), Demuxer::new(DefectLog::default()));
+            let packet = [&[SYNC_BYTE, 0x1f, 0xff, 0x10][..], &[0; PACKET_SIZE - 4]].concat();
+            framer.push(&[packet.repeat(5), tail.to_vec()].concat(), &mut demux);
+            framer.finish(&mut demux);
+            demux.defects.finish().0.into_iter().map(|d| (d.kind, d.message)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[]), []);
+        let text = "100 bytes that are no packet follow the last packet".to_owned();
+        assert_eq!(of(&[0; 100]), [(DefectKind::SideBox, text)]);
+        let text = "the last packet is truncated: 100 of 188 bytes".to_owned();
+        assert_eq!(of(&[SYNC_BYTE; 100]), [(DefectKind::Container, text)]);
     }
 }

@@ -108,25 +108,26 @@ impl Demuxer {
                 format!("PID {pid}: adaptation_field_length {length} is longer than the packet")
             });
         }
-        if packet.has_payload {
-            if !self.check_continuity(at, &packet, bytes) {
-                return;
+        let role = if packet.has_payload {
+            let Some(role) = self.check_continuity(at, &packet, bytes) else { return };
+            role
+        } else {
+            if packet.discontinuity {
+                self.restart_continuity(&packet);
             }
-        } else if packet.discontinuity
-            && let Some(slot) = self.pids.entry(packet.pid)
-        {
-            slot.continuity.restart_at(packet.counter);
-        }
+            PidRole::Unknown
+        };
         if let Some(pcr) = packet.pcr {
             self.clock.record(packet.pid, pcr, packet.discontinuity);
         }
         if !packet.payload.is_empty() {
-            self.dispatch_payload(at, &packet);
+            self.dispatch_payload(at, &packet, role);
         }
     }
 
     /// Reports a packet with transport_error_indicator. No field of such a packet can be trusted, not even its
     /// continuity counter.
+    #[cold]
     fn report_damaged(&mut self, at: u64, packet: &TsPacket<'_>) {
         let pid = packet.pid;
         self.facts.transport_errors += 1;
@@ -139,23 +140,35 @@ impl Demuxer {
         self.reset_pid(pid);
     }
 
-    /// Compares the packet's continuity counter with the last one of its PID and counts a gap. Returns false for a
-    /// duplicate packet, which is to be skipped.
-    fn check_continuity(&mut self, at: u64, packet: &TsPacket<'_>, bytes: &[u8; PACKET_SIZE]) -> bool {
-        let (pid, counter) = (packet.pid, packet.counter);
+    /// Compares the packet's continuity counter with the last one of its PID and counts a gap. Returns the role of the PID;
+    /// `None` for a duplicate packet, which is to be skipped.
+    fn check_continuity(&mut self, at: u64, packet: &TsPacket<'_>, bytes: &[u8; PACKET_SIZE]) -> Option<PidRole> {
         let fingerprint = bytes.last_chunk::<8>().map_or(0, |b| u64::from_ne_bytes(*b));
-        let Some(slot) = self.pids.entry(pid) else { return false };
-        match slot.continuity.check(counter, packet.discontinuity, fingerprint) {
-            CounterVerdict::Follows => true,
-            CounterVerdict::Duplicate => false,
-            CounterVerdict::Discontinuous { expected } => {
-                self.facts.continuity_errors += 1;
-                self.defects.add(DefectKind::Continuity, at, COUNTER_CLAUSE, || {
-                    format!("PID {pid}: continuity counter {expected} expected, found {counter}")
-                });
-                self.reset_pid(pid);
-                true
-            }
+        let slot = self.pids.entry(packet.pid)?;
+        let role = slot.role;
+        match slot.continuity.check(packet.counter, packet.discontinuity, fingerprint) {
+            CounterVerdict::Follows => {}
+            CounterVerdict::Duplicate => return None,
+            CounterVerdict::Discontinuous { expected } => self.report_gap(at, packet, expected),
+        }
+        Some(role)
+    }
+
+    #[cold]
+    fn report_gap(&mut self, at: u64, packet: &TsPacket<'_>, expected: u8) {
+        let (pid, counter) = (packet.pid, packet.counter);
+        self.facts.continuity_errors += 1;
+        self.defects.add(DefectKind::Continuity, at, COUNTER_CLAUSE, || {
+            format!("PID {pid}: continuity counter {expected} expected, found {counter}")
+        });
+        self.reset_pid(pid);
+    }
+
+    /// Takes the counter of a packet without payload whose discontinuity_indicator is set.
+    #[cold]
+    fn restart_continuity(&mut self, packet: &TsPacket<'_>) {
+        if let Some(slot) = self.pids.entry(packet.pid) {
+            slot.continuity.restart_at(packet.counter);
         }
     }
 
@@ -173,10 +186,10 @@ impl Demuxer {
         }
     }
 
-    fn dispatch_payload(&mut self, at: u64, packet: &TsPacket<'_>) {
+    fn dispatch_payload(&mut self, at: u64, packet: &TsPacket<'_>, role: PidRole) {
         self.encrypted |= packet.scrambled;
         self.facts.scrambled_packets += u64::from(packet.scrambled);
-        match self.role_of(packet.pid) {
+        match role {
             PidRole::Stream(index) => self.push_to_stream(at, packet, index),
             PidRole::Tables => {
                 for news in self.tables.push(at, packet, &mut self.defects) {

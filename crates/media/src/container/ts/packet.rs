@@ -26,6 +26,7 @@ pub(super) struct TsPacket<'a> {
 }
 
 #[must_use]
+#[inline]
 pub(super) fn parse(bytes: &[u8; PACKET_SIZE]) -> TsPacket<'_> {
     let control = bytes[3] >> 4 & 3;
     let mut packet = TsPacket {

@@ -48,9 +48,10 @@ impl PidTable {
     }
 
     /// Returns the state of a PID and allocates its table page; `None` for a number of more than 13 bits.
+    #[inline]
     pub(super) fn entry(&mut self, pid: u16) -> Option<&mut PidState> {
         let page = self.0.get_mut(usize::from(pid >> PAGE_BITS))?;
-        page.get_or_insert_with(|| Box::new([PidState::default(); PAGE_SIZE])).get_mut(index_in_page(pid))
+        page.get_or_insert_with(new_page).get_mut(index_in_page(pid))
     }
 
     /// Iterates over the PIDs of allocated table pages and their states, in ascending order.
@@ -58,6 +59,13 @@ impl PidTable {
         let pages = (0..).step_by(PAGE_SIZE).zip(&self.0);
         pages.flat_map(|(first, page)| page.iter().flat_map(move |page| (first..).zip(page.iter())))
     }
+}
+
+/// Makes a table page. It isn't inlined: each packet passes the place that calls it, and nearly none needs it.
+#[cold]
+#[inline(never)]
+fn new_page() -> Box<[PidState; PAGE_SIZE]> {
+    Box::new([PidState::default(); PAGE_SIZE])
 }
 
 fn index_in_page(pid: u16) -> usize {

@@ -24,6 +24,8 @@ pub(super) enum TableUpdate {
 #[derive(Debug, Default)]
 pub(super) struct ProgramTables {
     pat: SectionAssembler,
+    /// The last PAT that was read.
+    pat_section: Option<Vec<u8>>,
     pat_at: Option<u64>,
     programs: Vec<KnownProgram>,
     pmt_at: Option<u64>,
@@ -33,6 +35,8 @@ pub(super) struct ProgramTables {
 struct KnownProgram {
     pid: u16,
     sections: SectionAssembler,
+    /// The section from which `pmt` was read.
+    pmt_section: Option<Vec<u8>>,
     pmt: Option<ProgramMap>,
 }
 
@@ -40,13 +44,22 @@ impl ProgramTables {
     /// Reads a transport packet of the PAT or of a PMT, and returns the changes that its sections cause.
     pub(super) fn push(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) -> Vec<TableUpdate> {
         let mut complete = Vec::new();
-        let mut keep = |at: u64, section: &[u8]| complete.push((at, section.to_vec()));
+        // A table is repeated several times a second: the section that was read last changes nothing.
+        let mut keep = |at: u64, section: &[u8], read: Option<&[u8]>| {
+            if !complete.is_empty() || read != Some(section) {
+                complete.push((at, section.to_vec()));
+            }
+        };
         let (start, payload) = (packet.unit_start, packet.payload);
         match packet.pid {
-            0 => self.pat.push(at, start, payload, &mut keep),
+            0 => {
+                let read = self.pat_section.as_deref();
+                self.pat.push(at, start, payload, |at, section| keep(at, section, read));
+            }
             pid => {
                 if let Some(program) = self.programs.iter_mut().find(|p| p.pid == pid) {
-                    program.sections.push(at, start, payload, &mut keep);
+                    let read = program.pmt_section.as_deref();
+                    program.sections.push(at, start, payload, |at, section| keep(at, section, read));
                 }
             }
         }
@@ -79,12 +92,20 @@ impl ProgramTables {
     fn read_section(&mut self, at: u64, pid: u16, section: &[u8], defects: &mut DefectLog) -> Option<TableUpdate> {
         if pid == 0 {
             match psi::parse_pat(section) {
-                Ok(programs) => self.add_programs(at, programs, defects),
+                Ok(programs) => {
+                    self.pat_section = Some(section.to_vec());
+                    self.add_programs(at, programs, defects)
+                }
                 Err(fault) => report_section_error("PAT", PAT_CLAUSE, at, pid, fault, defects),
             }
         } else {
             match psi::parse_pmt(section) {
-                Ok(pmt) => self.update_program(at, pid, pmt, defects),
+                Ok(pmt) => {
+                    if let Some(known) = self.programs.iter_mut().find(|p| p.pid == pid) {
+                        known.pmt_section = Some(section.to_vec());
+                    }
+                    self.update_program(at, pid, pmt, defects)
+                }
                 Err(fault) => report_section_error("PMT", PMT_CLAUSE, at, pid, fault, defects),
             }
         }
@@ -101,7 +122,8 @@ impl ProgramTables {
         let mut added = Vec::new();
         for (_, pid) in programs {
             if pid != 0 && self.programs.len() < MAX_PROGRAMS && self.programs.iter().all(|p| p.pid != pid) {
-                self.programs.push(KnownProgram { pid, sections: SectionAssembler::default(), pmt: None });
+                let sections = SectionAssembler::default();
+                self.programs.push(KnownProgram { pid, sections, pmt_section: None, pmt: None });
                 added.push(pid);
             }
         }
