@@ -1,7 +1,6 @@
 //! Content steering: the server that a manifest names for the choice of a CDN, and the answers of such a server.
 
 use crate::redact::Quoted;
-use crate::stream::{Rendition, labels};
 use crate::units::Seconds;
 use serde::Deserialize;
 use serde_json::Value;
@@ -52,11 +51,11 @@ pub struct PathwayClone {
     /// BASE-ID: the pathway of which it is a copy with other URIs.
     pub base: String,
     /// HOST: host of the copy's URIs. `None`: that of the pathway's own.
-    host: Option<String>,
+    pub host: Option<String>,
     /// PARAMS: query parameters that the copy's URIs have, at most 64.
-    parameters: BTreeMap<String, String>,
-    /// PER-VARIANT-URIS: URIs of single variants by [`Rendition::id`], at most 64.
-    variants: BTreeMap<String, Url>,
+    pub parameters: BTreeMap<String, String>,
+    /// PER-VARIANT-URIS: URIs of single variants by STABLE-VARIANT-ID, at most 64.
+    pub variants: BTreeMap<String, Url>,
 }
 
 impl PathwayClone {
@@ -73,33 +72,8 @@ impl PathwayClone {
             base: text("BASE-ID")?,
             host: replacement.and_then(|r| r.get("HOST")).and_then(Value::as_str).map(str::to_owned),
             parameters: entries("PARAMS").map(|(name, value)| (name.clone(), value.to_owned())).collect(),
-            variants: variants.filter_map(|(id, uri)| Some((labels::slug(id), Url::parse(uri).ok()?))).collect(),
+            variants: variants.filter_map(|(id, uri)| Some((id.clone(), Url::parse(uri).ok()?))).collect(),
         })
-    }
-
-    /// Returns the URL of a variant's media playlist in the added pathway: that of the variant with the host and the query parameters of
-    /// the copy, or one that the answer gives for this variant. `None` if the variant belongs to another pathway or has no URL, or if the
-    /// answer's host can't be one (draft-pantos-content-steering, Pathway Cloning).
-    #[must_use]
-    pub fn playlist_of(&self, variant: &Rendition) -> Option<Url> {
-        if variant.pathway.as_ref() != Some(&self.base) {
-            return None;
-        }
-        if let Some(own) = variant.id.as_ref().and_then(|id| self.variants.get(id)) {
-            return Some(own.clone());
-        }
-        let mut url = variant.uri.clone()?;
-        if let Some(host) = &self.host {
-            url.set_host(Some(host)).ok()?;
-        }
-        if !self.parameters.is_empty() {
-            let kept: Vec<_> = url.query_pairs().into_owned().collect();
-            let kept = kept.iter().filter(|(name, _)| !self.parameters.contains_key(name));
-            let parameters = kept.map(|(name, value)| (name, value)).chain(&self.parameters);
-            let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
-            url.set_query(Some(&query));
-        }
-        Some(url)
     }
 }
 
@@ -220,29 +194,5 @@ mod tests {
         let clone = r#"{"BASE-ID":"a","ID":"c","URI-REPLACEMENT":{"HOST":"c.example"}}"#;
         assert_eq!(chosen(r#""c","a""#, clone), Some(("c".to_owned(), true)));
         assert_eq!(chosen(r#""c","a""#, r#"{"BASE-ID":"x","ID":"c"}"#), Some(("a".to_owned(), false)));
-    }
-
-    #[test]
-    fn a_clone_has_the_playlists_of_its_base_at_another_host_or_address() {
-        let clone = |replacement: &str| {
-            let clones = format!("{{\"BASE-ID\":\"a\",\"ID\":\"c\",\"URI-REPLACEMENT\":{replacement}}}");
-            let more = format!("\"TTL\":1,\"PATHWAY-PRIORITY\":[\"c\"],\"PATHWAY-CLONES\":[{clones}]");
-            read(&more).unwrap().clones.remove(0)
-        };
-        let uri = Url::parse("http://a.example:8080/v/1.m3u8?b=1&x=2").unwrap();
-        let (pathway, id) = (Some("a".to_owned()), Some("v-1".to_owned()));
-        let identity = crate::stream::RenditionIdentity::place("0");
-        let variant =
-            Rendition { uri: Some(uri), pathway, id, ..Rendition::new(crate::stream::Media::Video, identity) };
-        let url = |replacement: &str| clone(replacement).playlist_of(&variant).map(|url| url.to_string());
-        let same = "http://a.example:8080/v/1.m3u8?b=1&x=2";
-        assert_eq!(url("{}").unwrap(), same);
-        assert_eq!(url(r#"{"HOST":"c.example"}"#).unwrap(), same.replace("a.example", "c.example"));
-        assert_eq!(url(r#"{"PARAMS":{"x":"3","a":"é"}}"#).unwrap(), "http://a.example:8080/v/1.m3u8?b=1&a=%C3%A9&x=3");
-        let own = r#"{"HOST":"c.example","PER-VARIANT-URIS":{"v/1":"https://d.example/own.m3u8"}}"#;
-        assert_eq!(url(own).unwrap(), "https://d.example/own.m3u8");
-        assert_eq!(url(r#"{"HOST":"a b"}"#), None);
-        let other = Rendition { pathway: Some("b".to_owned()), ..variant.clone() };
-        assert_eq!(clone("{}").playlist_of(&other), None);
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod date;
 mod identity;
 pub mod labels;
 mod low_latency;
+mod pathways;
 
 pub use codecs::is_audio_codec;
 pub use identity::RenditionIdentity;

@@ -45,7 +45,7 @@ impl Capturer<'_> {
     /// Requests the first variants' playlists in the pathway `clone`, until one of them answers or the probe's time ends.
     async fn fetch_cloned(&self, clone: &PathwayClone, variants: &[Rendition]) -> Vec<ClonedPlaylist> {
         let mut cloned = Vec::new();
-        for url in variants.iter().filter_map(|variant| clone.playlist_of(variant)).take(MAX_CLONED) {
+        for url in variants.iter().filter_map(|variant| variant.playlist_in(clone)).take(MAX_CLONED) {
             let began = Instant::now();
             let (fetched, body) = self.fetch_text(&url, self.budget.playlists()).await;
             if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
