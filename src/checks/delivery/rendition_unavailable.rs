@@ -3,6 +3,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::{Fetched, RenditionFacts, derived};
 use crate::finding::Severity;
 use packager_media::redact;
+use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
     id: "rendition_unavailable",
@@ -10,15 +11,41 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Delivery,
     scope: CheckScope::Any,
     alert: Some("RenditionDown"),
-    help: "fails when a media playlist or an initialization segment doesn't answer or can't be read",
-    reference: "draft-pantos-hls-rfc8216bis-22 6.2.1",
+    help: "fails when a media playlist or an initialization segment doesn't answer or can't be read; major when the server ends one \
+           playback session after the other (403 or 404 for the URLs that the manifest gave) although it is in use: players don't request the \
+           manifest again",
+    reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.3.4; ISO/IEC 23009-1 5.4.1",
     needs_history: false,
 };
 
 params! {}
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
-    select::judge_renditions(context, NO_PLAYLIST, |facts, _| judge(facts))
+    match select::judge_renditions(context, NO_PLAYLIST, |facts, _| judge(facts)) {
+        CheckVerdict::Ran(mut found) => {
+            found.extend(sessions_end(context));
+            CheckVerdict::Ran(found)
+        }
+        not_run => not_run,
+    }
+}
+
+/// Number of playback sessions in a row that end while they are in use, from which on the server is at fault: a single one ends with its
+/// server.
+const ENDED_IN_A_ROW: u32 = 2;
+
+fn sessions_end(context: &CheckContext<'_>) -> Option<Violation> {
+    let ended = context.output.session.ended.filter(|ended| ended.in_a_row >= ENDED_IN_A_ROW)?;
+    if Seconds::between(ended.at, context.now) > context.hold {
+        return None;
+    }
+    let message = format!(
+        "the server ended {} playback sessions in a row although they were in use, the last one after {:.0} s: players don't request the \
+         manifest again, so viewers lose the stream then",
+        ended.in_a_row, ended.lasted.0
+    );
+    let violation = Violation::new(message).severity(Severity::Major).with("url", redact::url(&context.output.url));
+    Some(violation.with("ended_at", ended.at.to_string()).with("lasted_seconds", ended.lasted.0))
 }
 
 /// Returns the violations of one rendition. `None`: the deadline of the probe passed before its playlist was fetched,
@@ -62,7 +89,7 @@ fn violation(what: &str, fetched: &Fetched, problem: &str) -> Violation {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use crate::facts::{FailedAddress, FailureKind, InitFacts};
+    use crate::facts::{EndedSession, FailedAddress, FailureKind, InitFacts};
     use packager_media::stream::Map;
     use std::sync::Arc;
 
@@ -74,6 +101,24 @@ mod tests {
         let mut playlist = answered("gone.m3u8", "text/plain");
         playlist.result.as_mut().unwrap().status = 404;
         RenditionFacts { playlist: Some(playlist), timeline: None, ..rendition(name) }
+    }
+
+    #[test]
+    fn sessions_that_end_in_a_row_although_they_are_in_use_are_major() {
+        let ended = |in_a_row, seconds_ago: f64| {
+            let mut scene = Scene::live();
+            scene.output.session.ended =
+                Some(EndedSession { at: time(-seconds_ago), lasted: Seconds(300.0), in_a_row });
+            run(&scene)
+        };
+        assert_holds(ended(1, 0.0));
+        let found = violations(ended(2, 0.0));
+        assert_eq!(found[0].severity, Some(Severity::Major));
+        let message =
+            "the server ended 2 playback sessions in a row although they were in use, the last one after 300 s";
+        assert!(found[0].message.starts_with(message), "{}", found[0].message);
+        assert_eq!(violations(ended(2, 300.0)).len(), 1);
+        assert_holds(ended(2, 301.0));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{
 use crate::catalog::Output;
 use crate::facts::{Fetched, SessionFacts};
 use crate::history::AlreadyInspected;
-use crate::probe::sessions::{SessionAddresses, SessionStep};
+use crate::probe::sessions::{SessionAddresses, SessionEnd, SessionStep};
 use futures_util::stream::{self, StreamExt};
 use packager_media::dash::{Mpd, Period, playable_representations};
 use packager_media::defect::Defect;
@@ -70,15 +70,17 @@ enum SessionSign {
 enum NoMpd {
     /// The probe's time ended first. This says nothing about the session.
     OutOfTime,
-    /// The session is over, or stands still: another one has to begin.
-    Over,
+    /// The server doesn't know the session any more: another one has to begin.
+    Refused,
+    /// The session stands still, or its MPD isn't that of new viewers: another one has to begin.
+    StandsStill,
     /// The answer failed, but not with a status that means an ended session. Another one has to begin.
     Failed(Box<Fetched>),
 }
 
 /// Facts of a capture of the newest manifest whose session wasn't read: number 0 is older than any session, so that nothing is
 /// compared with it.
-const NOT_COMPARED: SessionFacts = SessionFacts { number: Some(0), followed: false, begun: false };
+const NOT_COMPARED: SessionFacts = SessionFacts { number: Some(0), followed: false, begun: false, ended: None };
 
 impl Capturer<'_> {
     /// Fetches the media playlists of the playback session that the exporter follows, if their URLs differ from those
@@ -89,10 +91,8 @@ impl Capturer<'_> {
         let mut step = self.session_step(output, &newest);
         for _ in 0..TURNS {
             let Some(SessionAddresses::Playlists(followed)) = step.followed.take() else { break };
-            let playlists = match is_frozen(&followed, &newest, step.number, &known) {
-                true => None,
-                false => self.fetch_playlists(&followed, &newest).await,
-            };
+            let frozen = is_frozen(&followed, &newest, step.number, &known);
+            let playlists = if frozen { None } else { self.fetch_playlists(&followed, &newest).await };
             match playlists {
                 Some(playlists) => {
                     if self.fails_alone(&playlists, &newest).await {
@@ -101,7 +101,10 @@ impl Capturer<'_> {
                     let session = step.facts(true);
                     return FollowedPresentation { session, presentation: followed, playlists };
                 }
-                None => step = self.replace_session(output, step.number, &newest),
+                None => {
+                    let end = if frozen { SessionEnd::Left } else { SessionEnd::ByServer };
+                    step = self.replace_session(output, step.number, &newest, end);
+                }
             }
         }
         let presentation = match newest {
@@ -188,7 +191,8 @@ impl Capturer<'_> {
                 }
                 return (step.facts(true), Some(answer));
             }
-            step = self.replace_session(output, step.number, &newest);
+            let end = if frozen { SessionEnd::Left } else { SessionEnd::ByServer };
+            step = self.replace_session(output, step.number, &newest, end);
         }
         (step.facts(false), None)
     }
@@ -210,13 +214,23 @@ impl Capturer<'_> {
             let Some(SessionAddresses::Manifest(url) | SessionAddresses::Location(url)) = step.followed.take() else {
                 break;
             };
-            match self.fetch_session_mpd(output, step.number, &url, &newest.mpd).await {
+            let end = match self.fetch_session_mpd(output, step.number, &url, &newest.mpd).await {
                 Ok(answer) => return (step.facts(true), Ok(answer)),
                 Err(NoMpd::OutOfTime) => return (NOT_COMPARED, Err(None)),
-                Err(NoMpd::Over) => failed = None,
-                Err(NoMpd::Failed(answer)) => failed = Some(*answer),
-            }
-            step = self.replace_session(output, step.number, &addresses);
+                Err(NoMpd::Refused) => {
+                    failed = None;
+                    SessionEnd::ByServer
+                }
+                Err(NoMpd::StandsStill) => {
+                    failed = None;
+                    SessionEnd::Left
+                }
+                Err(NoMpd::Failed(answer)) => {
+                    failed = Some(*answer);
+                    SessionEnd::Left
+                }
+            };
+            step = self.replace_session(output, step.number, &addresses, end);
         }
         (step.facts(false), Err(failed))
     }
@@ -233,7 +247,7 @@ impl Capturer<'_> {
         newest: &Mpd,
     ) -> Result<MpdAnswer, NoMpd> {
         if self.inspected_before(output).any_frozen(session) {
-            return Err(NoMpd::Over);
+            return Err(NoMpd::StandsStill);
         }
         match self.fetch_mpd(url).await {
             Ok(answer) if goes_on(&answer.mpd, newest) => {
@@ -242,12 +256,12 @@ impl Capturer<'_> {
                 }
                 Ok(answer)
             }
-            Ok(_) => Err(NoMpd::Over),
+            Ok(_) => Err(NoMpd::StandsStill),
             Err(None) => Err(NoMpd::OutOfTime),
             Err(Some(fetched)) if sign_of(&fetched, false) == SessionSign::Failed => {
                 Err(NoMpd::Failed(Box::new(fetched)))
             }
-            Err(Some(_)) => Err(NoMpd::Over),
+            Err(Some(_)) => Err(NoMpd::Refused),
         }
     }
 
@@ -275,8 +289,8 @@ impl Capturer<'_> {
         self.sessions.step(&key, &output.url, newest, self.clock.now(), self.max_outputs)
     }
 
-    fn replace_session(&self, output: &Output, ended: u64, newest: &SessionAddresses) -> SessionStep {
-        self.sessions.replace(&history_key(self.channel, output), ended, newest, self.clock.now())
+    fn replace_session(&self, output: &Output, ended: u64, newest: &SessionAddresses, end: SessionEnd) -> SessionStep {
+        self.sessions.replace(&history_key(self.channel, output), (ended, end), newest, self.clock.now())
     }
 }
 
@@ -286,7 +300,7 @@ impl SessionStep {
     /// the session number is 0. This is older than any session, so that nothing is compared with the capture.
     fn facts(&self, followed: bool) -> SessionFacts {
         let number = if self.followed.is_none() { self.number } else { 0 };
-        SessionFacts { number: Some(number), followed, begun: self.begun }
+        SessionFacts { number: Some(number), followed, begun: self.begun, ended: self.ended }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod matching;
 
+use crate::facts::EndedSession;
 use crate::history::OutputKey;
 use packager_media::stream::Presentation;
 use packager_media::units::{Seconds, Timestamp};
@@ -16,6 +17,11 @@ use url::Url;
 const MAX_AGE: Seconds = Seconds(3600.0);
 /// Time without a probe after which a session is left, because servers end a session that nobody uses.
 const MAX_UNUSED: Seconds = Seconds(300.0);
+
+/// Shortest time in seconds between two requests that are a pause.
+const SHORTEST_PAUSE: f64 = 0.5;
+/// Factor by which equal intervals of probes may differ.
+const PAUSE_TOLERANCE: f64 = 1.1;
 
 /// Playback sessions of all outputs, at most one for each, whatever the number of templates and of Prometheus servers.
 #[derive(Debug, Default)]
@@ -52,6 +58,12 @@ struct Session {
     used_at: Timestamp,
     /// Whether the next probe has to begin another session, because a URL of this one failed.
     abandoned: bool,
+    /// Longest pause between two requests after which the session went on.
+    longest_pause: Seconds,
+    /// Pause before the newest request, which may have ended the session.
+    last_pause: Seconds,
+    /// The session before, if the server ended it although it was in use.
+    ended: Option<EndedSession>,
     /// Whether the session's Location was requested. The MPD there may have other URIs than the MPD that contained the
     /// Location. So from then on only the MPD at the Location belongs to the session.
     entered: bool,
@@ -68,6 +80,17 @@ pub(crate) struct SessionStep {
     pub(crate) followed: Option<SessionAddresses>,
     /// Whether the playback session has just begun, so that no URL of it was requested before.
     pub(crate) begun: bool,
+    /// The session before, if the server ended it although it was in use.
+    pub(crate) ended: Option<EndedSession>,
+}
+
+/// Why a playback session is replaced by another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SessionEnd {
+    /// The server refused its URLs, or ended its playlists.
+    ByServer,
+    /// The exporter left it, because it stands still or fails.
+    Left,
 }
 
 impl Sessions {
@@ -91,12 +114,12 @@ impl Sessions {
         step.unwrap_or_else(|| table.begin(key, output_url, newest, now, max_outputs))
     }
 
-    /// Ends the playback session `ended` and begins another one from the newest manifest. If another probe has done so
+    /// Ends the playback session with the number `ended` and begins another one from the newest manifest. If another probe has done so
     /// already, its session is used.
     pub(crate) fn replace(
         &self,
         key: &OutputKey,
-        ended: u64,
+        (ended, end): (u64, SessionEnd),
         newest: &SessionAddresses,
         now: Timestamp,
     ) -> SessionStep {
@@ -104,12 +127,19 @@ impl Sessions {
         let Some(session) = table.by_output.get(key) else {
             // Forgotten meanwhile, because there are too many outputs: this probe's facts are compared with nothing.
             table.newest += 1;
-            return SessionStep { number: table.newest, followed: None, begun: true };
+            return SessionStep { number: table.newest, followed: None, begun: true, ended: None };
         };
         let (output_url, other) = (session.output_url.clone(), session.number != ended);
+        let in_use = if end == SessionEnd::ByServer { session.ended_in_use(now) } else { None };
         let (step, max_outputs) =
             (if other { table.continue_session(key, newest, now) } else { None }, table.by_output.len());
-        step.unwrap_or_else(|| table.begin(key, &output_url, newest, now, max_outputs))
+        step.unwrap_or_else(|| {
+            let step = table.begin(key, &output_url, newest, now, max_outputs);
+            if let Some(session) = table.by_output.get_mut(key) {
+                session.ended = in_use;
+            }
+            SessionStep { ended: in_use, ..step }
+        })
     }
 
     /// Makes the next probe begin another session, because a URL of this one failed.
@@ -157,9 +187,9 @@ impl SessionTable {
             self.newest += 1;
             (session.number, session.entered) = (self.newest, true);
         }
-        session.used_at = session.used_at.max(now);
+        session.use_at(now);
         let followed = (!same || session.entered).then_some(followed);
-        Some(SessionStep { number: session.number, followed, begun: enters })
+        Some(SessionStep { number: session.number, followed, begun: enters, ended: session.ended })
     }
 
     fn begin(
@@ -172,19 +202,48 @@ impl SessionTable {
     ) -> SessionStep {
         self.newest += 1;
         let (number, output_url, addresses) = (self.newest, output_url.clone(), newest.clone());
-        let session =
-            Session { number, output_url, addresses, begun_at: now, used_at: now, abandoned: false, entered: false };
+        let session = Session {
+            number,
+            output_url,
+            addresses,
+            begun_at: now,
+            used_at: now,
+            abandoned: false,
+            longest_pause: Seconds::ZERO,
+            last_pause: Seconds::ZERO,
+            ended: None,
+            entered: false,
+        };
         self.by_output.insert(key.clone(), session);
         while self.by_output.len() > max_outputs.max(1) {
             let others = self.by_output.iter().filter(|(other, _)| *other != key);
             let Some(unused) = others.min_by_key(|(_, s)| s.used_at).map(|(other, _)| other.clone()) else { break };
             self.by_output.remove(&unused);
         }
-        SessionStep { number, followed: None, begun: true }
+        SessionStep { number, followed: None, begun: true, ended: None }
     }
 }
 
 impl Session {
+    /// Records a request at `now`. Those of two scrapers at the same time are one.
+    fn use_at(&mut self, now: Timestamp) {
+        let pause = Seconds::between(self.used_at, now);
+        if pause.0 >= SHORTEST_PAUSE {
+            self.longest_pause = Seconds(self.longest_pause.0.max(self.last_pause.0));
+            self.last_pause = pause;
+        }
+        self.used_at = self.used_at.max(now);
+    }
+
+    /// Returns the record of the session, which its server ended at `now`. `None`: the pause before was longer than those after which the
+    /// session went on, so that the server may have ended it because nobody used it.
+    fn ended_in_use(&self, now: Timestamp) -> Option<EndedSession> {
+        let in_use = self.last_pause.0 > 0.0 && self.last_pause.0 <= PAUSE_TOLERANCE * self.longest_pause.0;
+        let before = self.ended.map_or(0, |ended| ended.in_a_row);
+        let lasted = Seconds::between(self.begun_at, now);
+        in_use.then_some(EndedSession { at: now, lasted, in_a_row: before.saturating_add(1) })
+    }
+
     fn is_usable(&self, now: Timestamp) -> bool {
         let (age, unused) = (Seconds::between(self.begun_at, now), Seconds::between(self.used_at, now));
         !self.abandoned && age <= MAX_AGE && unused <= MAX_UNUSED

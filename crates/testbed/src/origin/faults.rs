@@ -318,6 +318,8 @@ pub(super) enum Effect {
     PlaybackRateSlow,
     /// The packager of the first playback session stops, while those of later sessions go on.
     SessionFrozen,
+    /// Playback sessions end after five segments.
+    SessionsShort,
     /// The Path attribute of the cookie is not the folder of the playlists that need it.
     CookieElsewhere,
 }
@@ -1070,6 +1072,10 @@ static FAULTS: &[Fault] = &[
         &["hls_playlist_stale"], &["live_latency_high"]) },
     Fault { path: SESSIONS, ..fault("session_frozen", Effect::SessionFrozen, "TV1", "Each request for the master playlist begins a session, and the playlists of the first session stop changing.",
         &["hls_playlist_stale"], &[]) },
+    Fault { path: SESSIONS, ..fault("sessions_end", Effect::SessionsShort, "TV1", "Each request for the master playlist begins a session, and each session ends after 10 s.",
+        &["rendition_unavailable"], &[]) },
+    Fault { path: "sessions.mpd", ..fault("dash_sessions_end", Effect::SessionsShort, "CM1", "The Location of the MPD is a new session each time, and each session ends after 10 s.",
+        &["rendition_unavailable"], &[]) },
     Fault { path: SESSIONS, ..fault("session_restarted", Effect::Restarted, "TV1", "The sequence and the timestamps begin again within a session.",
         &["packager_restarted"], &[]) },
     Fault { path: SESSIONS, ..fault("session_rendition_404", Effect::RenditionMissing, "TV1", "The playlist of 720p answers 404 in every session.",

@@ -37,6 +37,8 @@ pub(super) struct Session {
 
 /// Number of segments after which a session ends: then its playlists answer 404.
 const SESSION_LENGTH: i64 = 20;
+/// The same under a fault.
+const SHORT_SESSION: i64 = 5;
 /// Name of the origin's folder whose files are refused without the cookie.
 const GUARDED: &str = "guarded";
 const COOKIE: &str = "hdntl";
@@ -81,7 +83,8 @@ impl Session {
     }
 
     pub(super) fn is_over(self, timeline: &Timeline, now_ms: i64) -> bool {
-        timeline.edge(now_ms) - self.begun > SESSION_LENGTH && timeline.effect != Some(Effect::SessionFrozen)
+        let length = if timeline.effect == Some(Effect::SessionsShort) { SHORT_SESSION } else { SESSION_LENGTH };
+        timeline.edge(now_ms) - self.begun > length && timeline.effect != Some(Effect::SessionFrozen)
     }
 }
 

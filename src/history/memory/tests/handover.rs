@@ -90,7 +90,7 @@ fn another_way_to_see_the_output_takes_nothing_over() {
 fn a_session_with_other_segments_is_not_compared() {
     let next = successor(handed_over(&predecessor()), 12, RETENTION);
     let mut facts = facts(timeline(3, 5, ""), AHEAD + 14, vec![]);
-    facts.session = SessionFacts { number: Some(1), begun: true, followed: false };
+    facts.session = SessionFacts { number: Some(1), begun: true, ..SessionFacts::default() };
     let past = next.record(&key(), &facts, at(AHEAD + 14), RETENTION);
     assert_eq!(past.renditions["1080p"].observations.len(), 1);
 }
