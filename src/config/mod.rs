@@ -16,7 +16,7 @@ pub use live::{ConfigHandle, Reload};
 pub use load::{Config, ConfigPaths, DEFAULT_FILE, load};
 pub use zabbix::ZabbixSettings;
 
-use crate::document::{Fault, Node};
+use crate::document::{BitRate, Fault, Node};
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -44,6 +44,9 @@ pub struct ProbeSettings {
     /// Largest number of segments that one probe downloads, over all renditions and outputs, whatever the template
     /// asks for.
     pub max_segments: usize,
+    /// Bit rate that the outputs of all channels whose templates have the mode `heads` may take together, by the bit rates that their
+    /// manifests declare. `None`: only the templates' budgets count.
+    pub budget: Option<BitRate>,
     pub url_targets: UrlTargets,
 }
 
@@ -123,7 +126,7 @@ impl Default for FetchSettings {
 
 impl Default for ProbeSettings {
     fn default() -> Self {
-        Self { max_in_flight: 200, max_segments: 500, url_targets: UrlTargets::default() }
+        Self { max_in_flight: 200, max_segments: 500, budget: None, url_targets: UrlTargets::default() }
     }
 }
 

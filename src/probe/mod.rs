@@ -4,6 +4,7 @@ mod budget;
 mod capture;
 mod channel_cookies;
 mod clock;
+mod declared_rates;
 mod handovers;
 mod shared_captures;
 mod lookup;
@@ -28,6 +29,7 @@ use budget::TimeBudget;
 use capture::Capturer;
 use channel_cookies::ChannelCookies;
 use clock::ClockSteps;
+use declared_rates::DeclaredRates;
 use handovers::Handovers;
 use lookup::{ProbeSubject, lookup};
 use output_requests::{OutputRequests, with_each_address};
@@ -38,7 +40,7 @@ use sessions::Sessions;
 use shared_captures::SharedCaptures;
 use signal::{DecodePlan, SignalDecoding};
 use std::collections::HashSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -95,6 +97,8 @@ struct Shared {
     signal: SignalDecoding,
     /// What is handed over between exporters; `None` without a database.
     handovers: Option<Arc<Handovers>>,
+    /// By what `probe.budget` is divided.
+    rates: DeclaredRates,
 }
 
 impl Prober {
@@ -143,6 +147,7 @@ impl Prober {
             admission: Permits::new(exporter.probe.max_in_flight, GrantOrder::Deadline),
             signal: SignalDecoding::new(signal),
             handovers: store.map(|store| Arc::new(Handovers::new(store))),
+            rates: DeclaredRates::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -234,6 +239,7 @@ impl Shared {
             requests,
             bounds: &loaded.exporter.fetch,
             max_segments: loaded.exporter.probe.max_segments,
+            exporter_budget: loaded.exporter.probe.budget.map(|budget| (&self.rates, budget)),
             history: &self.history,
             sessions: &self.sessions,
             max_outputs,
@@ -244,7 +250,7 @@ impl Shared {
             turn,
             watch,
             kept,
-            bandwidth: 0.into(),
+            allowed_share: OnceLock::new(),
         };
         let plans = channel.outputs.iter().map(plan);
         let capturers: Vec<Capturer<'_>> = requests.into_iter().zip(plans).map(capturer).collect();

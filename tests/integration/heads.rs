@@ -111,3 +111,29 @@ async fn heads_are_a_small_part_of_the_bytes() {
     println!("heads: {share:.2} of the bytes");
     assert!((0.1..0.6).contains(&share), "{share}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_exporters_budget_is_shared_by_all_channels_in_heads() {
+    let path = "live/TV1/master.m3u8";
+    let spec = |code, template| ChannelSpec { code, path, template };
+    let channels = [spec("one", "T2"), spec("two", "T2"), spec("every", "TE")];
+    let templates = format!("{}TE:\n  extends: T2\n  segments: {{mode: every, count: 10}}\n", templates());
+    let mut wholes = BTreeMap::<(&str, &str), usize>::new();
+    for budget in ["1", "1 Gbit/s"] {
+        let harness = Harness::new(&channels, &templates, &format!("probe: {{budget: {budget}}}\n")).await;
+        for probe in 0..6 {
+            for code in ["one", "two", "every"] {
+                let report = harness.probe(code).await;
+                let renditions = report.capture.outputs.iter().flat_map(|output| &output.renditions);
+                let whole: usize = renditions.map(|rendition| rendition.segments.len()).sum();
+                // The first probe reads whole segments.
+                *wholes.entry((budget, code)).or_default() += if probe > 0 { whole } else { 0 };
+            }
+            harness.advance(Duration::from_secs(10));
+        }
+    }
+    let of = |budget, code| wholes[&(budget, code)];
+    assert_eq!((of("1", "one"), of("1", "two")), (0, 0), "enough for heads alone");
+    assert_eq!(of("1 Gbit/s", "one"), of("1 Gbit/s", "every"), "enough for all");
+    assert_eq!(of("1", "every"), of("1 Gbit/s", "every"), "the mode `every` has no budget");
+}

@@ -59,7 +59,8 @@ impl Capturer<'_> {
         growing: &GrowingSegments,
     ) {
         let Some(timeline) = facts.timeline.clone() else { return };
-        let budget = HeadsBudget { share: self.budget_share(), bandwidth: facts.rendition.bandwidth };
+        let budget =
+            HeadsBudget { share: self.allowed_share.get().copied().flatten(), bandwidth: facts.rendition.bandwidth };
         let plan = plan_downloads(&timeline, &facts.rendition.identity, known, coverage, budget);
         let downloaded = plan.downloaded();
         // In boxes, each of which is freed when its requests have ended: the segments take longest.

@@ -26,10 +26,12 @@ pub(crate) use keys::KeyCache;
 
 use super::budget::TimeBudget;
 use super::clock::Clock;
+use super::declared_rates::DeclaredRates;
 use super::output_requests::OutputRequests;
 use super::sessions::Sessions;
-use crate::catalog::{Channel, Coverage, Output, Template};
+use crate::catalog::{Channel, Coverage, CoverageMode, Output, Template};
 use crate::config;
+use crate::document::BitRate;
 use crate::facts::{
     Capture, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SessionFacts, SignalFacts,
     StageDurations,
@@ -43,8 +45,7 @@ use packager_media::stream::{Media, Presentation, Protocol, Rendition, Rendition
 use packager_media::units::{Seconds, Timestamp};
 use sessions::{FollowedPresentation, PlaylistAnswer};
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
@@ -75,9 +76,11 @@ pub(crate) struct Capturer<'a> {
     pub(crate) watch: Option<SemaphorePermit<'a>>,
     /// Segments that are decoded after the capture.
     pub(crate) kept: KeptMedia,
-    /// Sum of the bit rates that the manifest declares for the output's renditions, in bits per second; 0 before it was read, and
-    /// if it declares none.
-    pub(crate) bandwidth: AtomicU64,
+    /// What all channels together may take, and by what it is divided. `None`: there is no such budget.
+    pub(crate) exporter_budget: Option<(&'a DeclaredRates, BitRate)>,
+    /// Share of the bytes of the output's renditions that the budgets allow; set when the manifest was read. `None`: there is no budget, or
+    /// the manifest declares no bit rates.
+    pub(crate) allowed_share: OnceLock<Option<f64>>,
 }
 
 /// Number of renditions of one output that are captured at the same time.
@@ -200,7 +203,7 @@ impl Capturer<'_> {
         }
         let key = self.key_of(facts);
         let declared = renditions.iter().filter_map(|r| r.bandwidth).map(|bandwidth| bandwidth.0).sum();
-        self.bandwidth.store(declared, Ordering::Relaxed);
+        let _ = self.allowed_share.set(self.allowed_share(&key, declared, now));
         let retention = retention(self.template);
         self.history.recognize(&key, &facts.url, renditions, i_frames, now, retention);
         let known = self.history.already_inspected(&key, retention);
@@ -256,12 +259,19 @@ impl Capturer<'_> {
         Coverage { count: coverage.count.min(u32::try_from(share).unwrap_or(u32::MAX)), ..coverage }
     }
 
-    /// Returns which share of the bytes of the output's renditions the template's budget allows. `None`: the template has none, or
-    /// the manifest declares no bit rates.
-    fn budget_share(&self) -> Option<f64> {
-        let budget = self.template.segments.budget?.0 as f64 / self.channel.outputs.len().max(1) as f64;
-        let declared = self.bandwidth.load(Ordering::Relaxed);
-        (declared > 0).then(|| budget / declared as f64)
+    /// Returns which share of the bytes of the output's renditions the budgets of template and exporter allow. `declared` is the sum of the bit
+    /// rates that the manifest declares for them, in bits per second. `None`: there is no budget, the mode isn't `heads`, or no bit rate is
+    /// declared.
+    fn allowed_share(&self, key: &OutputKey, declared: u64, now: Timestamp) -> Option<f64> {
+        let coverage = self.template.segments;
+        if coverage.mode != CoverageMode::Heads {
+            return None;
+        }
+        let outputs = self.channel.outputs.len().max(1) as f64;
+        let own = coverage.budget.filter(|_| declared > 0).map(|budget| budget.0 as f64 / outputs / declared as f64);
+        let all = self.exporter_budget;
+        let common = all.and_then(|(rates, budget)| rates.share(key.clone(), declared, budget.0, now));
+        own.into_iter().chain(common).reduce(f64::min)
     }
 
     /// Captures one rendition. `playlist` is its media playlist if that was already fetched.
