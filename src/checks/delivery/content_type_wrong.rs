@@ -52,7 +52,10 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, direct: bool, params: 
     let media = facts.playlist.as_ref().filter(|_| !direct);
     let mut found: Vec<_> = media.and_then(|m| violation("media playlist", m, PLAYLIST, params)).into_iter().collect();
     for init in &facts.inits {
-        found.extend(violation("initialization segment", &init.fetched, MP4, params));
+        // PAT and PMT may be an initialization segment (RFC 8216bis 3.1.1).
+        let is_ts = init.inspection.as_ref().is_some_and(|i| i.container == Container::MpegTs);
+        let allowed = if is_ts { [TS, MP4].concat() } else { MP4.to_vec() };
+        found.extend(violation("initialization segment", &init.fetched, &allowed, params));
     }
     let media_type = facts.rendition.media;
     // One violation a type, not one a segment: the server is configured once.

@@ -49,6 +49,8 @@ fn violation(step: &PlaylistStep<'_>) -> Violation {
     let (a, b) = (step.earlier, step.later);
     let cause = if step.is_cut {
         "only its end is missing, as when a playlist is sent while it is being written"
+    } else if b.last_number() > a.last_number() {
+        "older segments came back, as when the window is made longer; EXT-X-MEDIA-SEQUENCE must not decrease"
     } else {
         "a stale cache, or two origins out of step"
     };

@@ -49,7 +49,20 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
     let segments = select::inspected_segments(facts, past)?;
     let mut offsets = segments.iter().rev().filter_map(|s| Some((*s, offset(s)?))).peekable();
     offsets.peek()?;
-    Some(offsets.filter(|(_, off)| off.abs() > params.max).map(|(s, off)| violation(s, off)).collect())
+    let far = offsets.filter(|(segment, off)| off.abs() > params.max + slow_picture(segment));
+    Some(far.map(|(s, off)| violation(s, off)).collect())
+}
+
+/// Duration in seconds from which on a picture is long beside `max`, as that of a radio channel with a picture a second.
+const SLOW_PICTURE: f64 = 0.2;
+
+/// Returns the mean duration of a segment's pictures in seconds if it is long: the first one is shown that much later where pictures are
+/// reordered. Otherwise 0.
+fn slow_picture(segment: &SegmentFacts) -> f64 {
+    let tracks = segment.inspection.as_ref().map_or(&[][..], |i| &i.tracks);
+    let video = tracks.iter().find(|t| t.media == Some(Media::Video) && t.samples > 0);
+    let mean = video.and_then(|t| Some(t.duration()?.0 / t.samples as f64));
+    mean.filter(|mean| *mean >= SLOW_PICTURE).unwrap_or(0.0)
 }
 
 /// Returns the violations of an audio rendition compared with the first video rendition that names its group. `None`:
@@ -193,6 +206,18 @@ mod tests {
         assert_holds(run([segment(10.0, 9.5)]));
         assert_eq!(messages(run([segment(10.0, 10.51)])), "segment 5: audio starts 0.510 s after video");
         assert_eq!(messages(run([segment(10.0, 9.0)])), "segment 5: audio starts 1.000 s before video");
+    }
+
+    #[test]
+    fn a_picture_a_second_may_be_shown_a_picture_later() {
+        let with_pictures = |samples: u64, audio: f64| {
+            let mut segment = segment(10.0, audio);
+            segment.inspection.as_mut().unwrap().tracks[0].samples = samples;
+            run([segment])
+        };
+        assert_holds(with_pictures(2, 9.0));
+        assert_eq!(violations(with_pictures(2, 8.4)).len(), 1);
+        assert_eq!(violations(with_pictures(20, 9.0)).len(), 1, "ten a second");
     }
 
     #[test]

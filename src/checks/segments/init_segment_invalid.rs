@@ -7,6 +7,7 @@ use packager_media::codec::rfc6381::Codec;
 use packager_media::container::{Container, Inspection, Track};
 use packager_media::defect::DefectKind;
 use packager_media::redact;
+use packager_media::stream::Protocol;
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -17,8 +18,8 @@ pub const META: CheckMeta = CheckMeta {
     alert: Some("SegmentsBroken"),
     help: "fails when an initialization segment is cut, empty, not a media container or without a readable movie \
            box, when a sample entry lacks its decoder's configuration, when fragments don't fit it (major if AAC samples \
-           only last longer or shorter than at its sample rate), or when its content changes under the same URI without a discontinuity \
-           (a warning if tracks and codecs stay the same). rendition_unavailable reports one that doesn't answer",
+           only last longer or shorter than at its sample rate), or when its content changes under the same URI \
+           (major if an EXT-X-DISCONTINUITY announces it, minor if it comes with a new Period, a warning if tracks and codecs stay the same). rendition_unavailable reports one that doesn't answer",
     reference: "draft-pantos-hls-rfc8216bis-22 3.1.2, 4.4.4.5; ISO/IEC 14496-12 8.2, 8.8; ISO/IEC 23000-19 7.3.1; \
                 ISO/IEC 14496-3 1.6.2.1",
     needs_history: false,
@@ -62,26 +63,42 @@ fn replaced(context: &CheckContext<'_>, past: &RenditionHistory) -> Vec<Violatio
         let Some(next) = past.observations.iter().find(|o| o.first_seen > later.first_seen) else { return false };
         let restarted = restarts.iter().any(|at| *at > earlier.last_seen && *at <= next.first_seen);
         let recent = Seconds::between(later.first_seen, context.now) <= context.hold;
-        recent && !restarted && earlier.discontinuity_sequence == later.discontinuity_sequence
+        // An ad may have an initialization segment whose address differs in the query only.
+        recent && !restarted && (!is_announced(earlier, later) || earlier.facts.map.uri == later.facts.map.uri)
     });
-    unexplained.map(|(earlier, later)| replacement(earlier, later)).collect()
+    let protocol = context.output.protocol();
+    unexplained.map(|(earlier, later)| replacement(earlier, later, protocol)).collect()
 }
 
-fn replacement(earlier: &InitState, later: &InitState) -> Violation {
+/// Whether a discontinuity stands between the segments of the two contents.
+fn is_announced(earlier: &InitState, later: &InitState) -> bool {
+    earlier.discontinuity_sequence != later.discontinuity_sequence
+}
+
+fn replacement(earlier: &InitState, later: &InitState, protocol: Protocol) -> Violation {
     let tracks = |seen: &InitState| seen.facts.inspection.as_ref().map(|i| i.tracks.clone());
     let same = tracks(earlier) == tracks(later);
     let what = match same {
         true => "its tracks and codecs are the same",
         false => "players that have the former one can't decode new segments with it",
     };
-    let message = format!(
-        "initialization segment: the content changed under the same URI, and no discontinuity was announced; {what}"
-    );
+    let announced = match (is_announced(earlier, later), protocol) {
+        (true, Protocol::Hls) => "at a discontinuity, but players fetch a URI once",
+        (true, Protocol::Dash) => "at a new Period, and segments of the one before don't fit it any more",
+        (false, _) => "and no discontinuity was announced",
+    };
+    let message = format!("initialization segment: the content changed under the same URI, {announced}; {what}");
     let violation = Violation::new(message)
         .with("url", redact::url(&later.facts.map.uri))
         .with("seen_at", later.first_seen.to_string())
         .with("before_until", earlier.last_seen.to_string());
-    if same { violation.severity(Severity::Warning) } else { violation }
+    match (same, is_announced(earlier, later), protocol) {
+        (true, ..) => violation.severity(Severity::Warning),
+        (false, true, Protocol::Hls) => violation.severity(Severity::Major),
+        // Players fetch it once in each Period.
+        (false, true, Protocol::Dash) => violation.severity(Severity::Minor),
+        (false, false, _) => violation,
+    }
 }
 
 fn unplayable(init: &InitFacts) -> Option<Violation> {
@@ -322,8 +339,23 @@ mod tests {
     }
 
     #[test]
-    fn another_uri_a_discontinuity_or_a_restart_explain_it() {
-        assert_eq!(judged(&replaced_since(-10.0, |later| later.discontinuity_sequence = 1)), []);
+    fn a_discontinuity_announces_it_and_players_keep_the_former_one() {
+        let mut scene = replaced_since(-10.0, |later| later.discontinuity_sequence = 1);
+        let found = judged(&scene);
+        assert_eq!(found[0].severity, Some(Severity::Major));
+        assert!(found[0].message.contains("at a discontinuity, but players fetch a URI once"), "{}", found[0].message);
+        scene.become_dash();
+        assert_eq!(judged(&scene)[0].severity, Some(Severity::Minor));
+        let ad = |later: &mut InitState| {
+            let mut facts = (*later.facts).clone();
+            facts.map.uri.set_query(Some("creative=2"));
+            *later = InitState::of(facts, later.first_seen, later.last_seen, 1);
+        };
+        assert_eq!(judged(&replaced_since(-10.0, ad)), []);
+    }
+
+    #[test]
+    fn another_uri_or_a_restart_explain_it() {
         let elsewhere = |later: &mut InitState| {
             let mut facts = (*later.facts).clone();
             facts.map.uri = url("init2.mp4");

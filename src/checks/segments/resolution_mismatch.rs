@@ -2,10 +2,10 @@ use crate::checks::support::bitstream::{self, ParsedTrack};
 use crate::checks::support::select;
 use crate::checks::support::terms::{Terms, terms};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
-use crate::facts::SegmentFacts;
+use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use packager_media::codec::parameters::VideoParameters;
-use packager_media::stream::{Rendition, Resolution};
+use packager_media::stream::{Media, Rendition, Resolution};
 
 pub const META: CheckMeta = CheckMeta {
     id: "resolution_mismatch",
@@ -14,7 +14,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when the announced resolution (RESOLUTION of HLS, @width and @height of DASH) differs from the size of the pictures in \
-           the bitstream by more than `tolerance`; where LCEVC enhances the pictures, two or four times their size may be announced",
+           the bitstream by more than `tolerance`; where LCEVC enhances the pictures, two or four times their size may be announced. \
+           Major if the rendition lists the segments of a rung with another resolution",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; ISO/IEC 23009-1 5.3.7.2; ISO/IEC 23094-2",
     needs_history: false,
 };
@@ -34,7 +35,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let mut pictures = tracks.iter().filter_map(|t| Some((t, t.parameters.video?))).peekable();
         pictures.peek()?;
         let first = pictures.find_map(|(track, picture)| mismatch(track, &picture, &facts.rendition, terms, params));
-        Some(first.into_iter().collect())
+        Some(first.map(|violation| of_another_rung(context, facts, violation)).into_iter().collect())
     })
 }
 
@@ -57,6 +58,23 @@ fn mismatch(
     }
     let violation = track.mismatch(terms.resolution, &announced.to_string(), &actual.to_string());
     Some(violation.with("line", rendition.line))
+}
+
+/// Makes the violation major if the rendition lists the segments of a rung with another resolution, as when a CDN leaves out the query that
+/// tells them apart: nobody gets the pictures that are announced.
+fn of_another_rung(context: &CheckContext<'_>, facts: &RenditionFacts, violation: Violation) -> Violation {
+    let newest =
+        |facts: &RenditionFacts| facts.timeline.as_ref()?.segments.last().map(|s| (s.uri.clone(), s.byte_range));
+    let own = newest(facts);
+    let mut others = context.output.renditions.iter().filter(|other| other.rendition.media == Media::Video);
+    let same = others.find(|other| {
+        let is_other = other.rendition.resolution.is_some() && other.rendition.resolution != facts.rendition.resolution;
+        is_other && own.is_some() && newest(other) == own
+    });
+    let Some(other) = same else { return violation };
+    let mut major = violation.severity(Severity::Major).with("same_segments_as", other.rendition.name.as_str());
+    major.message = format!("{}: the segments are those of {}", major.message, other.rendition.name);
+    major
 }
 
 /// Whether the manifest announces LCEVC (`lvc1`) for the rendition, which enhances the pictures of another codec.
@@ -99,6 +117,7 @@ mod tests {
     use crate::checks::support::bitstream::testing::*;
     use crate::checks::testing::*;
     use packager_media::codec::parameters::Ratio;
+    use std::sync::Arc;
 
     /// Runs resolution_mismatch on pictures of this size and sample aspect ratio, for which 1280x720 is announced.
     fn sized(width: u32, height: u32, aspect: Option<Ratio>) -> CheckVerdict {
@@ -132,6 +151,26 @@ mod tests {
         assert_holds(sized(960, 720, Ratio::new(4, 3)));
         assert_holds(sized(1280, 576, Ratio::new(4, 5)));
         assert_eq!(violations(sized(960, 720, Ratio::new(5, 4))).len(), 1);
+    }
+
+    #[test]
+    fn a_rung_that_lists_the_segments_of_another_is_major() {
+        let run = |address: &str| {
+            let mut actual = video("avc1.64001f");
+            actual.video.as_mut().unwrap().resolution = Some(Resolution { width: 640, height: 360 });
+            let mut scene = scene_with(actual, |_| {});
+            let mut lower = scene.output.renditions[0].clone();
+            lower.rendition.name = "360p".to_owned();
+            lower.rendition.resolution = Some(Resolution { width: 640, height: 360 });
+            let newest = Arc::make_mut(lower.timeline.as_mut().unwrap()).segments.last_mut().unwrap();
+            newest.uri = newest.uri.join(address).unwrap();
+            scene.output.renditions.push(lower);
+            violations(check(&scene.context(), &Params::default())).remove(0)
+        };
+        let same = run("");
+        assert_eq!(same.severity, Some(Severity::Major));
+        assert!(same.message.ends_with("has 640x360: the segments are those of 360p"), "{}", same.message);
+        assert_eq!(run("other.ts").severity, None);
     }
 
     #[test]

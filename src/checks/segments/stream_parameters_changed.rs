@@ -4,6 +4,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use packager_media::codec::parameters::{AudioParameters, CodecParameters, VideoParameters};
+use packager_media::codec::rfc6381::Codec;
 
 pub const META: CheckMeta = CheckMeta {
     id: "stream_parameters_changed",
@@ -12,7 +13,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when resolution, video range, sample rate or number of channels changes inside a segment, or between two segments without \
-           a discontinuity",
+           a discontinuity; a warning for the channels of AC-3 and E-AC-3, of which each frame says its own",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.3",
     needs_history: false,
 };
@@ -33,10 +34,12 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
 }
 
 fn changed_inside(track: &ParsedTrack<'_>) -> Option<Violation> {
-    let (first, then) = difference(track.parameters, track.track.changed_parameters.as_deref()?)?;
+    let changed = track.track.changed_parameters.as_deref()?;
+    let (first, then) = difference(track.parameters, changed)?;
     let number = track.segment.segment.number;
     let message = format!("segment {number} begins with {first} and changes to {then} without a discontinuity");
-    Some(segment_violation(track.segment, message).with("declared", first).with("actual", then))
+    let violation = rated(segment_violation(track.segment, message), track.parameters, changed);
+    Some(violation.with("declared", first).with("actual", then))
 }
 
 fn changed_between(before: &SegmentFacts, next: &SegmentFacts) -> Option<Violation> {
@@ -46,8 +49,23 @@ fn changed_between(before: &SegmentFacts, next: &SegmentFacts) -> Option<Violati
         let (was, is) = difference(same_track.parameters, new.parameters)?;
         let (number, last) = (next.segment.number, before.segment.number);
         let message = format!("segment {number} has {is} and segment {last} before it {was}, without a discontinuity");
-        Some(segment_violation(next, message).with("declared", was).with("actual", is))
+        let violation = rated(segment_violation(next, message), same_track.parameters, new.parameters);
+        Some(violation.with("declared", was).with("actual", is))
     })
+}
+
+/// Makes the violation a warning if only the channels of AC-3 or E-AC-3 differ. Their decoders take them from each frame: broadcasts change
+/// between stereo and 5.1 with their programmes.
+fn rated(violation: Violation, a: &CodecParameters, b: &CodecParameters) -> Violation {
+    let is_dolby = |parameters: &CodecParameters| matches!(parameters.codec, Codec::Ac3 | Codec::Eac3);
+    let with_channels_of_a = |b: &CodecParameters| {
+        let channels = a.audio.and_then(|sound| sound.channels);
+        CodecParameters { audio: b.audio.map(|sound| AudioParameters { channels, ..sound }), ..b.clone() }
+    };
+    match is_dolby(a) && is_dolby(b) && difference(a, &with_channels_of_a(b)).is_none() {
+        true => violation.severity(Severity::Warning),
+        false => violation,
+    }
 }
 
 /// Returns the first parameter that differs in a way that a player's decoder notices, as two texts with its unit: that
@@ -121,6 +139,21 @@ mod tests {
         let message = "segment 6 has 44100 Hz and segment 5 before it 48000 Hz, without a discontinuity";
         assert_eq!((found.len(), found[0].message.as_str()), (1, message));
         assert_eq!(found[0].rendition.as_deref(), Some(NAME));
+    }
+
+    #[test]
+    fn the_channels_of_ac3_change_with_the_programme() {
+        let between = |first: &str, second: CodecParameters| {
+            let mut scene = Scene::live();
+            let first = segment_with(5, video("avc1.64001f"), audio(first, 2, 48_000));
+            scene.remember([first, segment_with(6, video("avc1.64001f"), second)]);
+            violations(check(&scene.context(), &Params::default())).remove(0).severity
+        };
+        for codec in ["ac-3", "ec-3"] {
+            assert_eq!(between(codec, audio(codec, 6, 48_000)), Some(Severity::Warning));
+            assert_eq!(between(codec, audio(codec, 6, 44_100)), None, "the sample rate too");
+        }
+        assert_eq!(between("mp4a.40.2", audio("mp4a.40.2", 6, 48_000)), None);
     }
 
     #[test]

@@ -4,8 +4,9 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
-use packager_media::container::{Container, Inspection};
+use packager_media::container::{Container, Inspection, Track};
 use packager_media::defect::DefectKind;
+use packager_media::stream::Media;
 use std::collections::BTreeSet;
 
 pub const META: CheckMeta = CheckMeta {
@@ -62,6 +63,8 @@ fn changed(before: &SegmentFacts, next: &SegmentFacts, terms: &Terms) -> Option<
     if old == new {
         return None;
     }
+    // Players don't touch their decoders for a stream of data or text that comes or goes.
+    let is_harmless = played(&old).eq(played(&new));
     let message = format!(
         "segment {}: the PMT lists {} after {} in segment {}, without {}",
         next.segment.number,
@@ -70,19 +73,29 @@ fn changed(before: &SegmentFacts, next: &SegmentFacts, terms: &Terms) -> Option<
         before.segment.number,
         terms.discontinuity
     );
-    Some(segment_violation(next, message))
+    let violation = segment_violation(next, message);
+    Some(if is_harmless { violation.severity(Severity::Warning) } else { violation })
 }
 
-/// Returns the PIDs and codecs that the segment's own PMT lists. `None`: the segment has no PMT, or damaged tables.
-fn program(segment: &SegmentFacts) -> Option<BTreeSet<(u32, &str)>> {
+fn played<'a>(program: &Program<'a>) -> impl Iterator<Item = (u32, &'a str)> {
+    program.iter().filter(|(.., is_played)| *is_played).map(|(pid, codec, _)| (*pid, *codec))
+}
+
+/// PID, codec and whether it is video or audio of each stream of a PMT.
+type Program<'a> = BTreeSet<(u32, &'a str, bool)>;
+
+/// Returns the streams that the segment's own PMT lists. `None`: the segment has no PMT, or damaged tables.
+fn program(segment: &SegmentFacts) -> Option<Program<'_>> {
     let inspection = transport_stream(segment)?;
     let has_pmt = inspection.ts.as_ref()?.pmt_offset.is_some();
     let damaged = inspection.defects.iter().any(|d| d.kind == DefectKind::Tables);
-    (has_pmt && !damaged).then(|| inspection.tracks.iter().map(|t| (t.id, t.codec.as_str())).collect())
+    let is_played = |track: &Track| matches!(track.media, Some(Media::Video | Media::Audio));
+    let streams = || inspection.tracks.iter().map(|t| (t.id, t.codec.as_str(), is_played(t)));
+    (has_pmt && !damaged).then(|| streams().collect())
 }
 
-fn program_text(program: &BTreeSet<(u32, &str)>) -> String {
-    program.iter().take(8).map(|(pid, codec)| format!("{codec} on PID {pid}")).collect::<Vec<_>>().join(", ")
+fn program_text(program: &Program<'_>) -> String {
+    program.iter().take(8).map(|(pid, codec, _)| format!("{codec} on PID {pid}")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -123,6 +136,22 @@ mod tests {
     #[test]
     fn tables_that_stay_hold() {
         assert_holds(run([segment(5), segment(6)]));
+    }
+
+    #[test]
+    fn a_stream_of_data_that_comes_or_goes_is_a_warning() {
+        let with_data = |number| {
+            let mut segment = segment(number);
+            let splices = Track::new(0x102, None, "scte35".to_owned());
+            inspection(&mut segment).tracks.push(splices);
+            segment
+        };
+        for segments in [[segment(5), with_data(6)], [with_data(5), segment(6)]] {
+            assert_eq!(violations(run(segments))[0].severity, Some(Severity::Warning));
+        }
+        let mut moved = with_data(6);
+        inspection(&mut moved).tracks[1].id = 0x200;
+        assert_eq!(violations(run([segment(5), moved]))[0].severity, None, "the sound is on another PID");
     }
 
     #[test]

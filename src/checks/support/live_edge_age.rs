@@ -52,6 +52,9 @@ pub(in crate::checks) fn judge(
     Some(violation(facts, timeline, unit, &still, limits).into_iter().collect())
 }
 
+/// Source of an age that the exporter itself observed.
+const OBSERVED: &str = "observed";
+
 fn violation(
     facts: &RenditionFacts,
     timeline: &Timeline,
@@ -63,10 +66,12 @@ fn violation(
     if units <= limits.major_after {
         return None;
     }
+    // On a first probe nobody has seen the list stand still.
+    let by = if still.source == OBSERVED { String::new() } else { format!("by {} there was ", still.source) };
     let message = format!(
-        "no new segment for {:.1} s: {units:.1} {name}s of {} s; the newest is {}",
+        "{by}no new segment for {:.1} s: {units:.1} {name}s of {} s; the newest is {}",
         still.age.0,
-        length.0,
+        (length.0 * 1000.0).round() / 1000.0,
         timeline.last_number().map_or_else(|| "none".to_owned(), |n| n.to_string()),
     );
     let violation = Violation::new(message)
@@ -89,7 +94,7 @@ fn edge_age(
     made: &PublishedAt,
     limits: &AgeLimits,
 ) -> Option<EdgeAge> {
-    let seen = EdgeAge { age: Seconds::between(past.edge_since?, context.now), source: "observed", certain: true };
+    let seen = EdgeAge { age: Seconds::between(past.edge_since?, context.now), source: OBSERVED, certain: true };
     if past.observations.len() > 1 {
         return Some(seen);
     }
