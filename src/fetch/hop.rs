@@ -7,7 +7,7 @@ use crate::fetch::headers::RequestHeaders;
 use crate::fetch::host_limits::{RequestPermit, Sender};
 use crate::fetch::http_clients::HttpClient;
 use crate::fetch::{ClientParts, failure};
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Error as ClientFailure;
 use std::sync::Arc;
@@ -58,12 +58,12 @@ impl ClientParts {
         // A server may close a kept-alive connection at the moment at which it is used again, and a GET may be repeated (RFC 9112
         // 9.3.1). It may have closed others as well, so that the request is repeated until it had a connection of its own. A server
         // that takes its time before it closes the connection has failed the request.
-        let (mut stale, mut unprocessed) = (0, 0);
+        let (mut stale, mut unprocessed, mut timed_out) = (0, 0, false);
         loop {
             let missed = match send_once(agent, url, headers, deadline).await {
                 // A server says so of a connection that was idle for too long (RFC 9110 15.5.9), not of this request.
-                Ok(answer) if answer.is_idle_timeout() && stale < MAX_STALE => {
-                    stale += 1;
+                Ok(answer) if answer.is_idle_timeout() && !timed_out => {
+                    timed_out = true;
                     continue;
                 }
                 Ok(answer) => return Ok(answer.into_hop(slot)),
@@ -135,9 +135,10 @@ struct AttemptAnswer {
 }
 
 impl AttemptAnswer {
-    /// Returns whether the server timed out a kept-alive connection, at the moment at which it was used again.
+    /// Returns whether the server may have timed out a kept-alive connection, at the moment at which it was used again.
     fn is_idle_timeout(&self) -> bool {
-        self.response.status() == StatusCode::REQUEST_TIMEOUT && self.marks.connecting.is_none()
+        let is_timeout = self.response.status() == StatusCode::REQUEST_TIMEOUT;
+        is_timeout && self.marks.connecting.is_none() && self.response.version() < Version::HTTP_2
     }
 
     fn into_hop(self, slot: RequestPermit) -> HopAnswer {
