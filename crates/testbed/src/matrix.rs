@@ -175,10 +175,10 @@ pub fn check_exists(check: &str) -> bool {
     CHECKS.iter().any(|meta| meta.id == check)
 }
 
-/// Number of streams that are probed at the same time: one for each of two cores. More of the slow faults are probed at
-/// a time, because their probes mostly wait.
-const AT_ONCE: usize = 2;
-const SLOW_AT_ONCE: usize = 4;
+/// Number of streams that are probed at the same time: two for each of two cores, because probes also wait, such as for a second request.
+/// Those of the slow faults mostly wait.
+const AT_ONCE: usize = 4;
+const SLOW_AT_ONCE: usize = 6;
 
 /// Ids of the faults that take real time in each probe.
 const SLOW: &[&str] = &[
@@ -231,7 +231,7 @@ pub async fn probe_faults_named(matches: impl Fn(&str) -> bool) -> Vec<FaultResu
 
 async fn probe_at_once(faults: Vec<&'static Fault>, at_once: usize) -> Vec<FaultResult> {
     let running = stream::iter(faults).map(|fault| tokio::spawn(probe_fault(fault)));
-    running.buffered(at_once).map(|row| row.expect("a probe doesn't panic")).collect().await
+    running.buffer_unordered(at_once).map(|row| row.expect("a probe doesn't panic")).collect().await
 }
 
 async fn probe_fault(fault: &'static Fault) -> FaultResult {
@@ -281,15 +281,18 @@ pub async fn probe_clean_streams_named(matches: impl Fn(&str) -> bool) -> Vec<Cl
     let scraped = clean_channels().into_iter().filter(|(name, ..)| has_short_window(name));
     let scraped = scraped.map(|channel| (channel, SCRAPE, SCRAPES));
     let chosen: Vec<_> = all.chain(scraped).filter(|((name, ..), ..)| matches(name)).collect();
-    let running = stream::iter(chosen).map(|((name, path, help), every, probes)| {
+    let running = stream::iter(chosen).enumerate().map(|(place, ((name, path, help), every, probes))| {
         tokio::spawn(async move {
             let (template, _) = template_and_interval(&name);
             let is_surprising = |result: &StreamResult| !result.failed_checks.is_empty();
             let result = probe_stream(&name, &path, template, (probes, every), is_surprising).await;
-            CleanResult { name, help, result }
+            (place, CleanResult { name, help, result })
         })
     });
-    running.buffered(AT_ONCE).map(|row| row.expect("a probe doesn't panic")).collect().await
+    let running = running.buffer_unordered(AT_ONCE).map(|row| row.expect("a probe doesn't panic"));
+    let mut rows: Vec<_> = running.collect().await;
+    rows.sort_by_key(|(place, _)| *place);
+    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 /// Returns name, path on the origin and description of each clean stream.
