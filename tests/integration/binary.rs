@@ -141,7 +141,7 @@ async fn the_exporter_may_have_as_many_files_open_as_its_surroundings_allow() {
     let mut shell = Command::new("sh");
     shell.args([
         "-c",
-        "ulimit -Hn 2048 && ulimit -Sn 256 && exec \"$0\" \"$@\"",
+        "ulimit -Sn 256 && ulimit -Hn 2048 && exec \"$0\" \"$@\"",
         env!("CARGO_BIN_EXE_packager_exporter"),
     ]);
     let exporter = Exporter::spawn(shell.current_dir(files.folder()), &[]).await;

@@ -254,4 +254,6 @@ async fn nginx_passes_tokens_to_an_exporter_that_checks_them() {
     assert_eq!(browser.status("noc", "GET", "/api/v1/channels").await, 200);
     assert_eq!(browser.status("noc", "POST", ACKNOWLEDGE).await, REACHED);
     assert_eq!(browser.status("noc", "POST", "/api/v1/channels").await, 403);
+    assert_eq!(browser.status("noc", "GET", "/api/v1/tokens").await, 403);
+    assert_eq!(browser.status("admin", "GET", "/api/v1/tokens").await, 200);
 }

@@ -23,6 +23,7 @@ impl Nginx {
             .replace("\nhttp {\n", &format!("\nhttp {{\n{temporary}"))
             .replace(" ssl;\n    http2 on;", " ssl http2;")
             .replace(" ssl default_server;\n    http2 on;", " ssl http2 default_server;")
+            .replace("/var/log/nginx", &folder.display().to_string())
             .replace("worker_processes auto;", "worker_processes 1;")
             .replace("worker_processes 1;", "worker_processes 1; master_process off; daemon off;");
         assert!(!configuration.contains("http2 on;"), "{configuration}");

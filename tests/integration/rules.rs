@@ -149,7 +149,9 @@ fn every_alert_has_a_severity_and_a_measured_value() {
 /// renditions if the alert is about renditions.
 #[test]
 fn an_alert_on_a_channel_names_it_and_its_renditions() {
-    for Alert { name, expr, annotations, .. } in alerts() {
+    // Nobody reads the text of an alert that only inhibits others.
+    let read = alerts().into_iter().filter(|alert| !alert.name.ends_with("Inhibitor"));
+    for Alert { name, expr, annotations, .. } in read {
         let text = format!("{:?}", annotations);
         assert_eq!(
             expr.contains("(channel, tier, packager"),

@@ -170,6 +170,19 @@ impl AlertingStack {
         .await
     }
 
+    /// Waits for a mail whose subject has the status (`FIRING`, `RESOLVED`) and is about `about`.
+    pub(super) async fn wait_for_mail_about(&self, status: &str, about: &str) {
+        let subject =
+            |mail: &String| mail.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap_or_default().to_owned();
+        self.until(&format!("a mail says {status} {about}"), async || {
+            let mails = self.mails_about(about);
+            let is_wanted =
+                |mail: &&String| subject(mail).starts_with(&format!("[{status}")) && subject(mail).contains(about);
+            mails.iter().find(is_wanted).map(|_| ()).ok_or_else(|| format!("{:#?}", self.mails_about("")))
+        })
+        .await;
+    }
+
     pub(super) async fn until<T>(&self, what: &str, ask: impl AsyncFn() -> Result<T, String>) -> T {
         let log = || self.exporter.as_ref().map(Exporter::log);
         wait(ask).await.unwrap_or_else(|instead| panic!("not within {PATIENCE:?}: {what}: {instead}\n{:?}", log()))
