@@ -156,10 +156,13 @@ const AUTH_KEYS: [&str; 4] = ["basic_auth", "bearer_token", "bearer_token_file",
 /// another kind, and credentials and a user agent that `own` gives as a header.
 pub(super) fn without_replaced(own: &Node, below: &Node) -> Node {
     let (Some(written), Some(section)) = (own.get("request"), below.get("request")) else { return below.clone() };
+    // `null` takes only what has its own name.
+    let is_set = |node: &Node| !matches!(node.value, Value::Null);
     let headers = HEADER_SECTIONS.iter().filter_map(|key| written.get(key)).flat_map(Node::entries);
-    let headers: Vec<String> = headers.map(|(key, _)| key.name.to_ascii_lowercase()).collect();
+    let headers: Vec<String> =
+        headers.filter(|(_, node)| is_set(node)).map(|(key, _)| key.name.to_ascii_lowercase()).collect();
     let has = |name: &str| headers.iter().any(|header| header == name);
-    let is_authorized = has("authorization") || AUTH_KEYS.iter().any(|key| written.get(key).is_some());
+    let is_authorized = has("authorization") || AUTH_KEYS.iter().any(|key| written.get(key).is_some_and(is_set));
     let replaced_auth = AUTH_KEYS.into_iter().filter(|key| is_authorized && written.get(key).is_none());
     let replaced: Vec<&str> = replaced_auth.chain(has("user-agent").then_some("user_agent")).collect();
     let kept = |(key, node): &(Key, Node)| {

@@ -103,7 +103,7 @@ pub struct FetchSettings {
     pub max_connections_per_host: usize,
     /// Longest time for connecting to a server, in seconds.
     pub connect_timeout: f64,
-    /// Longest time in seconds for which a connection is used for further requests. Then another is opened, as new viewers open theirs: with
+    /// Time in seconds after which a connection is closed with its next answer. Then another is opened, as new viewers open theirs: with
     /// the server's present certificate, at its present address.
     pub max_connection_age: f64,
     pub user_agent: String,

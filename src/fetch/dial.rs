@@ -7,6 +7,8 @@ use crate::fetch::connect_trace::{self, BoxError};
 use crate::fetch::headers;
 use crate::fetch::resolve::{Resolver, WordedFailure};
 use crate::fetch::tcp_dialer::TcpDialer;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use http::{HeaderValue, Uri};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
@@ -182,7 +184,7 @@ impl DialerShared {
     }
 
     /// Opens a connection through the proxy to one of the addresses of the target, which were judged: the proxy must not look the name up
-    /// again. Each but the last has an equal share of the time for the connection.
+    /// again. The next attempt begins when one fails, or after a share of the time beside those that have no answer yet.
     async fn dial_tunnel(
         &self,
         proxy: &ProxyRoute,
@@ -190,18 +192,21 @@ impl DialerShared {
         addresses: &[IpAddr],
     ) -> Result<TokioIo<TcpStream>, BoxError> {
         let addresses = addresses.get(..MAX_TUNNELS).unwrap_or(addresses);
-        let share = self.connect_timeout / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
-        let mut earlier = None;
-        for (left, address) in (0..addresses.len()).rev().zip(addresses) {
-            let attempt = self.dial_proxy(proxy, Route::Tunnel, at_address(target, *address)?);
-            let limit = if left == 0 { self.connect_timeout } else { share };
-            match tokio::time::timeout(limit, attempt).await {
-                Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(failure)) => _ = earlier.get_or_insert(failure),
-                Err(_) => {}
+        let share = self.connect_timeout / u32::try_from(addresses.len() + 1).unwrap_or(u32::MAX);
+        let (mut waiting, mut attempts, mut first_failure) = (addresses.iter(), FuturesUnordered::new(), None);
+        loop {
+            if let Some(address) = waiting.next() {
+                attempts.push(self.dial_proxy(proxy, Route::Tunnel, at_address(target, *address)?));
+            }
+            tokio::select! {
+                ended = attempts.next() => match ended {
+                    Some(Ok(connection)) => return Ok(connection),
+                    Some(Err(failure)) => _ = first_failure.get_or_insert(failure),
+                    None => return Err(first_failure.unwrap_or_else(|| connect_trace::ConnectTimeout.into())),
+                },
+                () = tokio::time::sleep(share), if waiting.len() > 0 => {}
             }
         }
-        Err(earlier.unwrap_or_else(|| connect_trace::ConnectTimeout.into()))
     }
 
     /// Opens a connection to the proxy, and through it to the target.
@@ -402,8 +407,10 @@ mod tests {
             let addresses = |all: &[&str]| all.iter().map(|ip| ip.parse().unwrap()).collect::<Vec<IpAddr>>();
             let both = dialer.shared.dial_tunnel(&route, &target, &addresses(&["127.0.0.9", "127.0.0.1"])).await;
             assert!(both.is_ok(), "{answer:?}: {}", both.unwrap_err());
-            let dead = dialer.shared.dial_tunnel(&route, &target, &addresses(&["127.0.0.9"])).await;
-            assert!(dead.is_err(), "{answer:?}");
+            let dead = addresses(&["127.0.0.9"]);
+            let dead = dialer.shared.dial_tunnel(&route, &target, &dead);
+            let dead = tokio::time::timeout(Duration::from_secs(1), dead).await;
+            assert!(!matches!(dead, Ok(Ok(_))), "{answer:?}");
         }
     }
 }

@@ -54,8 +54,8 @@ pub(super) struct HttpClient {
 }
 
 impl HttpClient {
-    /// Sends the request, and returns the answer when its headers are there. A connection that has reached its largest age gets no further
-    /// request.
+    /// Sends the request, and returns the answer when its headers are there. A connection that has reached its largest age gets no
+    /// request after this one.
     pub(crate) async fn send(&self, mut request: Request<NoBody>) -> Result<Response<Incoming>, ClientFailure> {
         let connection = capture_connection(&mut request);
         let response = self.inner.request(request).await?;

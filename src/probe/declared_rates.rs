@@ -7,6 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// Time in seconds after its last probe for which an output keeps its part of the budget.
 const KEPT: f64 = 300.0;
+/// Largest bit rate of one output that counts, in bits per second: a manifest with a wrong unit must not take the budget of all others.
+const MAX_DECLARED: u64 = 1_000_000_000;
 /// Time in seconds between two looks for outputs that are no longer probed.
 const LOOK_EVERY: f64 = 10.0;
 
@@ -28,9 +30,10 @@ impl DeclaredRates {
     /// Records the bit rate that the manifest of an output declares, and returns which share of its bytes the output may take, so that all
     /// outputs together take `budget` (in bits per second). `None`: no output declares a bit rate.
     pub(crate) fn share(&self, output: OutputKey, declared: u64, budget: u64, now: Timestamp) -> Option<f64> {
+        let declared = declared.min(MAX_DECLARED);
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (before, _) = table.outputs.insert(output, (declared, now)).unwrap_or((0, now));
-        table.sum = (table.sum - before).saturating_add(declared);
+        table.sum = table.sum.saturating_sub(before).saturating_add(declared);
         if Seconds::between(table.looked_at, now).0.abs() >= LOOK_EVERY {
             table.forget(now);
         }
@@ -65,5 +68,7 @@ mod tests {
         assert_eq!(share("A", 3_000_000, 315), Some(0.25));
         assert_eq!(share("A", 3_000_000, 326), Some(1.0 / 3.0), "B was last probed 310 s ago");
         assert_eq!(share("C", 500_000, 327), Some(1.0 / 3.5));
+        assert_eq!(share("C", u64::MAX, 328), Some(1.0 / 1003.0));
+        assert_eq!(share("C", 500_000, 329), Some(1.0 / 3.5));
     }
 }

@@ -12,8 +12,8 @@ use packager_exporter::report::Report;
 use std::path::Path;
 use std::time::Duration;
 
-/// Number of programmes that are encoded and probed at the same time: one for each of two cores.
-const AT_ONCE: usize = 2;
+/// Number of programmes that are encoded and probed at the same time: one and a half for each of two cores, because probes also wait.
+const AT_ONCE: usize = 3;
 /// Number of segments that are listed when a programme begins to play, each for the first time.
 const LISTED: u32 = 6;
 /// Number of probes of a programme that is good, or faulty from beginning to end: two rounds of a minute.

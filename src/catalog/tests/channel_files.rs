@@ -116,7 +116,8 @@ fn a_channels_own_header_or_credentials_take_the_place_of_those_of_the_defaults_
                 A: {input_url: http://p/a, template: T, request: {headers: {authorization: Own a, User-Agent: a, x-key: a}}}\n  \
                 B: {input_url: http://p/b, template: T, request: {bearer_token: b}}\n  \
                 C: {input_url: http://p/c, template: T}\n  \
-                D: {input_url: http://p/d, template: U, request: {user_agent: null, basic_auth: null}}\n";
+                D: {input_url: http://p/d, template: U, request: {user_agent: null, basic_auth: null}}\n  \
+                E: {input_url: http://p/e, template: T, request: {bearer_token: null, headers: {Authorization: null, User-Agent: null}}}\n";
     let snapshot = load_with(Some(text), Some(templates), &[]).unwrap().snapshot;
     let of = |code: &str| {
         let channel = snapshot.channel(code).unwrap();
@@ -130,6 +131,8 @@ fn a_channels_own_header_or_credentials_take_the_place_of_those_of_the_defaults_
     assert!(of("A").auth.is_none() && of("A").user_agent.is_none());
     assert!(of("B").auth == Some(Auth::Bearer { token: "b".to_owned() }) && of("B").user_agent.as_deref() == Some("d"));
     assert!(matches!(of("C").auth, Some(Auth::Basic { username, .. }) if username == "d"));
+    assert!(matches!(of("E").auth, Some(Auth::Basic { username, .. }) if username == "d"));
+    assert_eq!(of("E").user_agent.as_deref(), Some("d"));
     assert!(of("D").user_agent.is_none() && of("D").headers.contains(&pair("user-agent", "u")));
 }
 

@@ -89,7 +89,8 @@ fn judge_separate_audio(
     let offsets: Vec<_> = sounds.iter().rev().filter_map(|s| Some((s.segment, off(s)?))).collect();
     let steady = steady_pairs(&offsets);
     let slack = |nth: usize, off: &StartOffset| if nth < steady { 0.0 } else { off.slack };
-    let far = offsets.iter().enumerate().filter(|(nth, (_, off))| off.seconds.abs() > params.max + slack(*nth, off));
+    let limit = |nth: usize, off: &StartOffset| params.max + off.slow_picture + slack(nth, off);
+    let far = offsets.iter().enumerate().filter(|(nth, (_, off))| off.seconds.abs() > limit(*nth, off));
     let found = far.map(|(_, (s, off))| {
         violation(s, off.seconds).in_rendition(&facts.rendition.name).with("reference_rendition", name.as_str())
     });
@@ -103,6 +104,8 @@ struct StartOffset {
     /// Seconds by which the two starts may differ although audio and video are in sync: half of each segment that the MPD
     /// times by a fixed `@duration`, which is approximate (ISO/IEC 23009-1 5.3.9.2). 0 for exact times.
     slack: f64,
+    /// Seconds by which the first picture may be shown later ([`slow_picture`]).
+    slow_picture: f64,
 }
 
 /// Number of pairs of segments, at least, that show that their offset is steady.
@@ -165,7 +168,8 @@ impl TrackStart<'_> {
         };
         let approximate = |s: &Segment| s.media_start.is_some_and(|start| start.nominal);
         let slack = [a, b].into_iter().filter(|s| approximate(s)).map(|s| 0.5 * s.duration.0).sum();
-        seconds.map(|seconds| StartOffset { seconds, slack })
+        let slow_picture = slow_picture(video.segment);
+        seconds.map(|seconds| StartOffset { seconds, slack, slow_picture })
     }
 }
 

@@ -60,11 +60,15 @@ fn invalid_tables(segment: &SegmentFacts, inspection: &Inspection, facts: &Rendi
 
 fn changed(before: &SegmentFacts, next: &SegmentFacts, terms: &Terms) -> Option<Violation> {
     let (old, new) = (program(before)?, program(next)?);
-    if old == new {
+    let streams = |program: &Program<'_>| program.iter().map(|(pid, codec, _)| (*pid, (*codec).to_owned())).collect();
+    let (was, is): (BTreeSet<_>, BTreeSet<_>) = (streams(&old), streams(&new));
+    if was == is {
         return None;
     }
     // Players don't touch their decoders for a stream of data or text that comes or goes.
-    let is_harmless = played(&old).eq(played(&new));
+    let is_changed =
+        |(pid, codec): (u32, &str)| was.contains(&(pid, codec.to_owned())) != is.contains(&(pid, codec.to_owned()));
+    let is_harmless = !played(&old).chain(played(&new)).any(is_changed);
     let message = format!(
         "segment {}: the PMT lists {} after {} in segment {}, without {}",
         next.segment.number,
@@ -152,6 +156,16 @@ mod tests {
         let mut moved = with_data(6);
         inspection(&mut moved).tracks[1].id = 0x200;
         assert_eq!(violations(run([segment(5), moved]))[0].severity, None, "the sound is on another PID");
+    }
+
+    #[test]
+    fn a_stream_of_which_nothing_comes_for_a_segment_is_still_there() {
+        let with_private = |number, media| {
+            let mut segment = segment(number);
+            inspection(&mut segment).tracks.push(Track::new(0x105, media, "0x8f".to_owned()));
+            segment
+        };
+        assert_holds(run([with_private(5, Some(Media::Audio)), with_private(6, None)]));
     }
 
     #[test]

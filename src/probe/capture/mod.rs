@@ -202,7 +202,8 @@ impl Capturer<'_> {
             self.kept.choose(if is_direct { DecodedRenditions { video: Some(direct), audio: None } } else { listed });
         }
         let key = self.key_of(facts);
-        let declared = renditions.iter().filter_map(|r| r.bandwidth).map(|bandwidth| bandwidth.0).sum();
+        let rates = renditions.iter().filter_map(|r| r.bandwidth).map(|bandwidth| bandwidth.0);
+        let declared = rates.fold(0, u64::saturating_add);
         let _ = self.allowed_share.set(self.allowed_share(&key, declared, now));
         let retention = retention(self.template);
         self.history.recognize(&key, &facts.url, renditions, i_frames, now, retention);

@@ -72,7 +72,7 @@ enum NoMpd {
     OutOfTime,
     /// The server doesn't know the session any more: another one has to begin.
     Refused,
-    /// The session stands still, or its MPD isn't that of new viewers: another one has to begin.
+    /// The session stands still, or its MPD can't be read or isn't that of new viewers: another one has to begin.
     StandsStill,
     /// The answer failed, but not with a status that means an ended session. Another one has to begin.
     Failed(Box<Fetched>),
@@ -92,19 +92,19 @@ impl Capturer<'_> {
         for _ in 0..TURNS {
             let Some(SessionAddresses::Playlists(followed)) = step.followed.take() else { break };
             let frozen = is_frozen(&followed, &newest, step.number, &known);
-            let playlists = if frozen { None } else { self.fetch_playlists(&followed, &newest).await };
+            let playlists = match frozen {
+                true => Err(SessionEnd::Left),
+                false => self.fetch_playlists(&followed, &newest).await,
+            };
             match playlists {
-                Some(playlists) => {
+                Ok(playlists) => {
                     if self.fails_alone(&playlists, &newest).await {
                         self.sessions.abandon(&history_key(self.channel, output), step.number);
                     }
                     let session = step.facts(true);
                     return FollowedPresentation { session, presentation: followed, playlists };
                 }
-                None => {
-                    let end = if frozen { SessionEnd::Left } else { SessionEnd::ByServer };
-                    step = self.replace_session(output, step.number, &newest, end);
-                }
+                Err(end) => step = self.replace_session(output, step.number, &newest, end),
             }
         }
         let presentation = match newest {
@@ -115,17 +115,27 @@ impl Capturer<'_> {
         FollowedPresentation { session, presentation, playlists: Vec::new() }
     }
 
-    /// Fetches all media playlists of a playback session at the same time. `None` if the session is over.
-    async fn fetch_playlists(&self, followed: &Presentation, newest: &SessionAddresses) -> Option<Vec<PlaylistAnswer>> {
+    /// Fetches all media playlists of a playback session at the same time.
+    ///
+    /// # Errors
+    /// The session is over.
+    async fn fetch_playlists(
+        &self,
+        followed: &Presentation,
+        newest: &SessionAddresses,
+    ) -> Result<Vec<PlaylistAnswer>, SessionEnd> {
         let mut asked = Vec::new();
         for rendition in &followed.renditions {
             asked.push(self.fetch_listed(rendition, &followed.variables));
         }
         let answers: Vec<_> = stream::iter(asked).buffered(RENDITIONS_AT_ONCE).collect().await;
         let mut over = (0..).zip(&answers).filter(|(_, answer)| answer.sign() == SessionSign::Over).map(|(at, _)| at);
-        let Some(first) = over.next() else { return Some(answers) };
+        let Some(first) = over.next() else { return Ok(answers) };
         let partly = over.count() + 1 < answers.iter().filter(|answer| answer.fetched.is_some()).count();
-        (partly && !self.is_listed_anew(first, newest).await).then_some(answers)
+        if partly && !self.is_listed_anew(first, newest).await {
+            return Ok(answers);
+        }
+        Err(answers.get(first).map_or(SessionEnd::Left, PlaylistAnswer::end))
     }
 
     /// Returns whether a playlist of the followed session failed that new viewers get. A rendition that fails for everybody is no fault
@@ -185,13 +195,13 @@ impl Capturer<'_> {
             if answer.as_ref().is_some_and(|answer| answer.fetched.is_none()) {
                 return (NOT_COMPARED, None);
             }
+            let end = answer.as_ref().map_or(SessionEnd::Left, PlaylistAnswer::end);
             if let Some(answer) = answer.filter(|a| a.sign() != SessionSign::Over) {
                 if answer.sign() == SessionSign::Failed {
                     self.sessions.abandon(&history_key(self.channel, output), step.number);
                 }
                 return (step.facts(true), Some(answer));
             }
-            let end = if frozen { SessionEnd::Left } else { SessionEnd::ByServer };
             step = self.replace_session(output, step.number, &newest, end);
         }
         (step.facts(false), None)
@@ -261,7 +271,8 @@ impl Capturer<'_> {
             Err(Some(fetched)) if sign_of(&fetched, false) == SessionSign::Failed => {
                 Err(NoMpd::Failed(Box::new(fetched)))
             }
-            Err(Some(_)) => Err(NoMpd::Refused),
+            Err(Some(fetched)) if is_refused(&fetched) => Err(NoMpd::Refused),
+            Err(Some(_)) => Err(NoMpd::StandsStill),
         }
     }
 
@@ -317,6 +328,13 @@ impl PlaylistAnswer {
         }
     }
 
+    /// Returns why a session with this answer is over: a playlist that can't be read isn't the server's word for it.
+    fn end(&self) -> SessionEnd {
+        let is_ended = self.timeline.as_ref().is_some_and(|timeline| timeline.ended);
+        let is_said = is_ended || self.fetched.as_ref().is_some_and(is_refused);
+        if is_said { SessionEnd::ByServer } else { SessionEnd::Left }
+    }
+
     fn sign(&self) -> SessionSign {
         let live = self.timeline.as_ref().is_some_and(|timeline| !timeline.ended);
         self.fetched.as_ref().map_or(SessionSign::GoesOn, |fetched| sign_of(fetched, live))
@@ -334,6 +352,11 @@ impl MpdAnswer {
             None => SessionAddresses::Manifest(answered.clone()),
         })
     }
+}
+
+/// Returns whether the answer has a status of the client's fault.
+fn is_refused(fetched: &Fetched) -> bool {
+    fetched.result.as_ref().is_ok_and(|exchange| (400..500).contains(&exchange.status))
 }
 
 /// Returns whether an answer says that its playback session continues, is over, or failed. `live` is whether the answer

@@ -42,14 +42,14 @@ impl Capturer<'_> {
         Some(Arc::new(SteeringFacts { steering, asked_at, fetched, manifest, cloned }))
     }
 
-    /// Requests the first variants' playlists in the pathway `clone`, until one of them answers or the probe's time ends.
+    /// Requests the first variants' playlists in the pathway `clone`, until one of them answers. Empty if the probe's time ends first.
     async fn fetch_cloned(&self, clone: &PathwayClone, variants: &[Rendition]) -> Vec<ClonedPlaylist> {
         let mut cloned = Vec::new();
         for url in variants.iter().filter_map(|variant| variant.playlist_in(clone)).take(MAX_CLONED) {
             let began = Instant::now();
             let (fetched, body) = self.fetch_text(&url, self.budget.playlists()).await;
             if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
-                break;
+                return Vec::new();
             }
             let no_playlist = || (!body.starts_with(b"#EXTM3U")).then(|| "the answer is no playlist".to_owned());
             let problem = fetched.problem().or_else(no_playlist);

@@ -89,7 +89,7 @@ pub(crate) struct SessionStep {
 pub(crate) enum SessionEnd {
     /// The server refused its URLs, or ended its playlists.
     ByServer,
-    /// The exporter left it, because it stands still or fails.
+    /// The exporter left it, because it stands still, fails or can't be read.
     Left,
 }
 

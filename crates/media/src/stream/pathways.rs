@@ -19,7 +19,15 @@ impl Rendition {
         }
         let mut url = self.uri.clone()?;
         if let Some(host) = &clone.host {
-            url.set_host(Some(host)).ok()?;
+            // Some servers write a port too, which players take.
+            let (name, port) = match host.rsplit_once(':') {
+                Some((name, port)) if !port.ends_with(']') => (name, Some(port.parse().ok()?)),
+                _ => (host.as_str(), None),
+            };
+            url.set_host(Some(name)).ok()?;
+            if port.is_some() {
+                url.set_port(port).ok()?;
+            }
         }
         if !clone.parameters.is_empty() {
             let written: Vec<_> = url.query_pairs().into_owned().collect();
@@ -56,6 +64,9 @@ mod tests {
         assert_eq!(url(r#"{"PARAMS":{"x":"3","a":"é"}}"#).unwrap(), "http://a.example:8080/v/1.m3u8?b=1&a=%C3%A9&x=3");
         let own = r#"{"HOST":"c.example","PER-VARIANT-URIS":{"v/1":"https://d.example/own.m3u8"}}"#;
         assert_eq!(url(own).unwrap(), "https://d.example/own.m3u8");
+        assert_eq!(url(r#"{"HOST":"c.example:81"}"#).unwrap(), same.replace("a.example:8080", "c.example:81"));
+        assert_eq!(url(r#"{"HOST":"[::1]"}"#).unwrap(), same.replace("a.example", "[::1]"));
+        assert_eq!(url(r#"{"HOST":"c.example:x"}"#), None);
         assert_eq!(url(r#"{"HOST":"a b"}"#), None);
         let other = Rendition { pathway: Some("b".to_owned()), ..variant.clone() };
         assert_eq!(other.playlist_in(&clone("{}")), None);

@@ -139,7 +139,7 @@ impl PacketFramer {
             Some(SyncLoss { at, found }) => demux.defects.add(DefectKind::Container, *at, CLAUSE, || {
                 format!("sync byte 0x47 expected, found {found:#04x}; no packet follows until the end")
             }),
-            None if self.buffered.first().is_some_and(|byte| *byte != SYNC_BYTE) => {
+            None if is_padding(&self.buffered) => {
                 demux.defects.add(DefectKind::SideBox, self.offset, CLAUSE, || {
                     format!("{} bytes that are no packet follow the last packet", self.buffered.len())
                 });
@@ -150,6 +150,11 @@ impl PacketFramer {
             None => {}
         }
     }
+}
+
+/// Whether bytes behind the last packet only fill the file: all are 0x00, or all are 0xff.
+fn is_padding(bytes: &[u8]) -> bool {
+    [0x00, 0xff].into_iter().any(|filler| !bytes.is_empty() && bytes.iter().all(|byte| *byte == filler))
 }
 
 /// Iterates over the positions of sync bytes in `buffered`.
@@ -186,6 +191,7 @@ mod tests {
         let text = "100 bytes that are no packet follow the last packet".to_owned();
         assert_eq!(of(&[0; 100]), [(DefectKind::SideBox, text)]);
         let text = "the last packet is truncated: 100 of 188 bytes".to_owned();
-        assert_eq!(of(&[SYNC_BYTE; 100]), [(DefectKind::Container, text)]);
+        assert_eq!(of(&[SYNC_BYTE; 100]), [(DefectKind::Container, text.clone())]);
+        assert_eq!(of(&[0x5a; 100]), [(DefectKind::Container, text)], "the rest of a packet whose begin was lost");
     }
 }
