@@ -48,8 +48,9 @@ ui: ## Build the web page into ui/dist, which a release build embeds. Needs Node
 ui-test: ## Check and build the web page, and run its unit tests.
 	scripts/ui.sh test
 
+# The whole workspace, as the tests: of a selection the dependencies would be compiled anew, with other features.
 ui-e2e: ## Run the web page in Chromium against the exporter and the live origin. Needs `make ui tools`.
-	$(CARGO) build --locked --package packager_exporter --package packager_testbed --bins
+	$(CARGO) build --locked --workspace --bins
 	scripts/ui.sh e2e
 
 docs: ## Write the generated documentation, the dashboards' JSON and the check ids in the alert rules.
