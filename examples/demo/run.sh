@@ -94,6 +94,10 @@ for channel in $channels; do
 done
 
 echo
-echo "Ctrl-C ends it."
 if [ -n "${DEMO_ONCE:-}" ]; then exit 0; fi
-wait -n $origin $exporter
+echo "Each channel is probed every 15 s, as Prometheus would. Ctrl-C ends it."
+while kill -0 $origin 2>/dev/null && kill -0 $exporter 2>/dev/null; do
+  for channel in $channels; do probe "$channel" >/dev/null & done
+  sleep 15 &
+  wait -n $origin $exporter $!
+done
