@@ -6,9 +6,7 @@ use crate::facts::{Failure, FailureKind};
 use crate::fetch::connect_trace::{self, BoxError};
 use crate::fetch::headers;
 use crate::fetch::resolve::{Resolver, WordedFailure};
-use crate::fetch::tcp_dialer::TcpDialer;
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
+use crate::fetch::tcp_dialer::{TcpDialer, first_to_connect};
 use http::{HeaderValue, Uri};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
@@ -193,20 +191,9 @@ impl DialerShared {
     ) -> Result<TokioIo<TcpStream>, BoxError> {
         let addresses = addresses.get(..MAX_TUNNELS).unwrap_or(addresses);
         let share = self.connect_timeout / u32::try_from(addresses.len() + 1).unwrap_or(u32::MAX);
-        let (mut waiting, mut attempts, mut first_failure) = (addresses.iter(), FuturesUnordered::new(), None);
-        loop {
-            if let Some(address) = waiting.next() {
-                attempts.push(self.dial_proxy(proxy, Route::Tunnel, at_address(target, *address)?));
-            }
-            tokio::select! {
-                ended = attempts.next() => match ended {
-                    Some(Ok(connection)) => return Ok(connection),
-                    Some(Err(failure)) => _ = first_failure.get_or_insert(failure),
-                    None => return Err(first_failure.unwrap_or_else(|| connect_trace::ConnectTimeout.into())),
-                },
-                () = tokio::time::sleep(share), if waiting.len() > 0 => {}
-            }
-        }
+        let attempt =
+            |address| async move { self.dial_proxy(proxy, Route::Tunnel, at_address(target, address)?).await };
+        first_to_connect(addresses.to_vec(), share, attempt).await
     }
 
     /// Opens a connection to the proxy, and through it to the target.

@@ -46,11 +46,7 @@ impl Resolver {
             IpProtocol::Ip4 => "IPv4 ",
             IpProtocol::Ip6 => "IPv6 ",
         };
-        found.retain(|ip| match self.protocol {
-            IpProtocol::Any => true,
-            IpProtocol::Ip4 => ip.is_ipv4(),
-            IpProtocol::Ip6 => ip.is_ipv6(),
-        });
+        found.retain(|ip| self.wants(ip));
         if found.is_empty() {
             return Err(no_address(host, &format!("DNS has no {kind}address of it")));
         }
@@ -79,16 +75,20 @@ impl Resolver {
     async fn every_address(&self, host: &str) -> Result<Vec<IpAddr>, Failure> {
         let mut found = self.lookup(host).await?;
         found.iter().try_for_each(|ip| self.check(host, *ip))?;
-        found.retain(|ip| match self.protocol {
-            IpProtocol::Any => true,
-            IpProtocol::Ip4 => ip.is_ipv4(),
-            IpProtocol::Ip6 => ip.is_ipv6(),
-        });
+        found.retain(|ip| self.wants(ip));
         found.sort_by_key(IpAddr::is_ipv6);
         if found.is_empty() {
             return Err(no_address(host, "DNS has no address of it that may be used"));
         }
         Ok(found)
+    }
+
+    fn wants(&self, ip: &IpAddr) -> bool {
+        match self.protocol {
+            IpProtocol::Any => true,
+            IpProtocol::Ip4 => ip.is_ipv4(),
+            IpProtocol::Ip6 => ip.is_ipv6(),
+        }
     }
 
     /// Judges an address that no DNS answer gave.

@@ -4,6 +4,8 @@
 use crate::catalog::IpProtocol;
 use crate::fetch::connect_trace::{self, BoxError};
 use crate::fetch::resolve::{Resolver, WordedFailure};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
@@ -14,7 +16,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tower::{Service, ServiceExt as _};
 
@@ -130,25 +131,24 @@ fn in_order(addresses: Vec<IpAddr>, source: Option<IpAddr>) -> Vec<IpAddr> {
 ///
 /// # Errors
 /// The first attempt's failure, when all have failed.
-async fn first_to_connect<T: Send + 'static, F>(
-    addresses: Vec<SocketAddr>,
+pub(super) async fn first_to_connect<A, T, F>(
+    addresses: Vec<A>,
     stagger: Duration,
-    mut attempt: impl FnMut(SocketAddr) -> F,
+    mut attempt: impl FnMut(A) -> F,
 ) -> Result<T, BoxError>
 where
-    F: Future<Output = Result<T, BoxError>> + Send + 'static,
+    F: Future<Output = Result<T, BoxError>>,
 {
     let mut waiting = addresses.into_iter();
-    let (mut attempts, mut first_failure) = (JoinSet::new(), None);
+    let (mut attempts, mut first_failure) = (FuturesUnordered::new(), None);
     loop {
         if let Some(address) = waiting.next() {
-            attempts.spawn(attempt(address));
+            attempts.push(attempt(address));
         }
         tokio::select! {
-            ended = attempts.join_next() => match ended {
-                Some(Ok(Ok(connection))) => return Ok(connection),
-                Some(Ok(Err(failure))) => { first_failure.get_or_insert(failure); }
-                Some(Err(failure)) => { first_failure.get_or_insert(failure.into()); }
+            ended = attempts.next() => match ended {
+                Some(Ok(connection)) => return Ok(connection),
+                Some(Err(failure)) => _ = first_failure.get_or_insert(failure),
                 None => return Err(first_failure.unwrap_or_else(no_address)),
             },
             () = tokio::time::sleep(stagger), if waiting.len() > 0 => {}

@@ -7,7 +7,7 @@ use crate::history::RenditionHistory;
 use packager_media::container::{Container, Inspection, Track};
 use packager_media::defect::DefectKind;
 use packager_media::stream::Media;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 pub const META: CheckMeta = CheckMeta {
     id: "ts_tables_invalid",
@@ -60,15 +60,13 @@ fn invalid_tables(segment: &SegmentFacts, inspection: &Inspection, facts: &Rendi
 
 fn changed(before: &SegmentFacts, next: &SegmentFacts, terms: &Terms) -> Option<Violation> {
     let (old, new) = (program(before)?, program(next)?);
-    let streams = |program: &Program<'_>| program.iter().map(|(pid, codec, _)| (*pid, (*codec).to_owned())).collect();
-    let (was, is): (BTreeSet<_>, BTreeSet<_>) = (streams(&old), streams(&new));
-    if was == is {
+    if old.keys().eq(new.keys()) {
         return None;
     }
     // Players don't touch their decoders for a stream of data or text that comes or goes.
-    let is_changed =
-        |(pid, codec): (u32, &str)| was.contains(&(pid, codec.to_owned())) != is.contains(&(pid, codec.to_owned()));
-    let is_harmless = !played(&old).chain(played(&new)).any(is_changed);
+    let gone = old.iter().filter(|(stream, _)| !new.contains_key(*stream));
+    let come = new.iter().filter(|(stream, _)| !old.contains_key(*stream));
+    let is_harmless = !gone.chain(come).any(|(_, is_played)| *is_played);
     let message = format!(
         "segment {}: the PMT lists {} after {} in segment {}, without {}",
         next.segment.number,
@@ -81,12 +79,8 @@ fn changed(before: &SegmentFacts, next: &SegmentFacts, terms: &Terms) -> Option<
     Some(if is_harmless { violation.severity(Severity::Warning) } else { violation })
 }
 
-fn played<'a>(program: &Program<'a>) -> impl Iterator<Item = (u32, &'a str)> {
-    program.iter().filter(|(.., is_played)| *is_played).map(|(pid, codec, _)| (*pid, *codec))
-}
-
-/// PID, codec and whether it is video or audio of each stream of a PMT.
-type Program<'a> = BTreeSet<(u32, &'a str, bool)>;
+/// PID and codec of each stream of a PMT, and whether it is video or audio.
+type Program<'a> = BTreeMap<(u32, &'a str), bool>;
 
 /// Returns the streams that the segment's own PMT lists. `None`: the segment has no PMT, or damaged tables.
 fn program(segment: &SegmentFacts) -> Option<Program<'_>> {
@@ -94,12 +88,12 @@ fn program(segment: &SegmentFacts) -> Option<Program<'_>> {
     let has_pmt = inspection.ts.as_ref()?.pmt_offset.is_some();
     let damaged = inspection.defects.iter().any(|d| d.kind == DefectKind::Tables);
     let is_played = |track: &Track| matches!(track.media, Some(Media::Video | Media::Audio));
-    let streams = || inspection.tracks.iter().map(|t| (t.id, t.codec.as_str(), is_played(t)));
+    let streams = || inspection.tracks.iter().map(|t| ((t.id, t.codec.as_str()), is_played(t)));
     (has_pmt && !damaged).then(|| streams().collect())
 }
 
 fn program_text(program: &Program<'_>) -> String {
-    program.iter().take(8).map(|(pid, codec, _)| format!("{codec} on PID {pid}")).collect::<Vec<_>>().join(", ")
+    program.keys().take(8).map(|(pid, codec)| format!("{codec} on PID {pid}")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

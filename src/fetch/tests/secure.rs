@@ -464,15 +464,24 @@ async fn a_listed_certificate_needs_the_name_the_dates_and_the_key() {
 impl Server {
     /// Presents a certificate with the key of another.
     async fn presenting_without_check(certificate: CertificateDer<'static>) -> Self {
-        let provider = rustls::crypto::ring::default_provider();
         let key = PrivateKeyDer::try_from(KeyPair::generate().unwrap().serialize_der()).unwrap();
+        Self::claiming(certificate, key, rustls::DEFAULT_VERSIONS).await
+    }
+
+    /// Presents a certificate that the library doesn't compare with the key.
+    async fn claiming(
+        certificate: CertificateDer<'static>,
+        key: PrivateKeyDer<'static>,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> Self {
+        let provider = rustls::crypto::ring::default_provider();
         let key = provider.key_provider.load_private_key(key).unwrap();
-        let stolen = rustls::sign::CertifiedKey::new(vec![certificate], key);
+        let own = rustls::sign::CertifiedKey::new(vec![certificate], key);
         let config = ServerConfig::builder_with_provider(Arc::new(provider))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_no_client_auth()
-            .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(stolen)));
+            .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(own)));
         Self::serving(config).await
     }
 }
@@ -495,16 +504,8 @@ const VERSION_1: [&str; 2] = [include_str!("version_1/cert.pem"), include_str!("
 impl Server {
     async fn of_version_1(tls: &'static rustls::SupportedProtocolVersion) -> Self {
         let [certificate, key] = VERSION_1.map(str::as_bytes);
-        let chain = vec![CertificateDer::from_pem_slice(certificate).unwrap()];
-        let provider = rustls::crypto::ring::default_provider();
-        let key = provider.key_provider.load_private_key(PrivateKeyDer::from_pem_slice(key).unwrap()).unwrap();
-        let own = rustls::sign::CertifiedKey::new(chain, key);
-        let config = ServerConfig::builder_with_provider(Arc::new(provider))
-            .with_protocol_versions(&[tls])
-            .unwrap()
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(own)));
-        Self::serving(config).await
+        let certificate = CertificateDer::from_pem_slice(certificate).unwrap();
+        Self::claiming(certificate, PrivateKeyDer::from_pem_slice(key).unwrap(), &[tls]).await
     }
 }
 

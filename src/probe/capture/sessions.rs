@@ -70,10 +70,9 @@ enum SessionSign {
 enum NoMpd {
     /// The probe's time ended first. This says nothing about the session.
     OutOfTime,
-    /// The server doesn't know the session any more: another one has to begin.
-    Refused,
-    /// The session stands still, or its MPD can't be read or isn't that of new viewers: another one has to begin.
-    StandsStill,
+    /// The server doesn't know the session any more, or it stands still, or its MPD can't be read or isn't that of new viewers: another
+    /// one has to begin.
+    Over(SessionEnd),
     /// The answer failed, but not with a status that means an ended session. Another one has to begin.
     Failed(Box<Fetched>),
 }
@@ -227,13 +226,9 @@ impl Capturer<'_> {
             let end = match self.fetch_session_mpd(output, step.number, &url, &newest.mpd).await {
                 Ok(answer) => return (step.facts(true), Ok(answer)),
                 Err(NoMpd::OutOfTime) => return (NOT_COMPARED, Err(None)),
-                Err(NoMpd::Refused) => {
+                Err(NoMpd::Over(end)) => {
                     failed = None;
-                    SessionEnd::ByServer
-                }
-                Err(NoMpd::StandsStill) => {
-                    failed = None;
-                    SessionEnd::Left
+                    end
                 }
                 Err(NoMpd::Failed(answer)) => {
                     failed = Some(*answer);
@@ -257,7 +252,7 @@ impl Capturer<'_> {
         newest: &Mpd,
     ) -> Result<MpdAnswer, NoMpd> {
         if self.inspected_before(output).any_frozen(session) {
-            return Err(NoMpd::StandsStill);
+            return Err(NoMpd::Over(SessionEnd::Left));
         }
         match self.fetch_mpd(url).await {
             Ok(answer) if goes_on(&answer.mpd, newest) => {
@@ -266,13 +261,12 @@ impl Capturer<'_> {
                 }
                 Ok(answer)
             }
-            Ok(_) => Err(NoMpd::StandsStill),
+            Ok(_) => Err(NoMpd::Over(SessionEnd::Left)),
             Err(None) => Err(NoMpd::OutOfTime),
             Err(Some(fetched)) if sign_of(&fetched, false) == SessionSign::Failed => {
                 Err(NoMpd::Failed(Box::new(fetched)))
             }
-            Err(Some(fetched)) if is_refused(&fetched) => Err(NoMpd::Refused),
-            Err(Some(_)) => Err(NoMpd::StandsStill),
+            Err(Some(fetched)) => Err(NoMpd::Over(end_of(&fetched, false))),
         }
     }
 
@@ -328,11 +322,10 @@ impl PlaylistAnswer {
         }
     }
 
-    /// Returns why a session with this answer is over: a playlist that can't be read isn't the server's word for it.
+    /// Returns why a session with this answer is over.
     fn end(&self) -> SessionEnd {
         let is_ended = self.timeline.as_ref().is_some_and(|timeline| timeline.ended);
-        let is_said = is_ended || self.fetched.as_ref().is_some_and(is_refused);
-        if is_said { SessionEnd::ByServer } else { SessionEnd::Left }
+        self.fetched.as_ref().map_or(SessionEnd::Left, |fetched| end_of(fetched, is_ended))
     }
 
     fn sign(&self) -> SessionSign {
@@ -354,9 +347,13 @@ impl MpdAnswer {
     }
 }
 
-/// Returns whether the answer has a status of the client's fault.
-fn is_refused(fetched: &Fetched) -> bool {
-    fetched.result.as_ref().is_ok_and(|exchange| (400..500).contains(&exchange.status))
+/// Returns why a session with this answer is over; `is_ended` is whether the answer is a playlist with EXT-X-ENDLIST. One that can't be read
+/// isn't the server's word for it.
+fn end_of(fetched: &Fetched, is_ended: bool) -> SessionEnd {
+    match is_ended || sign_of(fetched, true) == SessionSign::Over {
+        true => SessionEnd::ByServer,
+        false => SessionEnd::Left,
+    }
 }
 
 /// Returns whether an answer says that its playback session continues, is over, or failed. `live` is whether the answer

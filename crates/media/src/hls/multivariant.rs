@@ -122,16 +122,15 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
             return;
         }
         let variant = of_variant(m3u8::variant(list, uri), list, url, line);
-        if let Some(first) = self.known(&variant) {
+        if let Some(first) = self.known(&variant).and_then(|index| self.renditions.get(index)) {
             contradiction(first, &variant, defects);
         }
         self.add(variant);
     }
 
-    /// Returns the rendition whose playlist an earlier tag declares.
-    fn known(&self, rendition: &Rendition) -> Option<&Rendition> {
-        let index = rendition.uri.as_ref().and_then(|uri| self.by_uri.get(uri));
-        index.and_then(|index| self.renditions.get(*index))
+    /// Returns the index of the rendition whose playlist an earlier tag declares.
+    fn known(&self, rendition: &Rendition) -> Option<usize> {
+        rendition.uri.as_ref().and_then(|uri| self.by_uri.get(uri)).copied()
     }
 
     /// Adds an I-frame variant; each I-frame playlist is added once. Variants beyond the bound are left out without a
@@ -183,8 +182,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
 
     /// Adds a rendition. Several declarations of one playlist make one rendition: later ones complete the first.
     fn add(&mut self, rendition: Rendition) {
-        let known = rendition.uri.as_ref().and_then(|uri| self.by_uri.get(uri));
-        if let Some(first) = known.and_then(|index| self.renditions.get_mut(*index)) {
+        if let Some(first) = self.known(&rendition).and_then(|index| self.renditions.get_mut(index)) {
             complete(first, rendition);
             return;
         }

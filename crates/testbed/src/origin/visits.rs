@@ -37,7 +37,7 @@ pub(super) struct Session {
 
 /// Number of segments after which a session ends: then its playlists answer 404.
 const SESSION_LENGTH: i64 = 20;
-/// The same under a fault.
+/// Number of segments after which a session ends under the fault of short sessions.
 const SHORT_SESSION: i64 = 5;
 /// Name of the origin's folder whose files are refused without the cookie.
 const GUARDED: &str = "guarded";
