@@ -90,6 +90,9 @@ pub struct OutputFacts {
     /// The request for the top manifest: a multivariant playlist, an MPD, or a media playlist in the place of a
     /// multivariant one.
     pub manifest: Fetched,
+    /// The failed first request for the top manifest, or for the MPD of the playback session, if it came with a second request, a second
+    /// later. `None`: the first request counts.
+    pub manifest_failed_first: Option<Fetched>,
     /// What the top manifest turned out to be when it was parsed.
     pub content: ManifestFacts,
     /// Playback session to which the media playlists or the MPD of this capture belong.
@@ -162,6 +165,9 @@ pub struct RenditionFacts {
     /// The request for the media playlist, or for the top manifest that lists the segments. `None` if the probe ran out
     /// of time, or the manifest gives no URI.
     pub playlist: Option<Fetched>,
+    /// The failed first request for the media playlist (HLS), if it came with a second request, a second later. `None`: the first request
+    /// counts.
+    pub playlist_failed_first: Option<Fetched>,
     /// Time at which the rendition's playlist was requested; `None` if it wasn't.
     pub playlist_at: Option<Timestamp>,
     /// Time at which the rendition's playlist had arrived; `None` if it wasn't requested.
@@ -216,6 +222,7 @@ impl RenditionFacts {
         Self {
             rendition,
             playlist: None,
+            playlist_failed_first: None,
             playlist_at: None,
             playlist_arrived_at: None,
             edge_at: None,

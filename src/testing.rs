@@ -135,6 +135,7 @@ pub fn output(name: &str, url: &Url, renditions: Vec<RenditionFacts>) -> OutputF
         name: name.to_owned(),
         url: url.clone(),
         manifest: failed(url, FailureKind::Timeout),
+        manifest_failed_first: None,
         content: ManifestFacts::HlsMedia,
         session: SessionFacts::default(),
         defects: Vec::new(),

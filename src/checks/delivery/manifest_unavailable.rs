@@ -1,5 +1,6 @@
+use crate::checks::support::CAME_WITH_SECOND_REQUEST;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
-use crate::facts::OutputFacts;
+use crate::facts::{Fetched, OutputFacts};
 use crate::finding::Severity;
 use packager_media::redact;
 
@@ -10,7 +11,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: None,
     help: "fails when the top manifest has no answer in time (the probe's time, if the scrape timeout leaves less), a DNS or TLS failure, a status other than 2xx, an empty body, \
-           a body over the size bound, or a body that isn't a playlist",
+           a body over the size bound, or a body that isn't a playlist; major if it comes with a second request 1 s after the first failed (a status of the \
+           server's fault, or a cut answer), because some players make none",
     reference: "RFC 9110 15; draft-pantos-hls-rfc8216bis-22 4, 4.1",
     needs_history: false,
 };
@@ -19,7 +21,11 @@ params! {}
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let manifest = &context.output.manifest;
-    let Some(problem) = problem(context.output) else { return CheckVerdict::Ran(Vec::new()) };
+    let Some(problem) = problem(context.output) else {
+        return CheckVerdict::Ran(
+            context.output.manifest_failed_first.as_ref().and_then(failed_first).into_iter().collect(),
+        );
+    };
     let mut violation = Violation::new(format!("manifest: {problem}")).with("url", redact::url(&manifest.url));
     if let Ok(exchange) = &manifest.result {
         violation = violation.with("status", exchange.status).with("bytes", exchange.body_bytes);
@@ -28,6 +34,14 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         }
     }
     CheckVerdict::Ran(vec![violation])
+}
+
+/// Returns the violation of a manifest that came with the second request.
+fn failed_first(first: &Fetched) -> Option<Violation> {
+    let message = format!("manifest: {}; {CAME_WITH_SECOND_REQUEST}", first.problem()?);
+    let status = first.result.as_ref().ok().map(|exchange| exchange.status);
+    let violation = Violation::new(message).with("url", redact::url(&first.url)).with("status", status);
+    Some(violation.severity(Severity::Major))
 }
 
 fn problem(output: &OutputFacts) -> Option<String> {
@@ -84,6 +98,17 @@ mod tests {
             scene.output.manifest.result.as_mut().unwrap().status = status;
             assert_eq!(violations(run(&scene)).len(), count, "{status}");
         }
+    }
+
+    #[test]
+    fn a_manifest_that_comes_with_the_second_request_is_major() {
+        let mut scene = Scene::live();
+        let mut first = answered("master.m3u8", "text/plain");
+        first.result.as_mut().unwrap().status = 503;
+        scene.output.manifest_failed_first = Some(first);
+        let found = violations(run(&scene));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
+        assert_eq!(found[0].message, "manifest: HTTP status 503; it came with a second request 1 s later");
     }
 
     #[test]

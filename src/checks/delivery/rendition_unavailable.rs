@@ -1,3 +1,4 @@
+use crate::checks::support::CAME_WITH_SECOND_REQUEST;
 use crate::checks::support::select::{self, NO_PLAYLIST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{Fetched, RenditionFacts, derived};
@@ -13,7 +14,8 @@ pub const META: CheckMeta = CheckMeta {
     alert: Some("RenditionDown"),
     help: "fails when a media playlist or an initialization segment doesn't answer or can't be read; major when the server ends one \
            playback session after the other (a status of 4xx for the URLs that the manifest gave, or EXT-X-ENDLIST) although it is in use: players don't request the \
-           manifest again",
+           manifest again; minor for a media playlist that comes with a second request 1 s after the first failed (a status of the server's \
+           fault, or a cut answer)",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.3.4; ISO/IEC 23009-1 5.4.1",
     needs_history: false,
 };
@@ -58,7 +60,14 @@ fn judge(facts: &RenditionFacts) -> Option<Vec<Violation>> {
     let inits = derived::missing_inits(facts);
     problems.extend(inits.map(|(init, problem)| violation("initialization segment", &init.fetched, &problem)));
     problems.extend(elsewhere(facts));
+    problems.extend(facts.playlist_failed_first.as_ref().and_then(failed_first));
     Some(problems)
+}
+
+/// Returns the violation of a media playlist that came with the second request.
+fn failed_first(first: &Fetched) -> Option<Violation> {
+    let problem = format!("{}; {CAME_WITH_SECOND_REQUEST}", first.problem()?);
+    Some(violation("media playlist", first, &problem).severity(Severity::Minor))
 }
 
 /// Returns a violation if an initialization segment is missing at one BaseURL and available at the next, with which
@@ -133,6 +142,15 @@ mod tests {
         let found = violations(run(&scene));
         assert_eq!((found.len(), found[0].rendition.as_deref()), (1, Some("1080p")));
         assert_eq!(found[0].message, "media playlist: HTTP status 404");
+    }
+
+    #[test]
+    fn a_playlist_that_comes_with_the_second_request_is_minor() {
+        let mut scene = Scene::live();
+        scene.rendition().playlist_failed_first = Some(failed("720p/index.m3u8", FailureKind::Cut));
+        let found = violations(run(&scene));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Minor)));
+        assert_eq!(found[0].message, "media playlist: Cut; it came with a second request 1 s later");
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use crate::checks::support::CAME_WITH_SECOND_REQUEST;
 use crate::checks::support::select::{self, NO_SEGMENT};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{DeadAlternative, FailureKind, Fetched, RenditionFacts, SegmentFacts};
@@ -86,7 +87,7 @@ fn elsewhere(facts: &RenditionFacts) -> Option<Violation> {
 fn repeated(facts: &RenditionFacts) -> Option<Violation> {
     let last = facts.repeated.last()?;
     let problem = last.fetched.problem()?;
-    let message = format!("segment {}: {problem}; it came with a second request 1 s later", last.number);
+    let message = format!("segment {}: {problem}; {CAME_WITH_SECOND_REQUEST}", last.number);
     let violation = Violation::new(message).with("number", last.number).with("url", redact::url(&last.fetched.url));
     Some(
         violation

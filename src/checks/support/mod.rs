@@ -10,3 +10,6 @@ pub(crate) mod playlist_step;
 pub(crate) mod representations;
 pub(crate) mod select;
 pub(crate) mod terms;
+
+/// What a finding says of an answer that came with the second request, made after as long as players wait.
+pub(in crate::checks) const CAME_WITH_SECOND_REQUEST: &str = "it came with a second request 1 s later";

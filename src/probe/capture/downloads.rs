@@ -48,6 +48,8 @@ pub(crate) struct Downloads {
     repeats: Repeats,
     /// Requests for the oldest segments that were repeated in this probe.
     oldest_repeats: Repeats,
+    /// Requests for manifests and playlists that were repeated in this probe.
+    listing_repeats: Repeats,
     /// URLs that have a segment for players that ignore the MPD's Location. The key is the resource below the Location, which
     /// doesn't have it.
     without_location: Mutex<HashMap<Resource, Url>>,
@@ -74,7 +76,7 @@ impl Repeats {
     }
 }
 
-/// A segment or initialization segment: a file, or a part of one.
+/// A segment, an initialization segment, a manifest or a playlist: a file, or a part of one.
 pub(super) type Resource = (Url, Option<ByteRange>);
 
 pub(super) fn resource_of(segment: &Segment) -> Resource {
@@ -135,6 +137,11 @@ impl Downloads {
     /// The repeated requests for the oldest segments, which take none from the inspected ones.
     pub(super) fn oldest_repeats(&self) -> &Repeats {
         &self.oldest_repeats
+    }
+
+    /// The repeated requests for manifests and playlists.
+    pub(super) fn listing_repeats(&self) -> &Repeats {
+        &self.listing_repeats
     }
 
     /// Remembers the first answer to the request for a resource that came with the second one.

@@ -43,6 +43,7 @@ use growing::GrowingSegments;
 use packager_media::hls::{self, Playlist};
 use packager_media::stream::{Media, Presentation, Protocol, Rendition, RenditionIdentity, Timeline};
 use packager_media::units::{Seconds, Timestamp};
+use second_request::Listing;
 use sessions::{FollowedPresentation, PlaylistAnswer};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -101,16 +102,17 @@ pub(crate) async fn capture(channel: &Channel, capturers: &[Capturer<'_>], start
 impl Capturer<'_> {
     async fn capture_output(&self, output: &Output) -> (OutputFacts, StageDurations) {
         let began = Instant::now();
-        let asked_at = self.clock.now();
-        let (mut manifest, body) = self.fetch_manifest(&output.url).await;
-        let (arrived_at, manifest_done) = (self.clock.now(), Instant::now());
-        if cut_by_budget(&manifest, began, MIN_PLAYLIST_TIME) {
-            manifest.result = Err(budget_failure(manifest_done - began));
+        let mut listing = self.fetch_manifest(&output.url).await;
+        let manifest_done = Instant::now();
+        if listing.is_cut_by_budget() {
+            listing.fetched.result = Err(budget_failure(manifest_done - began));
         }
+        let Listing { asked_at, arrived_at, fetched: manifest, body, .. } = listing;
         let mut facts = OutputFacts {
             name: output.name.clone(),
             url: output.url.clone(),
             manifest,
+            manifest_failed_first: None,
             // The answer may correct what the address indicates.
             content: ManifestFacts::Unreadable(Protocol::of_address(output.url.path())),
             session: SessionFacts::default(),
@@ -122,6 +124,7 @@ impl Capturer<'_> {
         };
         let playlists_done =
             self.capture_manifest(output, &mut facts, &body, (asked_at, arrived_at)).await.unwrap_or(manifest_done);
+        self.store_repeated_listings(&mut facts);
         let stages = StageDurations {
             manifest: (manifest_done - began).into(),
             playlists: (playlists_done - manifest_done).into(),
@@ -299,19 +302,22 @@ impl Capturer<'_> {
 
     /// Fetches the manifest of an output. If the server refuses it with the channel's cookies, it is requested once
     /// more without cookies, as by a new viewer.
-    async fn fetch_manifest(&self, url: &Url) -> (Fetched, Vec<u8>) {
+    async fn fetch_manifest(&self, url: &Url) -> Listing {
         let deadline = self.budget.manifest();
-        let (fetched, body) = self.fetch_text(url, deadline).await;
-        let refused = matches!(&fetched.result, Ok(e) if matches!(e.status, 401 | 403));
+        let listing = self.fetch_listing(url, deadline).await;
+        let refused = matches!(&listing.fetched.result, Ok(e) if matches!(e.status, 401 | 403));
         let again = if refused {
             self.requests.client.body_without_cookies(self.text_request(url), deadline).await
         } else {
             None
         };
-        again.unwrap_or((fetched, body))
+        match again {
+            Some((fetched, body)) => listing.replaced_by(fetched, body, self.clock.now()),
+            None => listing,
+        }
     }
 
-    /// Fetches a playlist. The text is empty if there was no answer.
+    /// Fetches a text once. It is empty if there was no answer.
     async fn fetch_text(&self, url: &Url, deadline: Instant) -> (Fetched, Vec<u8>) {
         self.requests.client.body(self.text_request(url), deadline).await
     }

@@ -1,67 +1,149 @@
-//! The second request for a segment whose first request failed. Players repeat a request that a server refuses once, so that one
+//! The second request for what a first request didn't bring. Players repeat a request that a server refuses once, so that one
 //! failure doesn't stop them.
 
-use super::Capturer;
 use super::downloads::{FreshDownload, Repeats, resource_of};
 use super::media::Wanted;
-use crate::facts::{FailureKind, Fetched};
-use packager_media::stream::Segment;
+use super::{Capturer, MIN_PLAYLIST_TIME, cut_by_budget};
+use crate::facts::{FailureKind, Fetched, OutputFacts};
+use packager_media::stream::{Protocol, Segment};
+use packager_media::units::{Seconds, Timestamp};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
+use url::Url;
 
 /// Time after which a failed request is repeated, as players wait.
 const REPEATED_AFTER: Duration = Duration::from_secs(1);
 
+/// Whether and until when a failed request may be repeated.
+struct SecondRequest<'r> {
+    /// The requests of its kind that the probe repeated.
+    repeats: &'r Repeats,
+    /// Whether what is requested was published last, so that it may be there a second later.
+    is_newest: bool,
+    /// Least time that the second request needs.
+    needs: Seconds,
+    /// Instant by which the second request has to end.
+    deadline: Instant,
+}
+
+/// An answer that counts, and the failed first answer if it is that of the second request.
+struct Repeated<T> {
+    counts: T,
+    failed_first: Option<T>,
+}
+
+impl SecondRequest<'_> {
+    /// Makes the request, and once more if the first answer is one that players don't take for the last. If the second request fails too,
+    /// the first answer counts, and this probe repeats no further request of the kind: the fault lasts. `fetched` gives the exchange of an
+    /// answer; `None`: the probe's time ended first.
+    async fn ask<T, F: Future<Output = T>>(
+        &self,
+        request: impl Fn() -> F,
+        fetched: impl Fn(&T) -> Option<&Fetched>,
+    ) -> Repeated<T> {
+        let first = request().await;
+        let again = fetched(&first).is_some_and(|first| may_pass(first, self.is_newest));
+        if !again || !self.has_time() || !self.repeats.may_repeat() {
+            return Repeated { counts: first, failed_first: None };
+        }
+        sleep(REPEATED_AFTER).await;
+        let second = request().await;
+        if fetched(&second).is_some_and(|second| second.ok().is_some()) {
+            return Repeated { counts: second, failed_first: Some(first) };
+        }
+        self.repeats.end();
+        Repeated { counts: first, failed_first: None }
+    }
+
+    fn has_time(&self) -> bool {
+        let needs = Duration::try_from_secs_f64(self.needs.0).unwrap_or(REPEATED_AFTER);
+        Instant::now() + REPEATED_AFTER + needs < self.deadline
+    }
+}
+
 impl Capturer<'_> {
-    /// Downloads a segment from its address, and once more if the first answer is one that players don't take for the last. `None`: the
-    /// probe's time ended first. If the second request fails too, the first answer counts, and this probe repeats no further request:
-    /// the fault lasts.
+    /// Downloads a segment from its address, with a second request if the first one failed. `None`: the probe's time ended first.
     pub(super) async fn download_with_second(&self, wanted: &Wanted<'_>) -> Option<FreshDownload> {
-        let url = &wanted.segment.uri;
-        let first = self.download_segment(wanted, url).await?;
+        let Wanted { segment, is_newest, .. } = *wanted;
         let downloads = &self.requests.downloads;
-        let may_pass = may_pass(&first.body.fetched, wanted.is_newest);
-        if !may_pass || !self.may_ask_again(wanted.segment, downloads.repeats()).await {
-            return Some(first);
+        let request = || self.download_segment(wanted, &segment.uri);
+        let second = self.second_of(segment, downloads.repeats(), is_newest);
+        let answer = second.ask(request, |fresh| fresh.as_ref().map(|f| &f.body.fetched)).await;
+        if let Some(first) = answer.failed_first.flatten() {
+            downloads.add_repeated(&resource_of(segment), first.body.fetched);
         }
-        match self.download_segment(wanted, url).await {
-            Some(second) if second.body.fetched.ok().is_some() => {
-                downloads.add_repeated(&resource_of(wanted.segment), first.body.fetched);
-                Some(second)
-            }
-            _ => {
-                downloads.repeats().end();
-                Some(first)
-            }
-        }
+        answer.counts
     }
 
-    /// Fetches the first byte of the oldest segment from its address, and once more as [`Self::download_with_second`] does; then the second
-    /// answer alone counts. `None`: the probe's time ended first.
+    /// Fetches the first byte of the oldest segment from its address, with a second request if the first one failed. `None`: the probe's
+    /// time ended first.
     pub(super) async fn first_byte_with_second(&self, segment: &Segment) -> Option<Fetched> {
-        let first = self.fetch_first_byte(segment, &segment.uri).await?;
-        let repeats = self.requests.downloads.oldest_repeats();
-        if !may_pass(&first, false) || !self.may_ask_again(segment, repeats).await {
-            return Some(first);
+        let request = || self.fetch_first_byte(segment, &segment.uri);
+        let second = self.second_of(segment, self.requests.downloads.oldest_repeats(), false);
+        second.ask(request, Option::as_ref).await.counts
+    }
+
+    fn second_of<'r>(&self, segment: &Segment, repeats: &'r Repeats, is_newest: bool) -> SecondRequest<'r> {
+        SecondRequest { repeats, is_newest, needs: self.min_download_time(segment), deadline: self.budget.segments() }
+    }
+
+    /// Fetches a manifest or playlist, with a second request if the first one failed.
+    pub(super) async fn fetch_listing(&self, url: &Url, deadline: Instant) -> Listing {
+        let downloads = &self.requests.downloads;
+        let repeats = downloads.listing_repeats();
+        let second = SecondRequest { repeats, is_newest: false, needs: MIN_PLAYLIST_TIME, deadline };
+        let answer = second.ask(|| self.fetch_listing_once(url, deadline), |listing| Some(&listing.fetched)).await;
+        if let Some(first) = answer.failed_first {
+            downloads.add_repeated(&(url.clone(), None), first.fetched);
         }
-        match self.fetch_first_byte(segment, &segment.uri).await {
-            Some(second) if second.ok().is_some() => Some(second),
-            _ => {
-                repeats.end();
-                Some(first)
+        answer.counts
+    }
+
+    async fn fetch_listing_once(&self, url: &Url, deadline: Instant) -> Listing {
+        let (asked_at, began) = (self.clock.now(), Instant::now());
+        let (fetched, body) = self.fetch_text(url, deadline).await;
+        Listing { asked_at, began, arrived_at: self.clock.now(), fetched, body }
+    }
+
+    /// Stores which manifests and playlists of the output came with the second request.
+    pub(super) fn store_repeated_listings(&self, facts: &mut OutputFacts) {
+        let failed_first = |answer: &Fetched| self.requests.downloads.repeated(&(answer.url.clone(), None));
+        let is_hls = facts.protocol() == Protocol::Hls;
+        facts.manifest_failed_first = failed_first(&facts.manifest);
+        for rendition in &mut facts.renditions {
+            let first = rendition
+                .playlist
+                .as_ref()
+                .filter(|playlist| playlist.url != facts.manifest.url)
+                .and_then(failed_first);
+            // All Representations are listed by the MPD of the playback session.
+            match is_hls {
+                true => rendition.playlist_failed_first = first,
+                false => facts.manifest_failed_first = facts.manifest_failed_first.take().or(first),
             }
         }
     }
+}
 
-    /// Returns whether a failed request for a segment is to be repeated, after the time that players wait.
-    async fn may_ask_again(&self, segment: &Segment, repeats: &Repeats) -> bool {
-        let least = Duration::try_from_secs_f64(self.min_download_time(segment).0).unwrap_or(REPEATED_AFTER);
-        let has_time = Instant::now() + REPEATED_AFTER + least < self.budget.segments();
-        let again = has_time && repeats.may_repeat();
-        if again {
-            sleep(REPEATED_AFTER).await;
-        }
-        again
+/// The answer to the request for a manifest or playlist.
+pub(super) struct Listing {
+    pub(super) asked_at: Timestamp,
+    pub(super) arrived_at: Timestamp,
+    pub(super) fetched: Fetched,
+    /// Empty if there was no answer.
+    pub(super) body: Vec<u8>,
+    began: Instant,
+}
+
+impl Listing {
+    /// The answer to another request for the same, which counts from the first one on.
+    pub(super) fn replaced_by(self, fetched: Fetched, body: Vec<u8>, arrived_at: Timestamp) -> Self {
+        Self { arrived_at, fetched, body, ..self }
+    }
+
+    /// Returns whether the probe's own deadline ended the request, so that its failure isn't the stream's.
+    pub(super) fn is_cut_by_budget(&self) -> bool {
+        cut_by_budget(&self.fetched, self.began, MIN_PLAYLIST_TIME)
     }
 }
 

@@ -2,10 +2,8 @@
 //! that an earlier multivariant playlist listed, or the Location of an earlier MPD. Each probe also requests the
 //! manifest, which shows what a new viewer would get. The URLs in it are requested only if another session begins.
 
-use super::{
-    Capturer, MIN_PLAYLIST_TIME, RENDITIONS_AT_ONCE, Variables, cut_by_budget, history_key, parse_media_playlist,
-    retention,
-};
+use super::second_request::Listing;
+use super::{Capturer, RENDITIONS_AT_ONCE, Variables, history_key, parse_media_playlist, retention};
 use crate::catalog::Output;
 use crate::facts::{Fetched, SessionFacts};
 use crate::history::AlreadyInspected;
@@ -167,12 +165,12 @@ impl Capturer<'_> {
 
     /// Fetches and parses one media playlist.
     pub(super) async fn fetch_playlist(&self, url: &Url, variables: &Variables) -> PlaylistAnswer {
-        let (asked_at, began) = (self.clock.now(), Instant::now());
-        let (fetched, body) = self.fetch_text(url, self.budget.playlists()).await;
-        let (arrived_at, arrived) = (self.clock.now(), Instant::now());
-        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
-            return PlaylistAnswer { arrived, ..PlaylistAnswer::none(asked_at) };
+        let listing = self.fetch_listing(url, self.budget.playlists()).await;
+        let arrived = Instant::now();
+        if listing.is_cut_by_budget() {
+            return PlaylistAnswer { arrived, ..PlaylistAnswer::none(listing.asked_at) };
         }
+        let Listing { asked_at, arrived_at, fetched, body, .. } = listing;
         let read = fetched.ok().map(|exchange| parse_media_playlist(&body, &exchange.final_url, variables));
         let (timeline, defects) = read.unwrap_or_default();
         PlaylistAnswer { asked_at, arrived_at, fetched: Some(fetched), timeline, defects, arrived }
@@ -272,12 +270,11 @@ impl Capturer<'_> {
 
     /// Fetches an MPD. `Err` contains the answer that isn't an MPD; it is `None` if the probe's time ended first.
     async fn fetch_mpd(&self, url: &Url) -> Result<MpdAnswer, Option<Fetched>> {
-        let (asked_at, began) = (self.clock.now(), Instant::now());
-        let (fetched, body) = self.fetch_text(url, self.budget.playlists()).await;
-        let arrived_at = self.clock.now();
-        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
+        let listing = self.fetch_listing(url, self.budget.playlists()).await;
+        if listing.is_cut_by_budget() {
             return Err(None);
         }
+        let Listing { asked_at, arrived_at, fetched, body, .. } = listing;
         let Some(base) = fetched.ok().map(|exchange| exchange.final_url.clone()) else { return Err(Some(fetched)) };
         match self.parse_mpd(&body, &base).await {
             (Some(mpd), defects) => Ok(MpdAnswer { mpd, defects, body, asked_at, arrived_at, fetched }),

@@ -51,6 +51,10 @@ pub(super) enum Effect {
     SegmentEmpty,
     ConnectionReset,
     EveryThirdPlaylistFails,
+    /// Every fifth request for the manifest answers 503.
+    ManifestBusyOnce,
+    /// Every fifth request for each media playlist answers 503.
+    PlaylistBusyOnce,
     /// The first request for every tenth segment answers 503.
     SegmentBusyOnce,
     /// Media playlists take 2.2 s.
@@ -406,6 +410,12 @@ static FAULTS: &[Fault] = &[
         &["playable_renditions_missing"], &["ladder_incomplete"]) },
     fault("flaky_5xx", Effect::EveryThirdPlaylistFails, "TV1", "Every third request for a playlist answers 503.",
         &["rendition_unavailable"], &["manifest_unavailable"]),
+    fault("manifest_busy_once", Effect::ManifestBusyOnce, "TV1", "Every fifth request for the multivariant playlist answers 503.",
+        &["manifest_unavailable"], &[]),
+    Fault { path: TIME, ..fault("mpd_busy_once", Effect::ManifestBusyOnce, "CM1", "Every fifth request for the MPD answers 503.",
+        &["manifest_unavailable"], &[]) },
+    fault("playlist_busy_once", Effect::PlaylistBusyOnce, "TV1", "Every fifth request for each media playlist answers 503.",
+        &["rendition_unavailable"], &[]),
     // Renditions
     fault("rendition_404", Effect::RenditionMissing, "TV1", "The playlist of 720p answers 404.",
         &["rendition_unavailable"], &[]),

@@ -162,10 +162,17 @@ async fn reply(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) -
     {
         return plain_text(StatusCode::SERVICE_UNAVAILABLE, "busy\n");
     }
-    if let (Some(Effect::SegmentBusyOnce), Resource::Segment(_, name)) = (timeline.effect, &request.route.resource)
-        && name.ends_with('0')
-        && request.state.next_request_number(request.path) == 0
-    {
+    let is_busy = match (timeline.effect, &request.route.resource) {
+        (Some(Effect::ManifestBusyOnce), Resource::Master | Resource::Mpd(..))
+        | (Some(Effect::PlaylistBusyOnce), Resource::Playlist(_)) => {
+            request.state.next_request_number(request.path) % 5 == 0
+        }
+        (Some(Effect::SegmentBusyOnce), Resource::Segment(_, name)) => {
+            name.ends_with('0') && request.state.next_request_number(request.path) == 0
+        }
+        _ => false,
+    };
+    if is_busy {
         return plain_text(StatusCode::SERVICE_UNAVAILABLE, "busy\n");
     }
     if matches!(request.route.mode, Mode::Dialect(Dialect::Standard))
