@@ -3,10 +3,11 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quiet test check fmt fmt-check lint deny advisories msrv unit mutants ui ui-test ui-e2e docs detection bench tools package package-check
+.PHONY: help demo quiet test check fmt fmt-check lint deny advisories msrv unit mutants ui ui-test ui-e2e docs detection bench quality
+.PHONY: tools package package-check
 
 help: ## List these targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Start a live origin with healthy and faulty channels and the exporter with its web page. Ctrl-C ends it.
 	scripts/ui.sh build || echo "The demo runs without the web page: see above." >&2

@@ -58,7 +58,8 @@ pub struct Thresholds {
     pub segment_duration_tolerance: f64,
     /// Longest allowed download time of a segment, in seconds.
     pub max_download_time: f64,
-    /// Lowest allowed mean opinion score (MOS). No check uses it yet.
+    /// Lowest allowed estimated mean opinion score (MOS) of the top rung, 1 to 5; `mos_low` fails below it. `None`: the score is not
+    /// compared with a fixed bound.
     pub min_mos: Option<f64>,
     /// Target loudness in LUFS. `None`: loudness is not judged.
     pub loudness_target: Option<f64>,

@@ -179,10 +179,11 @@ pub struct RenditionFacts {
     pub timeline: Option<Arc<Timeline>>,
     /// Defects of the rendition's media playlist.
     pub defects: Vec<Defect>,
-    /// Initialization segments of the inspected segments, fetched in this probe or in an earlier one.
+    /// Initialization segments of the segments to inspect and of the newest listed segment, as far as this probe had the time to fetch
+    /// them.
     pub inits: Vec<Arc<InitFacts>>,
-    /// Keys with an http(s) URI of the newest segment and of the inspected segments, requested in this probe or
-    /// remembered from an earlier one.
+    /// Keys with an http(s) URI of the newest listed segment, of the segments to inspect, and of listed segments whose key no player could
+    /// use in an earlier probe. They were requested in this probe, or are usable and remembered from an earlier one.
     pub keys: Vec<Arc<KeyFacts>>,
     /// Segments of the rendition that were inspected as a whole in this probe, oldest first.
     pub segments: Vec<Arc<SegmentFacts>>,
@@ -190,7 +191,8 @@ pub struct RenditionFacts {
     pub heads: Vec<Arc<SegmentFacts>>,
     /// How much of the new media this probe inspected. `None`: there were no new segments.
     pub coverage: Option<InspectedShare>,
-    /// The oldest segment of the window, requested only to see whether it is available. `None` if it wasn't requested.
+    /// The oldest segment of the window, requested only to see whether it is available. `None` if it wasn't requested, or it left the
+    /// window meanwhile, or the probe's time ended.
     pub oldest: Option<OldestSegmentFacts>,
     /// Base URLs of the rendition's segments that have alternatives, or are others for players that ignore Location (DASH).
     pub base_urls: Vec<BaseUrls>,
@@ -199,7 +201,9 @@ pub struct RenditionFacts {
     pub failed_addresses: Vec<FailedAddress>,
     /// Segments that came with the second request, in this probe.
     pub repeated: Vec<RepeatedRequest>,
-    /// Alternative base URLs that don't have a segment which the first one has. Empty if the rendition has no alternatives.
+    /// Alternative base URLs that don't have the third newest listed segment, or the oldest of fewer; gaps don't count. Each is asked for
+    /// its first byte, whether or not the first base URL has it. Empty if all have it, if the rendition has no alternatives, or if the
+    /// template disables `segment_unavailable`.
     pub dead_alternatives: Vec<DeadAlternative>,
     /// Answers to the requests of low-latency players. `None` for a playlist without parts and delivery directives.
     pub low_latency: Option<LowLatencyFacts>,

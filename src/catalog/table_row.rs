@@ -97,7 +97,6 @@ pub(super) fn json_number<S: Serializer>(number: &Option<f64>, serializer: S) ->
     const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
     match number {
         None => serializer.serialize_none(),
-        #[allow(clippy::cast_possible_truncation)]
         Some(number) if number.fract() == 0.0 && number.abs() < MAX_EXACT => serializer.serialize_i64(*number as i64),
         Some(number) => serializer.serialize_f64(*number),
     }

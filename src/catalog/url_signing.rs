@@ -157,7 +157,6 @@ pub(super) fn url_signing(
     }
     check_texts(written).map_err(|(key, why)| fault(key, &why))?;
     let scheme = signing_scheme(written, scheme, &prefix, salt).map_err(|(key, why)| fault(key, &why))?;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let lifetime = lifetime as u32;
     Ok(UrlSigning { scheme, key: SigningKey(key), lifetime, clock_offset: written.clock_offset, path_prefix: prefix })
 }

@@ -114,7 +114,6 @@ pub fn picture_coding(segments: &[&SegmentFacts], upscaling: f64) -> Option<Pict
     for segment in segments {
         sum += quantizer(segment)?;
     }
-    #[allow(clippy::cast_precision_loss)]
     let quantizer = sum / segments.len() as f64;
     Some(PictureCoding { codec, quantizer, upscaling })
 }

@@ -88,7 +88,6 @@ impl MosTrend {
         let at = now.as_second();
         if self.samples.back().is_none_or(|last| at - last.at >= BETWEEN_SAMPLES) {
             self.samples.retain(|sample| at - sample.at < REMEMBERED);
-            #[allow(clippy::cast_possible_truncation)]
             self.samples.push_back(MosSample { at, mos: mos as f32 });
         }
     }
@@ -119,7 +118,6 @@ impl MosTrend {
 
 impl ObservedTimes for MosHistory {
     fn shift(&mut self, by: Seconds) {
-        #[allow(clippy::cast_possible_truncation)]
         let by = by.0.round() as i64;
         let Self { inspected, decoded } = self;
         let samples = inspected.samples.iter_mut().chain(&mut decoded.samples);

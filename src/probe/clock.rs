@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-/// Wall clock of a probe. Modules below `probe` don't read a clock but get `now` as an argument.
+/// Wall clock of a probe. Modules below `probe` don't read the wall clock but get `now` as an argument; ARCHITECTURE.md names the two
+/// exceptions.
 #[derive(Debug, Clone)]
 pub enum Clock {
     /// The clock is the system's.

@@ -12,7 +12,7 @@ const MAX_DECLARED: u64 = 1_000_000_000;
 /// Time in seconds between two looks for outputs that are no longer probed.
 const LOOK_EVERY: f64 = 10.0;
 
-/// The bit rates that the manifests of all probed outputs declare.
+/// The bit rates that the manifests of all probed outputs declare whose templates have the mode `heads`.
 #[derive(Debug, Default)]
 pub(crate) struct DeclaredRates(Mutex<RateTable>);
 

@@ -97,7 +97,7 @@ struct Shared {
     signal: SignalDecoding,
     /// What is handed over between exporters; `None` without a database.
     handovers: Option<Arc<Handovers>>,
-    /// By what `probe.budget` is divided.
+    /// Declared bit rates of all outputs whose templates have the mode `heads`, by which `probe.budget` is divided.
     rates: DeclaredRates,
 }
 

@@ -27,11 +27,10 @@ fn the_generated_documents_match_the_program() {
 #[test]
 fn every_metric_that_a_document_or_a_configuration_names_exists() {
     let known = known();
-    let mut files: Vec<PathBuf> =
-        ["config", "dashboards", "docs", "rules"].iter().flat_map(|folder| texts(&root().join(folder))).collect();
-    files.push(root().join("README.md"));
+    let mut texts = files_below(&["config", "dashboards", "docs", "rules"], &["md", "yml", "json"]);
+    texts.push(root().join("README.md"));
     let mut unknown = Vec::new();
-    for file in files {
+    for file in texts {
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         let names = names(&text).filter(|name| !known.contains(name));
         unknown.extend(names.map(|name| format!("{}: {name}", file.display())));
@@ -72,10 +71,58 @@ fn names(text: &str) -> impl Iterator<Item = String> {
     words.filter(|word| word.starts_with("packager_") && !word.ends_with('_')).map(str::to_owned)
 }
 
-fn texts(folder: &Path) -> Vec<PathBuf> {
+/// Returns the files in folders of the repository whose names have one of these ends.
+fn files_below(folders: &[&str], ends: &[&str]) -> Vec<PathBuf> {
+    folders.iter().flat_map(|folder| files(&root().join(folder), ends)).collect()
+}
+
+fn files(folder: &Path, ends: &[&str]) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let kept = |path: &PathBuf| path.extension().is_some_and(|e| e == "md" || e == "yml" || e == "json");
-    entries.flat_map(|path| if path.is_dir() { texts(&path) } else { vec![path] }).filter(kept).collect()
+    let kept = |path: &PathBuf| path.extension().is_some_and(|end| ends.iter().any(|wanted| end == *wanted));
+    entries.flat_map(|path| if path.is_dir() { files(&path, ends) } else { vec![path] }).filter(kept).collect()
+}
+
+#[test]
+fn every_test_that_the_invariants_name_exists() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let invariants = section(&text, "Invariants, and the tests that hold them");
+    let is_test = |name: &&str| {
+        name.contains('_') && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let named: BTreeSet<&str> = invariants.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(named.len() > 30, "names of tests stand between backticks: {named:?}");
+    let sources: Vec<String> = files_below(&["src", "crates", "tests", "xtask"], &["rs"])
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let declared = sources.iter().flat_map(|source| source.split("fn ").skip(1));
+    let functions: BTreeSet<&str> = declared.filter_map(|rest| Some(rest.split_once('(')?.0)).collect();
+    let missing: Vec<&str> = named.difference(&functions).copied().collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names tests that don't exist:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn the_architectures_tables_list_the_modules_of_each_library() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let layers = section(&text, "Layers");
+    for (heading, library) in
+        [("crates/media", "crates/media/src"), ("crates/signal", "crates/signal/src"), ("src", "src")]
+    {
+        let (_, table) = layers.split_once(format!("\n`{heading}`:\n").as_str()).unwrap();
+        let rows = table.lines().skip_while(|line| !line.starts_with("| `")).take_while(|line| line.starts_with("| `"));
+        let listed: BTreeSet<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+        let lib = std::fs::read_to_string(root().join(library).join("lib.rs")).unwrap();
+        let lines = lib.lines().map(|line| line.trim_start_matches("pub "));
+        let modules: BTreeSet<&str> = lines.filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')).collect();
+        assert!(modules.len() > 10, "lib.rs lists its modules as `mod name;` or `pub mod name;`");
+        assert_eq!(listed, modules, "modules in the table of {heading} and in {library}/lib.rs");
+    }
+}
+
+/// Returns the section of a Markdown text with this title, up to the next section.
+fn section<'t>(text: &'t str, title: &str) -> &'t str {
+    let (_, rest) = text.split_once(format!("\n## {title}\n").as_str()).unwrap();
+    rest.split("\n## ").next().unwrap_or_default()
 }
 
 #[test]

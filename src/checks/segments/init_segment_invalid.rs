@@ -156,7 +156,6 @@ fn wrong_rate_of(segment: &SegmentFacts, track: &Track) -> Option<Violation> {
     if !is_core || track.samples < LEAST_FRAMES {
         return None;
     }
-    #[allow(clippy::cast_precision_loss)]
     let frame = track.duration()?.0 / track.samples as f64;
     let has_gap = track.sample_gap_max.is_some_and(|gap| gap.0 > frame * (1.0 + RATE_TOLERANCE));
     let samples = frame * f64::from(rate);

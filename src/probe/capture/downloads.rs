@@ -1,4 +1,5 @@
-//! Downloads that outputs share: a segment that several outputs list is downloaded once in a probe.
+//! Downloads that outputs share: a segment that several outputs of a channel list is downloaded once in a probe, if the outputs are asked
+//! with the same settings.
 
 use super::media::ReadInit;
 use crate::facts::{Decryption, Fetched};
@@ -34,7 +35,8 @@ pub(super) struct FreshDownload {
 /// Cell for the result of one download. `None` in it means that the probe's time ended first.
 type DownloadCell<T> = Arc<OnceCell<Option<T>>>;
 
-/// The downloads of one probe: segments, whose number is bounded, and initialization segments.
+/// The downloads of the outputs of one probe that are asked with the same settings: segments, whose number is bounded, and initialization
+/// segments.
 #[derive(Debug, Default)]
 pub(crate) struct Downloads {
     segments: Mutex<HashMap<DownloadKey, DownloadCell<Arc<DownloadedBody>>>>,
@@ -44,11 +46,11 @@ pub(crate) struct Downloads {
     failed: Mutex<HashMap<Resource, Vec<Fetched>>>,
     /// First answers to the requests that succeeded when they were repeated.
     repeated: Mutex<HashMap<Resource, Fetched>>,
-    /// Requests for inspected segments that were repeated in this probe.
+    /// Requests for inspected segments of these outputs that were repeated.
     repeats: Repeats,
-    /// Requests for the oldest segments that were repeated in this probe.
+    /// Requests for the oldest segments of these outputs that were repeated.
     oldest_repeats: Repeats,
-    /// Requests for manifests and playlists that were repeated in this probe.
+    /// Requests for manifests and playlists of these outputs that were repeated.
     listing_repeats: Repeats,
     /// URLs that have a segment for players that ignore the MPD's Location. The key is the resource below the Location, which
     /// doesn't have it.
@@ -57,10 +59,10 @@ pub(crate) struct Downloads {
     largest_kept: AtomicUsize,
 }
 
-/// Largest number of failed requests of one kind that a probe repeats.
+/// Largest number of failed requests of one kind that a probe repeats for the outputs that are asked with the same settings.
 const MAX_REPEATS: usize = 16;
 
-/// Number of requests that one probe repeated.
+/// Number of repeated requests of one kind, for the outputs of one probe that are asked with the same settings.
 #[derive(Debug, Default)]
 pub(super) struct Repeats(AtomicUsize);
 

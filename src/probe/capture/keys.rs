@@ -1,5 +1,5 @@
-//! Decryption keys. The rendition that needs a key first fetches it for the whole probe, and the history remembers it
-//! for the template's `hold`.
+//! Decryption keys. The rendition that needs a key first fetches it for all outputs of the probe that are asked with the same settings, and
+//! the history remembers it for the template's `hold`.
 
 use super::{Capturer, MIN_PLAYLIST_TIME, cut_by_budget};
 use crate::facts::KeyFacts;
@@ -15,17 +15,18 @@ use url::Url;
 
 /// Largest number of bytes that are read of a key. A key has 16; more are read to report the real length.
 const MAX_BYTES: u64 = 1024;
-/// Largest number of keys that are fetched in one probe: one for each of sixteen segments of 64 renditions.
+/// Largest number of keys that one probe fetches for the outputs that are asked with the same settings: one for each of sixteen segments of
+/// 64 renditions.
 const MAX_KEYS: usize = 1024;
 
 type KeyCell = Arc<OnceCell<Option<Arc<KeyFacts>>>>;
 
-/// Keys that one probe has fetched, by URI and key format.
+/// Keys that one probe has fetched for the outputs that are asked with the same settings, by URI and key format.
 #[derive(Debug, Default)]
 pub(crate) struct KeyCache(Mutex<HashMap<(String, String), KeyCell>>);
 
 impl KeyCache {
-    /// Returns the cell that holds the answer for one key. `None` if the probe has too many keys.
+    /// Returns the cell that holds the answer for one key. `None` if there are too many keys.
     fn cell(&self, key: &Key, uri: &str) -> Option<KeyCell> {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let name = (uri.to_owned(), key.format().to_owned());

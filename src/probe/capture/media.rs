@@ -135,8 +135,8 @@ impl Capturer<'_> {
         (segments, gone)
     }
 
-    /// Returns an initialization segment, which all renditions of the probe share. `None` if the probe's time ended
-    /// first.
+    /// Returns an initialization segment, which all renditions of the outputs share that are asked with the same settings. `None` if the
+    /// probe's time ended first.
     async fn shared_init(&self, facts: &RenditionFacts, map: &Map, known: &AlreadyInspected) -> Option<ReadInit> {
         let alternatives = alternatives(facts, &map.uri);
         let download = || self.download_init_anywhere(map, &alternatives, known);
@@ -339,8 +339,9 @@ impl Capturer<'_> {
                 fetched = other;
             }
         }
-        let missing = !is_gone(&fetched) || self.still_listed(facts, timeline, segment).await == Some(true);
-        missing.then(|| OldestSegmentFacts { segment: segment.clone(), fetched })
+        // A segment that left the window meanwhile says nothing.
+        let is_evidence = !is_gone(&fetched) || self.still_listed(facts, timeline, segment).await == Some(true);
+        is_evidence.then(|| OldestSegmentFacts { segment: segment.clone(), fetched })
     }
 
     /// Fetches the first byte of a segment at `url`. A server that refuses a byte range of a segment that players fetch as a whole is
@@ -363,9 +364,8 @@ impl Capturer<'_> {
     }
 
     /// Returns whether a fresh playlist still lists the segment. A segment may leave the window between the answers for
-    /// the playlist and for the segment, so the playlist is fetched again before the segment is reported as missing. An MPD, and
-    /// a media playlist without a multivariant one, are not fetched again: their window moves on with the time since.
-    /// `None` if the probe's time ended first.
+    /// the playlist and for the segment, so the playlist is fetched again before the segment is reported as missing. An MPD is not
+    /// fetched again: its window moves on with the time since. `None` if the probe's time ended first.
     async fn still_listed(&self, facts: &RenditionFacts, timeline: &Timeline, segment: &Segment) -> Option<bool> {
         let Some(url) = &facts.rendition.uri else {
             let since = facts.playlist_at.map_or(Seconds::ZERO, |at| Seconds::between(at, self.clock.now()));

@@ -77,7 +77,8 @@ pub(crate) struct Capturer<'a> {
     pub(crate) watch: Option<SemaphorePermit<'a>>,
     /// Segments that are decoded after the capture.
     pub(crate) kept: KeptMedia,
-    /// What all channels together may take, and by what it is divided. `None`: there is no such budget.
+    /// Declared bit rates of all outputs whose templates have the mode `heads`, and the budget of the exporter (`probe.budget`) that is
+    /// divided by them. `None`: there is no such budget.
     pub(crate) exporter_budget: Option<(&'a DeclaredRates, BitRate)>,
     /// Share of the bytes of the output's renditions that the budgets allow; set when the manifest was read. `None`: there is no budget, or
     /// the manifest declares no bit rates.

@@ -16,7 +16,7 @@ const REPEATED_AFTER: Duration = Duration::from_secs(1);
 
 /// Whether and until when a failed request may be repeated.
 struct SecondRequest<'r> {
-    /// The requests of its kind that the probe repeated.
+    /// The requests of its kind that were repeated.
     repeats: &'r Repeats,
     /// Whether what is requested was published last, so that it may be there a second later.
     is_newest: bool,
@@ -34,8 +34,8 @@ struct Repeated<T> {
 
 impl SecondRequest<'_> {
     /// Makes the request, and once more if the first answer is one that players don't take for the last. If the second request fails too,
-    /// the first answer counts, and this probe repeats no further request of the kind: the fault lasts. `fetched` gives the exchange of an
-    /// answer; `None`: the probe's time ended first.
+    /// the first answer counts, and no further request of the kind is repeated in this probe for the outputs with the same settings: the
+    /// fault lasts. `fetched` gives the exchange of an answer; `None`: the probe's time ended first.
     async fn ask<T, F: Future<Output = T>>(
         &self,
         request: impl Fn() -> F,

@@ -294,7 +294,6 @@ pub const LAUNCHER: &str = "confined-ffmpeg";
 fn first_turn(key: &OutputKey, interval: Seconds) -> Seconds {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
-    #[allow(clippy::cast_precision_loss)]
     let share = hasher.finish() as f64 / u64::MAX as f64;
     Seconds(interval.0 * share)
 }

@@ -85,7 +85,6 @@ impl StillCounter {
 fn limit(slice: &Slice) -> usize {
     let finer = f64::from((REFINED_BELOW - slice.quantizer).max(0));
     let bytes = f64::from(slice.macroblocks) * MAX_BITS / 8.0 * (finer / 6.0).exp2();
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     (bytes as usize).min(MAX_BYTES)
 }
 

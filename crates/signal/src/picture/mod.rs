@@ -99,27 +99,4 @@ impl Pictures {
         let p95 = f64::from(*values.get((values.len() * 95 / 100).min(values.len().checked_sub(1)?))?);
         Some((1.0 - (-p95 / 0.045).exp()).max(self.concealed.unwrap_or(0.0)))
     }
-
-    /// Whether the same picture was shown all the time.
-    #[must_use]
-    pub fn is_frozen_throughout(&self) -> bool {
-        covers(&self.frozen, self.duration)
-    }
-
-    /// Whether all pictures were black.
-    #[must_use]
-    pub fn is_black_throughout(&self) -> bool {
-        covers(&self.black, self.duration)
-    }
-
-    /// Whether all pictures had one colour other than black, or were colour bars.
-    #[must_use]
-    pub fn is_single_color_throughout(&self) -> bool {
-        covers(&self.single_color, self.duration)
-    }
-}
-
-/// Whether one of the spans is as long as the whole media.
-fn covers(spans: &[Span], duration: f64) -> bool {
-    duration > 0.0 && spans.iter().any(|span| span.duration() >= duration - 1e-6)
 }

@@ -110,11 +110,3 @@ impl Position {
         }
     }
 }
-
-impl Sound {
-    /// Whether every channel was silent all the time.
-    #[must_use]
-    pub fn is_silent_throughout(&self) -> bool {
-        self.duration > 0.0 && self.silent.iter().any(|span| span.duration() >= self.duration - 1e-6)
-    }
-}

@@ -78,6 +78,11 @@ pub(crate) fn rounded(spans: &[Span]) -> Vec<(f64, f64)> {
     spans.iter().map(|span| (hundredth(span.start), hundredth(span.end))).collect()
 }
 
+/// Whether one of the spans is as long as the whole media, whose duration is given in seconds.
+pub(crate) fn covers(spans: &[Span], duration: f64) -> bool {
+    duration > 0.0 && spans.iter().any(|span| span.duration() >= duration - 1e-6)
+}
+
 /// Whether the spans that are longer than half a second are the expected ones, within 0.2 s.
 pub(crate) fn near(found: &[Span], expected: &[(f64, f64)]) -> bool {
     let long: Vec<&Span> = found.iter().filter(|span| span.duration() > 0.5).collect();

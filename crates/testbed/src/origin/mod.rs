@@ -21,13 +21,6 @@
 //! * `/at/<unix ms>/…`: any of these paths at a fixed instant;
 //! * `POST /control/TV1/segment_404`: plays the fault on `/live/TV1/`, until `DELETE /control/TV1`.
 
-#![allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
-    clippy::cast_possible_wrap
-)]
-
 mod addressing;
 mod ad_breaks;
 mod response;
@@ -110,11 +103,6 @@ impl Origin {
     pub fn url(&self, path: &str) -> String {
         let scheme = if self.authority.is_some() { "https" } else { "http" };
         format!("{scheme}://{}/{}", self.addr, path.trim_start_matches('/'))
-    }
-
-    /// Returns the URL of the manifest of a fault, on the channel that belongs to the fault.
-    pub fn fault_url(&self, fault: &Fault) -> String {
-        self.url(&format!("fault/{}/{}/{}", fault.id, fault.channel, fault.path))
     }
 
     /// Encodes a programme with ffmpeg, so that `/programme/<id>/live.m3u8` plays it in a loop from the start of the origin.

@@ -40,7 +40,6 @@ impl QuantizerMean {
     /// Returns the mean quantizer, from -48 to 51; `None` without a slice.
     #[must_use]
     pub fn mean(self) -> Option<f64> {
-        #[allow(clippy::cast_precision_loss)]
         (self.count > 0).then(|| self.sum as f64 / f64::from(self.count))
     }
 
