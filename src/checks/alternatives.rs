@@ -1,6 +1,6 @@
 //! Rates a critical fault that only some renditions of an output have as major, because players go on with another
-//! rendition. It stays critical if nothing is left that can be played: no HLS variant with a rendition of its audio group, no
-//! video or no audio of an MPD.
+//! rendition. It stays critical if nothing is left that can be played: no HLS variant with sound of its audio group in the language with
+//! which players begin, no video or no audio of an MPD.
 
 use super::{CheckContext, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
@@ -54,8 +54,8 @@ pub(super) fn rate(context: &CheckContext<'_>, outcomes: &mut [RawOutcome]) {
         for violation in violations.iter_mut().filter(|v| v.severity.unwrap_or(default) == Severity::Critical) {
             let of = renditions.iter().find(|r| Some(&r.name) == violation.rendition.as_ref());
             let together = |a: &Rendition, b: &Rendition| a.group == b.group || a.shares_group(b);
-            let in_group = |r: &Rendition| renditions.iter().any(|o| together(o, r) && is_alive(o, r.media));
-            let is_lost = |r: &Rendition| lost.contains(&r.media) && !(r.media == Media::Audio && in_group(r));
+            let group_plays = |r: &Rendition| sound_plays(|o| together(o, r), &renditions, &dead) == Some(true);
+            let is_lost = |r: &Rendition| lost.contains(&r.media) && !(r.media == Media::Audio && group_plays(r));
             let Some(rendition) = of.filter(|r| !is_lost(r)) else { continue };
             let others = renditions.iter().filter(|r| is_alive(r, rendition.media));
             let names: Vec<&str> = others.take(MAX_NAMED).map(|r| r.name.as_str()).collect();
@@ -90,8 +90,20 @@ fn lost(protocol: Protocol, renditions: &[&Rendition], dead: &BTreeSet<String>) 
 /// 4.4.6.2.1). A group that no variant names helps nobody.
 fn has_sound(variant: &Rendition, renditions: &[&Rendition], dead: &BTreeSet<String>) -> bool {
     let is_own = variant.muxed_audio.is_some() || variant.group.is_none();
-    let mut members = renditions.iter().filter(|r| r.media == Media::Audio && r.shares_group(variant)).peekable();
-    is_own || members.peek().is_none() || members.any(|r| !dead.contains(&r.name))
+    is_own || sound_plays(|r| r.shares_group(variant), renditions, dead).unwrap_or(true)
+}
+
+/// Whether the audio renditions of a group can be played: one of them or, where one has DEFAULT=YES, one in its language, because players
+/// begin with it and don't go on in another language. `None`: the group has no renditions.
+fn sound_plays(
+    is_member: impl Fn(&Rendition) -> bool,
+    renditions: &[&Rendition],
+    dead: &BTreeSet<String>,
+) -> Option<bool> {
+    let members: Vec<_> = renditions.iter().filter(|r| r.media == Media::Audio && is_member(r)).collect();
+    let default = members.iter().find(|r| r.is_default);
+    let stands_in = |r: &Rendition| default.is_none_or(|default| default.language == r.language);
+    (!members.is_empty()).then(|| members.iter().any(|r| !dead.contains(&r.name) && stands_in(r)))
 }
 
 #[cfg(test)]
@@ -148,6 +160,19 @@ mod tests {
         assert_eq!(severities(with_sound(group), &["audio-vi", "audio-en"]), [None, None]);
         assert_eq!(severities(with_sound(group), &["text"]), [MAJOR]);
         assert_eq!(severities(with_sound(group), &["1080p", "720p", "audio-vi"]), [None, None, MAJOR]);
+    }
+
+    #[test]
+    fn sound_in_another_language_does_not_stand_in_for_the_default() {
+        let mut renditions = with_sound(Some("a"));
+        for (facts, language) in renditions.iter_mut().skip(2).zip(["vi", "en"]) {
+            facts.rendition.language = Some(language.to_owned());
+        }
+        renditions[2].rendition.is_default = true;
+        assert_eq!(severities(renditions.clone(), &["audio-vi"]), [None]);
+        assert_eq!(severities(renditions.clone(), &["audio-en"]), [MAJOR]);
+        renditions[3].rendition.language = Some("vi".to_owned());
+        assert_eq!(severities(renditions, &["audio-vi"]), [MAJOR]);
     }
 
     #[test]

@@ -75,6 +75,14 @@ pub(crate) fn av_offset(inspection: &Inspection) -> Option<Seconds> {
     tracks(Media::Audio).filter_map(offset).max_by(|a, b| a.0.abs().total_cmp(&b.0.abs()))
 }
 
+/// Returns the track of a segment that `track` of the next segment continues: the one of its kind with the same number, or the only ones
+/// of their kind, because another initialization segment may number the tracks otherwise.
+pub(crate) fn continued_track<'a>(before: &'a Inspection, next: &Inspection, track: &Track) -> Option<&'a Track> {
+    let of_kind = |i: &'a Inspection| i.tracks.iter().filter(|t| t.media == track.media);
+    let is_only = next.tracks.iter().filter(|t| t.media == track.media).count() == 1 && of_kind(before).count() == 1;
+    of_kind(before).find(|t| is_only || t.id == track.id)
+}
+
 /// Returns the start of a track in a segment minus its end in the segment before: positive for a gap, negative for an
 /// overlap. `None` if one of the two times isn't known or they are on different clocks.
 pub(crate) fn track_gap(before: &Track, next: &Track) -> Option<Seconds> {

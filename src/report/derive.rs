@@ -31,23 +31,23 @@ pub(crate) fn measured_duration(inspection: &Inspection) -> Option<f64> {
 }
 
 /// Returns the largest absolute distance in seconds between the end of a segment and the start of the segment that
-/// follows it, over all tracks. Timestamps may jump at an announced discontinuity and at another initialization segment, and
-/// those of damaged segments mean nothing, so nothing is measured there. `None`: no such pair was inspected.
+/// follows it, over all tracks. Timestamps may jump at an announced discontinuity, and those of damaged segments mean nothing, so
+/// nothing is measured there. `None`: no such pair was inspected.
 pub(crate) fn timestamp_gap(segments: &[Arc<SegmentFacts>]) -> Option<f64> {
     let pairs = segments.iter().zip(segments.iter().skip(1));
     pairs.filter_map(|(before, after)| pair_gap(before, after)).reduce(f64::max)
 }
 
 fn pair_gap(before: &SegmentFacts, after: &SegmentFacts) -> Option<f64> {
-    if !derived::plays_on(before, after) {
+    if !derived::is_listed_on(before, after) {
         return None;
     }
     let (ended, began) = (before.inspection.as_ref()?, after.inspection.as_ref()?);
-    let gap = |track: &Track| {
-        let next = began.tracks.iter().find(|t| t.id == track.id && t.media == track.media)?;
+    let gap = |next: &Track| {
+        let track = derived::continued_track(ended, began, next)?;
         finite(derived::track_gap(track, next)?).map(f64::abs)
     };
-    ended.tracks.iter().filter_map(gap).reduce(f64::max)
+    began.tracks.iter().filter_map(gap).reduce(f64::max)
 }
 
 /// The longest distance in seconds between key frames in the inspected segments.

@@ -21,8 +21,9 @@ pub struct Defect {
 pub enum DefectKind {
     /// The syntax of an HLS playlist is broken.
     Syntax,
-    /// The syntax of an HLS playlist is broken so that players must refuse the whole playlist: a variable has no value, or
-    /// two (RFC 8216bis 4.4.2.3, 6.3.1).
+    /// The syntax of an HLS playlist is broken so that players refuse the whole playlist: a variable has no value, or two (RFC 8216bis
+    /// 4.4.2.3, 6.3.1), a tag that players need is missing, misplaced or repeated (4.4.1.1, 4.4.1.2, 4.4.3.1, 4.4.3.2), or a byte range has
+    /// no beginning (4.4.4.2).
     SyntaxFatal,
     /// The syntax of an HLS playlist is broken in a way that players read as it was meant, such as whitespace in an
     /// attribute list.
@@ -38,6 +39,9 @@ pub enum DefectKind {
     Metadata,
     /// An attribute of a rendition in a multivariant playlist is missing or malformed.
     Attribute,
+    /// An attribute that EXT-X-STREAM-INF, EXT-X-MEDIA or EXT-X-I-FRAME-STREAM-INF must have is missing, without which some players refuse the
+    /// whole multivariant playlist.
+    AttributeMissing,
     /// Rendition groups of a multivariant playlist aren't defined, or their members contradict each other.
     Groups,
     /// Rendition groups of a multivariant playlist break a rule whose breach doesn't disturb players.

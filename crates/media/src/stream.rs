@@ -177,6 +177,8 @@ pub struct Rendition {
     pub channels_by_index: Option<u16>,
     /// Whether the rendition is declared by EXT-X-MEDIA alone (HLS), so that players start with another one.
     pub is_alternative: bool,
+    /// Whether players take the rendition of its group if the viewer has no other wish: DEFAULT=YES of EXT-X-MEDIA (HLS).
+    pub is_default: bool,
     /// Reason why the media of the rendition aren't inspected; `None` if they are.
     pub uninspected: Option<Uninspected>,
     /// Line of the manifest that declares the rendition, from 1. `None` if it isn't known.
@@ -254,6 +256,7 @@ impl Rendition {
             muxed_audio: None,
             pathway: None,
             is_alternative: false,
+            is_default: false,
             video_range: None,
             captions: None,
             supplemental: Vec::new(),

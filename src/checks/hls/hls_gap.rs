@@ -1,7 +1,7 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
-use packager_media::stream::Timeline;
+use packager_media::stream::{Segment, Timeline};
 
 pub const META: CheckMeta = CheckMeta {
     id: "hls_gap",
@@ -9,8 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: Some("PlaylistBroken"),
-    help: "fails when EXT-X-GAP marks segments of the window, or GAP=YES parts of them, as missing; critical when a window has nothing else; \
-           segment_unavailable reports missing segments without the mark",
+    help: "fails when EXT-X-GAP marks segments in the last `within` seconds of the window, or GAP=YES parts, as missing; critical when the newest \
+           three segments are gaps, where players begin and play, or the window has nothing else; segment_unavailable reports missing segments without the mark",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.7, 4.4.4.9",
     needs_history: false,
 };
@@ -18,12 +18,17 @@ pub const META: CheckMeta = CheckMeta {
 params! {
     /// Largest allowed number of gaps (EXT-X-GAP) in a window, and of parts with GAP=YES.
     max: usize = 0,
+    /// Gaps further behind the live edge than this, in seconds, aren't judged: only those who seek back meet them.
+    within: f64 = 60.0,
 }
+
+/// Number of newest segments within which players begin and play, three segments behind the live edge (RFC 8216bis 6.3.3).
+const AT_THE_EDGE: usize = 3;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NO_PLAYLIST, |facts, _| {
         let timeline = facts.timeline.as_deref()?;
-        let gaps_alone = timeline.segments.iter().all(|s| s.gap);
+        let gaps_alone = timeline.segments.iter().rev().take(AT_THE_EDGE).all(|s| s.gap);
         let found = violation(timeline, params);
         let found = found.map(|v| if gaps_alone { v.severity(Severity::Critical) } else { v });
         Some(found.into_iter().chain(parts(timeline, params)).collect())
@@ -47,17 +52,30 @@ fn parts(timeline: &Timeline, params: &Params) -> Option<Violation> {
     Some(violation.with("line", newest.line))
 }
 
+/// Returns the segments that begin in the last `within` seconds of the window, at least one.
+fn near_the_edge(timeline: &Timeline, within: f64) -> &[Segment] {
+    let mut behind = 0.0;
+    let near = timeline.segments.iter().rev().take_while(|s| {
+        let is_near = behind < within;
+        behind += s.duration.0;
+        is_near
+    });
+    let older = timeline.segments.len() - near.count();
+    timeline.segments.get(older..).unwrap_or_default()
+}
+
 fn violation(timeline: &Timeline, params: &Params) -> Option<Violation> {
-    let gaps: Vec<_> = timeline.segments.iter().filter(|s| s.gap).collect();
+    let segments = near_the_edge(timeline, params.within);
+    let gaps: Vec<_> = segments.iter().filter(|s| s.gap).collect();
     if gaps.len() <= params.max {
         return None;
     }
     let newest = gaps.last()?;
     let seconds: f64 = gaps.iter().map(|s| s.duration.0).sum();
     let message = format!(
-        "{} of {} segments in the window are gaps (EXT-X-GAP), {seconds:.1} s in all; the newest is segment {}",
+        "{} of the newest {} segments are gaps (EXT-X-GAP), {seconds:.1} s in all; the newest is segment {}",
         gaps.len(),
-        timeline.segments.len(),
+        segments.len(),
         newest.number
     );
     let violation = Violation::new(message).with("gaps", gaps.len()).with("seconds", seconds);
@@ -78,7 +96,7 @@ mod tests {
     #[test]
     fn a_gap_fails_and_none_holds() {
         assert_holds(run(0, &Params::default()));
-        let message = "1 of 6 segments in the window are gaps (EXT-X-GAP), 2.0 s in all; the newest is segment 10";
+        let message = "1 of the newest 6 segments are gaps (EXT-X-GAP), 2.0 s in all; the newest is segment 10";
         assert_eq!(messages(run(1, &Params::default())), message);
     }
 
@@ -90,6 +108,28 @@ mod tests {
         assert_eq!(severity(&scene), Some(Severity::Critical));
         scene.timeline().segments[5].gap = false;
         assert_eq!(severity(&scene), None);
+    }
+
+    #[test]
+    fn gaps_where_players_begin_are_critical() {
+        let severity = |gaps: &[usize]| {
+            let mut scene = Scene::live();
+            gaps.iter().for_each(|at| scene.timeline().segments[*at].gap = true);
+            violations(check(&scene.context(), &Params::default()))[0].severity
+        };
+        assert_eq!(severity(&[3, 4, 5]), Some(Severity::Critical));
+        assert_eq!([severity(&[4, 5]), severity(&[0, 1, 2, 3, 4])], [None, None]);
+    }
+
+    #[test]
+    fn gaps_far_behind_the_live_edge_hold() {
+        let run = |within| run(2, &Params { within, ..Params::default() });
+        assert_holds(run(8.0));
+        assert_eq!(
+            messages(run(8.1)).split(';').next(),
+            Some("1 of the newest 5 segments are gaps (EXT-X-GAP), 2.0 s in all")
+        );
+        assert_eq!(violations(run(60.0)).len(), 1);
     }
 
     #[test]

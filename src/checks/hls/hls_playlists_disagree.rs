@@ -28,6 +28,9 @@ params! {
 
 const FEW: &str = "fewer than two media playlists were read";
 
+/// Least number of segments of windows that are compared as a whole.
+const LEAST_COMPARED: usize = 3;
+
 #[derive(Clone, Copy)]
 struct ComparedPlaylist<'a> {
     facts: &'a RenditionFacts,
@@ -132,8 +135,8 @@ fn ended(
     long.then(|| violation(playlist, format!("the playlist has EXT-X-ENDLIST; that of {} goes on", name(goes_on))))
 }
 
-/// Returns a violation for each rendition that has another discontinuity sequence than the first rendition for a
-/// segment with the same date.
+/// Returns a violation for each rendition that has another discontinuity sequence than the first rendition: for a segment with the same
+/// date or, where nothing is dated, in a whole window without a discontinuity.
 fn discontinuities(playlists: &[ComparedPlaylist<'_>]) -> Vec<Violation> {
     let Some((reference, others)) = playlists.split_first() else { return Vec::new() };
     let differs = |s: &ComparedPlaylist<'_>| {
@@ -141,22 +144,42 @@ fn discontinuities(playlists: &[ComparedPlaylist<'_>]) -> Vec<Violation> {
         if sequence.is_some() && sequence == only_sequence(reference.timeline) {
             return None;
         }
-        let pairs = same_dates(&s.timeline.segments, &reference.timeline.segments);
-        let (ours, theirs) =
-            pairs.into_iter().rev().find(|(a, b)| a.discontinuity_sequence != b.discontinuity_sequence)?;
-        let message = format!(
-            "segment {} has discontinuity sequence {}; the same segment of {} has {}",
-            ours.number,
-            ours.discontinuity_sequence,
-            name(reference),
-            theirs.discontinuity_sequence
-        );
-        let found = violation(s, message).with("number", ours.number).with("line", ours.line);
+        let found = in_dated_segments(s, reference).or_else(|| in_windows(s, reference))?;
         // Players line up picture and sound by these numbers.
         let is_other_media = s.facts.rendition.media != reference.facts.rendition.media;
         Some(if is_other_media { found.severity(Severity::Major) } else { found })
     };
     others.iter().filter_map(differs).collect()
+}
+
+fn in_dated_segments(s: &ComparedPlaylist<'_>, reference: &ComparedPlaylist<'_>) -> Option<Violation> {
+    let pairs = same_dates(&s.timeline.segments, &reference.timeline.segments);
+    let (ours, theirs) = pairs.into_iter().rev().find(|(a, b)| a.discontinuity_sequence != b.discontinuity_sequence)?;
+    let message = format!(
+        "segment {} has discontinuity sequence {}; the same segment of {} has {}",
+        ours.number,
+        ours.discontinuity_sequence,
+        name(reference),
+        theirs.discontinuity_sequence
+    );
+    Some(violation(s, message).with("number", ours.number).with("line", ours.line))
+}
+
+/// Returns a violation if all segments of each playlist have one discontinuity sequence, and that isn't the same. Both windows end at the live
+/// edge. Those of fewer than three segments may have nothing in common at the moment of a discontinuity, nor may those of which one has just
+/// been begun anew.
+fn in_windows(s: &ComparedPlaylist<'_>, reference: &ComparedPlaylist<'_>) -> Option<Violation> {
+    let is_undated = !is_dated(s.timeline) || !is_dated(reference.timeline);
+    let is_long = |s: &ComparedPlaylist<'_>| s.timeline.segments.len() >= LEAST_COMPARED;
+    let (ours, theirs) = (only_sequence(s.timeline)?, only_sequence(reference.timeline)?);
+    if ours == theirs || !is_undated || !is_long(s) || !is_long(reference) {
+        return None;
+    }
+    let message = format!(
+        "all segments have discontinuity sequence {ours}, those of {} {theirs}; correct EXT-X-DISCONTINUITY-SEQUENCE of one of them",
+        name(reference)
+    );
+    Some(violation(s, message).with("number", s.timeline.last_number()))
 }
 
 /// Returns the discontinuity sequence that all segments of a playlist have. `None` if they have several, or there is none.
@@ -254,6 +277,30 @@ mod tests {
             violations(found).iter().map(|v| v.severity).collect::<Vec<_>>()
         };
         assert_eq!((of(Media::Video), of(Media::Audio)), (vec![None], vec![Some(Severity::Major)]));
+    }
+
+    #[test]
+    fn undated_windows_have_the_same_discontinuity_sequence() {
+        let run = |listed: usize, change: fn(&mut Scene)| {
+            let mut scene = Scene::live();
+            scene.output.renditions.push(rendition("sound"));
+            scene.output.renditions[1].rendition.media = Media::Audio;
+            for facts in &mut scene.output.renditions {
+                let timeline = lines(facts);
+                timeline.segments.iter_mut().for_each(|s| s.program_date_time = None);
+                timeline.segments.drain(..6 - listed);
+            }
+            lines(&mut scene.output.renditions[1]).segments.iter_mut().for_each(|s| s.discontinuity_sequence = 7);
+            change(&mut scene);
+            check(&scene.context(), &Params::default())
+        };
+        let found = violations(run(6, |_| {}));
+        let message = format!(
+            "all segments have discontinuity sequence 7, those of {NAME} 0; correct EXT-X-DISCONTINUITY-SEQUENCE of one of them"
+        );
+        assert_eq!((found[0].message.as_str(), found[0].severity), (message.as_str(), Some(Severity::Major)));
+        assert_eq!([run(3, |_| {}), run(2, |_| {})].map(|ran| violations(ran).len()), [1, 0]);
+        assert_holds(run(6, |s| lines(&mut s.output.renditions[1]).segments[0].discontinuity_sequence = 0));
     }
 
     #[test]

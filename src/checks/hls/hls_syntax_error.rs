@@ -3,6 +3,8 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use packager_media::defect::{Defect, DefectKind};
+use packager_media::redact;
+use packager_media::stream::Timeline;
 use url::Url;
 
 pub const META: CheckMeta = CheckMeta {
@@ -12,7 +14,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Hls,
     alert: Some("PlaylistBroken"),
     help: "fails when a playlist breaks the format: it isn't UTF-8, has a BOM or no EXTM3U, repeats an attribute, \
-           has a misplaced tag or a bad number, or lacks a required tag or URI; critical for a variable without a value, for which players must refuse the playlist; minor for a malformed date range, \
+           has a misplaced tag or a bad number, or lacks a required tag or URI; critical for what players refuse: a variable without a value, no EXTM3U or EXT-X-TARGETDURATION, a tag that must not be repeated, a byte range \
+           without a beginning, or a delta update (EXT-X-SKIP) that nobody asked for; minor for a malformed date range, \
            for text that isn't in normalization form C, and for what players read as it was meant: whitespace or a last comma in an \
            attribute list, EXTINF without a comma, a date without a time zone",
     reference: "draft-pantos-hls-rfc8216bis-22 4",
@@ -40,7 +43,20 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
 
 fn judge(facts: &RenditionFacts, manifest: &Url) -> Option<Vec<Violation>> {
     let url = facts.playlist.as_ref().map_or(manifest, |p| &p.url);
-    Some(syntax(url, &facts.defects))
+    let mut found = syntax(url, &facts.defects);
+    found.extend(facts.timeline.as_deref().and_then(|timeline| unrequested_delta(url, timeline)));
+    Some(found)
+}
+
+/// Returns a violation if the answer to a plain request is a delta update, with which no player can begin (RFC 8216bis 6.2.5.1).
+fn unrequested_delta(url: &Url, timeline: &Timeline) -> Option<Violation> {
+    let skipped = timeline.low_latency.skipped?;
+    let message = format!(
+        "the playlist skips {skipped} segments (EXT-X-SKIP) although the request had no _HLS_skip: players can't begin with it; a cache that \
+         ignores the query answers so: make _HLS_skip part of its key"
+    );
+    let violation = Violation::new(message).severity(Severity::Critical);
+    Some(violation.with("url", redact::url(url)).with("skipped", skipped))
 }
 
 fn syntax(url: &Url, defects: &[Defect]) -> Vec<Violation> {
@@ -78,6 +94,15 @@ mod tests {
         let mut scene = Scene::live();
         scene.output.defects = vec![Defect { kind: DefectKind::SyntaxFatal, ..wrong(3) }];
         assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Critical));
+    }
+
+    #[test]
+    fn a_delta_update_that_nobody_asked_for_is_critical() {
+        let mut scene = Scene::live();
+        scene.timeline().low_latency.skipped = Some(20);
+        let found = violations(run(&scene));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Critical)));
+        assert!(found[0].message.starts_with("the playlist skips 20 segments (EXT-X-SKIP) although"), "{found:?}");
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use crate::checks::support::ad_breaks;
 use crate::checks::support::select::{self, NO_MANIFEST, segment_violation};
 use crate::checks::support::terms::terms;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
@@ -15,7 +16,8 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when a channel with is_hdr true has no rung with VIDEO-RANGE PQ or HLG, one with is_hdr false has some, Dolby Vision profile 5 \
            isn't announced as PQ, or the bitstream's transfer characteristics say another range than VIDEO-RANGE (or, of a media \
-           playlist by itself, than is_hdr). In an MPD the property TransferCharacteristics stands for VIDEO-RANGE, and where it is \
+           playlist by itself, than is_hdr). PQ may be mixed with HLG and SDR, and HLG with SDR: such segments fail unless they are in an ad break \
+           or another inspected segment has the announced range. In an MPD the property TransferCharacteristics stands for VIDEO-RANGE, and where it is \
            missing the bitstream has to be what is_hdr says. A channel without is_hdr, and a URL as target, may have any range",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2 (VIDEO-RANGE); ISO/IEC 23091-2 8.2; DASH-IF IOP 4.3 10.3",
     needs_history: false,
@@ -51,12 +53,14 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         _ => {}
     }
     let rungs = context.renditions().filter(|(facts, _)| facts.rendition.media == Media::Video);
-    let known: Vec<_> = rungs.filter_map(|(facts, past)| Some((facts, newest_range(context, facts, past)?))).collect();
-    let some_hdr = known.iter().any(|(facts, (_, actual))| is_hdr(&facts.rendition) || *actual != DynamicRange::Sdr);
-    found.extend(known.iter().filter_map(|(facts, (segment, actual))| match context.expected.hdr {
+    let known: Vec<_> =
+        rungs.filter_map(|(facts, past)| Some((facts, past, newest_range(context, facts, past)?))).collect();
+    let some_hdr = known.iter().any(|(facts, _, (_, actual))| is_hdr(&facts.rendition) || *actual != DynamicRange::Sdr);
+    found.extend(known.iter().filter_map(|(facts, past, (segment, actual))| match context.expected.hdr {
         // There are rungs in SDR beside.
         Some(true) if silent(&facts.rendition) && some_hdr => None,
         hdr if silent(&facts.rendition) => against_channel(facts, segment, *actual, hdr?),
+        _ if is_mixed(context, facts, past, *actual) => None,
         _ => bitstream(name, &facts.rendition, segment, *actual),
     }));
     CheckVerdict::Ran(found)
@@ -105,6 +109,19 @@ fn bitstream(name: &str, rendition: &Rendition, segment: &SegmentFacts, actual: 
     Some(violation.with("actual", actual).with("line", rendition.line))
 }
 
+/// Whether the newest segment has a range with which media of the announced range may be mixed (RFC 8216bis, 4.4.6.2), such as an ad in SDR
+/// within PQ: the live edge is in an ad break, or another inspected segment has the announced range.
+fn is_mixed(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHistory, actual: DynamicRange) -> bool {
+    let announced = match (facts.rendition.video_range.as_deref(), actual) {
+        (Some("PQ"), DynamicRange::Sdr | DynamicRange::Hlg) => DynamicRange::Pq,
+        (Some("HLG"), DynamicRange::Sdr) => DynamicRange::Hlg,
+        _ => return false,
+    };
+    let in_break = || facts.timeline.as_deref().is_some_and(|timeline| ad_breaks::is_in_break(timeline, past));
+    let segments = select::inspected_segments(facts, past).map(|segments| select::described(context, segments));
+    segments.into_iter().flatten().any(|s| range(s) == Some(announced)) || in_break()
+}
+
 fn newest_range<'a>(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
@@ -148,6 +165,7 @@ mod tests {
     use crate::facts::ManifestFacts;
     use packager_media::codec::parameters::{CodecParameters, ColourDescription, VideoParameters};
     use packager_media::codec::rfc6381::Codec;
+    use packager_media::stream::ads::Marker;
     use std::sync::Arc;
 
     fn run(range: Option<&str>, hdr: Option<bool>, codec: &str) -> CheckVerdict {
@@ -179,13 +197,17 @@ mod tests {
         let mut scene = Scene::live();
         scene.expected.hdr = hdr;
         scene.rendition().rendition.video_range = range.map(str::to_owned);
-        let mut segment = ts_segment(5, 10.0, 2.0);
+        scene.remember([of_transfer(5, transfer)]);
+        check(&scene.context(), &Params::default())
+    }
+
+    fn of_transfer(number: u64, transfer: u16) -> SegmentFacts {
+        let mut segment = ts_segment(number, 2.0 * number as f64, 2.0);
         let colour = Some(ColourDescription { primaries: 9, transfer, matrix: 9 });
         let codec = Codec::parse("hvc1.2.4.L153.B0").unwrap();
         let parameters = CodecParameters::with_video(codec, VideoParameters { colour, ..VideoParameters::default() });
         segment.inspection.as_mut().unwrap().tracks[0].parameters = Some(Arc::new(parameters));
-        scene.remember([segment]);
-        check(&scene.context(), &Params::default())
+        segment
     }
 
     #[test]
@@ -202,6 +224,31 @@ mod tests {
         );
         let sdr = "VIDEO-RANGE is PQ, the bitstream of segment 5 is SDR";
         assert_eq!(messages(with_transfer(Some("PQ"), Some(true), 1)), sdr);
+    }
+
+    #[test]
+    fn a_range_may_be_mixed_with_lower_ones_where_it_is_there_itself() {
+        let run = |range: &str, transfers: [u16; 2], change: fn(&mut Scene)| {
+            let mut scene = Scene::live();
+            scene.rendition().rendition.video_range = Some(range.to_owned());
+            scene.remember([5, 6].into_iter().zip(transfers).map(|(number, transfer)| of_transfer(number, transfer)));
+            change(&mut scene);
+            check(&scene.context(), &Params::default())
+        };
+        let unchanged = |_: &mut Scene| {};
+        for (range, transfers) in [("PQ", [16, 1]), ("PQ", [16, 18]), ("HLG", [18, 1])] {
+            assert_holds(run(range, transfers, unchanged));
+        }
+        for (range, transfers, actual) in [("PQ", [18, 1], "SDR"), ("HLG", [18, 16], "PQ"), ("SDR", [1, 18], "HLG")] {
+            assert_eq!(
+                messages(run(range, transfers, unchanged)),
+                format!("VIDEO-RANGE is {range}, the bitstream of segment 6 is {actual}")
+            );
+        }
+        let in_break = |scene: &mut Scene| {
+            scene.timeline().markers = vec![Marker { kind: ad_breaks::testing::out(30.0), number: 12, line: 20 }];
+        };
+        assert_holds(run("PQ", [1, 1], in_break));
     }
 
     #[test]

@@ -13,7 +13,8 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when BANDWIDTH, CODECS or RESOLUTION of a variant is missing, empty or malformed, or in an MPD @bandwidth, @codecs, \
            @width or @height of a Representation of video (the frame rate where require_frame_rate is set), or when two variants of one media \
-           playlist differ in RESOLUTION, FRAME-RATE or VIDEO-RANGE",
+           playlist differ in RESOLUTION, FRAME-RATE or VIDEO-RANGE; major when EXT-X-STREAM-INF has no BANDWIDTH, or EXT-X-MEDIA no TYPE, \
+           GROUP-ID or NAME: Android's players refuse the whole playlist",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; HLS authoring specification 9; ISO/IEC 23009-1 5.3.5.2, 5.3.7.2",
     needs_history: false,
 };
@@ -31,8 +32,13 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if output.is_media_playlist() {
         return CheckVerdict::NotRun("a media playlist given directly has no ladder");
     }
-    let malformed: Vec<_> = output.defects.iter().filter(|d| d.kind == DefectKind::Attribute).collect();
-    let mut found = cap_violations(malformed.iter().map(|d| defect_violation(&output.url, d)).collect());
+    let is_attribute = |d: &&Defect| matches!(d.kind, DefectKind::Attribute | DefectKind::AttributeMissing);
+    let malformed: Vec<_> = output.defects.iter().filter(is_attribute).collect();
+    let rated = |d: &&Defect| {
+        let violation = defect_violation(&output.url, d);
+        if d.kind == DefectKind::AttributeMissing { violation.severity(Severity::Major) } else { violation }
+    };
+    let mut found = cap_violations(malformed.iter().map(rated).collect());
     let listed = output.renditions.iter().map(|r| &r.rendition);
     for rendition in listed.filter(|r| r.media == Media::Video && !r.is_alternative) {
         let terms = terms(output.protocol());

@@ -8,7 +8,6 @@ use crate::history::RenditionHistory;
 use packager_media::crypt::BLOCK_SIZE;
 use packager_media::stream::Protocol;
 use samples::Announcement;
-use std::sync::Arc;
 
 pub const META: CheckMeta = CheckMeta {
     id: "encryption_mismatch",
@@ -16,7 +15,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when a segment is clear although the playlist or MPD announces it as encrypted, is encrypted although nothing announces \
+    help: "fails when a segment is clear although the playlist or MPD announces it as encrypted (samples that a protected initialization \
+           segment leaves clear hold), is encrypted although nothing announces \
            it, is encrypted with another scheme or key ID than announced, or is encrypted under an EXT-X-KEY with a METHOD that no \
            player knows; major if of the key ID and the `pssh` box that a DRM system gets only one names the key",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.4, 5.2, 6.3.1; ISO/IEC 23001-7; ISO/IEC 23009-1 5.8.4.1",
@@ -45,12 +45,24 @@ fn judge(protocol: Protocol, facts: &RenditionFacts, past: &RenditionHistory) ->
     }
     let tag = announcing_tag(protocol);
     let mut found: Vec<_> = unannounced_noise(&segments, tag).into_iter().collect();
-    // An MPD announces for a whole Representation what a player finds sample by sample: there may be a clear lead.
-    let protected = |init: &Arc<InitFacts>| init.inspection.as_ref().is_some_and(|i| i.encrypted);
-    let clear_samples_allowed = protocol == Protocol::Dash && facts.inits.iter().any(protected);
-    let announcement = Announcement { tag, clear_samples_allowed };
-    found.extend(segments.iter().rev().filter_map(|s| mismatch(s, &announcement)));
+    found.extend(segments.iter().rev().filter_map(|s| {
+        let announcement = Announcement { tag, clear_samples_allowed: clear_samples_allowed(protocol, facts, s) };
+        mismatch(s, &announcement)
+    }));
     Some(found)
+}
+
+/// Returns whether samples of a segment that is announced as encrypted may be clear, because its initialization segment declares the
+/// protection: a sample entry or group may leave samples clear, such as those of a clear lead, and players see it sample by sample
+/// (ISO/IEC 23001-7 6). In HLS an initialization segment belongs to a segment (EXT-X-MAP); an MPD announces for a whole Representation.
+fn clear_samples_allowed(protocol: Protocol, facts: &RenditionFacts, segment: &SegmentFacts) -> bool {
+    let is_protected = |init: &InitFacts| init.inspection.as_ref().is_some_and(|i| i.encrypted);
+    let own = facts.inits.iter().find(|init| Some(&init.map) == segment.segment.map.as_deref());
+    match (protocol, own) {
+        (Protocol::Hls, Some(own)) => is_protected(own),
+        (Protocol::Hls, None) => segment.segment.map.is_some() && facts.inits.iter().any(|init| is_protected(init)),
+        (Protocol::Dash, _) => facts.inits.iter().any(|init| is_protected(init)),
+    }
 }
 
 fn mismatch(facts: &SegmentFacts, announcement: &Announcement) -> Option<Violation> {
@@ -93,9 +105,10 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
     use crate::facts::FailureKind;
-    use packager_media::container::Container;
+    use packager_media::container::{Container, Inspection};
     use packager_media::crypt::DecryptError;
-    use packager_media::stream::Key;
+    use packager_media::stream::{Key, Map};
+    use std::sync::Arc;
 
     fn under(method: &str, change: impl FnOnce(&mut SegmentFacts)) -> SegmentFacts {
         let mut segment = ts_segment(5, 0.0, 2.0);
@@ -128,6 +141,28 @@ mod tests {
         assert_eq!(messages(run([under("SAMPLE-AES", |_| {})])), "segment 5 is announced as SAMPLE-AES and is clear");
         let subtitles = |s: &mut SegmentFacts| s.inspection.as_mut().unwrap().container = Container::WebVtt;
         assert_holds(run([under("SAMPLE-AES", subtitles)]));
+    }
+
+    #[test]
+    fn samples_that_a_protected_initialization_segment_leaves_clear_hold() {
+        let run = |protected: bool| {
+            let mut scene = Scene::live();
+            let map = Arc::new(Map { uri: url("init.mp4"), byte_range: None, key: None });
+            scene.remember([under("SAMPLE-AES", |s| s.segment.map = Some(map.clone()))]);
+            let inspection = Inspection { encrypted: protected, ..ts_segment(5, 0.0, 2.0).inspection.unwrap() };
+            let init = InitFacts {
+                map: (*map).clone(),
+                fetched: answered("init.mp4", "video/mp4"),
+                inspection: Some(inspection),
+                decryption: None,
+                digest: None,
+                kept: None,
+            };
+            scene.rendition().inits = vec![Arc::new(init)];
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(run(true));
+        assert_eq!(messages(run(false)), "segment 5 is announced as SAMPLE-AES and is clear");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 use crate::checks::support::bitstream::{self, ParsedTrack, parsed_tracks};
-use crate::checks::support::select::{self, segment_violation};
+use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use packager_media::codec::parameters::{AudioParameters, CodecParameters, VideoParameters};
 use packager_media::codec::rfc6381::Codec;
+use packager_media::container::{Container, Inspection};
+use packager_media::stream::Media;
 
 pub const META: CheckMeta = CheckMeta {
     id: "stream_parameters_changed",
@@ -12,8 +14,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when resolution, video range, sample rate or number of channels changes inside a segment, or between two segments without \
-           a discontinuity; a warning for the channels of AC-3 and E-AC-3, of which each frame says its own",
+    help: "fails when resolution, video range, sample rate or number of channels changes inside a segment, or these, the container or the codec of \
+           fragmented MP4 between two segments without a discontinuity; a warning for the channels of AC-3 and E-AC-3, of which each frame says its own",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.3",
     needs_history: false,
 };
@@ -43,6 +45,11 @@ fn changed_inside(track: &ParsedTrack<'_>) -> Option<Violation> {
 }
 
 fn changed_between(before: &SegmentFacts, next: &SegmentFacts) -> Option<Violation> {
+    if let Some((was, is)) = container_or_codec(before, next) {
+        let (number, last) = (next.segment.number, before.segment.number);
+        let message = format!("segment {number} is {is} and segment {last} before it {was}, without a discontinuity");
+        return Some(segment_violation(next, message).with("declared", was).with("actual", is));
+    }
     let old = parsed_tracks(before);
     parsed_tracks(next).iter().find_map(|new| {
         let same_track = old.iter().find(|s| s.track.id == new.track.id)?;
@@ -52,6 +59,32 @@ fn changed_between(before: &SegmentFacts, next: &SegmentFacts) -> Option<Violati
         let violation = rated(segment_violation(next, message), same_track.parameters, new.parameters);
         Some(violation.with("declared", was).with("actual", is))
     })
+}
+
+/// Returns the containers of two segments, or the codecs of the one track of a kind in fragmented MP4, if they differ. Those of a transport stream
+/// stand in its tables, which `ts_tables_invalid` compares.
+fn container_or_codec(before: &SegmentFacts, next: &SegmentFacts) -> Option<(String, String)> {
+    let (a, b) = (undamaged_inspection(before)?, undamaged_inspection(next)?);
+    if let Some((was, is)) = container_name(a).zip(container_name(b)).filter(|(was, is)| was != is) {
+        return Some((was.to_owned(), is.to_owned()));
+    }
+    let only = |i: &Inspection, media: Media| {
+        let mut codecs = i.tracks.iter().filter(|t| t.media == Some(media)).map(|t| t.codec.clone());
+        codecs.next().filter(|_| codecs.next().is_none())
+    };
+    let is_fragmented = a.container == Container::Cmaf;
+    let codecs = [Media::Video, Media::Audio].into_iter().filter_map(|media| only(a, media).zip(only(b, media)));
+    codecs.filter(|_| is_fragmented).find(|(was, is)| was != is)
+}
+
+/// Returns the name of the container of a segment with sound or picture; `None` for another segment.
+fn container_name(inspection: &Inspection) -> Option<&'static str> {
+    match inspection.container {
+        Container::MpegTs => Some("MPEG-TS"),
+        Container::Cmaf => Some("fragmented MP4"),
+        Container::PackedAudio => Some("packed audio"),
+        Container::WebVtt | Container::Ttml | Container::Unknown => None,
+    }
 }
 
 /// Makes the violation a warning if only the channels of AC-3 or E-AC-3 differ. Their decoders take them from each frame: broadcasts change
@@ -139,6 +172,38 @@ mod tests {
         let message = "segment 6 has 44100 Hz and segment 5 before it 48000 Hz, without a discontinuity";
         assert_eq!((found.len(), found[0].message.as_str()), (1, message));
         assert_eq!(found[0].rendition.as_deref(), Some(NAME));
+    }
+
+    #[test]
+    fn another_container_or_codec_fails_without_a_discontinuity() {
+        let run = |change: fn(&mut [SegmentFacts; 2])| {
+            let mut segments = [ts_segment(5, 10.0, 2.0), ts_segment(6, 12.0, 2.0)];
+            segments.iter_mut().for_each(to_fragmented);
+            let parameters = video("avc1.64001f");
+            segments.iter_mut().for_each(|s| {
+                s.inspection.as_mut().unwrap().tracks[0].parameters = Some(Arc::new(parameters.clone()));
+            });
+            change(&mut segments);
+            let mut scene = Scene::live();
+            scene.remember(segments);
+            check(&scene.context(), &Params::default())
+        };
+        fn inspection(segment: &mut SegmentFacts) -> &mut Inspection {
+            segment.inspection.as_mut().unwrap()
+        }
+        assert_holds(run(|_| {}));
+        let found = messages(run(|[_, next]| inspection(next).container = Container::MpegTs));
+        assert_eq!(found, "segment 6 is MPEG-TS and segment 5 before it fragmented MP4, without a discontinuity");
+        let found = messages(run(|[_, next]| inspection(next).tracks[0].codec = "hevc".to_owned()));
+        assert_eq!(found, "segment 6 is hevc and segment 5 before it h264, without a discontinuity");
+        assert_holds(run(|[_, next]| {
+            inspection(next).tracks[0].codec = "hevc".to_owned();
+            next.segment.discontinuity = true;
+        }));
+        assert_holds(run(|both| {
+            both.iter_mut().for_each(|s| inspection(s).container = Container::MpegTs);
+            inspection(&mut both[1]).tracks[0].codec = "hevc".to_owned();
+        }));
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when decode times jump or overlap between consecutive segments, or jump inside a segment, without \
-           an announced discontinuity",
+           an announced discontinuity, also where the initialization segment changes",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.4.3; ISO/IEC 13818-1 2.4.3.7; ISO/IEC 14496-12 8.8.12",
     needs_history: false,
 };
@@ -40,7 +40,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
         return None;
     }
     let mut found: Vec<_> = segments.iter().rev().filter_map(|s| within(s, params)).collect();
-    found.extend(select::consecutive_pairs(&segments, past).iter().rev().flat_map(|(a, b)| between(a, b, params)));
+    found.extend(select::listed_pairs(&segments, past).iter().rev().flat_map(|(a, b)| between(a, b, params)));
     Some(found)
 }
 
@@ -78,7 +78,8 @@ fn max_gap(track: &Track, params: &Params) -> f64 {
 const USUAL_GAPS: f64 = 1.5;
 
 fn between(before: &SegmentFacts, next: &SegmentFacts, params: &Params) -> Vec<Violation> {
-    let same = |t: &Track| tracks(before).find(|b| b.id == t.id && b.media == t.media);
+    let inspections = undamaged_inspection(before).zip(undamaged_inspection(next));
+    let same = |t: &Track| inspections.and_then(|(before, next)| derived::continued_track(before, next, t));
     let pairs = tracks(next).filter_map(|t| Some((same(t)?, t)));
     pairs.filter_map(|(b, t)| Some((t, off(b, t, params)?))).map(|(t, off)| violation(before, next, t, off)).collect()
 }
@@ -112,7 +113,9 @@ fn name(track: &Track) -> &'static str {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use packager_media::stream::Map;
     use packager_media::units::MediaTime;
+    use std::sync::Arc;
 
     fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> CheckVerdict {
         let mut scene = Scene::live();
@@ -147,6 +150,24 @@ mod tests {
         let [a, mut b] = pair(10.0);
         b.segment.discontinuity = true;
         assert_holds(run([a, b]));
+    }
+
+    #[test]
+    fn another_initialization_segment_announces_no_discontinuity() {
+        let run = |off: f64, track: u32| {
+            let mut segments = pair(off);
+            segments.iter_mut().for_each(to_fragmented);
+            for (segment, name) in segments.iter_mut().zip(["init.mp4", "ad.mp4"]) {
+                segment.segment.map = Some(Arc::new(Map { uri: url(name), byte_range: None, key: None }));
+            }
+            segments[1].inspection.as_mut().unwrap().tracks[0].id = track;
+            run(segments)
+        };
+        assert_holds(run(0.1, 256));
+        assert_holds(run(0.1, 1));
+        for track in [256, 1] {
+            assert!(messages(run(-9.0, track)).starts_with("segment 6: video jumps back by 9.000 s after segment 5"));
+        }
     }
 
     #[test]

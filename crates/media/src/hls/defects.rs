@@ -117,7 +117,7 @@ impl DefectList {
 
     fn kept(&mut self, kind: DefectKind) -> (&mut BoundedDefects, &ColumnMap) {
         let kept = match kind {
-            DefectKind::Attribute => &mut self.attribute,
+            DefectKind::Attribute | DefectKind::AttributeMissing => &mut self.attribute,
             DefectKind::Groups | DefectKind::GroupHabit | DefectKind::Version | DefectKind::AdMarker => &mut self.other,
             _ => &mut self.syntax,
         };

@@ -9,7 +9,7 @@ use super::tag_rules;
 use super::tag_values::{self, TagReport, TagValue};
 use super::tags::{self, TAGS, TagDefinition, TagScope};
 use super::versions::RequiredVersion;
-use crate::defect::DefectKind::Syntax;
+use crate::defect::DefectKind::{Syntax, SyntaxFatal};
 use crate::redact::Quoted;
 
 /// A well-formed playlist line that is passed on to build the model.
@@ -129,7 +129,9 @@ impl<'a> Lint<'a> {
         }
         if report.tag.once {
             let (here, name) = (report.line.tag_text(), report.tag.name);
-            report.tag(here, format_args!("{name} is here again; line {first} has it, and it must not be repeated"));
+            let text = format_args!("{name} is here again; line {first} has it, and it must not be repeated");
+            // Players look for EXTM3U at the beginning only.
+            if name == "EXTM3U" { report.tag(here, text) } else { report.place(here, text) }
         }
         !report.tag.once
     }
@@ -143,13 +145,13 @@ impl<'a> Lint<'a> {
             }
             "EXT-X-DISCONTINUITY" => self.first_discontinuity = true,
             "EXT-X-MEDIA-SEQUENCE" | "EXT-X-DISCONTINUITY-SEQUENCE" if self.first_segment => {
-                report.tag(here, format_args!("{name} is after a segment; it must be before the first"));
+                report.place(here, format_args!("{name} is after a segment; it must be before the first"));
             }
             "EXT-X-DISCONTINUITY-SEQUENCE" if self.first_discontinuity => {
                 report.tag(here, format_args!("{name} is after EXT-X-DISCONTINUITY; it must be before the first"));
             }
             "EXTM3U" if report.line.number != 1 && self.counts.extm3u == Some(report.line.number) => {
-                report.tag(here, format_args!("EXTM3U is here; it must be the first line"));
+                report.place(here, format_args!("EXTM3U is here; it must be the first line"));
             }
             _ => {}
         }
@@ -196,7 +198,8 @@ impl<'a> Lint<'a> {
     fn required(&self, name: &str, why: &str, defects: &mut DefectList) {
         let Some((index, tag)) = tags::find(name) else { return };
         if self.seen.get(index) == Some(&0) {
-            defects.add_at(Syntax, (1, 1), tag.reference, format_args!("there is no {name}, which {why}"));
+            let kind = if tag.vital { SyntaxFatal } else { Syntax };
+            defects.add_at(kind, (1, 1), tag.reference, format_args!("there is no {name}, which {why}"));
         }
     }
 }

@@ -8,7 +8,7 @@ use super::low_latency::{LowLatencyTags, PartPosition};
 use super::protection::Protection;
 use super::tag_values::TagValue;
 use super::uris;
-use crate::defect::DefectKind::Syntax;
+use crate::defect::DefectKind::{Syntax, SyntaxFatal};
 use crate::redact::Quoted;
 use crate::stream::{ByteRange, Segment, Timeline};
 use crate::units::{BitsPerSecond, Seconds, Timestamp};
@@ -168,7 +168,7 @@ impl<'b> TimelineBuilder<'b> {
         let continued = before.filter(|(of, _)| of == uri).map(|(_, end)| end);
         let Some(offset) = range.offset.or(continued) else {
             defects.add_at(
-                Syntax,
+                SyntaxFatal,
                 range.at,
                 RANGE,
                 format_args!("EXT-X-BYTERANGE gives no offset, and the segment before is no range of {}", Quoted(uri)),

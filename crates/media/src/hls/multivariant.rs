@@ -174,6 +174,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
             group: list.quoted("GROUP-ID").map(bounded),
             channels: list.quoted("CHANNELS").map(bounded),
             is_alternative: true,
+            is_default: list.get("DEFAULT") == Some("YES"),
             line: Some(line.number),
             ..Rendition::new(media, identity_of_alternative(media, list, uri.as_ref()))
         };
@@ -300,6 +301,7 @@ fn complete(first: &mut Rendition, other: Rendition) {
     first.frame_rate = first.frame_rate.or(other.frame_rate);
     first.captions = first.captions.or(other.captions);
     first.is_alternative &= other.is_alternative;
+    first.is_default |= other.is_default;
     first.language = first.language.take().or(other.language);
     first.title = first.title.take().or(other.title);
     if other.identity < first.identity {

@@ -44,8 +44,7 @@ fn captions<'a>(list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
     }
     match list.get("INSTREAM-ID") {
         None if !list.has("INSTREAM-ID") => {
-            let what = "EXT-X-MEDIA has no INSTREAM-ID, which is required for TYPE=CLOSED-CAPTIONS";
-            report.attribute(line, format_args!("{what}"));
+            report.missing_attribute("INSTREAM-ID", " for TYPE=CLOSED-CAPTIONS");
         }
         Some(id) if !attribute_formats::is_caption(id) => {
             let what = "INSTREAM-ID of closed captions must be CC1 to CC4 or SERVICE1 to SERVICE63";

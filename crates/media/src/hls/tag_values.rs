@@ -40,6 +40,14 @@ impl<'a> TagReport<'_, '_, 'a> {
         self.defects.add(self.kind(), at, self.tag.reference, message);
     }
 
+    /// Reports that the HLS tag stands in the wrong place or again, for which players refuse the playlist if the tag is vital; `part` is the
+    /// slice of the line at which the defect stands.
+    pub(super) fn place(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
+        let at = (self.line, self.line.offset_of(part));
+        let kind = if self.tag.vital { DefectKind::SyntaxFatal } else { self.kind() };
+        self.defects.add(kind, at, self.tag.reference, message);
+    }
+
     /// Reports a breach of the grammar of HLS attribute lists; `part` is the slice of the line at which the defect
     /// stands.
     pub(super) fn list(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
@@ -60,20 +68,24 @@ impl<'a> TagReport<'_, '_, 'a> {
         self.defects.add_habit(habit, at, attributes::REFERENCE, message);
     }
 
-    /// Reports a missing or malformed attribute. The tags that declare renditions have their own kind of defect
+    /// Reports a malformed or forbidden attribute. The tags that declare renditions have their own kind of defect
     /// ([`DefectKind::Attribute`]).
     pub(super) fn attribute(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
-        let at = (self.line, self.line.offset_of(part));
-        self.defects.add(self.attribute_kind(), at, self.tag.reference, message);
+        let kind = if self.declares_rendition() { DefectKind::Attribute } else { self.kind() };
+        self.defects.add(kind, (self.line, self.line.offset_of(part)), self.tag.reference, message);
     }
 
-    fn attribute_kind(&self) -> DefectKind {
+    /// Reports that the tag has no attribute `name`, which is required; `when` says for which tags, or is empty.
+    pub(super) fn missing_attribute(&mut self, name: &str, when: &str) {
+        let kind = if self.declares_rendition() { DefectKind::AttributeMissing } else { self.kind() };
+        let at = (self.line, self.line.offset_of(self.line.tag_text()));
+        let (tag, reference) = (self.tag.name, self.tag.reference);
+        self.defects.add(kind, at, reference, format_args!("{tag} has no {name}, which is required{when}"));
+    }
+
+    fn declares_rendition(&self) -> bool {
         let ladder = ["EXT-X-STREAM-INF", "EXT-X-MEDIA", "EXT-X-I-FRAME-STREAM-INF"];
-        if self.tag.place == TagScope::Multivariant && ladder.contains(&self.tag.name) {
-            DefectKind::Attribute
-        } else {
-            self.kind()
-        }
+        self.tag.place == TagScope::Multivariant && ladder.contains(&self.tag.name)
     }
 
     /// Returns the kind of the tag's defects. Clients ignore a malformed date range (RFC 8216bis 4.4.5.1), so that its
@@ -206,9 +218,7 @@ fn attribute_list<'a>(
         }
     }
     for attribute in known.iter().filter(|a| a.required && !list.has(a.name)) {
-        let name = report.tag.name;
-        let line = report.line.tag_text();
-        report.attribute(line, format_args!("{name} has no {}, which is required", attribute.name));
+        report.missing_attribute(attribute.name, "");
     }
     list
 }

@@ -12,6 +12,8 @@ pub(super) struct TagDefinition {
     pub place: TagScope,
     /// Whether the tag may stand in a playlist only once.
     pub once: bool,
+    /// Whether players refuse a playlist in which the tag is missing, stands twice or stands in the wrong place.
+    pub vital: bool,
     pub value: ValueType,
     pub reference: &'static str,
 }
@@ -61,11 +63,15 @@ const fn may(name: &'static str, kind: AttributeType) -> AttributeDefinition {
 }
 
 const fn once(name: &'static str, place: TagScope, value: ValueType, reference: &'static str) -> TagDefinition {
-    TagDefinition { name, place, once: true, value, reference }
+    TagDefinition { name, place, once: true, vital: false, value, reference }
+}
+
+const fn vital(name: &'static str, place: TagScope, value: ValueType, reference: &'static str) -> TagDefinition {
+    TagDefinition { name, place, once: true, vital: true, value, reference }
 }
 
 const fn many(name: &'static str, place: TagScope, value: ValueType, reference: &'static str) -> TagDefinition {
-    TagDefinition { name, place, once: false, value, reference }
+    TagDefinition { name, place, once: false, vital: false, value, reference }
 }
 
 const YES_NO: AttributeType = Word(&["YES", "NO"]);
@@ -84,13 +90,13 @@ pub(super) static TAGS: [TagDefinition; 32] = [
     many("EXT-X-GAP", TagScope::Media, ValueType::Nothing, "RFC 8216bis 4.4.4.7"),
     many("EXT-X-BITRATE", TagScope::Media, ValueType::Integer(0), "RFC 8216bis 4.4.4.8"),
     many("EXT-X-DATERANGE", TagScope::Metadata, ValueType::Attributes(DATERANGE), "RFC 8216bis 4.4.5.1"),
-    once("EXTM3U", TagScope::Either, ValueType::Nothing, "RFC 8216bis 4.4.1.1"),
-    once("EXT-X-VERSION", TagScope::Either, ValueType::Integer(0), "RFC 8216bis 4.4.1.2"),
+    vital("EXTM3U", TagScope::Either, ValueType::Nothing, "RFC 8216bis 4.4.1.1"),
+    vital("EXT-X-VERSION", TagScope::Either, ValueType::Integer(0), "RFC 8216bis 4.4.1.2"),
     once("EXT-X-INDEPENDENT-SEGMENTS", TagScope::Either, ValueType::Nothing, "RFC 8216bis 4.4.2.1"),
     once("EXT-X-START", TagScope::Either, ValueType::Attributes(START), "RFC 8216bis 4.4.2.2"),
     many("EXT-X-DEFINE", TagScope::Either, ValueType::Attributes(DEFINE), "RFC 8216bis 4.4.2.3"),
-    once("EXT-X-TARGETDURATION", TagScope::Media, ValueType::Integer(1), "RFC 8216bis 4.4.3.1"),
-    once("EXT-X-MEDIA-SEQUENCE", TagScope::Media, ValueType::Integer(0), "RFC 8216bis 4.4.3.2"),
+    vital("EXT-X-TARGETDURATION", TagScope::Media, ValueType::Integer(1), "RFC 8216bis 4.4.3.1"),
+    vital("EXT-X-MEDIA-SEQUENCE", TagScope::Media, ValueType::Integer(0), "RFC 8216bis 4.4.3.2"),
     once("EXT-X-DISCONTINUITY-SEQUENCE", TagScope::Media, ValueType::Integer(0), "RFC 8216bis 4.4.3.3"),
     once("EXT-X-ENDLIST", TagScope::Media, ValueType::Nothing, "RFC 8216bis 4.4.3.4"),
     once("EXT-X-PLAYLIST-TYPE", TagScope::Media, ValueType::Word(&["EVENT", "VOD"]), "RFC 8216bis 4.4.3.5"),

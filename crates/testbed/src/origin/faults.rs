@@ -257,6 +257,12 @@ pub(super) enum Effect {
     EdgeSlow,
     /// Every segment is marked by EXT-X-GAP.
     GapsOnly,
+    /// The newest three segments are marked by EXT-X-GAP.
+    GapsAtEdge,
+    /// As [`Self::TimestampJump`], where EXT-X-MAP gives another initialization segment.
+    TimestampJumpAtMap,
+    /// Each answer is a delta update, as from a cache that ignores the query.
+    DeltaUnrequested,
     TimelineDurationMissing,
     MpdRungMissing,
     /// A SegmentTimeline lacks its third newest segment.
@@ -392,6 +398,8 @@ static FAULTS: &[Fault] = &[
         &["playable_renditions_missing", "hls_syntax_error"], &[]),
     fault("variants_sound", Effect::SoundOnly, "CM1", "The only variant is sound, although the channel promises a picture.",
         &["playable_renditions_missing"], &["ladder_incomplete"]),
+    fault("gaps_at_edge", Effect::GapsAtEdge, "TV1", "The newest three segments of every rung are gaps.",
+        &["hls_gap"], &[]),
     fault("gaps_only", Effect::GapsOnly, "TV1", "Every listed segment of every rung is a gap.",
         &["hls_gap"], &[]),
     Fault { path: TIME, ..fault("mpd_without_period", Effect::MpdWithout("Period"), "CM1", "The MPD has no Period.",
@@ -528,6 +536,8 @@ static FAULTS: &[Fault] = &[
     Fault { path: TIME, ..fault("dash_parameter_sets", Effect::ConfigurationEmpty, "CM1", "avcC in the MPD's initialization segments has no SPS and no PPS.",
         &["parameter_sets_missing"], &[]) },
     fault("timestamp_discontinuity", Effect::TimestampJump, "TV1", "Timestamps jump by 10 s every ten segments without a discontinuity tag.",
+        &["timestamp_discontinuity"], &[]),
+    fault("timestamp_jump_at_map", Effect::TimestampJumpAtMap, "CM1", "Decode times jump by 10 s every ten segments at another EXT-X-MAP, without a discontinuity tag.",
         &["timestamp_discontinuity"], &[]),
     fault("timestamp_continuity_cmaf", Effect::TimestampJump, "CM1", "Decode times jump by 10 s every ten segments without a discontinuity tag.",
         &["timestamp_discontinuity"], &[]),
@@ -827,6 +837,8 @@ static FAULTS: &[Fault] = &[
         &["ll_hls_part_invalid"], &[]),
     fault("ll_delta_count", Effect::DeltaCount, "LL1", "Delta updates announce one skipped segment too few.",
         &["ll_hls_delta_update_wrong"], &[]),
+    fault("ll_delta_unrequested", Effect::DeltaUnrequested, "LL1", "Each request for a media playlist gets a delta update, as from a cache that ignores the query.",
+        &["hls_syntax_error"], &["container_invalid"]),
     fault("ll_delta_whole", Effect::DeltaWhole, "LL1", "A request for a delta update gets the whole playlist.",
         &["ll_hls_delta_update_wrong"], &[]),
     // Ad markers

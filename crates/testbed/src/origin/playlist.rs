@@ -12,8 +12,9 @@ use super::fixtures::{self, Rung};
 use super::i_frames;
 use super::low_latency;
 use super::moving_names;
+use super::route::OTHER_INIT;
 use super::sample_aes;
-use super::timeline::{Listing, Rendition, Segment, TARGET, Timeline};
+use super::timeline::{CYCLE, Listing, Rendition, Segment, TARGET, Timeline};
 use super::{captions, mp4_subtitles, webvtt};
 
 /// Returns the text of the multivariant playlist. `suffix` is appended to every URI.
@@ -153,7 +154,7 @@ pub(super) fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> Str
     }
     let version = match effect {
         Some(Effect::Version) => 2,
-        Some(Effect::Gap | Effect::GapsOnly) => 8,
+        Some(Effect::Gap | Effect::GapsOnly | Effect::GapsAtEdge) => 8,
         _ if listing.live.is_some() => 9,
         _ if cmaf => 6,
         _ if timeline.cipher == Cipher::SampleAes => 5,
@@ -172,7 +173,8 @@ pub(super) fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> Str
         let skipped_count = skipped - i64::from(effect == Some(Effect::DeltaCount));
         let _ = writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped_count}");
     } else if cmaf {
-        let _ = writeln!(text, "#EXT-X-MAP:URI=\"init.mp4{suffix}\"");
+        let map = init_name(effect, listing.segments.first().map_or(0, |first| first.index));
+        let _ = writeln!(text, "#EXT-X-MAP:URI=\"{map}{suffix}\"");
     }
     if effect == Some(Effect::AnnouncedButClear) {
         let _ = writeln!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"key_0.bin{suffix}\"");
@@ -196,6 +198,10 @@ pub(super) fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> Str
         }
         let before = at.checked_sub(1).and_then(|at| listing.segments.get(at)).map(|before| before.index);
         write_key_tag(&mut text, timeline, before, segment.index, suffix);
+        let map = init_name(effect, segment.index);
+        if before.is_some_and(|before| init_name(effect, before) != map) {
+            let _ = writeln!(text, "#EXT-X-MAP:URI=\"{map}{suffix}\"");
+        }
         let parts = listing.live.map(|live| low_latency::parts_of(timeline, &live, segment.index, suffix));
         write_segment(&mut text, timeline, listing.rendition, segment, &parts.unwrap_or_default(), suffix);
     }
@@ -209,6 +215,12 @@ pub(super) fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> Str
         text.push_str("#EXT-X-ENDLIST\n");
     }
     text
+}
+
+/// Returns the name of the initialization segment of a segment.
+fn init_name(effect: Option<Effect>, index: i64) -> &'static str {
+    let is_other = effect == Some(Effect::TimestampJumpAtMap) && index.div_euclid(CYCLE).rem_euclid(2) == 1;
+    if is_other { OTHER_INIT } else { "init.mp4" }
 }
 
 /// Writes an EXT-X-KEY tag if a segment has another key than the segment before it.

@@ -335,6 +335,7 @@ async fn media_playlist(request: &RequestContext<'_>, timeline: &Timeline, now_m
         None => return plain_text(StatusCode::BAD_REQUEST, "that is too far ahead\n"),
     }
     let mut listing = timeline.listing(now_ms, rendition, request.state.next_request_number(request.path));
+    asked.skip |= timeline.effect == Some(Effect::DeltaUnrequested);
     if let Some(live) = listing.live.as_mut().filter(|_| asked.skip) {
         live.skipped = low_latency::skippable(listing.segments.len());
     }

@@ -9,6 +9,9 @@ use super::visits::{self, Visit};
 use super::{i_frames, low_latency, mpd_updates, segment_base, steering};
 use super::{moving_names, mp4_subtitles, webvtt};
 
+/// Name under which each initialization segment is there a second time.
+pub(super) const OTHER_INIT: &str = "other_init.mp4";
+
 /// A parsed path of one of the origin's channels.
 pub(super) struct Route {
     /// The instant that the path fixes, in milliseconds of Unix time; `None` for now.
@@ -116,7 +119,7 @@ fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {
     Some(match file {
         "index.m3u8" => Resource::Playlist(rendition),
         "iframes.m3u8" => Resource::IFrames(rendition),
-        "init.mp4" => Resource::Init(rendition),
+        "init.mp4" | OTHER_INIT => Resource::Init(rendition),
         _ if file.ends_with(".mp4") => Resource::IndexedFile(rendition, segment_base::period_of_file(file)?),
         _ if file.ends_with(".bin") => Resource::Key(file.strip_prefix("key_")?.strip_suffix(".bin")?.parse().ok()?),
         _ => {

@@ -15,7 +15,7 @@ pub(super) const EPOCH_MS: i64 = 1_704_067_200_000;
 /// Number of milliseconds from the end of a segment until the origin lists it.
 pub(super) const ENCODER_LATENCY_MS: i64 = 1000;
 /// Number of segments after which a fault that comes and goes begins again.
-const CYCLE: i64 = 10;
+pub(super) const CYCLE: i64 = 10;
 /// Number of segments between two restarts of the packager.
 const RUN: i64 = 20;
 /// Number of segments by which a playlist of the origin lies behind: in `SequenceRegressed` one more than this, in
@@ -169,7 +169,7 @@ impl Timeline {
         let missing = match self.effect {
             Some(Effect::NewestSegmentMissing) => index + 1 >= self.edge(now_ms - 1000),
             Some(Effect::OldestSegmentMissing) => index <= self.edge(now_ms + 1000) - self.window,
-            Some(Effect::Gap | Effect::GapsOnly) => self.is_gap(index),
+            Some(Effect::Gap | Effect::GapsOnly | Effect::GapsAtEdge) => self.is_gap(index, edge),
             _ => false,
         };
         (there && !missing).then(|| self.segment(index, run, rendition, edge))
@@ -274,7 +274,7 @@ impl Timeline {
             name: self.name(index, run, listed_end),
             discontinuity: self.discontinuity_every.is_some_and(|every| index.rem_euclid(every) == 0)
                 && (self.effect != Some(Effect::DiscontinuityLate) || index < listed_end - 3),
-            gap: self.is_gap(index),
+            gap: self.is_gap(index, listed_end),
             kilobits: self.i_frames.then(|| i_frames::kilobits(self, rendition, media_unit)),
             media_unit,
             units,
@@ -308,8 +308,9 @@ impl Timeline {
         Some((0, number - self.base))
     }
 
-    fn is_gap(&self, index: i64) -> bool {
+    fn is_gap(&self, index: i64, listed_end: i64) -> bool {
         match self.effect {
+            Some(Effect::GapsAtEdge) => index >= listed_end - 3,
             Some(Effect::Gap) => index.rem_euclid(5) == 0,
             Some(Effect::GapsOnly) => true,
             _ => false,
@@ -318,7 +319,7 @@ impl Timeline {
 
     fn shift_ms(&self, index: i64, rendition: Rendition) -> i64 {
         match self.effect {
-            Some(Effect::TimestampJump) => index.div_euclid(CYCLE) * 10_000,
+            Some(Effect::TimestampJump | Effect::TimestampJumpAtMap) => index.div_euclid(CYCLE) * 10_000,
             Some(Effect::RenditionAlignment) if rendition == TARGET => 500,
             Some(Effect::MediaShifted(ms)) => ms,
             _ => 0,

@@ -9,8 +9,8 @@ use packager_media::stream::{Key, Segment};
 pub(super) struct Announcement {
     /// Name of the tag or element that announces encryption.
     pub tag: &'static str,
-    /// Whether unencrypted samples are accepted although encryption is announced. This is so in DASH if the
-    /// initialization segment declares the protection, because `tenc` or a sample group may leave samples clear.
+    /// Whether unencrypted samples are accepted although encryption is announced. This is so if the
+    /// initialization segment declares the protection, because a sample entry, `tenc` or a sample group may leave samples clear.
     pub clear_samples_allowed: bool,
 }
 

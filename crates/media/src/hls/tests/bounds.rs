@@ -48,7 +48,7 @@ fn of_too_many_defects_the_last_counts_the_rest_and_neither_kind_hides_the_other
     let text = format!("#EXTM3U\n{}#EXT-X-STREAM-INF:CODECS=\"a\"\nv\n", "junk\n".repeat(1_000));
     let (_, defects) = presentation(&text);
     assert!(defects.len() <= MAX_DEFECTS);
-    assert!(defects.iter().any(|d| d.kind == DefectKind::Attribute));
+    assert!(defects.iter().any(|d| d.kind == DefectKind::AttributeMissing));
     let last = defects.last().unwrap();
     let kept = defects.iter().filter(|d| d.kind == DefectKind::Syntax).count() - 1;
     assert!(last.message.starts_with(&format!("{} more defects", 1_000 - kept)), "{}", last.message);

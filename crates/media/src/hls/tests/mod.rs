@@ -25,8 +25,9 @@ fn base() -> Url {
 /// examples here are too short to be without them.
 fn parse(bytes: &[u8], base: &Url) -> (Playlist, Vec<Defect>) {
     let (playlist, mut defects) = super::parse(bytes, base);
-    use DefectKind::{Attribute, Metadata, Syntax, SyntaxFatal, SyntaxHabit};
-    defects.retain(|d| matches!(d.kind, Syntax | SyntaxFatal | SyntaxHabit | Metadata | Attribute));
+    use DefectKind::{Attribute, AttributeMissing, Metadata, Syntax, SyntaxFatal, SyntaxHabit};
+    let kept = |kind| matches!(kind, Syntax | SyntaxFatal | SyntaxHabit | Metadata | Attribute | AttributeMissing);
+    defects.retain(|d| kept(d.kind));
     (playlist, defects)
 }
 

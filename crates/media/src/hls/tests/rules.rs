@@ -2,7 +2,7 @@
 //! it.
 
 use super::*;
-use DefectKind::{Attribute, Syntax, SyntaxHabit};
+use DefectKind::{Attribute, AttributeMissing, Syntax, SyntaxFatal, SyntaxHabit};
 
 const MEDIA: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6.0,\na.ts\n";
 const MULTIVARIANT: &str = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1000000\nv.m3u8\n";
@@ -33,9 +33,9 @@ fn rule(broken: &str, place: (DefectKind, u32, u32), words: &str, sound: &str) {
 fn extm3u_is_the_first_line() {
     let (playlist, defects) = parse(MEDIA.strip_prefix("#EXTM3U\n").unwrap().as_bytes(), &base());
     assert!(matches!(playlist, Playlist::Media(t) if t.segments.len() == 1));
-    assert_eq!(places(&defects), [(Syntax, 1, 1)]);
+    assert_eq!(places(&defects), [(SyntaxFatal, 1, 1)]);
     assert!(defects[0].message.contains("no EXTM3U"), "{}", defects[0].message);
-    rule(&format!("\n{MEDIA}"), (Syntax, 2, 1), "first line", MEDIA);
+    rule(&format!("\n{MEDIA}"), (SyntaxFatal, 2, 1), "first line", MEDIA);
     rule(&MEDIA.replace("EXTM3U", "EXTM3U x=1"), (Syntax, 1, 8), "takes no value", MEDIA);
 }
 
@@ -66,7 +66,7 @@ fn a_line_has_a_bound() {
 
 #[test]
 fn required_tags() {
-    rule(&MEDIA.replace("#EXT-X-TARGETDURATION:6\n", ""), (Syntax, 1, 1), "no EXT-X-TARGETDURATION", MEDIA);
+    rule(&MEDIA.replace("#EXT-X-TARGETDURATION:6\n", ""), (SyntaxFatal, 1, 1), "no EXT-X-TARGETDURATION", MEDIA);
     rule(&MEDIA.replace("#EXTINF:6.0,\n", ""), (Syntax, 3, 1), "no EXTINF", MEDIA);
     let junk = MULTIVARIANT.replace("v.m3u8", "v.m3u8\nw.m3u8");
     rule(&junk, (Syntax, 4, 1), "no EXT-X-STREAM-INF", MULTIVARIANT);
@@ -84,8 +84,6 @@ fn a_uri_follows() {
 #[test]
 fn tags_that_must_not_repeat() {
     for tag in [
-        "#EXT-X-VERSION:3",
-        "#EXT-X-MEDIA-SEQUENCE:3",
         "#EXT-X-DISCONTINUITY-SEQUENCE:3",
         "#EXT-X-ENDLIST",
         "#EXT-X-PLAYLIST-TYPE:EVENT",
@@ -97,7 +95,10 @@ fn tags_that_must_not_repeat() {
     ] {
         rule(&media(&format!("{tag}\n{tag}")), (Syntax, 3, 1), "line 2 has it", &media(tag));
     }
-    rule(&media("#EXT-X-TARGETDURATION:6"), (Syntax, 3, 1), "repeated", MEDIA);
+    for tag in ["#EXT-X-VERSION:3", "#EXT-X-MEDIA-SEQUENCE:3"] {
+        rule(&media(&format!("{tag}\n{tag}")), (SyntaxFatal, 3, 1), "line 2 has it", &media(tag));
+    }
+    rule(&media("#EXT-X-TARGETDURATION:6"), (SyntaxFatal, 3, 1), "repeated", MEDIA);
     rule(&media("#EXTM3U"), (Syntax, 2, 1), "repeated", MEDIA);
     let define = "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"\"\n#EXT-X-DEFINE:NAME=\"b\",VALUE=\"\"";
     let steering = "#EXT-X-CONTENT-STEERING:SERVER-URI=\"s\"";
@@ -117,7 +118,7 @@ fn tags_belong_to_one_kind_of_playlist() {
 #[test]
 fn order() {
     let late = format!("{MEDIA}#EXT-X-MEDIA-SEQUENCE:5\n");
-    rule(&late, (Syntax, 5, 1), "before the first", &media("#EXT-X-MEDIA-SEQUENCE:5"));
+    rule(&late, (SyntaxFatal, 5, 1), "before the first", &media("#EXT-X-MEDIA-SEQUENCE:5"));
     let late = format!("{MEDIA}#EXT-X-DISCONTINUITY-SEQUENCE:5\n");
     rule(&late, (Syntax, 5, 1), "after a segment", &media("#EXT-X-DISCONTINUITY-SEQUENCE:5"));
     let late = media("#EXT-X-DISCONTINUITY\n#EXT-X-DISCONTINUITY-SEQUENCE:5");
@@ -153,11 +154,11 @@ fn extinf_has_a_number_and_a_comma() {
 #[test]
 fn byte_ranges() {
     let first = |range: &str| media("").replace("a.ts", &format!("#EXT-X-BYTERANGE:{range}\na.ts"));
-    rule(&first("100"), (Syntax, 5, 1), "gives no offset", &first("100@0"));
+    rule(&first("100"), (SyntaxFatal, 5, 1), "gives no offset", &first("100@0"));
     rule(&first("100@"), (Syntax, 5, 18), "`100@`", &first("0@100"));
     rule(&first("1@18446744073709551615"), (Syntax, 5, 18), "byte range", &first("1@18446744073709551614"));
     let then = |uri: &str, range: &str| format!("{}#EXTINF:6,\n#EXT-X-BYTERANGE:{range}\n{uri}\n", first("100@0"));
-    rule(&then("b.ts", "50"), (Syntax, 8, 1), "`b.ts`", &then("a.ts", "50"));
+    rule(&then("b.ts", "50"), (SyntaxFatal, 8, 1), "`b.ts`", &then("a.ts", "50"));
     rule(&then("a.ts", "18446744073709551600"), (Syntax, 8, 1), "beyond", &then("a.ts", "18446744073709551500"));
 }
 
@@ -218,7 +219,7 @@ fn tabs_are_reported_once_in_a_playlist_and_other_control_characters_each() {
 fn attributes_of_a_variant() {
     let list = |l: &str| multivariant(&format!("#EXT-X-STREAM-INF:{l}\nu.m3u8"));
     let sound = list("BANDWIDTH=2000000,RESOLUTION=1920x1080,FRAME-RATE=29.97,CODECS=\"avc1.640028, mp4a.40.2\"");
-    rule(&list("CODECS=\"avc1.640028\""), (Attribute, 2, 1), "no BANDWIDTH", &sound);
+    rule(&list("CODECS=\"avc1.640028\""), (AttributeMissing, 2, 1), "no BANDWIDTH", &sound);
     for (broken, words) in [
         ("BANDWIDTH=2M", "whole number"),
         ("BANDWIDTH=\"2000000\"", "without quotes"),
@@ -252,20 +253,20 @@ fn attributes_of_a_variant() {
 fn attributes_of_a_rendition() {
     let tag = |l: &str| multivariant(&format!("#EXT-X-MEDIA:{l}"));
     let sound = tag("TYPE=SUBTITLES,GROUP-ID=\"g\",NAME=\"n\",URI=\"u.m3u8\",DEFAULT=YES,FORCED=NO");
-    rule(&tag("GROUP-ID=\"g\",NAME=\"n\""), (Attribute, 2, 1), "no TYPE", &sound);
-    rule(&tag("TYPE=AUDIO,NAME=\"n\""), (Attribute, 2, 1), "no GROUP-ID", &sound);
-    rule(&tag("TYPE=AUDIO,GROUP-ID=\"g\""), (Attribute, 2, 1), "no NAME", &sound);
+    rule(&tag("GROUP-ID=\"g\",NAME=\"n\""), (AttributeMissing, 2, 1), "no TYPE", &sound);
+    rule(&tag("TYPE=AUDIO,NAME=\"n\""), (AttributeMissing, 2, 1), "no GROUP-ID", &sound);
+    rule(&tag("TYPE=AUDIO,GROUP-ID=\"g\""), (AttributeMissing, 2, 1), "no NAME", &sound);
     rule(&tag("TYPE=SOUND,GROUP-ID=\"g\",NAME=\"n\""), (Attribute, 2, 14), "AUDIO or VIDEO", &sound);
     rule(&tag("TYPE=AUDIO,GROUP-ID=\"g\",NAME=\"\""), (Attribute, 2, 38), "not empty", &sound);
     rule(&tag("TYPE=AUDIO,GROUP-ID=\"g\",NAME=\"n\",DEFAULT=yes"), (Attribute, 2, 47), "YES or NO", &sound);
-    rule(&tag("TYPE=SUBTITLES,GROUP-ID=\"g\",NAME=\"n\""), (Attribute, 2, 1), "no URI", &sound);
+    rule(&tag("TYPE=SUBTITLES,GROUP-ID=\"g\",NAME=\"n\""), (AttributeMissing, 2, 1), "no URI", &sound);
     let captions = "TYPE=CLOSED-CAPTIONS,GROUP-ID=\"g\",NAME=\"n\"";
     let sound = tag(&format!("{captions},INSTREAM-ID=\"CC1\""));
-    rule(&tag(captions), (Attribute, 2, 1), "no INSTREAM-ID", &sound);
+    rule(&tag(captions), (AttributeMissing, 2, 1), "no INSTREAM-ID", &sound);
     rule(&tag(&format!("{captions},INSTREAM-ID=\"CC1\",URI=\"u\"")), (Attribute, 2, 1), "forbids", &sound);
     let i_frames = "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1";
     let sound = multivariant(&format!("{i_frames},URI=\"i.m3u8\""));
-    rule(&multivariant(i_frames), (Attribute, 2, 1), "no URI", &sound);
+    rule(&multivariant(i_frames), (AttributeMissing, 2, 1), "no URI", &sound);
 }
 
 #[test]
