@@ -60,6 +60,8 @@ pub enum DefectKind {
     Initialization,
     /// The timestamp map or the cue times of a WebVTT segment are wrong.
     Cues,
+    /// Fragmented MP4 places its samples by positions in the file, which browsers refuse.
+    FilePosition,
     /// A box of fragmented MP4 beside its media (`emsg`, `prft`, `sidx`), or timed metadata, is wrong, or bytes follow the last packet
     /// of a transport stream; players continue without it.
     SideBox,

@@ -96,6 +96,8 @@ pub struct Presentation {
     pub variants: VariantCounts,
     /// HLS: EXT-X-INDEPENDENT-SEGMENTS, which applies to all media playlists (RFC 8216bis 4.4.2.1).
     pub independent_segments: bool,
+    /// HLS: TIME-OFFSET of EXT-X-START in seconds, which applies to all media playlists (RFC 8216bis 4.4.2.2). `None` without the tag.
+    pub start_offset: Option<f64>,
     /// The steering server of EXT-X-CONTENT-STEERING (HLS). `None` without the tag, and if its SERVER-URI isn't of the scheme http
     /// or https: a `data:` URI has the answer itself.
     pub steering: Option<ContentSteering>,
@@ -331,6 +333,9 @@ pub struct Timeline {
     pub playlist_type: Option<String>,
     /// Whether the playlist has EXT-X-INDEPENDENT-SEGMENTS.
     pub independent_segments: bool,
+    /// TIME-OFFSET of EXT-X-START in seconds: the place where players begin, from the start of the playlist or, if negative, from its end
+    /// (RFC 8216bis 4.4.2.2). `None` without the tag.
+    pub start_offset: Option<f64>,
     /// Whether the playlist has EXT-X-I-FRAMES-ONLY.
     pub i_frames_only: bool,
     /// The segments that the playlist or MPD lists, oldest first.

@@ -7,11 +7,11 @@ use packager_media::redact;
 
 pub const META: CheckMeta = CheckMeta {
     id: "cors_missing",
-    severity: Severity::Warning,
+    severity: Severity::Major,
     group: CheckGroup::Delivery,
     scope: CheckScope::Any,
     alert: None,
-    help: "fails when expected is set and a playlist, initialization segment or segment has no Access-Control-Allow-Origin: \
+    help: "fails when expected is set and a playlist, initialization segment, segment or key has no Access-Control-Allow-Origin: \
            browsers refuse it",
     reference: "Fetch Standard 3.3 (CORS protocol)",
     needs_history: false,
@@ -39,14 +39,15 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(found)
 }
 
-/// Returns the violations of the first answer for each kind of resource (playlist, initialization segment, segment),
+/// Returns the violations of the first answer for each kind of resource (playlist, initialization segment, segment, key),
 /// because a server has one CORS configuration for a kind. `None`: no answer can be judged.
 fn judge(facts: &RenditionFacts, past: &RenditionHistory, direct: bool) -> Option<Vec<Violation>> {
     let playlist = facts.playlist.iter().filter(|_| !direct).find_map(|p| violation("the media playlist", p));
     let init = facts.inits.iter().find_map(|i| violation("the initialization segment", &i.fetched));
     let segments = select::inspected_segments(facts, past).unwrap_or_default();
     let segment = segments.iter().rev().find_map(|s| violation("a segment", &s.fetched));
-    Some([playlist, init, segment].into_iter().flatten().collect())
+    let key = facts.keys.iter().find_map(|key| violation("the key", &key.fetched));
+    Some([playlist, init, segment, key].into_iter().flatten().collect())
 }
 
 fn violation(what: &str, fetched: &Fetched) -> Option<Violation> {

@@ -1,7 +1,7 @@
 use crate::checks::support::select::NO_MANIFEST;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::expectations::Expectations;
-use crate::facts::{DashFacts, ManifestFacts, OutputFacts};
+use crate::facts::{DashFacts, ManifestFacts, OutputFacts, RenditionFacts};
 use crate::finding::Severity;
 use packager_media::dash::{
     AdaptationSet, Mpd, Period, REMOTE, Representation, SegmentScheme, current_period, playable_representations,
@@ -18,7 +18,7 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when a manifest leaves a player nothing to start: no variant, none with a URI, no Period, AdaptationSet or \
            Representation, none that names a segment, neither video nor audio, no availabilityStartTime in a live MPD, or no video \
-           although the channel promises a picture",
+           although the channel promises a picture; major when a manifest of https leads to http, which browsers and by default iOS refuse",
     reference: "draft-pantos-hls-rfc8216bis-22 4.1, 4.4.6.2; ISO/IEC 23009-1 5.3.1.2, 5.3.2.2, 5.3.3.2, 5.5.3, 5.8.4.8",
     needs_history: false,
 };
@@ -42,8 +42,27 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         },
     };
     let url = redact::url(&context.output.url);
-    let problem = problem.or_else(|| without_picture(context));
-    CheckVerdict::Ran(problem.map(|p| Violation::new(p).with("url", url)).into_iter().collect())
+    let problem = problem.or_else(|| without_picture(context)).map(Violation::new);
+    let mixed = mixed_content(context.output).map(|text| Violation::new(text).severity(Severity::Major));
+    CheckVerdict::Ran(problem.into_iter().chain(mixed).map(|v| v.with("url", url.clone())).collect())
+}
+
+/// Describes the renditions with a playlist or newest segment of the scheme http, if the manifest came by https (W3C Mixed Content 4).
+fn mixed_content(output: &OutputFacts) -> Option<String> {
+    output.manifest.ok().filter(|exchange| exchange.final_url.scheme() == "https")?;
+    let insecure = |facts: &RenditionFacts| {
+        let newest = facts.timeline.as_deref().and_then(|timeline| timeline.segments.last());
+        let urls = facts.rendition.uri.as_ref().into_iter().chain(newest.map(|segment| &segment.uri));
+        urls.into_iter().find(|url| url.scheme() == "http").map(redact::url)
+    };
+    let found: Vec<_> = output.renditions.iter().filter_map(insecure).collect();
+    let first = found.first()?;
+    Some(format!(
+        "the manifest came by https, and {} of {} renditions have addresses of http, such as {first}: browsers, and by default iOS, refuse \
+         them; write relative or https addresses",
+        found.len(),
+        output.renditions.len()
+    ))
 }
 
 fn in_playlist(output: &OutputFacts, variants: &VariantCounts) -> Option<String> {
@@ -201,14 +220,14 @@ mod tests {
     /// variants with a usable URI, and of I-frame playlists are `declared`, `requestable` and `i_frames`.
     fn playlist(declared: usize, requestable: usize, i_frames: usize) -> Scene {
         let mut scene = Scene::live();
-        scene.output.content = ManifestFacts::HlsMultivariant(VariantCounts {
-            declared,
-            requestable,
-            i_frames,
-            ..VariantCounts::default()
-        });
+        scene.output.content = playlist_of(declared, requestable, i_frames);
         scene.rendition().rendition.media = Media::Audio;
         scene
+    }
+
+    fn playlist_of(declared: usize, requestable: usize, i_frames: usize) -> ManifestFacts {
+        let counts = VariantCounts { declared, requestable, i_frames, ..VariantCounts::default() };
+        ManifestFacts::HlsMultivariant(counts)
     }
 
     const SET: &str = "<AdaptationSet contentType=\"video\" mimeType=\"video/mp4\"";
@@ -234,6 +253,22 @@ mod tests {
         for mpd in [paced(), timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>")] {
             assert_holds(run(&Scene::dash(&mpd)));
         }
+    }
+
+    #[test]
+    fn a_manifest_of_https_that_leads_to_http_is_major() {
+        let run = |manifest: &str, playlist: &str| {
+            let mut scene = Scene::live();
+            scene.output.content = playlist_of(1, 1, 0);
+            scene.output.manifest.result.as_mut().unwrap().final_url = crate::testing::url(manifest);
+            scene.rendition().rendition.uri = Some(crate::testing::url(playlist));
+            run(&scene)
+        };
+        assert_holds(run("https://cdn/master.m3u8", "https://other/720p.m3u8"));
+        assert_holds(run("http://cdn/master.m3u8", "http://cdn/720p.m3u8"));
+        let found = violations(run("https://cdn/master.m3u8", "http://cdn/720p.m3u8"));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
+        assert!(found[0].message.contains("1 of 1 renditions have addresses of http, such as http://cdn/720p.m3u8"));
     }
 
     #[test]

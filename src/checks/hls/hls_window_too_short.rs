@@ -15,9 +15,10 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Hls,
     alert: None,
     help: "fails when a live playlist lists fewer than `target_durations` target durations (major) or fewer than \
-           `segments` segments (warning), or when segments leave the start of a playlist with EXT-X-PLAYLIST-TYPE:EVENT; a \
-           playlist that is still filling after a start isn't judged",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.5, 6.2.1, 6.2.2; HLS authoring specification 8",
+           `segments` segments (warning), or when segments leave the start of a playlist with EXT-X-PLAYLIST-TYPE:EVENT, or when EXT-X-START \
+           lets players begin where they stall: nearer to the live edge than they are to hold back (major within one target duration), in \
+           the first segments, which are about to leave, or outside the window; a playlist that is still filling after a start isn't judged",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.2.2, 4.4.3.5, 4.4.3.8, 6.2.1, 6.2.2, 6.3.3; HLS authoring specification 8",
     needs_history: false,
 };
 
@@ -36,9 +37,11 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let url = facts.playlist.as_ref().map(|p| redact::url(&p.url));
         let slid = slid_event(context, facts, past);
         let judged = !timeline.ended && !filling(timeline, past);
+        let has_slid = slid.is_some();
         let short = judged.then(|| judge(timeline, params));
-        (judged || slid.is_some())
-            .then(|| slid.into_iter().chain(short.flatten()).map(|v| v.with("url", url.clone())).collect())
+        let start = judged.then(|| wrong_start(timeline));
+        let found = slid.into_iter().chain(short.flatten()).chain(start.flatten());
+        (judged || has_slid).then(|| found.map(|v| v.with("url", url.clone())).collect())
     })
 }
 
@@ -68,6 +71,32 @@ fn filling(timeline: &Timeline, past: &RenditionHistory) -> bool {
     timeline.media_sequence <= 1 || restarted()
 }
 
+/// Returns a violation if EXT-X-START lets players begin a sliding window where they stall. They obey it to the letter.
+fn wrong_start(timeline: &Timeline) -> Option<Violation> {
+    let offset = timeline.start_offset.filter(|_| timeline.playlist_type.is_none())?;
+    let (window, target) = (timeline.window().0, timeline.target_duration?.0);
+    let control = timeline.low_latency.control;
+    let part = control.and_then(|c| c.part_hold_back).filter(|_| timeline.is_low_latency());
+    let hold_back = part.or(control.and_then(|c| c.hold_back)).map_or(3.0 * target, |s| s.0);
+    let (why, severity) = match offset {
+        o if o.abs() > window => ("outside the window; players begin at its end or start", Severity::Minor),
+        o if o < 0.0 && -o < hold_back && -o <= target => {
+            ("at the live edge: players have nothing to buffer and stall", Severity::Major)
+        }
+        o if o < 0.0 && -o < hold_back => {
+            ("nearer to the live edge than players are to hold back: they may stall", Severity::Minor)
+        }
+        o if (0.0..target).contains(&o) => {
+            ("in the oldest segment, which leaves the window while players load it", Severity::Minor)
+        }
+        _ => return None,
+    };
+    let message =
+        format!("EXT-X-START has TIME-OFFSET={offset}, which is {why}; remove the tag from a window that slides");
+    let violation = Violation::new(message).severity(severity).with("start_offset_seconds", offset);
+    Some(violation.with("window_seconds", window).with("hold_back_seconds", hold_back))
+}
+
 fn judge(timeline: &Timeline, params: &Params) -> Option<Violation> {
     let window = timeline.window().0;
     let listed = timeline.segments.len();
@@ -94,6 +123,7 @@ fn judge(timeline: &Timeline, params: &Params) -> Option<Violation> {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use packager_media::stream::ServerControl;
     use packager_media::units::Seconds;
 
     fn run(scene: &Scene) -> CheckVerdict {
@@ -123,6 +153,26 @@ mod tests {
         scene.timeline().segments[0].duration = Seconds(1.49);
         assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Major));
         assert_eq!(violations(run(&listing(10, 11)))[0].severity, Some(Severity::Major));
+    }
+
+    #[test]
+    fn players_begin_where_there_is_something_to_buffer() {
+        let severity = |offset: f64, change: fn(&mut Timeline)| {
+            let mut scene = listing(10, 15);
+            scene.timeline().start_offset = Some(offset);
+            change(scene.timeline());
+            violations(run(&scene)).first().map(|v| v.severity)
+        };
+        let (major, minor) = (Some(Some(Severity::Major)), Some(Some(Severity::Minor)));
+        let live = |offset| severity(offset, |_| {});
+        assert_eq!([live(-2.0), live(-2.1), live(-5.9), live(-6.0)], [major, minor, minor, None]);
+        assert_eq!([live(0.0), live(1.9), live(2.0), live(12.0)], [minor, minor, None, None]);
+        assert_eq!([live(12.1), live(-12.1), live(-12.0)], [minor, minor, None]);
+        assert_eq!(severity(0.0, |t| t.playlist_type = Some("EVENT".to_owned())), None);
+        let held = |t: &mut Timeline| {
+            t.low_latency.control = Some(ServerControl { hold_back: Some(Seconds(8.0)), ..ServerControl::default() });
+        };
+        assert_eq!([severity(-7.9, held), severity(-8.0, held)], [minor, None]);
     }
 
     #[test]

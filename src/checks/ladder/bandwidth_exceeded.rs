@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::finding::Severity;
-use packager_media::stream::Media;
+use packager_media::stream::{Media, Rendition};
 use packager_media::units;
 use packager_media::units::Seconds;
 
@@ -13,7 +13,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when a segment's bit rate is above 125 % of BANDWIDTH, or the mean of at least ten segments above 110 % of \
-           AVERAGE-BANDWIDTH: players that chose the rung by it stall. In an MPD: when consecutive segments have over 110 % of what \
+           AVERAGE-BANDWIDTH, with the sound of the variant's audio group: players that chose the rung by it stall. In an MPD: when consecutive segments have over 110 % of what \
            arrives at bandwidth until they are played, minBufferTime included",
     reference: "draft-pantos-hls-rfc8216bis-22 4.1, 4.4.6.2; HLS authoring specification 1.28, 1.29; ISO/IEC 23009-1 5.3.5.4",
     needs_history: false,
@@ -33,8 +33,8 @@ params! {
     text_slack: f64 = 64000.0,
 }
 
-/// Runs the check bandwidth_exceeded. A variant's BANDWIDTH includes its separate audio rendition. The video segments
-/// are judged without the audio, because even alone they may not exceed BANDWIDTH.
+/// Runs the check bandwidth_exceeded. A variant's BANDWIDTH includes its separate audio rendition, of which the greatest mean counts (RFC 8216bis
+/// 4.4.6.2.1).
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let mpd = context.output.dash().map(|dash| &dash.mpd);
     select::judge_renditions(context, "no segment of a variant with BANDWIDTH was inspected", |facts, past| {
@@ -42,9 +42,19 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         match mpd {
             _ if few_bits_of_text(facts, &measured, params) => Some(Vec::new()),
             Some(mpd) => delivered(facts, measured, mpd.min_buffer_time.unwrap_or(Seconds::ZERO), params),
-            None => judge(facts, &measured, params),
+            None => judge(facts, &measured, sound_beside(context, &facts.rendition), params),
         }
     })
+}
+
+/// Returns the greatest mean bit rate of the audio renditions in the groups of an HLS variant, in bits per second; 0 if there are none, or none
+/// was inspected.
+fn sound_beside(context: &CheckContext<'_>, variant: &Rendition) -> f64 {
+    let is_beside = |r: &Rendition| variant.media == Media::Video && r.media == Media::Audio && r.shares_group(variant);
+    let beside = context.renditions().filter(|(facts, _)| is_beside(&facts.rendition));
+    let rates =
+        beside.filter_map(|(facts, past)| derived::bit_rate(select::measurable_segments(context, facts, past)?));
+    rates.fold(0.0, f64::max)
 }
 
 /// Whether the rendition is a subtitle rendition of which no segment's bit rate exceeds the declared one by more than
@@ -123,19 +133,19 @@ impl SegmentRun<'_> {
     }
 }
 
-fn judge(facts: &RenditionFacts, measured: &[&SegmentFacts], params: &Params) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, measured: &[&SegmentFacts], sound: f64, params: &Params) -> Option<Vec<Violation>> {
     let peak = facts.rendition.bandwidth.map(|b| b.0 as f64).filter(|b| *b > 0.0)?;
     let target = facts.timeline.as_deref().and_then(select::target_duration).map_or(0.0, |t| t.0);
     // RFC 8216bis 4.1: the peak is that of any set of segments between 0.5 and 1.5 target durations long.
     let counts = |s: &&SegmentFacts| s.segment.duration.0 >= 0.5 * target;
     let mut found: Vec<_> =
-        measured.iter().rev().copied().filter(counts).filter_map(|s| too_high(s, peak, params)).collect();
-    found.extend(mean(facts, measured, params));
+        measured.iter().rev().copied().filter(counts).filter_map(|s| too_high(s, sound, peak, params)).collect();
+    found.extend(mean(facts, measured, sound, params));
     Some(found)
 }
 
-fn too_high(segment: &SegmentFacts, peak: f64, params: &Params) -> Option<Violation> {
-    let rate = derived::bit_rate([segment])?;
+fn too_high(segment: &SegmentFacts, sound: f64, peak: f64, params: &Params) -> Option<Violation> {
+    let rate = derived::bit_rate([segment])? + sound;
     let ratio = rate / peak;
     if ratio <= params.peak_ratio {
         return None;
@@ -143,18 +153,23 @@ fn too_high(segment: &SegmentFacts, peak: f64, params: &Params) -> Option<Violat
     let (has, declared) = units::distinct(rate / 1000.0, peak / 1000.0, 0);
     let (percent, most) = units::distinct(ratio * 100.0, params.peak_ratio * 100.0, 0);
     let message = format!(
-        "segment {}: {has} kbit/s are {percent} % of BANDWIDTH ({declared} kbit/s); no more than {most} % are allowed",
+        "segment {}: {has} kbit/s{} are {percent} % of BANDWIDTH ({declared} kbit/s); no more than {most} % are allowed",
         segment.segment.number,
+        with_sound(sound)
     );
     Some(segment_violation(segment, message).with("bits_per_second", rate).with("bandwidth", peak).with("ratio", ratio))
 }
 
-fn mean(facts: &RenditionFacts, measured: &[&SegmentFacts], params: &Params) -> Option<Violation> {
+fn with_sound(sound: f64) -> String {
+    if sound > 0.0 { format!(" with {:.0} kbit/s of sound", sound / 1000.0) } else { String::new() }
+}
+
+fn mean(facts: &RenditionFacts, measured: &[&SegmentFacts], sound: f64, params: &Params) -> Option<Violation> {
     let average = facts.rendition.average_bandwidth.map(|b| b.0 as f64).filter(|b| *b > 0.0)?;
     if measured.len() < params.mean_segments.max(1) {
         return None;
     }
-    let rate = derived::bit_rate(measured.iter().copied())?;
+    let rate = derived::bit_rate(measured.iter().copied())? + sound;
     let ratio = rate / average;
     if ratio <= params.mean_ratio {
         return None;
@@ -162,9 +177,10 @@ fn mean(facts: &RenditionFacts, measured: &[&SegmentFacts], params: &Params) -> 
     let (has, declared) = units::distinct(rate / 1000.0, average / 1000.0, 0);
     let (percent, most) = units::distinct(ratio * 100.0, params.mean_ratio * 100.0, 0);
     let message = format!(
-        "the mean of {} segments, {has} kbit/s, is {percent} % of AVERAGE-BANDWIDTH ({declared} kbit/s); no more than {most} % are \
+        "the mean of {} segments, {has} kbit/s{}, is {percent} % of AVERAGE-BANDWIDTH ({declared} kbit/s); no more than {most} % are \
          allowed",
         measured.len(),
+        with_sound(sound)
     );
     let violation = Violation::new(message).with("bits_per_second", rate).with("average_bandwidth", average);
     Some(violation.with("ratio", ratio).with("segments", measured.len()))
@@ -199,6 +215,32 @@ mod tests {
             messages(run(&[2504, 1000])),
             "segment 1: 10 kbit/s are 125.2 % of BANDWIDTH (8 kbit/s); no more than 125.0 % are allowed"
         );
+    }
+
+    #[test]
+    fn the_sound_of_its_group_counts_with_a_variant() {
+        let run = |group: &str| {
+            let mut scene = Scene::live();
+            scene.output.renditions.push(rendition("sound"));
+            let of_bytes = |bytes: u64| {
+                let mut segment = ts_segment(1, 2.0, 2.0);
+                segment.fetched.result.as_mut().unwrap().body_bytes = bytes;
+                std::sync::Arc::new(segment)
+            };
+            for (at, (media, group, bytes)) in
+                [(Media::Video, "a", 2000), (Media::Audio, group, 504)].into_iter().enumerate()
+            {
+                let rendition = &mut scene.output.renditions[at].rendition;
+                (rendition.media, rendition.group) = (media, Some(group.to_owned()));
+                rendition.bandwidth = Some(BitsPerSecond(8000)).filter(|_| media == Media::Video);
+                let past = RenditionHistory { segments: vec![of_bytes(bytes)], ..RenditionHistory::default() };
+                scene.history.renditions.insert(rendition.name.clone(), past);
+            }
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(run("b"));
+        let message = "segment 1: 10 kbit/s with 2 kbit/s of sound are 125.2 % of BANDWIDTH (8 kbit/s); no more than 125.0 % are allowed";
+        assert_eq!(messages(run("a")), message);
     }
 
     #[test]

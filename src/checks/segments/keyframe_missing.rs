@@ -14,7 +14,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when the video of a segment doesn't start with a random access point, or key frames are more than \
-           `max_interval` apart",
+           `max_interval` apart; critical when no inspected segment of 10 s and more has a key frame: nobody can start or switch",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.2.1; ISO/IEC 23000-19 7.3.2.2",
     needs_history: false,
 };
@@ -32,9 +32,21 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 
 fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Option<Vec<Violation>> {
     let segments = select::segments_and_heads(facts, past)?;
-    let mut tracks = segments.iter().rev().filter_map(|s| Some((*s, video(s)?))).peekable();
-    tracks.peek()?;
-    Some(tracks.filter_map(|(s, track)| violation(s, track, params)).collect())
+    let tracks: Vec<_> = segments.iter().rev().filter_map(|s| Some((*s, video(s)?))).collect();
+    tracks.first()?;
+    let found = tracks.iter().filter_map(|(s, track)| violation(s, track, params));
+    let nobody_starts = is_without(&tracks);
+    Some(found.map(|v| if nobody_starts { v.severity(Severity::Critical) } else { v }).collect())
+}
+
+/// Time in seconds without a key frame after which players that wait for one have given up.
+const LONGEST_WAIT: f64 = 10.0;
+
+/// Whether none of these segments has a key frame, and they last at least [`LONGEST_WAIT`]. Of a segment of which only the first bytes were
+/// fetched nobody knows it.
+fn is_without(tracks: &[(&SegmentFacts, &Track)]) -> bool {
+    let lasts: f64 = tracks.iter().map(|(s, _)| s.segment.duration.0).sum();
+    lasts >= LONGEST_WAIT && tracks.iter().all(|(s, track)| s.extent == SegmentExtent::Whole && track.keyframes == 0)
 }
 
 /// Returns the video track of a segment. `None`: key frames can't be seen, as in encrypted video.
@@ -96,6 +108,22 @@ mod tests {
         assert!(late.contains("although it has some later"), "{late}");
         let none = messages(run(|t| (t.starts_with_keyframe, t.keyframes) = (Some(false), 0), &Params::default()));
         assert!(none.contains("and has none:"), "{none}");
+    }
+
+    #[test]
+    fn a_picture_without_any_key_frame_is_critical() {
+        let severity = |count: u64, keyframes: u64| {
+            let mut segments: Vec<_> = (1..=count).map(|n| ts_segment(n, 2.0 * n as f64, 2.0)).collect();
+            for segment in &mut segments {
+                let track = &mut segment.inspection.as_mut().unwrap().tracks[0];
+                (track.starts_with_keyframe, track.keyframes) = (Some(false), 0);
+            }
+            segments[0].inspection.as_mut().unwrap().tracks[0].keyframes = keyframes;
+            let mut scene = Scene::live();
+            scene.remember(segments);
+            violations(check(&scene.context(), &Params::default()))[0].severity
+        };
+        assert_eq!([severity(5, 0), severity(4, 0), severity(5, 1)], [Some(Severity::Critical), None, None]);
     }
 
     #[test]

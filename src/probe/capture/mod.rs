@@ -247,9 +247,12 @@ impl Capturer<'_> {
         facts.i_frames = i_frames;
         let (renditions, arrived): (Vec<_>, Vec<_>) = done.into_iter().unzip();
         facts.renditions = renditions;
-        if presentation.independent_segments {
-            let timelines = facts.renditions.iter_mut().filter_map(|r| r.timeline.as_mut());
-            timelines.for_each(|timeline| Arc::make_mut(timeline).independent_segments = true);
+        if presentation.independent_segments || presentation.start_offset.is_some() {
+            let timelines = facts.renditions.iter_mut().filter_map(|r| r.timeline.as_mut()).map(Arc::make_mut);
+            timelines.for_each(|timeline| {
+                timeline.independent_segments |= presentation.independent_segments;
+                timeline.start_offset = timeline.start_offset.or(presentation.start_offset);
+            });
         }
         arrived.into_iter().max()
     }

@@ -24,6 +24,7 @@ pub(super) fn with_addresses_of(session: &Presentation, newest: &Presentation) -
             variables: session.variables.clone(),
             variants: newest.variants,
             independent_segments: newest.independent_segments,
+            start_offset: newest.start_offset,
             steering: newest.steering.clone(),
         }),
         (false, _) => (knows_some || addressed().next().is_none()).then(|| newest.clone()),

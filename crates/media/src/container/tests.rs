@@ -11,6 +11,12 @@ mod ts_types;
 use super::*;
 use crate::defect::Position;
 
+/// Makes an MP4 box with the content that these parts have together.
+fn boxed(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
+    let content = parts.concat();
+    [&(content.len() as u32 + 8).to_be_bytes()[..], kind, &content].concat()
+}
+
 /// Reads a file of `tests/fixtures/container`, where `make.sh` generates the files.
 fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(format!("{}/tests/fixtures/container/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()

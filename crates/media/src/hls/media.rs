@@ -6,7 +6,7 @@ use super::lines::PlaylistLine;
 use super::lint::{Statement, StatementContent};
 use super::low_latency::{LowLatencyTags, PartPosition};
 use super::protection::Protection;
-use super::tag_values::TagValue;
+use super::tag_values::{TagValue, start_offset};
 use super::uris;
 use crate::defect::DefectKind::{Syntax, SyntaxFatal};
 use crate::redact::Quoted;
@@ -190,6 +190,7 @@ impl<'b> TimelineBuilder<'b> {
             ("EXT-X-ENDLIST", TagValue::Nothing) => timeline.ended = true,
             ("EXT-X-INDEPENDENT-SEGMENTS", TagValue::Nothing) => timeline.independent_segments = true,
             ("EXT-X-I-FRAMES-ONLY", TagValue::Nothing) => timeline.i_frames_only = true,
+            ("EXT-X-START", TagValue::Attributes(list)) => timeline.start_offset = start_offset(list),
             ("EXT-X-PLAYLIST-TYPE", TagValue::Word(word)) => timeline.playlist_type = Some((*word).to_owned()),
             ("EXT-X-VERSION", TagValue::Integer(version)) => timeline.version = u32::try_from(*version).ok(),
             ("EXT-X-TARGETDURATION", TagValue::Integer(n)) => timeline.target_duration = Some(Seconds(*n as f64)),

@@ -6,7 +6,7 @@ use super::groups::RenditionGroups;
 use super::lines::PlaylistLine;
 use super::lint::{Statement, StatementContent};
 use super::m3u8;
-use super::tag_values::TagValue;
+use super::tag_values::{TagValue, start_offset};
 use super::uris;
 use crate::defect::DefectKind::{Attribute, Syntax};
 use crate::steering::{ContentSteering, DEFAULT_PATHWAY};
@@ -38,6 +38,7 @@ pub(super) struct PresentationBuilder<'a, 'b> {
     muxed_audio: HashMap<String, Vec<String>>,
     variants: VariantCounts,
     independent_segments: bool,
+    start_offset: Option<f64>,
     /// Server and PATHWAY-ID of EXT-X-CONTENT-STEERING; `None` without a server that can be asked.
     steering: Option<(Url, Option<&'a str>)>,
     /// Number of renditions beyond the bound, and the line of the first of them; `None` if there are none.
@@ -57,6 +58,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
             muxed_audio: HashMap::new(),
             variants: VariantCounts::default(),
             independent_segments: false,
+            start_offset: None,
             steering: None,
             surplus: None,
         }
@@ -77,6 +79,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
                 self.i_frames(&list, line, defects);
             }
             StatementContent::Tag("EXT-X-INDEPENDENT-SEGMENTS", TagValue::Nothing) => self.independent_segments = true,
+            StatementContent::Tag("EXT-X-START", TagValue::Attributes(list)) => self.start_offset = start_offset(&list),
             StatementContent::Tag("EXT-X-CONTENT-STEERING", TagValue::Attributes(list)) => {
                 let server = list.quoted("SERVER-URI").and_then(|uri| self.base.join(uri).ok());
                 let server = server.filter(|url| matches!(url.scheme(), "http" | "https"));
@@ -238,6 +241,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
             i_frames: self.i_frames,
             variants: self.variants,
             independent_segments: self.independent_segments,
+            start_offset: self.start_offset,
             ..Presentation::default()
         }
     }

@@ -95,6 +95,11 @@ impl<'a> TagReport<'_, '_, 'a> {
     }
 }
 
+/// Returns the TIME-OFFSET of EXT-X-START in seconds (RFC 8216bis 4.4.2.2); `None` if it can't be read.
+pub(super) fn start_offset(list: &AttributeList<'_>) -> Option<f64> {
+    list.get("TIME-OFFSET")?.parse().ok().filter(|offset: &f64| offset.is_finite())
+}
+
 /// Parses the value of a tag. `rest` is the line after the tag's name. `None` if the value is too malformed to be used.
 pub(super) fn read<'a>(rest: &'a str, report: &mut TagReport<'_, '_, 'a>) -> Option<TagValue<'a>> {
     let name = report.tag.name;

@@ -391,6 +391,7 @@ mod tests {
             ended: false,
             playlist_type: None,
             independent_segments: false,
+            start_offset: None,
             segments: (10..16).map(segment).collect(),
             markers: markers.iter().map(marker).collect(),
             ..Timeline::default()

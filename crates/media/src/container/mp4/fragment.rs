@@ -161,6 +161,16 @@ impl Fragments {
                 )
             }),
         }
+        if tfhd.base_data_offset.is_some() {
+            let clause = "W3C, ISO BMFF Byte Stream Format 4 (Media Segments)";
+            defects.add(DefectKind::FilePosition, traf.offset, clause, || {
+                format!(
+                    "the `traf` of track {} at byte {} has base-data-offset, a position in the file: browsers refuse the segment; set \
+                     default-base-is-moof instead",
+                    tfhd.track_id, traf.offset
+                )
+            });
+        }
         track.begin_fragment(base.moof);
         let sizes: Vec<Option<u64>> = parts.runs.iter().map(|run| track.add_run(run, defaults)).collect();
         let from = base.place_runs(&parts, &sizes);

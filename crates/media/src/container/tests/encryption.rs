@@ -9,11 +9,6 @@ fn find(bytes: &[u8], kind: &[u8; 4]) -> usize {
     memchr::memmem::find(bytes, kind).unwrap() - 4
 }
 
-fn boxed(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
-    let content = content.concat();
-    [&(content.len() as u32 + 8).to_be_bytes()[..], kind, &content].concat()
-}
-
 /// Adds an MP4 box at the end of the innermost box of the path `parents`, and enlarges the sizes of all boxes in the
 /// path.
 fn insert(bytes: &mut Vec<u8>, parents: &[&[u8; 4]], added: &[u8]) {

@@ -218,6 +218,21 @@ fn samples_of_unknown_size_are_counted() {
     assert_eq!((defects(&seen), summary(&seen.tracks[0])), (vec![], (1024, 1024, 3584, 3, 0, None)));
 }
 
+#[test]
+fn samples_placed_by_positions_in_the_file_are_a_defect() {
+    let (init, _) = segment("cmaf_aac_0");
+    let tfdt = b"\0\0\0\x10tfdt\0\0\0\0\0\0\x04\0";
+    let trun = b"\0\0\0\x1ctrun\0\0\x01\0\0\0\0\x03\0\0\x04\0\0\0\x04\0\0\0\x02\0";
+    let of = |tfhd: &[u8]| {
+        let moof = boxed(b"moof", &[&boxed(b"traf", &[tfhd, tfdt, trun])]);
+        inspect_with(Some(&init), &[&moof[..], b"\0\0\0\x09mdat_"].concat()).defects
+    };
+    assert_eq!(of(b"\0\0\0\x10tfhd\0\x02\0\0\0\0\0\x01"), []);
+    let found = of(b"\0\0\0\x18tfhd\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\0");
+    assert_eq!((found.len(), found[0].kind), (1, DefectKind::FilePosition));
+    assert!(found[0].message.starts_with("the `traf` of track 1 at byte 8 has base-data-offset"), "{found:?}");
+}
+
 /// Returns the defects of the initialization segment when the box of this type is renamed to `free`.
 fn without(kind: &[u8; 4]) -> Vec<(DefectKind, u64, String)> {
     let mut bytes = fixture("cmaf_h264_init.mp4");

@@ -8,11 +8,6 @@ const SEGMENT: &str = "cmaf_h264_0";
 const SIDX: usize = 24;
 const MEDIA: usize = 76;
 
-fn boxed(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
-    let body = parts.concat();
-    [&(body.len() as u32 + 8).to_be_bytes()[..], kind, &body].concat()
-}
-
 /// Inspects the fixture segment with the bytes `before` inserted in front of its segment index.
 fn seen_with(before: &[u8]) -> Inspection {
     let bytes = fixture(&format!("{SEGMENT}.m4s"));

@@ -58,11 +58,6 @@ fn media_data_that_reach_to_the_end_are_read() {
     }
 }
 
-/// Makes a box.
-fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
-    [&(8 + body.len() as u32).to_be_bytes()[..], kind, body].concat()
-}
-
 #[test]
 fn samples_of_a_second_track_fragment_follow_those_of_the_first() {
     let document = |text: &str| {
@@ -74,21 +69,21 @@ fn samples_of_a_second_track_fragment_follow_those_of_the_first() {
     let id = init.tracks[0].id.to_be_bytes();
     // `flags` of the tfhd: 0x020000 is default-base-is-moof. An offset of `None`: the trun has none.
     let traf = |flags: u8, offset: Option<u32>, size: usize| {
-        let tfhd = boxed(b"tfhd", &[&[0, flags, 0, 0][..], &id].concat());
-        let tfdt = boxed(b"tfdt", &[0; 8]);
+        let tfhd = boxed(b"tfhd", &[&[0, flags, 0, 0], &id]);
+        let tfdt = boxed(b"tfdt", &[&[0; 8]]);
         let present = if offset.is_some() { 1 } else { 0 };
         let offset = offset.map(u32::to_be_bytes);
         let offset = offset.as_ref().map_or(&[][..], |offset| offset);
         let run = [&[0, 0, 2, present, 0, 0, 0, 1][..], offset, &(size as u32).to_be_bytes()].concat();
-        boxed(b"traf", &[tfhd, tfdt, boxed(b"trun", &run)].concat())
+        boxed(b"traf", &[&tfhd, &tfdt, &boxed(b"trun", &[&run])])
     };
     let seen = |flags: u8, offset: Option<u32>| {
         let moof = |start: u32| {
             let trafs = [traf(flags, Some(start), first.len()), traf(flags, offset, second.len())].concat();
-            boxed(b"moof", &[boxed(b"mfhd", &[0, 0, 0, 0, 0, 0, 0, 1]), trafs].concat())
+            boxed(b"moof", &[&boxed(b"mfhd", &[&[0, 0, 0, 0, 0, 0, 0, 1]]), &trafs])
         };
         let start = moof(0).len() as u32 + 8;
-        inspect_with(Some(&init), &[moof(start), boxed(b"mdat", &[&first[..], &second].concat())].concat())
+        inspect_with(Some(&init), &[moof(start), boxed(b"mdat", &[&first, &second])].concat())
     };
     let both = Subtitles { samples: 2, cues: 2, span: Some((Seconds(1.0), Seconds(9.0))) };
     for offset in [None, Some(0)] {

@@ -259,7 +259,7 @@ fn attributes_of_a_rendition() {
     rule(&tag("TYPE=SOUND,GROUP-ID=\"g\",NAME=\"n\""), (Attribute, 2, 14), "AUDIO or VIDEO", &sound);
     rule(&tag("TYPE=AUDIO,GROUP-ID=\"g\",NAME=\"\""), (Attribute, 2, 38), "not empty", &sound);
     rule(&tag("TYPE=AUDIO,GROUP-ID=\"g\",NAME=\"n\",DEFAULT=yes"), (Attribute, 2, 47), "YES or NO", &sound);
-    rule(&tag("TYPE=SUBTITLES,GROUP-ID=\"g\",NAME=\"n\""), (AttributeMissing, 2, 1), "no URI", &sound);
+    rule(&tag("TYPE=SUBTITLES,GROUP-ID=\"g\",NAME=\"n\""), (Attribute, 2, 1), "no URI", &sound);
     let captions = "TYPE=CLOSED-CAPTIONS,GROUP-ID=\"g\",NAME=\"n\"";
     let sound = tag(&format!("{captions},INSTREAM-ID=\"CC1\""));
     rule(&tag(captions), (AttributeMissing, 2, 1), "no INSTREAM-ID", &sound);
