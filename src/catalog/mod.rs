@@ -44,6 +44,7 @@ pub(crate) use url_signing::{SigningHash, SigningScheme, TokenEncoding, TokenPla
 use crate::checks::CheckSettings;
 use crate::document::BitRate;
 use crate::expectations::{Expectations, ExpectedLadder, Thresholds};
+use crate::history::Retention;
 use packager_media::stream::Resolution;
 use packager_media::units::Seconds;
 use serde::{Deserialize, Serialize};
@@ -145,6 +146,13 @@ pub struct Template {
     #[serde(skip_serializing_if = "RequestSettings::is_empty")]
     pub request: RequestSettings,
     pub checks: CheckSettings,
+}
+
+impl Template {
+    /// How long an output's history is kept, and how its segments are recognised.
+    pub(crate) fn retention(&self) -> Retention {
+        Retention { hold: self.hold, query_identifies: self.query_identifies }
+    }
 }
 
 /// Selection of the segments of each rendition that a probe downloads and inspects.

@@ -38,6 +38,13 @@ pub(crate) struct OutputKey {
     pub output: String,
 }
 
+impl OutputKey {
+    /// The key of the output with this name of the channel with this code.
+    pub(crate) fn new(channel: &str, output: &str) -> Self {
+        Self { channel: channel.to_owned(), output: output.to_owned() }
+    }
+}
+
 /// Settings of a template that decide how long an output's history is kept and how its segments are recognised.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Retention {

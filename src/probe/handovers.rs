@@ -1,7 +1,6 @@
 //! Handing over what is remembered of outputs to the exporter that probes them next, by the database: a channel may move to
 //! another exporter, and an exporter may be started again.
 
-use super::capture::{history_key, retention};
 use super::clock::Clock;
 use crate::catalog::{Channel, Template};
 use crate::history::{History, OutputHandover, OutputKey};
@@ -65,8 +64,8 @@ impl Handovers {
     /// Takes over what an earlier exporter handed over of the channel's outputs of which nothing is remembered. It waits for the
     /// database for a moment at most.
     pub(super) async fn take_over(&self, history: &History, channel: &Channel, template: &Template, clock: &Clock) {
-        let retention = retention(template);
-        let outputs = channel.outputs.iter().map(|output| (output, history_key(channel, output)));
+        let retention = template.retention();
+        let outputs = channel.outputs.iter().map(|output| (output, OutputKey::new(&channel.code, &output.name)));
         let now = clock.now();
         let new: Vec<_> = outputs.filter(|(_, key)| !history.knows(key, now, retention)).collect();
         if new.is_empty() || !matches!(self.store.health(), Health::Connected { .. }) {
@@ -89,8 +88,8 @@ impl Handovers {
     /// Queues what is remembered of the channel's outputs after a probe.
     pub(super) fn hand_over(&self, history: &History, channel: &Channel, template: &Template) {
         for output in &channel.outputs {
-            let key = history_key(channel, output);
-            if let Some(handover) = history.handover(&key, retention(template)) {
+            let key = OutputKey::new(&channel.code, &output.name);
+            if let Some(handover) = history.handover(&key, template.retention()) {
                 self.outputs().entry(key).or_default().newest = Some(handover);
             }
         }

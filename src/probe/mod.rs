@@ -21,7 +21,7 @@ use crate::config::{self, Config, ConfigHandle};
 use crate::facts::{Capture, OutputFacts, RenditionFacts, SegmentFacts};
 use crate::fetch::{Client, ClientError};
 use crate::finding::Severity;
-use crate::history::{History, OutputHistory, RenditionHistory, SignalHistory};
+use crate::history::{History, OutputHistory, OutputKey, RenditionHistory, SignalHistory};
 use crate::permits::{GrantOrder, Permit, Permits};
 use crate::report::Report;
 use crate::store::Store;
@@ -234,28 +234,32 @@ impl Shared {
         let max_outputs = loaded.exporter.history.max_outputs;
         let requests = OutputRequests::of_channel(&channel, &template, &client, &self.cookies, max_outputs);
         self.signal.prepare(&template, budget.admission()).await;
-        let plan = |output| self.signal.plan(&self.history, &capture::history_key(&channel, output), &template, now);
-        let capturer = |(requests, DecodePlan { turn, watch, kept })| Capturer {
-            requests,
-            bounds: &loaded.exporter.fetch,
-            max_segments: loaded.exporter.probe.max_segments,
-            exporter_budget: loaded.exporter.probe.budget.map(|budget| (&self.rates, budget)),
-            history: &self.history,
-            sessions: &self.sessions,
-            max_outputs,
-            clock: &self.clock,
-            channel: &channel,
-            template: &template,
-            budget,
-            turn,
-            watch,
-            kept,
-            allowed_share: OnceLock::new(),
-        };
-        let plans = channel.outputs.iter().map(plan);
-        let capturers: Vec<Capturer<'_>> = requests.into_iter().zip(plans).map(capturer).collect();
+        let capturers = channel.outputs.iter().zip(requests).map(|(output, requests)| {
+            let key = OutputKey::new(&channel.code, &output.name);
+            let DecodePlan { turn, watch, kept } = self.signal.plan(&self.history, &key, &template, now);
+            Capturer {
+                requests,
+                output,
+                key,
+                bounds: &loaded.exporter.fetch,
+                max_segments: loaded.exporter.probe.max_segments,
+                exporter_budget: loaded.exporter.probe.budget.map(|budget| (&self.rates, budget)),
+                history: &self.history,
+                sessions: &self.sessions,
+                max_outputs,
+                clock: &self.clock,
+                channel: &channel,
+                template: &template,
+                budget,
+                turn,
+                watch,
+                kept,
+                allowed_share: OnceLock::new(),
+            }
+        });
+        let capturers: Vec<Capturer<'_>> = capturers.collect();
         capturers.iter().for_each(|c| c.requests.downloads.keep_bytes(c.kept.largest_segment()));
-        let mut capture = capture::capture(&channel, &capturers, now).await;
+        let mut capture = capture::capture(&capturers, now).await;
         self.signal.decode(&mut capture, &capturers, budget.decoding()).await;
         let captured = Instant::now();
         let pasts = match self.follow_clock() == steps {
@@ -302,11 +306,11 @@ impl Shared {
         now: Timestamp,
         handovers: Option<&Handovers>,
     ) -> Vec<OutputHistory> {
-        let outputs = capture.outputs.iter().zip(&channel.outputs);
-        let retention = capture::retention(template);
-        let record =
-            |(facts, output)| self.history.record(&capture::history_key(channel, output), facts, now, retention);
-        let pasts = outputs.map(record).collect();
+        let retention = template.retention();
+        let record = |facts: &OutputFacts| {
+            self.history.record(&OutputKey::new(&channel.code, &facts.name), facts, now, retention)
+        };
+        let pasts = capture.outputs.iter().map(record).collect();
         handovers.inspect(|handovers| handovers.hand_over(&self.history, channel, template));
         pasts
     }

@@ -2,8 +2,8 @@
 
 use super::growing::GrowingSegments;
 use super::sessions::MpdAnswer;
-use super::{Capturer, MIN_PLAYLIST_TIME, RENDITIONS_AT_ONCE, Variables, cut_by_budget, retention, updates};
-use crate::catalog::{Coverage, Output};
+use super::{Capturer, DecodedRenditions, MIN_PLAYLIST_TIME, RENDITIONS_AT_ONCE, Variables, cut_by_budget, updates};
+use crate::catalog::Coverage;
 use crate::facts::{
     ClockFacts, DashFacts, Fetched, LocationFacts, ManifestFacts, OutputFacts, RenditionFacts, SessionFacts,
 };
@@ -35,7 +35,6 @@ impl Capturer<'_> {
     /// isn't an MPD.
     pub(super) async fn capture_mpd(
         &self,
-        output: &Output,
         facts: &mut OutputFacts,
         body: &[u8],
         (asked_at, arrived_at): (Timestamp, Timestamp),
@@ -46,7 +45,7 @@ impl Capturer<'_> {
         facts.defects.clone_from(&defects);
         let (body, fetched) = (body.to_vec(), facts.manifest.clone());
         let newest = MpdAnswer { mpd: mpd?, defects, body, asked_at, arrived_at, fetched };
-        let (session, followed) = self.follow_mpd(output, &newest).await;
+        let (session, followed) = self.follow_mpd(&newest).await;
         facts.session = session;
         let (answer, failed) = match followed {
             Ok(answer) => (answer, None),
@@ -71,7 +70,7 @@ impl Capturer<'_> {
         let mpd = Arc::new(mpd);
         let (clock, dead_clocks) = self.read_clocks(&mpd, &base).await;
         let patchable = updates::patchable(&mpd, &body);
-        let earlier_offset = self.history.clock_offset(&self.key_of(facts), &facts.url, retention(self.template));
+        let earlier_offset = self.history.clock_offset(&self.key, &facts.url, self.template.retention());
         let mut dash =
             DashFacts { arrived_at, clock, dead_clocks, earlier_offset, patchable, ..DashFacts::new(mpd, asked_at) };
         let mpds_now = dash.clock_offset().after(self.clock.now());
@@ -82,6 +81,8 @@ impl Capturer<'_> {
         let mpd = dash.mpd.clone();
         let mut snapshots = dash::renditions_at(&mpd, now);
         let mut renditions: Vec<&mut Rendition> = snapshots.iter_mut().map(|s| &mut s.rendition).collect();
+        self.choose_decoded(DecodedRenditions::of(renditions.iter().map(|r| &**r)));
+        self.set_allowed_share(&renditions, asked_at);
         let known = self.recognize(facts, &mut renditions, &mut [], asked_at);
         let arrived = Instant::now();
         let all = snapshots.len();

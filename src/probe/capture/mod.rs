@@ -37,7 +37,7 @@ use crate::facts::{
     StageDurations,
 };
 use crate::fetch::FetchRequest;
-use crate::history::{AlreadyInspected, History, OutputKey, Retention, SignalTurn};
+use crate::history::{AlreadyInspected, History, OutputKey, SignalTurn};
 use futures_util::stream::{self, StreamExt};
 use growing::GrowingSegments;
 use packager_media::hls::{self, Playlist};
@@ -68,6 +68,9 @@ pub(crate) struct Capturer<'a> {
     pub(crate) max_outputs: usize,
     pub(crate) clock: &'a Clock,
     pub(crate) channel: &'a Channel,
+    pub(crate) output: &'a Output,
+    /// Key of the output in history and sessions.
+    pub(crate) key: OutputKey,
     pub(crate) template: &'a Template,
     pub(crate) budget: TimeBudget,
     /// Why the output's picture and sound are decoded in this probe; `None`: they aren't.
@@ -88,9 +91,9 @@ pub(crate) struct Capturer<'a> {
 /// Number of renditions of one output that are captured at the same time.
 const RENDITIONS_AT_ONCE: usize = 32;
 
-/// Captures all outputs of the channel at the same time; `capturers` has one for each.
-pub(crate) async fn capture(channel: &Channel, capturers: &[Capturer<'_>], started_at: Timestamp) -> Capture {
-    let outputs = channel.outputs.iter().zip(capturers).map(|(output, capturer)| capturer.capture_output(output));
+/// Captures all outputs of a channel at the same time; `capturers` has one for each.
+pub(crate) async fn capture(capturers: &[Capturer<'_>], started_at: Timestamp) -> Capture {
+    let outputs = capturers.iter().map(Capturer::capture_output);
     let (outputs, stages): (Vec<_>, Vec<_>) = futures_util::future::join_all(outputs).await.into_iter().unzip();
     Capture {
         started_at,
@@ -101,8 +104,8 @@ pub(crate) async fn capture(channel: &Channel, capturers: &[Capturer<'_>], start
 }
 
 impl Capturer<'_> {
-    async fn capture_output(&self, output: &Output) -> (OutputFacts, StageDurations) {
-        let began = Instant::now();
+    async fn capture_output(&self) -> (OutputFacts, StageDurations) {
+        let (output, began) = (self.output, Instant::now());
         let mut listing = self.fetch_manifest(&output.url).await;
         let manifest_done = Instant::now();
         if listing.is_cut_by_budget() {
@@ -124,7 +127,7 @@ impl Capturer<'_> {
             signal: SignalFacts::default(),
         };
         let playlists_done =
-            self.capture_manifest(output, &mut facts, &body, (asked_at, arrived_at)).await.unwrap_or(manifest_done);
+            self.capture_manifest(&mut facts, &body, (asked_at, arrived_at)).await.unwrap_or(manifest_done);
         self.store_repeated_listings(&mut facts);
         let stages = StageDurations {
             manifest: (manifest_done - began).into(),
@@ -139,19 +142,18 @@ impl Capturer<'_> {
     /// Returns the instant at which the last playlist had arrived; `None` if the manifest couldn't be parsed.
     async fn capture_manifest(
         &self,
-        output: &Output,
         facts: &mut OutputFacts,
         body: &[u8],
         (asked_at, arrived_at): (Timestamp, Timestamp),
     ) -> Option<Instant> {
         let base = facts.manifest.ok()?.final_url.clone();
         if packager_media::dash::looks_like(body) {
-            return self.capture_mpd(output, facts, body, (asked_at, arrived_at)).await;
+            return self.capture_mpd(facts, body, (asked_at, arrived_at)).await;
         }
         let (playlist, defects) = hls::parse(body, &base);
         match playlist {
             Playlist::Unreadable if facts.protocol() == Protocol::Dash => {
-                self.capture_mpd(output, facts, body, (asked_at, arrived_at)).await
+                self.capture_mpd(facts, body, (asked_at, arrived_at)).await
             }
             Playlist::Unreadable => {
                 facts.defects = defects;
@@ -159,7 +161,7 @@ impl Capturer<'_> {
             }
             Playlist::Media(timeline) => {
                 facts.content = ManifestFacts::HlsMedia;
-                let (session, followed) = self.follow_media_playlist(output, &base).await;
+                let (session, followed) = self.follow_media_playlist(&base).await;
                 facts.session = session;
                 let fetched = Some(facts.manifest.clone());
                 let (timeline, arrived) = (Some(timeline), Instant::now());
@@ -172,6 +174,9 @@ impl Capturer<'_> {
                 let uri = answer.fetched.as_ref().filter(|_| session.followed).map_or(&base, |fetched| &fetched.url);
                 let mut rendition = RenditionFacts::unrequested(direct_rendition(uri));
                 rendition.listed_by(answer);
+                let direct = Some(RenditionIdentity::place(DIRECT));
+                self.choose_decoded(DecodedRenditions { video: direct, audio: None });
+                self.set_allowed_share(&[], asked_at);
                 let known = self.recognize(facts, &mut [], &mut [], asked_at);
                 let (share, growing) = (self.coverage_share(0, 1), GrowingSegments::default());
                 self.capture_media(&mut rendition, &Variables::new(), &known, share, &growing).await;
@@ -181,13 +186,22 @@ impl Capturer<'_> {
             Playlist::Multivariant(presentation) => {
                 facts.content = ManifestFacts::HlsMultivariant(presentation.variants);
                 facts.defects = defects;
-                self.capture_presentation(output, facts, presentation, asked_at).await
+                self.capture_presentation(facts, presentation, asked_at).await
             }
         }
     }
 
-    fn key_of(&self, facts: &OutputFacts) -> OutputKey {
-        OutputKey { channel: self.channel.code.clone(), output: facts.name.clone() }
+    /// Chooses the renditions that are decoded, if the output is decoded in this probe.
+    fn choose_decoded(&self, decoded: DecodedRenditions) {
+        if self.requests.downloads.largest_kept() > 0 {
+            self.kept.choose(decoded);
+        }
+    }
+
+    /// Sets which share of the bytes of these renditions the budgets allow.
+    fn set_allowed_share(&self, renditions: &[&mut Rendition], now: Timestamp) {
+        let rates = renditions.iter().filter_map(|r| r.bandwidth).map(|bandwidth| bandwidth.0);
+        let _ = self.allowed_share.set(self.allowed_share(rates.fold(0, u64::saturating_add), now));
     }
 
     /// Gives the renditions of a manifest the labels that they had in earlier probes. Returns which segments earlier
@@ -199,19 +213,9 @@ impl Capturer<'_> {
         i_frames: &mut [&mut Rendition],
         now: Timestamp,
     ) -> AlreadyInspected {
-        if self.requests.downloads.largest_kept() > 0 {
-            let direct = RenditionIdentity::place(DIRECT);
-            let listed = DecodedRenditions::of(renditions.iter().map(|r| &**r));
-            let is_direct = renditions.is_empty();
-            self.kept.choose(if is_direct { DecodedRenditions { video: Some(direct), audio: None } } else { listed });
-        }
-        let key = self.key_of(facts);
-        let rates = renditions.iter().filter_map(|r| r.bandwidth).map(|bandwidth| bandwidth.0);
-        let declared = rates.fold(0, u64::saturating_add);
-        let _ = self.allowed_share.set(self.allowed_share(&key, declared, now));
-        let retention = retention(self.template);
-        self.history.recognize(&key, &facts.url, renditions, i_frames, now, retention);
-        let known = self.history.already_inspected(&key, retention);
+        let retention = self.template.retention();
+        self.history.recognize(&self.key, &facts.url, renditions, i_frames, now, retention);
+        let known = self.history.already_inspected(&self.key, retention);
         if facts.session.begun { known.in_new_session() } else { known }
     }
 
@@ -219,17 +223,17 @@ impl Capturer<'_> {
     /// at which the last playlist had arrived.
     async fn capture_presentation(
         &self,
-        output: &Output,
         facts: &mut OutputFacts,
         newest: Presentation,
         asked_at: Timestamp,
     ) -> Option<Instant> {
         let steering = newest.steering.clone();
-        let FollowedPresentation { session, mut presentation, playlists } =
-            self.follow_presentation(output, newest).await;
+        let FollowedPresentation { session, mut presentation, playlists } = self.follow_presentation(newest).await;
         facts.session = session;
         let mut renditions: Vec<&mut Rendition> = presentation.renditions.iter_mut().collect();
         let mut i_frames: Vec<&mut Rendition> = presentation.i_frames.iter_mut().collect();
+        self.choose_decoded(DecodedRenditions::of(renditions.iter().map(|r| &**r)));
+        self.set_allowed_share(&renditions, asked_at);
         let known = self.recognize(facts, &mut renditions, &mut i_frames, asked_at);
         let all = presentation.renditions.len();
         let variants = if steering.is_some() { presentation.renditions.clone() } else { Vec::new() };
@@ -270,7 +274,7 @@ impl Capturer<'_> {
     /// Returns which share of the bytes of the output's renditions the budgets of template and exporter allow. `declared` is the sum of the bit
     /// rates that the manifest declares for them, in bits per second. `None`: there is no budget, the mode isn't `heads`, or no bit rate is
     /// declared.
-    fn allowed_share(&self, key: &OutputKey, declared: u64, now: Timestamp) -> Option<f64> {
+    fn allowed_share(&self, declared: u64, now: Timestamp) -> Option<f64> {
         let coverage = self.template.segments;
         if coverage.mode != CoverageMode::Heads {
             return None;
@@ -278,7 +282,7 @@ impl Capturer<'_> {
         let outputs = self.channel.outputs.len().max(1) as f64;
         let own = coverage.budget.filter(|_| declared > 0).map(|budget| budget.0 as f64 / outputs / declared as f64);
         let all = self.exporter_budget;
-        let common = all.and_then(|(rates, budget)| rates.share(key.clone(), declared, budget.0, now));
+        let common = all.and_then(|(rates, budget)| rates.share(self.key.clone(), declared, budget.0, now));
         own.into_iter().chain(common).reduce(f64::min)
     }
 
@@ -426,14 +430,6 @@ fn direct_rendition(url: &Url) -> Rendition {
         uri: Some(url.clone()),
         ..Rendition::new(Media::Video, RenditionIdentity::place(DIRECT))
     }
-}
-
-pub(crate) fn history_key(channel: &Channel, output: &Output) -> OutputKey {
-    OutputKey { channel: channel.code.clone(), output: output.name.clone() }
-}
-
-pub(crate) fn retention(template: &Template) -> Retention {
-    Retention { hold: template.hold, query_identifies: template.query_identifies }
 }
 
 #[cfg(test)]

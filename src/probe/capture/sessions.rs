@@ -3,8 +3,7 @@
 //! manifest, which shows what a new viewer would get. The URLs in it are requested only if another session begins.
 
 use super::second_request::Listing;
-use super::{Capturer, RENDITIONS_AT_ONCE, Variables, history_key, parse_media_playlist, retention};
-use crate::catalog::Output;
+use super::{Capturer, RENDITIONS_AT_ONCE, Variables, parse_media_playlist};
 use crate::facts::{Fetched, SessionFacts};
 use crate::history::AlreadyInspected;
 use crate::probe::sessions::{SessionAddresses, SessionEnd, SessionStep};
@@ -82,10 +81,10 @@ const NOT_COMPARED: SessionFacts = SessionFacts { number: Some(0), followed: fal
 impl Capturer<'_> {
     /// Fetches the media playlists of the playback session that the exporter follows, if their URLs differ from those
     /// in the manifest `newest`. If the session is over, a new session with the URLs of `newest` begins.
-    pub(super) async fn follow_presentation(&self, output: &Output, newest: Presentation) -> FollowedPresentation {
-        let known = self.inspected_before(output);
+    pub(super) async fn follow_presentation(&self, newest: Presentation) -> FollowedPresentation {
+        let known = self.inspected_before();
         let newest = SessionAddresses::Playlists(newest);
-        let mut step = self.session_step(output, &newest);
+        let mut step = self.session_step(&newest);
         for _ in 0..TURNS {
             let Some(SessionAddresses::Playlists(followed)) = step.followed.take() else { break };
             let frozen = is_frozen(&followed, &newest, step.number, &known);
@@ -96,12 +95,12 @@ impl Capturer<'_> {
             match playlists {
                 Ok(playlists) => {
                     if self.fails_alone(&playlists, &newest).await {
-                        self.sessions.abandon(&history_key(self.channel, output), step.number);
+                        self.sessions.abandon(&self.key, step.number);
                     }
                     let session = step.facts(true);
                     return FollowedPresentation { session, presentation: followed, playlists };
                 }
-                Err(end) => step = self.replace_session(output, step.number, &newest, end),
+                Err(end) => step = self.replace_session(step.number, &newest, end),
             }
         }
         let presentation = match newest {
@@ -178,16 +177,12 @@ impl Capturer<'_> {
 
     /// Fetches the media playlist at the URL to which the output's URL was redirected when the playback session began.
     /// `None` if the newest answer came from the same URL, if a new session begins with it, or if the probe's time ended first.
-    pub(super) async fn follow_media_playlist(
-        &self,
-        output: &Output,
-        newest: &Url,
-    ) -> (SessionFacts, Option<PlaylistAnswer>) {
+    pub(super) async fn follow_media_playlist(&self, newest: &Url) -> (SessionFacts, Option<PlaylistAnswer>) {
         let newest = SessionAddresses::Manifest(newest.clone());
-        let mut step = self.session_step(output, &newest);
+        let mut step = self.session_step(&newest);
         for _ in 0..TURNS {
             let Some(SessionAddresses::Manifest(url)) = step.followed.take() else { break };
-            let frozen = self.inspected_before(output).any_frozen(step.number);
+            let frozen = self.inspected_before().any_frozen(step.number);
             let answer = if frozen { None } else { Some(self.fetch_playlist(&url, &Variables::new()).await) };
             if answer.as_ref().is_some_and(|answer| answer.fetched.is_none()) {
                 return (NOT_COMPARED, None);
@@ -195,11 +190,11 @@ impl Capturer<'_> {
             let end = answer.as_ref().map_or(SessionEnd::Left, PlaylistAnswer::end);
             if let Some(answer) = answer.filter(|a| a.sign() != SessionSign::Over) {
                 if answer.sign() == SessionSign::Failed {
-                    self.sessions.abandon(&history_key(self.channel, output), step.number);
+                    self.sessions.abandon(&self.key, step.number);
                 }
                 return (step.facts(true), Some(answer));
             }
-            step = self.replace_session(output, step.number, &newest, end);
+            step = self.replace_session(step.number, &newest, end);
         }
         (step.facts(false), None)
     }
@@ -207,21 +202,17 @@ impl Capturer<'_> {
     /// Fetches the live MPD at the playback session's URL, which is its first Location or the target of a redirect.
     /// `Err` if this is also the URL that `newest` gives, if a new session begins with `newest`, or if the probe's time ended first. It
     /// contains the failed answer of the session's URL, if that is the reason.
-    pub(super) async fn follow_mpd(
-        &self,
-        output: &Output,
-        newest: &MpdAnswer,
-    ) -> (SessionFacts, Result<MpdAnswer, Option<Fetched>>) {
+    pub(super) async fn follow_mpd(&self, newest: &MpdAnswer) -> (SessionFacts, Result<MpdAnswer, Option<Fetched>>) {
         let Some(addresses) = newest.next_address().filter(|_| newest.mpd.dynamic) else {
             return (SessionFacts::default(), Err(None));
         };
-        let mut step = self.session_step(output, &addresses);
+        let mut step = self.session_step(&addresses);
         let mut failed = None;
         for _ in 0..TURNS {
             let Some(SessionAddresses::Manifest(url) | SessionAddresses::Location(url)) = step.followed.take() else {
                 break;
             };
-            let end = match self.fetch_session_mpd(output, step.number, &url, &newest.mpd).await {
+            let end = match self.fetch_session_mpd(step.number, &url, &newest.mpd).await {
                 Ok(answer) => return (step.facts(true), Ok(answer)),
                 Err(NoMpd::OutOfTime) => return (NOT_COMPARED, Err(None)),
                 Err(NoMpd::Over(end)) => {
@@ -233,7 +224,7 @@ impl Capturer<'_> {
                     SessionEnd::Left
                 }
             };
-            step = self.replace_session(output, step.number, &addresses, end);
+            step = self.replace_session(step.number, &addresses, end);
         }
         (step.facts(false), Err(failed))
     }
@@ -242,20 +233,14 @@ impl Capturer<'_> {
     ///
     /// # Errors
     /// Why there is no MPD with which the session goes on.
-    async fn fetch_session_mpd(
-        &self,
-        output: &Output,
-        session: u64,
-        url: &Url,
-        newest: &Mpd,
-    ) -> Result<MpdAnswer, NoMpd> {
-        if self.inspected_before(output).any_frozen(session) {
+    async fn fetch_session_mpd(&self, session: u64, url: &Url, newest: &Mpd) -> Result<MpdAnswer, NoMpd> {
+        if self.inspected_before().any_frozen(session) {
             return Err(NoMpd::Over(SessionEnd::Left));
         }
         match self.fetch_mpd(url).await {
             Ok(answer) if goes_on(&answer.mpd, newest) => {
                 if let Some(next) = answer.mpd.locations.first().filter(|next| *next != url) {
-                    self.sessions.move_to(&history_key(self.channel, output), session, next.clone());
+                    self.sessions.move_to(&self.key, session, next.clone());
                 }
                 Ok(answer)
             }
@@ -282,17 +267,16 @@ impl Capturer<'_> {
         }
     }
 
-    fn inspected_before(&self, output: &Output) -> AlreadyInspected {
-        self.history.already_inspected(&history_key(self.channel, output), retention(self.template))
+    fn inspected_before(&self) -> AlreadyInspected {
+        self.history.already_inspected(&self.key, self.template.retention())
     }
 
-    fn session_step(&self, output: &Output, newest: &SessionAddresses) -> SessionStep {
-        let key = history_key(self.channel, output);
-        self.sessions.step(&key, &output.url, newest, self.clock.now(), self.max_outputs)
+    fn session_step(&self, newest: &SessionAddresses) -> SessionStep {
+        self.sessions.step(&self.key, &self.output.url, newest, self.clock.now(), self.max_outputs)
     }
 
-    fn replace_session(&self, output: &Output, ended: u64, newest: &SessionAddresses, end: SessionEnd) -> SessionStep {
-        self.sessions.replace(&history_key(self.channel, output), (ended, end), newest, self.clock.now())
+    fn replace_session(&self, ended: u64, newest: &SessionAddresses, end: SessionEnd) -> SessionStep {
+        self.sessions.replace(&self.key, (ended, end), newest, self.clock.now())
     }
 }
 

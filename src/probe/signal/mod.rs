@@ -5,7 +5,7 @@ mod follow_up;
 mod lookup;
 mod pieces;
 
-use super::capture::{self, Capturer, DecodedRenditions, KeptMedia};
+use super::capture::{Capturer, DecodedRenditions, KeptMedia};
 use crate::catalog::{SignalMode, Template};
 use crate::facts::{Capture, DecodedFacts, OutputFacts, RenditionFacts, SignalFacts, Undecoded, still};
 use crate::history::{History, OutputKey, SignalTurn};
@@ -124,8 +124,7 @@ impl SignalDecoding {
             SignalMode::Full => Some(SignalTurn::Always),
             SignalMode::Rotation => {
                 let follow_up = follow_up::of(template);
-                let retention = capture::retention(template);
-                history.signal_turn(key, now, retention, template.signal_interval, delay, &follow_up)
+                history.signal_turn(key, now, template.retention(), template.signal_interval, delay, &follow_up)
             }
         }
     }
@@ -141,7 +140,7 @@ impl SignalDecoding {
     ) -> DecodePlan<'_> {
         let turn = self.turn(history, key, template, now);
         let may_watch = turn.is_none() && template.signal == SignalMode::Rotation && self.lookup.decoder().is_ok();
-        let may_suspect = || history.may_suspect(key, now, capture::retention(template));
+        let may_suspect = || history.may_suspect(key, now, template.retention());
         let watch = (may_watch && may_suspect()).then(|| self.bounds.watch()).flatten();
         let kept = match turn {
             Some(_) => KeptMedia::of_turn(),
