@@ -244,7 +244,7 @@ const MAX_LABEL_ESCAPED: usize = 129;
 #[test]
 fn numbers_that_are_not_finite_are_left_out() {
     let mut report = clean();
-    report.edge_age[0].2 = Seconds(f64::NAN);
+    report.history[0].renditions.get_mut("1080p").unwrap().edge_age = Some(Seconds(f64::NAN));
     report.capture.outputs[0].renditions[0].rendition.frame_rate = Some(f64::INFINITY);
     let segment = std::sync::Arc::make_mut(report.capture.outputs[0].renditions[0].segments.last_mut().unwrap());
     segment.segment.duration = Seconds(0.0);

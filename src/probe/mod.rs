@@ -18,12 +18,12 @@ pub use signal::{DecodeTotals, LAUNCHER, SignalSettings};
 use crate::catalog::{Channel, Template};
 use crate::checks::{self, CheckContext, CheckOutcome, CheckResult};
 use crate::config::{self, Config, ConfigHandle};
-use crate::facts::{Capture, OutputFacts, RenditionFacts, SegmentFacts};
+use crate::facts::{Capture, OutputFacts};
 use crate::fetch::{Client, ClientError};
 use crate::finding::Severity;
-use crate::history::{History, OutputHistory, OutputKey, RenditionHistory, SignalHistory};
+use crate::history::{History, OutputHistory, OutputKey};
 use crate::permits::{GrantOrder, Permit, Permits};
-use crate::report::Report;
+use crate::report::{OutputFromHistory, Report};
 use crate::store::Store;
 use budget::TimeBudget;
 use capture::Capturer;
@@ -33,13 +33,10 @@ use declared_rates::DeclaredRates;
 use handovers::Handovers;
 use lookup::{ProbeSubject, lookup};
 use output_requests::{OutputRequests, with_each_address};
-use packager_media::container::Container;
-use packager_media::stream::Timeline;
-use packager_media::units::{Seconds, Timestamp};
+use packager_media::units::Timestamp;
 use sessions::Sessions;
 use shared_captures::SharedCaptures;
 use signal::{DecodePlan, SignalDecoding};
-use std::collections::HashSet;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -270,17 +267,13 @@ impl Shared {
         let outcomes = run_checks(&capture, &pasts, &channel, &template, now);
         capture.stages.checks = captured.elapsed().into();
         drop(capturers);
+        let outputs = capture.outputs.iter().zip(&pasts);
         Report {
             started_at: now,
             duration: began.elapsed().into(),
             timeout: budget.total().into(),
             success: succeeded(&capture, &outcomes),
-            edge_age: live_edge_ages(&capture, &pasts, now),
-            container: containers(&capture, &pasts),
-            ad_break: ad_breaks(&capture, &pasts),
-            coverage: capture::coverages(&capture, &pasts),
-            inspected: inspected_segments(&capture, &pasts),
-            signal: signals(&capture, &pasts),
+            history: outputs.map(|(facts, past)| OutputFromHistory::new(facts, past, now)).collect(),
             channel,
             template,
             capture,
@@ -374,87 +367,6 @@ fn succeeded(capture: &Capture, outcomes: &[CheckOutcome]) -> bool {
     let critical = outcomes.iter().flat_map(|o| &o.findings).any(|f| f.severity == Severity::Critical);
     let judged = |name: &str| outcomes.iter().any(|o| o.output == name && o.result != CheckResult::NotRun);
     !critical && !capture.outputs.is_empty() && capture.outputs.iter().all(|o| judged(&o.name))
-}
-
-/// Returns the time since the live edge of each rendition last advanced, by output and rendition name. It is at least
-/// 0.
-fn live_edge_ages(capture: &Capture, pasts: &[OutputHistory], now: Timestamp) -> Vec<(String, String, Seconds)> {
-    let mut ages = Vec::new();
-    for (output, past) in capture.outputs.iter().zip(pasts) {
-        for facts in output.renditions.iter().filter(|r| r.timeline.is_some()) {
-            let name = &facts.rendition.name;
-            if let Some(since) = past.renditions.get(name).and_then(|r| r.edge_since) {
-                ages.push((output.name.clone(), name.clone(), Seconds(Seconds::between(since, now).0.max(0.0))));
-            }
-        }
-    }
-    ages
-}
-
-/// The segments that are listed now and that this or an earlier probe inspected, oldest first, by output and rendition
-/// name.
-fn inspected_segments(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String, String, Vec<Arc<SegmentFacts>>)> {
-    let mut inspected = Vec::new();
-    for (output, past) in capture.outputs.iter().zip(pasts) {
-        for facts in &output.renditions {
-            let (name, Some(timeline)) = (&facts.rendition.name, &facts.timeline) else { continue };
-            let remembered = past.renditions.get(name).map_or(&facts.segments, |r| &r.segments);
-            // A window may list thousands of segments, of which few were inspected.
-            let known: HashSet<u64> = remembered.iter().map(|s| s.segment.number).collect();
-            let numbers = timeline.segments.iter().map(|s| s.number);
-            let listed: HashSet<u64> = numbers.filter(|number| known.contains(number)).collect();
-            let mut segments: Vec<_> =
-                remembered.iter().filter(|s| listed.contains(&s.segment.number)).cloned().collect();
-            segments.sort_by_key(|s| s.segment.number);
-            inspected.push((output.name.clone(), name.clone(), segments));
-        }
-    }
-    inspected
-}
-
-/// Returns the state of picture and sound of each rendition that was decoded, with the names of output and rendition.
-fn signals(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String, String, Arc<SignalHistory>)> {
-    let mut signals = Vec::new();
-    for (output, past) in capture.outputs.iter().zip(pasts) {
-        for name in output.renditions.iter().map(|facts| &facts.rendition.name) {
-            let signal = past.renditions.get(name).map(|rendition| &rendition.signal);
-            if let Some(signal) = signal.filter(|signal| !signal.is_empty()) {
-                signals.push((output.name.clone(), name.clone(), Arc::clone(signal)));
-            }
-        }
-    }
-    signals
-}
-
-/// Returns the container of the newest segment that this or an earlier probe inspected, with the output's name. If the
-/// output has video, it is the container of a video rendition.
-fn containers(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String, Container)> {
-    let newest = |past: &RenditionHistory| {
-        let mut containers = past.segments.iter().rev().filter_map(|s| s.inspection.as_ref()).map(|i| i.container);
-        containers.find(|container| *container != Container::Unknown)
-    };
-    let of = |(output, past): (&OutputFacts, &OutputHistory)| {
-        let known = output.renditions.iter().filter_map(|r| {
-            Some((r.rendition.media, &r.rendition.name, newest(past.renditions.get(&r.rendition.name)?)?))
-        });
-        known.min_by_key(|(media, name, _)| (*media, *name)).map(|(.., container)| (output.name.clone(), container))
-    };
-    capture.outputs.iter().zip(pasts).filter_map(of).collect()
-}
-
-/// Returns whether the live edge of any rendition is in an ad break, by output name. An output without a readable media
-/// playlist is absent.
-fn ad_breaks(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String, bool)> {
-    let within = |(output, past): (&OutputFacts, &OutputHistory)| {
-        let read = || output.renditions.iter().filter(|r| r.timeline.is_some());
-        let edge = |r: &RenditionFacts| r.timeline.as_deref().and_then(Timeline::live_edge);
-        let remembered = |r: &RenditionFacts| past.renditions.get(&r.rendition.name).map(|p| &p.ads);
-        let known =
-            |r: &RenditionFacts| remembered(r).is_some_and(|ads| ads.open.is_some() || ads.is_in_break(edge(r)));
-        let listed = |r: &RenditionFacts| r.timeline.as_deref().is_some_and(Timeline::in_ad_break);
-        read().next().map(|_| (output.name.clone(), read().any(|r| known(r) || listed(r))))
-    };
-    capture.outputs.iter().zip(pasts).filter_map(within).collect()
 }
 
 #[cfg(test)]

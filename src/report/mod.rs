@@ -5,7 +5,6 @@ use crate::checks::{CheckOutcome, CheckResult};
 use crate::facts::{Capture, OutputFacts, RenditionFacts, SegmentFacts, still};
 use crate::finding::Severity;
 use crate::history::{MosHistory, SignalHistory, Thumbnail};
-use packager_media::container::Container;
 use packager_media::units::{Seconds, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use std::sync::Arc;
 #[macro_use]
 mod measured;
 mod derive;
+mod from_history;
 mod log;
 mod output;
 mod playlist;
@@ -27,6 +27,7 @@ mod tests;
 mod text;
 mod view;
 
+pub use from_history::{OutputFromHistory, RenditionFromHistory};
 pub use log::log;
 pub use output::{MediaCounts, OutputInfoView, OutputView, PhasesView};
 pub use playlist::PlaylistView;
@@ -55,24 +56,9 @@ pub struct Report {
     pub capture: Capture,
     /// The outcome of every enabled check, for each output.
     pub outcomes: Vec<CheckOutcome>,
-    /// Time since the live edge last advanced, by output and rendition name. It is derived from the history.
-    pub edge_age: Vec<(String, String, Seconds)>,
-    /// The container of the newest segments that this or an earlier probe inspected, by output name. It is derived from
-    /// the history. An output without such segments is absent.
-    pub container: Vec<(String, Container)>,
-    /// Whether the live edge is in an ad break, by output name. It is derived from the history. An output without a
-    /// readable media playlist is absent.
-    pub ad_break: Vec<(String, bool)>,
-    /// Share of the new media that probes inspected within the template's `hold`, from 0 to 1, by output name. It is derived from
-    /// the history. An output without new media is absent.
-    pub coverage: Vec<(String, f64)>,
-    /// The listed segments that this or an earlier probe inspected, oldest first, by output and rendition name. They are
-    /// derived from the history, so that every scraper gets the same values of them. A rendition whose playlist couldn't be read
-    /// is absent.
-    pub inspected: Vec<(String, String, Vec<Arc<SegmentFacts>>)>,
-    /// The state of picture and sound by what this and earlier probes decoded, by output and rendition name. It is derived from
-    /// the history. A rendition that was never decoded is absent.
-    pub signal: Vec<(String, String, Arc<SignalHistory>)>,
+    /// What the report takes from the history of each output, in the order of the capture's outputs. An output without an entry has no
+    /// history.
+    pub history: Vec<OutputFromHistory>,
 }
 
 impl Report {
@@ -83,12 +69,22 @@ impl Report {
         ReportView::new(self)
     }
 
+    /// What the report takes from the history of an output; `None` without one.
+    fn of_output(&self, output: &OutputFacts) -> Option<&OutputFromHistory> {
+        let mut outputs = self.capture.outputs.iter().zip(&self.history);
+        outputs.find(|(other, _)| other.name == output.name).map(|(_, history)| history)
+    }
+
+    /// What the report takes from the history of a rendition; `None` without one.
+    fn of_rendition(&self, output: &OutputFacts, rendition: &str) -> Option<&RenditionFromHistory> {
+        self.of_output(output)?.renditions.get(rendition)
+    }
+
     /// The listed segments of a rendition that this or an earlier probe inspected, oldest first. Without a history they are
     /// those of this probe.
     fn inspected<'a>(&'a self, output: &OutputFacts, facts: &'a RenditionFacts) -> &'a [Arc<SegmentFacts>] {
-        let mut inspected = self.inspected.iter();
-        let found = inspected.find(|(o, rendition, _)| *o == output.name && *rendition == facts.rendition.name);
-        found.map_or(&facts.segments, |(_, _, segments)| segments)
+        let found = self.of_rendition(output, &facts.rendition.name).and_then(|history| history.inspected.as_deref());
+        found.unwrap_or(&facts.segments)
     }
 
     /// Whether the picture of an output is suspected to stand still, by the sizes of coded pictures in the newest inspected segment of each
@@ -110,13 +106,13 @@ impl Report {
 
     /// The state of picture and sound of a rendition, however old.
     fn any_signal(&self, output: &OutputFacts, rendition: &str) -> Option<&SignalHistory> {
-        let mut known = self.signal.iter();
-        known.find(|(o, name, _)| *o == output.name && name == rendition).map(|(_, _, signal)| signal.as_ref())
+        self.of_rendition(output, rendition)?.signal.as_deref()
     }
 
     /// The newest thumbnail of the channel; `None` if none was made.
     pub(crate) fn thumbnail(&self) -> Option<&Thumbnail> {
-        let thumbnails = self.signal.iter().filter_map(|(_, _, signal)| signal.thumbnail.as_ref());
+        let renditions = self.history.iter().flat_map(|output| output.renditions.values());
+        let thumbnails = renditions.filter_map(|rendition| rendition.signal.as_ref()?.thumbnail.as_ref());
         thumbnails.max_by_key(|thumbnail| thumbnail.made_at)
     }
 

@@ -11,7 +11,6 @@ use packager_media::redact;
 use packager_media::stream::{Media, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use serde::Serialize;
-use std::collections::HashMap;
 
 /// The reported values of one output. Each field has the name of its gauge without `packager_` or `probe_`.
 #[derive(Debug, Serialize)]
@@ -120,9 +119,9 @@ impl<'a> OutputView<'a> {
             renditions_expected: expected,
             renditions_available,
             rendition_skew_seconds: skew(&renditions),
-            coverage_ratio: report.coverage.iter().find(|(output, _)| *output == facts.name).map(|(_, share)| *share),
+            coverage_ratio: report.of_output(facts).and_then(|history| history.coverage),
             scte35_splices: splices(report, facts),
-            ad_break: report.ad_break.iter().find(|(output, _)| *output == facts.name).map(|(_, within)| *within),
+            ad_break: report.of_output(facts).and_then(|history| history.ad_break),
             signal_still_suspected: report.still_suspected(facts),
             summary: SummaryView::new(&renditions),
             renditions,
@@ -132,10 +131,8 @@ impl<'a> OutputView<'a> {
 }
 
 fn renditions<'a>(report: &'a Report, facts: &'a OutputFacts) -> Vec<RenditionView<'a>> {
-    let ages = report.edge_age.iter().filter(|(output, _, _)| *output == facts.name);
-    let ages: HashMap<&str, Seconds> = ages.map(|(_, rendition, age)| (rendition.as_str(), *age)).collect();
     let view = |r: &'a RenditionFacts| {
-        let age = ages.get(r.rendition.name.as_str()).copied();
+        let age = report.of_rendition(facts, &r.rendition.name).and_then(|history| history.edge_age);
         let signal = report.signal(facts, &r.rendition.name);
         let mos = report.mos(facts, &r.rendition.name);
         let is_top = facts.top_rung() == Some(&r.rendition.name);
@@ -233,7 +230,7 @@ impl MediaCounts {
 
 impl OutputInfoView {
     fn new(report: &Report, facts: &OutputFacts) -> Self {
-        let container = report.container.iter().find(|(output, _)| *output == facts.name).map(|(_, c)| *c);
+        let container = report.of_output(facts).and_then(|history| history.container);
         let timelines = || facts.renditions.iter().filter_map(|r| r.timeline.as_deref());
         let low_latency = match timelines().next() {
             None => "",

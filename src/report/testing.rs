@@ -13,7 +13,7 @@ use crate::facts::{
 };
 use crate::finding::{Finding, Severity};
 use crate::history::SignalHistory;
-use crate::report::Report;
+use crate::report::{OutputFromHistory, RenditionFromHistory, Report};
 use crate::testing::{self, url};
 use packager_media::codec::quantizer::SliceQuantizers;
 use packager_media::codec::still::StillPictures;
@@ -33,27 +33,27 @@ pub const FIRST: u64 = 8_450_000;
 /// inspected segments in each.
 pub fn clean() -> Report {
     let mut report = report(vec![output("hls", vec![video(1080, 4500), video(720, 2500), audio()])]);
-    report.edge_age = report.capture.outputs[0]
-        .renditions
-        .iter()
-        .map(|r| ("hls".into(), r.rendition.name.clone(), Seconds(1.5)))
-        .collect();
-    report.ad_break = vec![("hls".into(), false)];
-    report.coverage = vec![("hls".into(), 0.75)];
+    for rendition in &report.capture.outputs[0].renditions {
+        of_rendition(&mut report.history[0], &rendition.rendition.name).edge_age = Some(Seconds(1.5));
+    }
+    (report.history[0].ad_break, report.history[0].coverage) = (Some(false), Some(0.75));
     report.capture.outputs[0].signal.valid_for = Seconds(660.0);
     let [top, second] = [0, 1].map(|rung| &report.capture.outputs[0].renditions[rung]);
     let mut inspected_only = SignalHistory::default();
     inspected_only.take_mos(top, 1.0);
-    report.signal = vec![
-        ("hls".into(), "1080p".into(), Arc::new(inspected_only)),
-        ("hls".into(), "720p".into(), Arc::new(decoded(second))),
-    ];
+    for (name, signal) in [("1080p", inspected_only), ("720p", decoded(second))] {
+        of_rendition(&mut report.history[0], name).signal = Some(Arc::new(signal));
+    }
     report.outcomes = vec![
         outcome("manifest_unavailable", Severity::Critical, "hls", CheckResult::Ok),
         outcome("segment_duration_off_target", Severity::Major, "hls", CheckResult::Ok),
         not_run("hls_media_sequence_regressed", "hls", "first observation"),
     ];
     report
+}
+
+fn of_rendition<'a>(history: &'a mut OutputFromHistory, name: &str) -> &'a mut RenditionFromHistory {
+    history.renditions.entry(name.to_owned()).or_default()
 }
 
 /// The state of a rendition that was decoded once a minute for twenty minutes, and whose newest segment was decoded then.
@@ -113,9 +113,9 @@ pub fn large(outputs: usize, renditions: usize, checks: usize) -> Report {
         output(&format!("output-{o}"), rungs.collect())
     });
     let mut report = report(outputs.collect());
-    for output in &report.capture.outputs {
+    for (output, history) in report.capture.outputs.iter().zip(&mut report.history) {
         for rendition in &output.renditions {
-            report.edge_age.push((output.name.clone(), rendition.rendition.name.clone(), Seconds(2.0)));
+            of_rendition(history, &rendition.rendition.name).edge_age = Some(Seconds(2.0));
         }
         for check in 0..checks {
             let id: &'static str = Box::leak(format!("a_check_of_usual_length_{check}").into_boxed_str());
@@ -133,8 +133,11 @@ pub fn report(outputs: Vec<OutputFacts>) -> Report {
         audio_languages: vec!["vi".into()],
         ..ExpectedLadder::default()
     };
-    let read = outputs.iter().filter(|o| o.is_readable());
-    let container = read.map(|o| (o.name.clone(), Container::MpegTs)).collect();
+    let history = outputs.iter().map(|o| OutputFromHistory {
+        container: Some(Container::MpegTs).filter(|_| o.is_readable()),
+        ..OutputFromHistory::default()
+    });
+    let history = history.collect();
     let channel = Channel {
         code: "CH_TV_HD_001".into(),
         name: "Đà Nẵng TV".into(),
@@ -171,12 +174,7 @@ pub fn report(outputs: Vec<OutputFacts>) -> Report {
             },
         },
         outcomes: Vec::new(),
-        edge_age: Vec::new(),
-        container,
-        ad_break: Vec::new(),
-        coverage: Vec::new(),
-        inspected: Vec::new(),
-        signal: Vec::new(),
+        history,
     }
 }
 

@@ -228,7 +228,8 @@ fn a_rendition_is_available_if_the_newest_segment_that_any_probe_requested_came(
         let facts = &mut report.capture.outputs[0].renditions[0];
         let mut gone = (**facts.segments.last().unwrap()).clone();
         gone.fetched.result.as_mut().unwrap().status = 404;
-        report.inspected = vec![("hls".to_owned(), facts.rendition.name.clone(), vec![Arc::new(gone)])];
+        let history = report.history[0].renditions.get_mut(&facts.rendition.name).unwrap();
+        history.inspected = Some(vec![Arc::new(gone)]);
         facts.segments.clear();
         change(facts);
         first(&report)["rendition_available"].as_bool()
@@ -306,7 +307,7 @@ fn an_outputs_container_and_encryption_are_empty_when_unknown() {
     let facts = &mut report.capture.outputs[0].renditions[0];
     let key = Key { method: "AES-128".into(), uri: None, iv: None, key_format: None, key_id: None };
     Arc::make_mut(facts.timeline.as_mut().unwrap()).segments[3].key = Some(key.into());
-    report.container.clear();
+    report.history[0].container = None;
     assert_eq!(info(&report, 0), serde_json::json!({"container": "", "low_latency": "false", "encrypted": "true"}));
 }
 

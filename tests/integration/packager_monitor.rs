@@ -154,6 +154,7 @@ pub(crate) fn worst(report: &Report, check: &str) -> Option<Severity> {
 
 /// Returns the shortest and the longest time in seconds since the live edge of a rendition last moved.
 pub(crate) fn edge_ages(report: &Report) -> (f64, f64) {
-    let ages = || report.edge_age.iter().map(|(_, _, age)| age.0);
+    let renditions = || report.history.iter().flat_map(|output| output.renditions.values());
+    let ages = || renditions().filter_map(|rendition| rendition.edge_age).map(|age| age.0);
     (ages().fold(f64::INFINITY, f64::min), ages().fold(0.0, f64::max))
 }

@@ -5,9 +5,9 @@ use super::Capturer;
 use super::keys::Access;
 use super::media::{ReadInits, SegmentAttempt, init_of};
 use super::reader::BodyReader;
-use crate::facts::{Capture, Exchange, InspectedShare, RenditionFacts, SegmentExtent, SegmentFacts};
+use crate::facts::{Exchange, InspectedShare, RenditionFacts, SegmentExtent, SegmentFacts};
 use crate::fetch::FetchRequest;
-use crate::history::{AlreadyInspected, OutputHistory};
+use crate::history::AlreadyInspected;
 use packager_media::container::{InitSegment, Inspection, Track};
 use packager_media::defect::DefectKind;
 use packager_media::stream::{ByteRange, Segment, Timeline};
@@ -152,16 +152,6 @@ pub(super) fn inspected_share(
     let inspected = segments.iter().chain(heads).filter_map(part).sum::<f64>();
     // A first probe may take more segments than the newest one, which alone counts as new.
     (listed.0 > 0.0).then(|| InspectedShare { inspected: Seconds(inspected.min(listed.0)), listed })
-}
-
-/// Returns the share of the new media of each output that was inspected, by output name.
-pub(crate) fn coverages(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String, f64)> {
-    capture
-        .outputs
-        .iter()
-        .zip(pasts)
-        .filter_map(|(output, past)| Some((output.name.clone(), past.coverage()?)))
-        .collect()
 }
 
 #[cfg(test)]

@@ -20,7 +20,6 @@ mod steering;
 mod updates;
 
 pub(crate) use downloads::Downloads;
-pub(crate) use heads::coverages;
 pub(crate) use kept_media::{DecodedRenditions, KeptMedia, KeptSegment, MAX_SEGMENT_BYTES};
 pub(crate) use keys::KeyCache;
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::catalog::Output;
+use crate::report::{OutputFromHistory, RenditionFromHistory};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -191,8 +192,10 @@ async fn a_thumbnail_comes_with_its_age_and_again_only_when_it_is_another() {
     let made_at = Seconds(-90.0).after(Timestamp::now());
     let mut signal = crate::history::SignalHistory::default();
     signal.take(&crate::testing::decoded_facts(1, made_at, crate::testing::decoded(2.0, -23.0)));
-    let signal = vec![("hls".to_owned(), "360p".to_owned(), Arc::new(signal))];
-    let report = Arc::new(Report { signal, ..report("CH_01", "TPL_HD", Duration::ZERO) });
+    let rendition = RenditionFromHistory { signal: Some(Arc::new(signal)), ..RenditionFromHistory::default() };
+    let renditions = [("360p".to_owned(), rendition)].into();
+    let history = vec![OutputFromHistory { renditions, ..OutputFromHistory::default() }];
+    let report = Arc::new(Report { history, ..report("CH_01", "TPL_HD", Duration::ZERO) });
     server.state.keep(&report, &[("CH_01".to_owned(), Arc::new(channel("CH_01")))].into());
     let response = client().get(server.url(path)).send().await.unwrap();
     let headers = response.headers().clone();

@@ -181,12 +181,7 @@ fn report(code: &str, template: &str, timeout: Duration) -> Report {
             stages: StageDurations::default(),
         },
         outcomes: Vec::new(),
-        edge_age: Vec::new(),
-        container: Vec::new(),
-        ad_break: Vec::new(),
-        coverage: Vec::new(),
-        inspected: Vec::new(),
-        signal: Vec::new(),
+        history: Vec::new(),
     }
 }
 
