@@ -392,7 +392,13 @@ impl Fetched {
     /// Returns the answer if its status is 2xx and its body is complete.
     #[must_use]
     pub fn ok(&self) -> Option<&Exchange> {
-        self.result.as_ref().ok().filter(|e| e.complete() && e.is_success())
+        self.answer().filter(|e| e.complete())
+    }
+
+    /// Returns the answer if its status is 2xx, also with a body that isn't complete.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Exchange> {
+        self.result.as_ref().ok().filter(|e| e.is_success())
     }
 
     /// Returns whether the probe's own deadline ended the request, which says nothing about the stream.

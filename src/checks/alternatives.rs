@@ -2,36 +2,11 @@
 //! rendition. It stays critical if nothing is left that can be played: no HLS variant with sound of its audio group in the language with
 //! which players begin, no video or no audio of an MPD.
 
-use super::{CheckContext, CheckMeta, CheckVerdict, Violation};
+use super::CheckContext;
+use super::verdict::RawOutcome;
 use crate::finding::Severity;
 use packager_media::stream::{Media, Protocol, Rendition};
 use std::collections::BTreeSet;
-
-/// The verdict of one check, before its violations become findings.
-pub(super) struct RawOutcome {
-    pub meta: &'static CheckMeta,
-    /// Severity that the template sets for the check. `None`: the template sets none.
-    pub severity: Option<Severity>,
-    pub verdict: CheckVerdict,
-}
-
-impl RawOutcome {
-    fn is_critical(&self, violation: &Violation) -> bool {
-        self.severity.or(violation.severity).unwrap_or(self.meta.severity) == Severity::Critical
-    }
-
-    /// Iterates over the violations of severity critical.
-    pub(super) fn critical_violations(&self) -> impl Iterator<Item = &Violation> {
-        self.violations().iter().filter(|v| self.is_critical(v))
-    }
-
-    fn violations(&self) -> &[Violation] {
-        match &self.verdict {
-            CheckVerdict::Ran(violations) => violations,
-            CheckVerdict::NotRun(_) => &[],
-        }
-    }
-}
 
 /// Largest number of renditions that a violation names as alternatives for players.
 const MAX_NAMED: usize = 8;
@@ -48,20 +23,16 @@ pub(super) fn rate(context: &CheckContext<'_>, outcomes: &mut [RawOutcome]) {
     let renditions: Vec<&Rendition> = context.output.renditions.iter().map(|r| &r.rendition).collect();
     let lost = lost(context.output.protocol(), &renditions, &dead);
     let is_alive = |r: &Rendition, media: Media| r.media == media && !dead.contains(&r.name);
-    for outcome in outcomes.iter_mut().filter(|o| o.severity.is_none()) {
-        let default = outcome.meta.severity;
-        let CheckVerdict::Ran(violations) = &mut outcome.verdict else { continue };
-        for violation in violations.iter_mut().filter(|v| v.severity.unwrap_or(default) == Severity::Critical) {
-            let of = renditions.iter().find(|r| Some(&r.name) == violation.rendition.as_ref());
-            let together = |a: &Rendition, b: &Rendition| a.group == b.group || a.shares_group(b);
-            let group_plays = |r: &Rendition| sound_plays(|o| together(o, r), &renditions, &dead) == Some(true);
-            let is_lost = |r: &Rendition| lost.contains(&r.media) && !(r.media == Media::Audio && group_plays(r));
-            let Some(rendition) = of.filter(|r| !is_lost(r)) else { continue };
-            let others = renditions.iter().filter(|r| is_alive(r, rendition.media));
-            let names: Vec<&str> = others.take(MAX_NAMED).map(|r| r.name.as_str()).collect();
-            violation.severity = Some(Severity::Major);
-            violation.evidence.insert("alternatives".to_owned(), names.into());
-        }
+    for violation in outcomes.iter_mut().flat_map(RawOutcome::critical_by_itself) {
+        let of = renditions.iter().find(|r| Some(&r.name) == violation.rendition.as_ref());
+        let together = |a: &Rendition, b: &Rendition| a.group == b.group || a.shares_group(b);
+        let group_plays = |r: &Rendition| sound_plays(|o| together(o, r), &renditions, &dead) == Some(true);
+        let is_lost = |r: &Rendition| lost.contains(&r.media) && !(r.media == Media::Audio && group_plays(r));
+        let Some(rendition) = of.filter(|r| !is_lost(r)) else { continue };
+        let others = renditions.iter().filter(|r| is_alive(r, rendition.media));
+        let names: Vec<&str> = others.take(MAX_NAMED).map(|r| r.name.as_str()).collect();
+        violation.severity = Some(Severity::Major);
+        violation.evidence.insert("alternatives".to_owned(), names.into());
     }
 }
 
@@ -111,6 +82,7 @@ mod tests {
     use super::*;
     use crate::checks::delivery::segment_unavailable::META as CRITICAL;
     use crate::checks::testing::*;
+    use crate::checks::{CheckMeta, CheckVerdict, Violation};
     use crate::facts::RenditionFacts;
 
     fn of(media: Media, group: Option<&str>, name: &str) -> RenditionFacts {

@@ -37,8 +37,8 @@ macro_rules! params {
     ($( $rest:tt )*) => { params! { @enabled true; $( $rest )* } };
 }
 
-/// Declares the list of checks from pairs `group::id`. The settings of a template, the documentation and the runner are
-/// made from this list.
+/// Declares the list of checks from pairs `group::id`. The settings of a template, the documentation and the calls of
+/// [`run`](crate::checks::run) are made from this list.
 macro_rules! check_list {
     ($( $group:ident :: $id:ident ),* $(,)?) => {
         /// Settings of the checks in a template (section `checks`): the parameters of every check, by its id.
@@ -58,22 +58,14 @@ macro_rules! check_list {
             vec![$( CheckDescription { meta: $group::$id::META, parameters: $group::$id::Params::describe() }, )*]
         }
 
-        /// Runs every check that `settings` enables and whose scope includes the output's protocol.
-        #[must_use]
-        pub fn run(context: &CheckContext<'_>, settings: &CheckSettings) -> Vec<CheckOutcome> {
+        /// Returns the verdict of every check that `settings` enables and whose scope includes the output's protocol.
+        fn verdicts(context: &CheckContext<'_>, settings: &CheckSettings) -> Vec<RawOutcome> {
             let mut raw = Vec::new();
             $( if settings.$id.enabled && $group::$id::META.scope.judges(context.output.protocol()) {
                 let verdict = $group::$id::check(context, &settings.$id);
-                raw.push(alternatives::RawOutcome { meta: &$group::$id::META, severity: settings.$id.severity, verdict });
+                raw.push(RawOutcome { meta: &$group::$id::META, severity: settings.$id.severity, verdict });
             } )*
-            passed_segments::rate(context, &mut raw);
-            alternatives::rate(context, &mut raw);
-            let outcome = |o: alternatives::RawOutcome| {
-                let outcome = verdict::outcome(o.meta, o.severity, o.verdict, &context.output.name);
-                let missing = outcome.reason.and_then(|reason| missing::missing_input(context, o.meta, reason));
-                CheckOutcome { missing, ..outcome }
-            };
-            raw.into_iter().map(outcome).collect()
+            raw
         }
     };
 }

@@ -1,4 +1,4 @@
-//! All checks, and the runner. A check is one file: its metadata, parameters, function and tests; the list below has
+//! All checks, and their runner. A check is one file: its metadata, parameters, function and tests; the list below has
 //! its name. A check is a pure function from facts, history and template to violations: it never fetches, never reads a
 //! clock, never logs.
 
@@ -15,6 +15,7 @@ mod missing;
 pub mod outputs;
 pub mod over_time;
 mod passed_segments;
+mod runner;
 pub mod segments;
 pub(crate) mod support;
 #[cfg(test)]
@@ -25,6 +26,8 @@ mod verdict;
 pub use context::CheckContext;
 pub use meta::{CheckDescription, CheckGroup, CheckMeta, CheckParameter, CheckScope};
 pub use missing::MissingInput;
+pub use runner::run;
+use verdict::RawOutcome;
 pub use verdict::{CheckOutcome, CheckResult, CheckVerdict, Violation};
 
 check_list! {

@@ -2,8 +2,8 @@
 //! follow them. Such an event stays for the template's `hold`, but nobody waits any more. A fault that comes back within `hold`
 //! stays critical: viewers meet it again and again.
 
-use super::alternatives::RawOutcome;
-use super::{CheckContext, CheckVerdict, Violation};
+use super::verdict::RawOutcome;
+use super::{CheckContext, Violation};
 use crate::finding::Severity;
 use std::collections::{BTreeSet, HashMap};
 
@@ -30,14 +30,10 @@ pub(super) fn rate(context: &CheckContext<'_>, outcomes: &mut [RawOutcome]) {
         broken.is_cut |= violation.evidence.contains_key("more");
     }
     broken.retain(|rendition, broken| is_passed(context, rendition, broken));
-    for outcome in outcomes.iter_mut().filter(|o| o.severity.is_none()) {
-        let default = outcome.meta.severity;
-        let CheckVerdict::Ran(violations) = &mut outcome.verdict else { continue };
-        for violation in violations.iter_mut().filter(|v| v.severity.unwrap_or(default) == Severity::Critical) {
-            let passed = violation.rendition.as_ref().is_some_and(|rendition| broken.contains_key(rendition));
-            if passed && segment_number(violation).is_some() {
-                violation.severity = Some(Severity::Major);
-            }
+    for violation in outcomes.iter_mut().flat_map(RawOutcome::critical_by_itself) {
+        let passed = violation.rendition.as_ref().is_some_and(|rendition| broken.contains_key(rendition));
+        if passed && segment_number(violation).is_some() {
+            violation.severity = Some(Severity::Major);
         }
     }
 }

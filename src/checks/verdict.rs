@@ -53,6 +53,42 @@ impl Violation {
     }
 }
 
+/// The verdict of one check, before its violations become findings.
+pub(super) struct RawOutcome {
+    pub meta: &'static CheckMeta,
+    /// Severity that the template sets for the check. `None`: the template sets none.
+    pub severity: Option<Severity>,
+    pub verdict: CheckVerdict,
+}
+
+impl RawOutcome {
+    fn is_critical(&self, violation: &Violation) -> bool {
+        self.severity.or(violation.severity).unwrap_or(self.meta.severity) == Severity::Critical
+    }
+
+    /// Iterates over the violations of severity critical.
+    pub(super) fn critical_violations(&self) -> impl Iterator<Item = &Violation> {
+        self.violations().iter().filter(|v| self.is_critical(v))
+    }
+
+    /// Iterates over the violations that are critical by the check's own word; none if the template sets the check's severity.
+    pub(super) fn critical_by_itself(&mut self) -> impl Iterator<Item = &mut Violation> {
+        let default = self.meta.severity;
+        let violations = match &mut self.verdict {
+            CheckVerdict::Ran(violations) if self.severity.is_none() => violations.as_mut_slice(),
+            _ => &mut [],
+        };
+        violations.iter_mut().filter(move |v| v.severity.unwrap_or(default) == Severity::Critical)
+    }
+
+    pub(super) fn violations(&self) -> &[Violation] {
+        match &self.verdict {
+            CheckVerdict::Ran(violations) => violations,
+            CheckVerdict::NotRun(_) => &[],
+        }
+    }
+}
+
 /// Result of one check on one output.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CheckOutcome {

@@ -117,7 +117,7 @@ fn range_answers<'a>(facts: &'a RenditionFacts, past: &'a RenditionHistory) -> V
         let what = format!("part {} of segment {}", p.part.index, p.part.segment);
         Some(RangeAnswer { what, range: p.part.byte_range?, fetched: &p.fetched })
     });
-    let answered = |a: &RangeAnswer<'_>| a.fetched.result.as_ref().is_ok_and(|e| e.is_success());
+    let answered = |a: &RangeAnswer<'_>| a.fetched.answer().is_some();
     inits.chain(segments).chain(parts).filter(answered).collect()
 }
 

@@ -37,7 +37,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, most: f64) -> Option<V
 /// Returns the violation of a download that took longer than `most` seconds or longer than the segment's duration;
 /// `Some(None)` if it was fast enough. `None`: the download's duration is unknown.
 fn slow(segment: &SegmentFacts, most: f64) -> Option<Option<Violation>> {
-    let exchange = segment.fetched.result.as_ref().ok().filter(|e| e.is_success())?;
+    let exchange = segment.fetched.answer()?;
     let (took, plays) = (exchange.timings.total.0, segment.segment.duration.0);
     let stopped = match exchange.broken.as_ref().map(|f| f.kind) {
         None => false,

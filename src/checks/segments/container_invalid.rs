@@ -40,7 +40,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, protocol: Protocol) ->
 /// Returns the violation of a segment with an invalid container. `None`: the container can't be judged. `Some(None)`:
 /// it is valid.
 fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts, protocol: Protocol) -> Option<Option<Violation>> {
-    let exchange = segment.fetched.result.as_ref().ok().filter(|e| e.is_success())?;
+    let exchange = segment.fetched.answer()?;
     // byte_range_wrong reports bytes that weren't asked for.
     if segment.fetched.has_wrong_range() {
         return None;

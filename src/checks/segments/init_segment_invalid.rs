@@ -32,7 +32,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
 }
 
 fn judge(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violation>> {
-    let answered = |i: &&InitFacts| i.fetched.result.as_ref().is_ok_and(|e| e.is_success());
+    let answered = |i: &&InitFacts| i.fetched.answer().is_some();
     let inits: Vec<_> =
         facts.inits.iter().map(AsRef::as_ref).filter(answered).filter(|i| !i.fetched.probe_timed_out()).collect();
     let segments = select::inspected_segments(facts, past).unwrap_or_default();

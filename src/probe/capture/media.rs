@@ -256,7 +256,7 @@ impl Capturer<'_> {
         }
         if let Some(url) = without_location {
             let answer = self.fetch_first_byte(segment, &url).await;
-            if answer.is_some_and(|fetched| matches!(&fetched.result, Ok(e) if e.is_success())) {
+            if answer.is_some_and(|fetched| fetched.answer().is_some()) {
                 self.requests.downloads.add_without_location(&resource, url);
             }
         }
@@ -309,7 +309,7 @@ impl Capturer<'_> {
             return None;
         }
         let ReadBody { inspection, decryption, kept, .. } = reader.finish(fetched.ok().is_some());
-        let answered = matches!(&fetched.result, Ok(e) if e.is_success()) && !fetched.has_wrong_range();
+        let answered = fetched.answer().is_some() && !fetched.has_wrong_range();
         let (inspection, decryption) = (inspection.filter(|_| answered), decryption.filter(|_| answered));
         let bytes = kept.map(Arc::new);
         let body = DownloadedBody { fetched, inspection, decryption, kept: bytes.as_ref().map(Arc::downgrade) };
@@ -424,7 +424,7 @@ fn time_listed(timeline: &Timeline, segment: &Segment) -> Seconds {
 
 /// Returns whether an address doesn't have the resource: there is no answer, or its status isn't 2xx.
 pub(super) fn is_absent(fetched: &Fetched) -> bool {
-    !matches!(&fetched.result, Ok(e) if e.is_success()) && !fetched.probe_timed_out()
+    fetched.answer().is_none() && !fetched.probe_timed_out()
 }
 
 fn is_gone(fetched: &Fetched) -> bool {
