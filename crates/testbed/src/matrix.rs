@@ -331,6 +331,11 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
         ),
         ("CM1 as DASH in lists", "live/CM1/list.mpd", "SegmentLists with SegmentTimelines"),
         (
+            "CM1 as DASH without a buffer",
+            "dialect/bufferless/CM1/time.mpd",
+            "By time, with a time-shift buffer of 0 s, so that each segment is available for its own duration",
+        ),
+        (
             "CM1 as DASH with ads",
             "live/CM1/breaks.mpd",
             "Every second Period is an ad, with Representations, numbers and media times of its own",

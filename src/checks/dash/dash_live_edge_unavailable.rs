@@ -170,6 +170,25 @@ mod tests {
     }
 
     #[test]
+    fn a_buffer_that_is_shorter_than_a_segment_holds_each_segment_for_its_own_duration() {
+        // Now is at 1000 s, and segments last 4 s.
+        let listed = |depth: &str, end: u32| {
+            let list = timed(&format!("<S t=\"{}\" d=\"4000\" r=\"4\"/>", end - 20_000));
+            run(&Scene::dash(
+                &list.replace("timeShiftBufferDepth=\"PT60S\"", &format!("timeShiftBufferDepth=\"{depth}\"")),
+            ))
+        };
+        for (depth, newest) in
+            [("PT2S", 1_000_000), ("PT2S", 996_000), ("PT2S", 994_001), ("PT0S", 1_000_000), ("PT10S", 988_000)]
+        {
+            assert_holds(listed(depth, newest));
+        }
+        for (depth, newest) in [("PT2S", 994_000), ("PT0S", 996_000), ("PT10S", 986_000)] {
+            assert_eq!(violations(listed(depth, newest)).len(), 1, "{depth} {newest}");
+        }
+    }
+
+    #[test]
     fn subtitles_may_list_nothing_while_nobody_speaks() {
         let passed = timed("<S t=\"900000\" d=\"2000\" r=\"9\"/>");
         assert_eq!(violations(run(&Scene::dash(&passed))).len(), 1);

@@ -27,8 +27,8 @@ pub struct RenditionSnapshot {
     /// start in milliseconds on the presentation's timeline, which stays the same across updates, Periods and forms of
     /// addressing.
     pub timeline: Timeline,
-    /// The oldest segment that has to be available, even if [`Self::timeline`] begins later. `None` if there is no
-    /// segment.
+    /// The oldest segment that has to be available, even if [`Self::timeline`] begins later. `None` if no segment ends
+    /// within the time-shift buffer.
     pub oldest: Option<Segment>,
     /// Base URLs of the rendition's Representations that have alternatives, or are others for players that ignore Location.
     pub base_urls: Vec<BaseUrls>,
@@ -69,23 +69,29 @@ fn mark(snapshots: &mut [RenditionSnapshot], markers: Vec<Marker>) {
 const SOON: Seconds = Seconds(10.0);
 
 /// Returns the newest Period that has begun and has available segments; else the newest that has begun and lists segments
-/// for later; else the newest that has begun; else the first, if it begins within 10 s. `None` otherwise.
+/// for later; else the newest that has begun; else the first, if it begins within 10 s. `None` otherwise. A segment whose end has
+/// left the time-shift buffer counts as available for its own duration only if no Period has a newer one.
 #[must_use]
 pub fn current_period(mpd: &Mpd, now: Timestamp) -> Option<&Period> {
     let newest_first = || mpd.periods.iter().rev().filter(|p| begun(mpd, p, now));
     let has = |p: &Period, listed| playable_representations(p).any(|(_, r)| newest(mpd, p, r, now, listed).is_some());
     let has_available = |p: &&Period| has(p, Listed::Available);
+    let has_leaving = |p: &&Period| has(p, Listed::Leaving);
     let has_listed = |p: &&Period| has(p, Listed::All);
     let soon = || mpd.periods.first().filter(|p| begun(mpd, p, SOON.after(now)));
     let listed = || newest_first().find(has_listed).or_else(|| newest_first().next());
-    newest_first().find(has_available).or_else(listed).or_else(soon)
+    newest_first().find(has_available).or_else(|| newest_first().find(has_leaving)).or_else(listed).or_else(soon)
 }
 
 /// Which segments of a live SegmentTimeline are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Listed {
-    /// Those that are available by the clock (ISO/IEC 23009-1 5.3.9.5.3).
+    /// Those that are available by the clock and end within the time-shift buffer.
     Available,
+    /// Those that are available by the clock. A segment is available for its own duration after its end has left the time-shift
+    /// buffer (ISO/IEC 23009-1 5.3.9.5.3), but packagers may remove it earlier. With a buffer that is shorter than a segment, or than
+    /// the delay of the list, there is no other segment at times.
+    Leaving,
     /// All that are listed, although their time may not have come.
     All,
 }
@@ -127,6 +133,7 @@ impl TickWindow {
     fn with(self, listed: Listed) -> Self {
         match listed {
             Listed::Available => self,
+            Listed::Leaving => Self { holds_ended: true, ..self },
             Listed::All => Self { listed_until: FAR, ..self },
         }
     }
@@ -172,13 +179,23 @@ pub(super) struct Piece<'m> {
     keys: Arc<[Key]>,
 }
 
+/// Returns which segments of a rendition are looked at. `pieces` are its Representation in each Period.
+fn listed_in(pieces: &[Piece<'_>], now: Timestamp) -> Listed {
+    let has = |listed| pieces.iter().any(|p| p.newest(now, listed).is_some());
+    let is_early = || pieces.first().is_some_and(|p| p.is_early(now));
+    match () {
+        () if has(Listed::Available) => Listed::Available,
+        () if has(Listed::Leaving) => Listed::Leaving,
+        () if is_early() => Listed::All,
+        () => Listed::Available,
+    }
+}
+
 impl RenditionSnapshot {
     /// Makes the snapshot of one rendition over several Periods. `pieces` are its Representation in each Period, the
     /// newest Period first. At most the newest `most` segments are listed.
     fn of(rendition: Rendition, pieces: &[Piece<'_>], now: Timestamp, most: usize) -> Self {
-        let available = pieces.iter().any(|p| p.newest(now).is_some());
-        let early = !available && pieces.first().is_some_and(|p| p.is_early(now));
-        let listed = if early { Listed::All } else { Listed::Available };
+        let listed = listed_in(pieces, now);
         let mut newest_first: Vec<Segment> = Vec::new();
         let mut base_urls: Vec<BaseUrls> = Vec::new();
         let mut oldest = None;
@@ -194,7 +211,7 @@ impl RenditionSnapshot {
                 // Media times of another Period are another timeline.
                 begin.discontinuity = true;
             }
-            oldest = Some(first);
+            oldest = Some(first).filter(|_| listed != Listed::Leaving);
             newest_first.extend(segments.into_iter().rev());
         }
         newest_first.reverse();
@@ -240,8 +257,8 @@ impl<'m> Piece<'m> {
         self.segments_in(TickWindow { from: from.until, ..until }, most).0
     }
 
-    fn newest(&self, now: Timestamp) -> Option<SegmentSpan> {
-        newest(self.mpd, self.period, self.representation, now, Listed::Available)
+    fn newest(&self, now: Timestamp, listed: Listed) -> Option<SegmentSpan> {
+        newest(self.mpd, self.period, self.representation, now, listed)
     }
 
     /// Returns whether the SegmentTimeline begins in the future although the Period had begun long before its first segment: the
@@ -261,7 +278,7 @@ impl<'m> Piece<'m> {
         let addressing = &self.representation.addressing;
         let Some(stretch) = stretch(self.mpd, self.period, addressing, now) else { return (Vec::new(), None) };
         let (mut segments, first) = self.segments_in(stretch.with(listed), most);
-        if self.mpd.dynamic && !addressing.availability_time_complete && listed == Listed::Available {
+        if self.mpd.dynamic && !addressing.availability_time_complete && listed != Listed::All {
             // A SegmentTimeline lists the segment that is being made, too.
             segments.retain(|s| s.program_date_time.is_none_or(|start| s.duration.after(start) <= now));
         }
@@ -363,7 +380,7 @@ fn stretch(mpd: &Mpd, period: &Period, addressing: &SegmentAddressing, now: Time
     let end = period.duration.map_or(FAR, ticks);
     if !mpd.dynamic {
         let until = if period.duration.is_some() || names_its_end(addressing) { FAR } else { 0 };
-        return Some(TickWindow { from: -FAR, until, listed_until: FAR, end });
+        return Some(TickWindow { from: -FAR, holds_ended: false, until, listed_until: FAR, end });
     }
     let elapsed = Seconds::between(mpd.availability_start?, now) - start;
     let from = mpd.time_shift_buffer_depth.map_or(-FAR, |depth| ticks(elapsed - depth));
@@ -371,7 +388,7 @@ fn stretch(mpd: &Mpd, period: &Period, addressing: &SegmentAddressing, now: Time
     let grace = (LIST_GRACE.0 * f64::from(addressing.timescale.get())) as i128;
     let listed_end = addressing.segments.runs().and_then(|runs| runs.last()?.end()).map(i128::from);
     let listed_until = listed_end.filter(|end| *end <= until + grace).map_or(until, |end| end.max(until));
-    Some(TickWindow { from, until, listed_until, end })
+    Some(TickWindow { from, holds_ended: false, until, listed_until, end })
 }
 
 fn names_its_end(addressing: &SegmentAddressing) -> bool {

@@ -23,6 +23,8 @@ impl SegmentSpan {
 pub struct TickWindow {
     /// Start of the window in ticks: it holds only segments that end after this time.
     pub from: i128,
+    /// Whether a segment stays in the window after its end has left it, for the time of its own duration.
+    pub holds_ended: bool,
     /// End of the window for segments whose times are computed (a fixed duration, an open run) and for subsegments of a
     /// file: they have to end by this time.
     pub until: i128,
@@ -73,7 +75,8 @@ fn runs(listing: &SegmentListing, offset: u64) -> std::borrow::Cow<'_, [Timeline
 fn places(run: &TimelineRun, listing: &SegmentListing, stretch: TickWindow) -> Range<u64> {
     let (start, duration) = (i128::from(run.start), i128::from(run.duration.max(1)));
     let fit = |until: i128| (until - start).div_euclid(duration);
-    let wanted = if stretch.from <= start { 0 } else { fit(stretch.from).max(0) };
+    let from = if stretch.holds_ended { stretch.from - duration } else { stretch.from };
+    let wanted = if from <= start { 0 } else { fit(from).max(0) };
     let written = match (run.count, &listing.timing) {
         (Some(count), SegmentTiming::Indexed(_)) => fit(stretch.until).min(i128::from(count)),
         (Some(count), _) if start + duration.saturating_mul(count.into()) <= stretch.listed_until => count.into(),
@@ -113,7 +116,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     const ALWAYS: TickWindow =
-        TickWindow { from: -1_000_000, until: 1_000_000, listed_until: 1_000_000, end: 1_000_000 };
+        TickWindow { from: -1_000_000, holds_ended: false, until: 1_000_000, listed_until: 1_000_000, end: 1_000_000 };
 
     fn addressing(timing: SegmentTiming, end_number: Option<u64>) -> SegmentAddressing {
         let urls = SegmentUrls::Template(UrlTemplate::parse("$Number$").unwrap());
@@ -144,6 +147,16 @@ mod tests {
         assert_eq!(numbers(runs(), TickWindow { from: 119, ..ALWAYS }, 9), (vec![6, 7, 8], Some(6)));
         assert_eq!(numbers(runs(), TickWindow { from: 120, ..ALWAYS }, 9), (vec![7, 8], Some(7)));
         assert_eq!(numbers(runs(), TickWindow { from: 140, ..ALWAYS }, 9), (vec![], None));
+    }
+
+    #[test]
+    fn a_segment_may_stay_for_its_own_duration_after_its_end() {
+        let runs = || SegmentTiming::Runs([run(Some(4)), TimelineRun { number: 9, start: 140, ..run(Some(1)) }].into());
+        let window = |from| TickWindow { from, holds_ended: true, ..ALWAYS };
+        assert_eq!(numbers(runs(), window(129), 9), (vec![6, 7, 8, 9], Some(6)));
+        assert_eq!(numbers(runs(), window(130), 9), (vec![7, 8, 9], Some(7)));
+        assert_eq!(numbers(runs(), window(159), 9), (vec![9], Some(9)));
+        assert_eq!(numbers(runs(), window(160), 9), (vec![], None));
     }
 
     #[test]

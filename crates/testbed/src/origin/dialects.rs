@@ -26,6 +26,8 @@ pub(super) enum Dialect {
     Steered,
     /// The server refuses byte ranges, which nobody needs for whole segments.
     Unranged,
+    /// The MPD has a time-shift buffer of 0 s: each segment is available for its own duration.
+    Bufferless,
 }
 
 /// Query of a segment's URL with [`Dialect::Standard`]: it is the query of the MPD's URL.
@@ -44,6 +46,7 @@ impl Dialect {
             "standard" => Some(Self::Standard),
             "steered" => Some(Self::Steered),
             "unranged" => Some(Self::Unranged),
+            "bufferless" => Some(Self::Bufferless),
             _ => None,
         }
     }
@@ -65,6 +68,7 @@ impl Dialect {
                 text.replacen("#EXT-X-MEDIA-SEQUENCE", "#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-MEDIA-SEQUENCE", 1)
             }
             Self::Standard => standard(text),
+            Self::Bufferless => text.replace("timeShiftBufferDepth=\"PT20S\"", "timeShiftBufferDepth=\"PT0S\""),
             Self::Steered if text.contains("<MPD") => steering::mpd(text),
             Self::Steered if text.contains("#EXT-X-STREAM-INF") => steering::multivariant(text, None),
             Self::Steered | Self::Unranged => text.to_owned(),
