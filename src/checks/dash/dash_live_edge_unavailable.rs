@@ -1,7 +1,7 @@
 use crate::checks::support::representations::{self, LiveRepresentation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
-use packager_media::dash::{SegmentScheme, SegmentTiming, timing};
+use packager_media::dash::{SegmentScheme, SegmentTiming, renumbered_by, timing};
 use packager_media::redact;
 use packager_media::stream::Media;
 use packager_media::units::{Seconds, Timestamp};
@@ -15,7 +15,8 @@ pub const META: CheckMeta = CheckMeta {
     help: "fails when no segment of a Representation is available by the wall clock (corrected by UTCTiming), or \
            the newest segment of a fixed pace or an open S (r=-1) is due and can't be fetched; major while other \
            renditions of its kind play, and when the whole list is before its time; and when a Representation is one file without \
-           segments, although its Period goes on. Segments that are listed ahead, such as those of an ad, are no fault, and subtitles \
+           segments, although its Period goes on. Minor if a SegmentList with @duration has available segments only where dash.js and \
+           Shaka Player place it, by a startNumber that moves within the Period. Segments that are listed ahead, such as those of an ad, are no fault, and subtitles \
            may list none while nobody speaks",
     reference: "ISO/IEC 23009-1 5.3.9.2, 5.3.9.5; DASH-IF IOP 4.3",
     needs_history: false,
@@ -39,8 +40,21 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
             Some(_) => early(rung, params).or_else(|| nothing_available(rung, params)),
             None => one_file(rung).or_else(|| nothing_available(rung, params)).or_else(|| missing(rung, params)),
         };
-        found.into_iter().collect()
+        found.into_iter().chain(renumbered(rung)).collect()
     })
+}
+
+/// Returns a violation if a SegmentList with `@duration` has available segments only where dash.js and Shaka Player place it: its
+/// startNumber moves with the window, although it is the number of the Period's first segment (ISO/IEC 23009-1 5.3.9.2).
+fn renumbered(rung: &LiveRepresentation<'_>) -> Option<Violation> {
+    let by = renumbered_by(rung.mpd, rung.period, &rung.representation.addressing, rung.now)?;
+    let message = format!(
+        "the startNumber of the SegmentList moves within its Period: dash.js and Shaka Player place the first URL {:.1} s after the start \
+         of the Period, the standard and Media3 place it at the start, where no segment is available; write a SegmentTimeline",
+        by.0
+    );
+    let violation = Violation::new(message).with("line", rung.representation.line);
+    Some(violation.with("after_start_seconds", by.0).severity(Severity::Minor))
 }
 
 /// Returns a violation if video or audio of a Period without an end is one file: it names no segment (SegmentTemplate,
@@ -186,6 +200,28 @@ mod tests {
         for (depth, newest) in [("PT2S", 994_000), ("PT0S", 996_000), ("PT10S", 986_000)] {
             assert_eq!(violations(listed(depth, newest)).len(), 1, "{depth} {newest}");
         }
+    }
+
+    #[test]
+    fn a_list_whose_first_number_moves_is_minor() {
+        // Now is at 1000 s, and segments last 2 s.
+        let listed = |first: u32| {
+            let urls = (0..10).map(|n| format!("<SegmentURL media=\"{n}.m4s\"/>")).collect::<String>();
+            let list = format!(
+                "<SegmentList timescale=\"1000\" duration=\"2000\" startNumber=\"{first}\">{urls}</SegmentList>"
+            );
+            let template =
+                "<SegmentTemplate timescale=\"1000\" duration=\"2000\" media=\"$RepresentationID$/$Number$.m4s\"/>";
+            Scene::dash(&paced().replace(template, &list))
+        };
+        let scene = listed(491);
+        let segments = &scene.output.renditions[0].timeline.as_ref().unwrap().segments;
+        assert_eq!((segments[0].number, segments.len()), (980_000, 10));
+        let found = violations(run(&scene));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Minor)));
+        assert!(found[0].message.contains("place the first URL 980.0 s after the start of the Period"), "{found:?}");
+        assert_eq!(violations(run(&listed(1)))[0].severity, None, "the list has ended");
+        assert_eq!(violations(run(&listed(400)))[0].severity, None, "it is too old by either rule");
     }
 
     #[test]

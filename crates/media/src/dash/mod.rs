@@ -43,7 +43,9 @@ pub use model::{
 };
 pub use patch::{Patch, patch};
 pub use remote::{RemoteElement, required_remote_elements, resolve_remote_elements};
-pub use snapshot::{RenditionSnapshot, current_period, playable_representations, renditions_at};
+pub use snapshot::{
+    RenditionSnapshot, current_period, listed_end_at, playable_representations, renditions_at, renumbered_by,
+};
 pub use spans::{SegmentSpan, segment_spans};
 pub use splices::is_scte35;
 pub use template::{TemplateValues, UrlTemplate};

@@ -5,7 +5,7 @@ use super::model::{
     AdaptationSet, Descriptor, Mpd, Period, Representation, SegmentAddressing, SegmentListing, SegmentScheme,
     SegmentTiming, SegmentUrls,
 };
-use super::spans::{SegmentSpan, TickWindow, segment_spans};
+use super::spans::{SegmentSpan, TickWindow, renumbered_list, segment_spans};
 use super::template::TemplateValues;
 use super::timing;
 use super::{channels, keys, splices, video_range};
@@ -389,6 +389,29 @@ fn stretch(mpd: &Mpd, period: &Period, addressing: &SegmentAddressing, now: Time
     let listed_end = addressing.segments.runs().and_then(|runs| runs.last()?.end()).map(i128::from);
     let listed_until = listed_end.filter(|end| *end <= until + grace).map_or(until, |end| end.max(until));
     Some(TickWindow { from, holds_ended: false, until, listed_until, end })
+}
+
+/// Returns by how much later than the standard says the segments of a SegmentList begin at `now`, because its startNumber moves within
+/// the Period. `None` if the list stands where the standard places it, or isn't a SegmentList with `@duration`.
+#[must_use]
+pub fn renumbered_by(mpd: &Mpd, period: &Period, addressing: &SegmentAddressing, now: Timestamp) -> Option<Seconds> {
+    let SegmentScheme::Listed(listing) = &addressing.segments else { return None };
+    let (window, offset) = (stretch(mpd, period, addressing, now)?, addressing.presentation_time_offset);
+    let run = renumbered_list(listing, offset, window.with(Listed::Leaving))?;
+    Some(Seconds((run.start - offset) as f64 / f64::from(addressing.timescale.get())))
+}
+
+/// Returns where the list of segments ends after the start of the Period at `now`, and the duration of the last segment in it.
+/// `None` if the MPD has no explicit list ([`SegmentAddressing::listed_end`]).
+#[must_use]
+pub fn listed_end_at(
+    mpd: &Mpd,
+    period: &Period,
+    addressing: &SegmentAddressing,
+    now: Timestamp,
+) -> Option<(Seconds, Seconds)> {
+    let (end, last) = addressing.listed_end()?;
+    Some((end + renumbered_by(mpd, period, addressing, now).unwrap_or(Seconds::ZERO), last))
 }
 
 fn names_its_end(addressing: &SegmentAddressing) -> bool {

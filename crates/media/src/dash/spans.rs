@@ -46,7 +46,7 @@ pub fn segment_spans(
     let SegmentScheme::Listed(listing) = &addressing.segments else { return (Vec::new(), None) };
     let mut newest = Vec::new();
     let mut first = None;
-    for run in runs(listing, addressing.presentation_time_offset).iter().rev() {
+    for run in runs(listing, addressing.presentation_time_offset, stretch).iter().rev() {
         let places = places(run, listing, stretch);
         if places.is_empty() {
             continue;
@@ -60,14 +60,31 @@ pub fn segment_spans(
     (newest, first)
 }
 
-fn runs(listing: &SegmentListing, offset: u64) -> std::borrow::Cow<'_, [TimelineRun]> {
+fn runs(listing: &SegmentListing, offset: u64, window: TickWindow) -> std::borrow::Cow<'_, [TimelineRun]> {
     match &listing.timing {
         SegmentTiming::Runs(runs) | SegmentTiming::Indexed(runs) => (&**runs).into(),
         SegmentTiming::Fixed(duration) => {
-            let number = listing.start_number;
-            vec![TimelineRun { number, start: offset, duration: *duration, count: None, gap_ticks: 0 }].into()
+            let run = renumbered_list(listing, offset, window);
+            vec![run.unwrap_or_else(|| fixed_run(listing.start_number, offset, *duration))].into()
         }
     }
+}
+
+fn fixed_run(number: u64, start: u64, duration: u64) -> TimelineRun {
+    TimelineRun { number, start, duration, count: None, gap_ticks: 0 }
+}
+
+/// Returns the segments of a SegmentList with `@duration` whose startNumber moves with its window: the first one begins
+/// (startNumber - 1) · `@duration` after the start of the Period. dash.js and Shaka Player place every such list so; by the standard
+/// the first URL is at the start of the Period, whatever its number is (ISO/IEC 23009-1 5.3.9.2). `None` for all other listings, and
+/// if the list has segments in the window where the standard places it, or has none there either way.
+pub(super) fn renumbered_list(listing: &SegmentListing, offset: u64, window: TickWindow) -> Option<TimelineRun> {
+    let (SegmentUrls::List(_), SegmentTiming::Fixed(duration)) = (&listing.urls, &listing.timing) else { return None };
+    let before = listing.start_number.checked_sub(1).filter(|before| *before > 0)?.checked_mul(*duration)?;
+    let standard = fixed_run(listing.start_number, offset, *duration);
+    let renumbered = fixed_run(listing.start_number, offset.checked_add(before)?, *duration);
+    let is_empty = |run: &TimelineRun| places(run, listing, window).is_empty();
+    (is_empty(&standard) && !is_empty(&renumbered)).then_some(renumbered)
 }
 
 /// Returns the positions, from 0, of the segments of a SegmentTimeline run that are in the window.
@@ -215,5 +232,25 @@ mod tests {
         let listing = SegmentListing { start_number: 5, end_number: None, timing: runs(), urls };
         let listed = SegmentAddressing { segments: SegmentScheme::Listed(listing), ..addressing(runs(), None) };
         assert_eq!(numbers(&listed), [5, 6, 7]);
+    }
+
+    #[test]
+    fn a_list_whose_first_number_moves_is_placed_by_this_number_where_the_standard_leaves_the_window_empty() {
+        let url = crate::dash::UrlRange { url: url::Url::parse("http://packager/1").unwrap(), range: None };
+        let starts = |start_number, timing, from| {
+            let urls = SegmentUrls::List(vec![url.clone(); 3].into());
+            let listing = SegmentListing { start_number, end_number: None, timing, urls };
+            let fixed = SegmentTiming::Fixed(10);
+            let listed = SegmentAddressing { segments: SegmentScheme::Listed(listing), ..addressing(fixed, None) };
+            let spans = segment_spans(&listed, TickWindow { from, ..ALWAYS }, 9).0;
+            spans.iter().map(|s| (s.number, s.start)).collect::<Vec<_>>()
+        };
+        let fixed = || SegmentTiming::Fixed(10);
+        assert_eq!(starts(101, fixed(), 0), [(101, 100), (102, 110), (103, 120)]);
+        assert_eq!(starts(101, fixed(), 129), [(103, 120)], "the standard comes first");
+        assert_eq!(starts(101, fixed(), 130), [(101, 1100), (102, 1110), (103, 1120)]);
+        assert_eq!(starts(101, fixed(), 1130), []);
+        assert_eq!((starts(1, fixed(), 130), starts(0, fixed(), 130)), (vec![], vec![]), "it is the first number");
+        assert_eq!(starts(101, SegmentTiming::Runs([run(Some(3))].into()), 130), []);
     }
 }

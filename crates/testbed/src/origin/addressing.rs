@@ -124,8 +124,18 @@ fn open_segment_template(text: &mut String, rendition: Rendition, media: &str) {
 fn segment_list(text: &mut String, timeline: &Timeline, rendition: Rendition, span: PeriodRange) {
     let listed = listed_segments(timeline, rendition, span);
     let (scale, folder) = (timescale(rendition), folder(timeline, rendition));
-    let _ = writeln!(text, "<SegmentList timescale=\"{scale}\"><Initialization sourceURL=\"{folder}/init.mp4\"/>");
-    write_segment_timeline(text, timeline, rendition, MpdVariant::List, span, &listed);
+    let is_renumbered = timeline.effect == Some(Effect::ListRenumbered);
+    let first = listed.first().map_or(0, |s| s.index);
+    let pace = if is_renumbered {
+        format!(" duration=\"{}\" startNumber=\"{}\"", timeline.layout[0] * UNIT_MS * scale / 1000, first + 1)
+    } else {
+        String::new()
+    };
+    let _ =
+        writeln!(text, "<SegmentList timescale=\"{scale}\"{pace}><Initialization sourceURL=\"{folder}/init.mp4\"/>");
+    if !is_renumbered {
+        write_segment_timeline(text, timeline, rendition, MpdVariant::List, span, &listed);
+    }
     let short = timeline.effect == Some(Effect::ListShort) && rendition == TARGET;
     let left_out = if short { listed.len().checked_sub(3) } else { None };
     for (_, segment) in listed.iter().enumerate().filter(|(at, _)| Some(*at) != left_out) {

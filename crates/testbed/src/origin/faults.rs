@@ -296,6 +296,8 @@ pub(super) enum Effect {
     MpdOverlap,
     /// A SegmentList lacks its third newest SegmentURL.
     ListShort,
+    /// SegmentLists have a duration instead of a SegmentTimeline, and a startNumber that counts on.
+    ListRenumbered,
     /// indexRange of SegmentBase begins 16 bytes too late.
     IndexRangeWrong,
     /// Every size in the segment index is 100 bytes too large.
@@ -983,6 +985,8 @@ static FAULTS: &[Fault] = &[
         "availabilityTimeOffset promises whole segments 15 s early, but they are missing.", &["dash_live_edge_unavailable"], &["segment_unavailable"]) },
     Fault { path: "list.mpd", ..fault("dash_list_short", Effect::ListShort, "CM1", "The SegmentList of 720p lacks its third newest SegmentURL.",
         &["dash_syntax_error", "dash_time_mismatch"], &["segment_rewritten", "renditions_misaligned"]) },
+    Fault { path: "list.mpd", ..fault("dash_list_renumbered", Effect::ListRenumbered, "CM1", "SegmentLists have a duration and a startNumber that counts on within the Period.",
+        &["dash_live_edge_unavailable"], &[]) },
     Fault { path: "list.mpd", ..fault("dash_list_missing", Effect::NewestSegmentMissing, "CM1", "The newest segment of a SegmentList answers 404.",
         &["segment_unavailable"], &[]) },
     Fault { path: "files.mpd", ..fault("dash_index_elsewhere", Effect::IndexRangeWrong, "CM1", "indexRange of the ads' 720p begins inside the index.",

@@ -3,7 +3,7 @@
 use crate::checks::Violation;
 use crate::checks::support::player_delay::player_delay;
 use crate::finding::Severity;
-use packager_media::dash::{AdaptationSet, Mpd, Period, current_period, playable_representations};
+use packager_media::dash::{AdaptationSet, Mpd, Period, current_period, listed_end_at, playable_representations};
 use packager_media::stream::Media;
 use packager_media::units::{Seconds, Timestamp};
 
@@ -16,7 +16,7 @@ const MPD_EVENTS: &str = "urn:mpeg:dash:event:2012";
 pub(super) fn late_reload(mpd: &Mpd, asked_at: Timestamp) -> Option<Option<Violation>> {
     let period = current_period(mpd, asked_at).filter(|_| mpd.dynamic && !mpd.has_ended(asked_at))?;
     let timed = playable_representations(period).filter(|(set, _)| set.media != Media::Text);
-    let ends = timed.filter_map(|(_, r)| r.addressing.listed_end());
+    let ends = timed.filter_map(|(_, r)| listed_end_at(mpd, period, &r.addressing, asked_at));
     let (end, last) = ends.max_by(|a, b| a.0.0.total_cmp(&b.0.0))?;
     let is_last = mpd.periods.last().is_some_and(|p| std::ptr::eq(p, period));
     if !is_last || period.sets.iter().any(has_mpd_events) || tells_reload(period) || ends_with(mpd, period, end, last) {
