@@ -17,9 +17,9 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: None,
     help: "fails when a manifest leaves a player nothing to start: no variant, none with a URI, no Period, AdaptationSet or \
-           Representation, none that names a segment, neither video nor audio, no availabilityStartTime in a live MPD, or no video \
-           although the channel promises a picture; major when a manifest of https leads to http, which browsers and by default iOS refuse",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.1, 4.4.6.2; ISO/IEC 23009-1 5.3.1.2, 5.3.2.2, 5.3.3.2, 5.5.3, 5.8.4.8",
+           Representation, none that names a segment, no video or no audio with @codecs and @mimeType, neither video nor audio, no availabilityStartTime \
+           in a live MPD, or no video although the channel promises a picture; major when a manifest of https leads to http, which browsers and by default iOS refuse",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.1, 4.4.6.2; ISO/IEC 23009-1 5.3.1.2, 5.3.2.2, 5.3.3.2, 5.3.7.2, 5.5.3, 5.8.4.8",
     needs_history: false,
 };
 
@@ -157,10 +157,31 @@ fn in_period(period: &Period) -> Option<String> {
     if !has_video && !has_audio {
         return Some(format!("{here} has neither video nor audio: players have nothing to start"));
     }
+    let kinds = [Media::Video, Media::Audio];
+    let without = |media: Media| if media == Media::Audio && has_video { NO_SOUND } else { NOTHING };
     let nameless = |media: &Media| of(*media).next().is_some() && of(*media).all(|(_, r)| names_no_segment(r));
-    let kind = [Media::Video, Media::Audio].into_iter().find(nameless)?.as_str();
-    let effect = if kind == "audio" && has_video { "viewers get no sound" } else { "players have nothing to start" };
-    Some(format!("{here} has no {kind} Representation that names a segment: {effect}"))
+    if let Some(media) = kinds.into_iter().find(nameless) {
+        let (kind, effect) = (media.as_str(), without(media));
+        return Some(format!("{here} has no {kind} Representation that names a segment: {effect}"));
+    }
+    let undeclared = |media: &Media| of(*media).map(|(_, r)| missing_type(r)).collect::<Option<Vec<_>>>()?.pop();
+    let (media, attribute) = kinds.into_iter().find_map(|media| Some((media, undeclared(&media)?)))?;
+    let (kind, effect) = (media.as_str(), without(media));
+    Some(format!(
+        "{here} has no {kind} Representation with {attribute}, of its own or of its AdaptationSet: dash.js and Media3 leave all {kind} \
+         out; {effect}"
+    ))
+}
+
+const NOTHING: &str = "players have nothing to start";
+const NO_SOUND: &str = "viewers get no sound";
+
+/// Returns the attribute without which players don't know how to decode a Representation: dash.js asks the browser for the type
+/// `undefined`, and Media3 finds no decoder. `None` if neither is missing.
+fn missing_type(representation: &Representation) -> Option<&'static str> {
+    let has_type = representation.mime_type.as_deref().is_some_and(|mime| !mime.is_empty());
+    let codecs = representation.codecs.is_empty().then_some("@codecs");
+    if has_type { codecs } else { Some("@mimeType") }
 }
 
 /// Describes a Period without video after Periods with video. `None`: the Period has video, or no earlier one of the MPD has.
@@ -360,6 +381,25 @@ mod tests {
         let trick = "<EssentialProperty schemeIdUri=\"http://dashif.org/guidelines/trickmode\" value=\"1\"/>";
         let message = messages(run(&mpd(&format!("{}{AUDIO}", set(trick, template)))));
         assert!(message.contains("has video for trick play only"), "{message}");
+    }
+
+    #[test]
+    fn video_or_sound_of_which_nothing_says_how_to_decode_it_fails() {
+        let template = "<SegmentTemplate media=\"$Number$\" duration=\"2\"/>";
+        let (video, codecs) = (set("", template), " codecs=\"avc1.64001f\"");
+        let undeclared = video.replace(codecs, "");
+        assert_eq!(
+            messages(run(&mpd(&format!("{undeclared}{AUDIO}")))),
+            "line 1: the Period `p0` that plays now has no video Representation with @codecs, of its own or of its AdaptationSet: dash.js \
+             and Media3 leave all video out; players have nothing to start"
+        );
+        let typeless = video.replace(" mimeType=\"video/mp4\"", "");
+        assert!(messages(run(&mpd(&typeless))).contains("has no video Representation with @mimeType"));
+        let silent = AUDIO.replace(" codecs=\"mp4a.40.2\"", "");
+        let message = messages(run(&mpd(&format!("{video}{silent}"))));
+        assert!(message.contains("leave all audio out; viewers get no sound"), "{message}");
+        assert_holds(run(&mpd(&format!("{undeclared}{video}{AUDIO}"))));
+        assert_holds(run(&mpd(&undeclared.replace(" mimeType", &format!("{codecs} mimeType")))));
     }
 
     #[test]

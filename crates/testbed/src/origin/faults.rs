@@ -209,6 +209,8 @@ pub(super) enum Effect {
     SoundOnly,
     /// The MPD lacks its elements of this name.
     MpdWithout(&'static str),
+    /// No element of the MPD has an attribute of this name.
+    MpdWithoutAttribute(&'static str),
     /// availabilityStartTime is more than an hour ahead of the clock.
     MpdStartAhead,
     /// The Period of the MPD has no start.
@@ -416,6 +418,10 @@ static FAULTS: &[Fault] = &[
         &["playable_renditions_missing", "dash_syntax_error"], &["ladder_incomplete"]) },
     Fault { path: NUMBER, ..fault("mpd_without_template", Effect::MediaTemplateMissing, "CM1", "The MPD's SegmentTemplates lack their media attribute.",
         &["playable_renditions_missing", "dash_syntax_error"], &[]) },
+    Fault { path: NUMBER, ..fault("mpd_without_codecs", Effect::MpdWithoutAttribute("codecs"), "CM1", "Nothing in the MPD has codecs.",
+        &["playable_renditions_missing", "ladder_attributes_invalid"], &[]) },
+    Fault { path: TIME, ..fault("mpd_without_types", Effect::MpdWithoutAttribute("mimeType"), "CM1", "Nothing in the MPD has a mimeType.",
+        &["playable_renditions_missing", "ladder_attributes_invalid"], &[]) },
     Fault { path: NUMBER, ..fault("mpd_not_begun", Effect::MpdStartAhead, "CM1", "availabilityStartTime is more than an hour ahead of the clock.",
         &["playable_renditions_missing"], &["ladder_incomplete"]) },
     fault("flaky_5xx", Effect::EveryThirdPlaylistFails, "TV1", "Every third request for a playlist answers 503.",

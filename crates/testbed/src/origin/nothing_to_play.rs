@@ -26,6 +26,7 @@ pub(super) fn multivariant(effect: Option<Effect>, text: String) -> String {
 pub(super) fn mpd(effect: Option<Effect>, text: String) -> String {
     match effect {
         Some(Effect::MpdWithout(name)) => without(&text, name),
+        Some(Effect::MpdWithoutAttribute(name)) => text.replace(&format!(" {name}=\""), &format!(" no-{name}=\"")),
         Some(Effect::PeriodStartMissing) => text.replace(" start=\"PT0S\"", ""),
         Some(Effect::RemotePeriodMissing) => {
             let remote = "<Period xmlns:xlink=\"http://www.w3.org/1999/xlink\" xlink:href=\"gone/period.xml\" ";
