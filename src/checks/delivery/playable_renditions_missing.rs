@@ -1,3 +1,5 @@
+mod refused_periods;
+
 use crate::checks::support::select::NO_MANIFEST;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::expectations::Expectations;
@@ -17,8 +19,11 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: None,
     help: "fails when a manifest leaves a player nothing to start: no variant, none with a URI, no Period, AdaptationSet or \
-           Representation, none that names a segment, no video or no audio with @codecs and @mimeType, neither video nor audio, no availabilityStartTime \
-           in a live MPD, or no video although the channel promises a picture; major when a manifest of https leads to http, which browsers and by default iOS refuse",
+           Representation, none that names a segment, no video or no audio with @codecs and @mimeType, neither video nor audio, no \
+           availabilityStartTime in a live MPD, or no video although the channel promises a picture; also when players refuse the whole \
+           MPD because any of its Periods with a start has no AdaptationSet, or any AdaptationSet of video or audio no Representation. \
+           Major if @duration of a Period without AdaptationSet is 0, and when a manifest of https leads to http, which browsers and by default iOS \
+           refuse",
     reference: "draft-pantos-hls-rfc8216bis-22 4.1, 4.4.6.2; ISO/IEC 23009-1 5.3.1.2, 5.3.2.2, 5.3.3.2, 5.3.7.2, 5.5.3, 5.8.4.8",
     needs_history: false,
 };
@@ -30,21 +35,21 @@ const NO_CLOCK: &str = "the dynamic MPD has no readable availabilityStartTime: p
 const ELSEWHERE: &str = "parts of the MPD are remote elements, which aren't followed";
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
-    let problem = match &context.output.content {
+    let violation = match &context.output.content {
         ManifestFacts::Unreadable(_) => return CheckVerdict::NotRun(NO_MANIFEST),
         ManifestFacts::HlsMedia => {
             return CheckVerdict::NotRun("a media playlist given directly is the only rendition");
         }
-        ManifestFacts::HlsMultivariant(variants) => in_playlist(context.output, variants),
+        ManifestFacts::HlsMultivariant(variants) => in_playlist(context.output, variants).map(Violation::new),
         ManifestFacts::Dash(dash) => match in_mpd(context, dash) {
-            Ok(problem) => problem,
+            Ok(problem) => problem.map(Violation::new).or_else(|| refused_periods::refused_period(&dash.mpd)),
             Err(reason) => return CheckVerdict::NotRun(reason),
         },
     };
     let url = redact::url(&context.output.url);
-    let problem = problem.or_else(|| without_picture(context)).map(Violation::new);
+    let violation = violation.or_else(|| without_picture(context).map(Violation::new));
     let mixed = mixed_content(context.output).map(|text| Violation::new(text).severity(Severity::Major));
-    CheckVerdict::Ran(problem.into_iter().chain(mixed).map(|v| v.with("url", url.clone())).collect())
+    CheckVerdict::Ran(violation.into_iter().chain(mixed).map(|v| v.with("url", url.clone())).collect())
 }
 
 /// Describes the renditions with a playlist or newest segment of the scheme http, if the manifest came by https (W3C Mixed Content 4).

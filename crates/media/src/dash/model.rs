@@ -97,6 +97,10 @@ pub struct Period {
     /// Time from the start of the Period to the start of the next one or to the end of the presentation. `None` if the
     /// end isn't known yet.
     pub duration: Option<Seconds>,
+    /// Whether Period@duration is 0, with which a Period may be empty (ISO/IEC 23009-1 5.3.2.2).
+    pub has_no_length: bool,
+    /// Whether the Period is a remote element whose content isn't known.
+    pub is_remote: bool,
     pub sets: Vec<AdaptationSet>,
     pub events: Vec<EventStream>,
     /// Line of the Period element in the MPD, from 1.
@@ -110,6 +114,10 @@ pub struct AdaptationSet {
     pub media: Media,
     /// Whether the AdaptationSet serves only trick play or thumbnails for seeking, so that it is no rung of the ladder.
     pub trick_play: bool,
+    /// Whether the AdaptationSet is declared to consist of images.
+    pub is_image: bool,
+    /// Whether the AdaptationSet is a remote element whose content isn't known.
+    pub is_remote: bool,
     /// Scheme of the first EssentialProperty that players aren't expected to support, so that they ignore the
     /// AdaptationSet (ISO/IEC 23009-1 5.8.4.8). `None` without one.
     pub unsupported_property: Option<String>,

@@ -7,7 +7,7 @@ use super::descriptors::{self, ProtectionSources};
 use super::model::{AdaptationSet, Descriptor, Period, Representation, Resync, SegmentAddressing, SegmentScheme};
 use super::remote::{self, existing};
 use super::url_query::UrlQuery;
-use super::values::{attribute, bounded, child, children, decimal, frame_rate, number, string, words};
+use super::values::{self, attribute, bounded, child, children, decimal, frame_rate, number, string, words};
 use crate::redact::Quoted;
 use crate::stream::{Media, Resolution, Uninspected};
 use crate::units::Seconds;
@@ -99,6 +99,8 @@ impl<'n, 't> Reader<'n, 't> {
             id: string(node, "id"),
             start: times.start,
             duration: times.duration,
+            has_no_length: values::duration(node, "duration", &mut DefectLog::new("")) == Some(Seconds::ZERO),
+            is_remote: remote::href(node).is_some(),
             sets,
             events: descriptors::event_streams(node, self.log),
             line: self.log.line(node),
@@ -123,6 +125,8 @@ impl<'n, 't> Reader<'n, 't> {
             id: string(node, "id"),
             media: media(node, &representations),
             trick_play: essential.iter().chain(&supplemental).any(|d| TRICK.contains(&d.scheme.as_str())),
+            is_image: ["contentType", "mimeType"].iter().filter_map(|name| attribute(node, name)).any(is_image),
+            is_remote: remote::href(node).is_some(),
             unsupported_property: foreign(&essential),
             language: string(node, "lang").filter(|l| !l.is_empty() && l != "und"),
             label: child(node, "Label").and_then(|l| l.text()).map(|text| bounded(text.trim())),
@@ -279,6 +283,11 @@ fn uninspected(addressing: &SegmentAddressing, mime: Option<&str>, levels: &[Nod
     let done =
         |scheme: &str| !scheme.starts_with("urn:mpeg:dash:") || DONE.iter().any(|begin| scheme.starts_with(begin));
     (!schemes("EssentialProperty").all(done)).then_some(Uninspected::Property)
+}
+
+/// Returns whether a content type or a MIME type is one of images.
+fn is_image(kind: &str) -> bool {
+    kind.split('/').next() == Some("image")
 }
 
 /// Returns the kind of media of an AdaptationSet by contentType, mimeType, codecs and picture size, in this order.

@@ -209,6 +209,10 @@ pub(super) enum Effect {
     SoundOnly,
     /// The MPD lacks its elements of this name.
     MpdWithout(&'static str),
+    /// The MPD has these elements in addition, after its last Period.
+    MpdPeriodAdded(&'static str),
+    /// Each Period of the MPD has this element in addition, as its last one.
+    MpdSetAdded(&'static str),
     /// No element of the MPD has an attribute of this name.
     MpdWithoutAttribute(&'static str),
     /// availabilityStartTime is more than an hour ahead of the clock.
@@ -418,6 +422,10 @@ static FAULTS: &[Fault] = &[
         &["playable_renditions_missing", "dash_syntax_error"], &["ladder_incomplete"]) },
     Fault { path: NUMBER, ..fault("mpd_without_template", Effect::MediaTemplateMissing, "CM1", "The MPD's SegmentTemplates lack their media attribute.",
         &["playable_renditions_missing", "dash_syntax_error"], &[]) },
+    Fault { path: TIME, ..fault("mpd_period_empty", Effect::MpdPeriodAdded("<Period id=\"next\" start=\"PT1000000000S\"/>\n"), "CM1",
+        "A Period that begins in some years has no AdaptationSet.", &["playable_renditions_missing"], &[]) },
+    Fault { path: NUMBER, ..fault("mpd_set_empty", Effect::MpdSetAdded("<AdaptationSet id=\"9\" contentType=\"audio\" mimeType=\"audio/mp4\" lang=\"vi\"/>\n"),
+        "CM1", "An AdaptationSet of sound beside those of the channel has no Representation.", &["playable_renditions_missing"], &[]) },
     Fault { path: NUMBER, ..fault("mpd_without_codecs", Effect::MpdWithoutAttribute("codecs"), "CM1", "Nothing in the MPD has codecs.",
         &["playable_renditions_missing", "ladder_attributes_invalid"], &[]) },
     Fault { path: TIME, ..fault("mpd_without_types", Effect::MpdWithoutAttribute("mimeType"), "CM1", "Nothing in the MPD has a mimeType.",

@@ -26,6 +26,8 @@ pub(super) fn multivariant(effect: Option<Effect>, text: String) -> String {
 pub(super) fn mpd(effect: Option<Effect>, text: String) -> String {
     match effect {
         Some(Effect::MpdWithout(name)) => without(&text, name),
+        Some(Effect::MpdPeriodAdded(period)) => text.replacen("<UTCTiming", &format!("{period}<UTCTiming"), 1),
+        Some(Effect::MpdSetAdded(set)) => text.replace("</Period>", &format!("{set}</Period>")),
         Some(Effect::MpdWithoutAttribute(name)) => text.replace(&format!(" {name}=\""), &format!(" no-{name}=\"")),
         Some(Effect::PeriodStartMissing) => text.replace(" start=\"PT0S\"", ""),
         Some(Effect::RemotePeriodMissing) => {
