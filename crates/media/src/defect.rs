@@ -30,6 +30,8 @@ pub enum DefectKind {
     SyntaxHabit,
     /// An MPD can't be read, or it breaks its schema or a rule of its standard.
     Mpd,
+    /// An MPD breaks a rule of its standard so that players don't start, or stop at once.
+    MpdFatal,
     /// An MPD's Location or PatchLocation, or an MPD patch, is invalid.
     Update,
     /// An EventStream or an Event of an MPD is invalid.

@@ -98,7 +98,7 @@ const NO_CLOCK: TrueFinding = TrueFinding {
 };
 const NO_START: TrueFinding = TrueFinding {
     check: "dash_syntax_error",
-    why: "the first Period of the live MPD has no start: it is an Early Available Period, which dash.js doesn't play (ISO/IEC 23009-1 5.3.2.1)",
+    why: "the first Period of the live MPD has no start: it is an Early Available Period, which dash.js and Media3 don't play (ISO/IEC 23009-1 5.3.2.1)",
 };
 const NO_PROFILE: TrueFinding = TrueFinding {
     check: "codec_mismatch",

@@ -13,7 +13,8 @@ pub const META: CheckMeta = CheckMeta {
     help: "fails when an MPD can't be read or breaks its standard: it isn't well-formed XML, has a document type, \
            lacks a required attribute, has a bad duration or date, a template or timeline that names no segments, \
            or a SegmentBase whose index is missing or empty, or all of its video has an EssentialProperty that \
-           players don't know; minor for a remote element, which isn't followed",
+           players don't know; critical if players don't start because the first Period of a live MPD has no start; minor for a remote \
+           element, which isn't followed",
     reference: "ISO/IEC 23009-1 5.3",
     needs_history: false,
 };
@@ -25,12 +26,17 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     if output.manifest.ok().is_none_or(|e| e.body_bytes == 0) {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
-    let wrong = output.defects.iter().filter(|d| d.kind == DefectKind::Mpd);
-    let violation = |d: &Defect| match d.reference == REMOTE {
-        true => defect_violation(&output.url, d).severity(Severity::Minor),
-        false => defect_violation(&output.url, d),
+    let of = |kind: DefectKind| output.defects.iter().filter(move |d| d.kind == kind);
+    let violation = |d: &Defect| {
+        let violation = defect_violation(&output.url, d);
+        match d.kind {
+            DefectKind::MpdFatal => violation.severity(Severity::Critical),
+            _ if d.reference == REMOTE => violation.severity(Severity::Minor),
+            _ => violation,
+        }
     };
-    CheckVerdict::Ran(cap_violations(wrong.map(violation).collect()))
+    let found = of(DefectKind::MpdFatal).chain(of(DefectKind::Mpd)).map(violation);
+    CheckVerdict::Ran(cap_violations(found.collect()))
 }
 
 #[cfg(test)]
@@ -50,6 +56,14 @@ mod tests {
         assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Minor));
         scene.output.defects[0].reference = "";
         assert_eq!(violations(run(&scene))[0].severity, None);
+    }
+
+    #[test]
+    fn what_players_cannot_start_with_is_critical_and_comes_first() {
+        let mut scene = Scene::dash(&paced());
+        scene.output.defects = vec![wrong(DefectKind::Mpd), wrong(DefectKind::MpdFatal)];
+        let severities: Vec<_> = violations(run(&scene)).iter().map(|v| v.severity).collect();
+        assert_eq!(severities, [Some(Severity::Critical), None]);
     }
 
     fn wrong(kind: DefectKind) -> Defect {

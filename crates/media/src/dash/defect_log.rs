@@ -65,6 +65,11 @@ impl<'t> DefectLog<'t> {
         }
     }
 
+    /// Adds a violation of the standard with which players don't start, or stop at once.
+    pub(super) fn fatal(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
+        self.syntax.add(DefectKind::MpdFatal, (self.text, node.range().start), reference, message);
+    }
+
     /// Adds a missing or malformed attribute that players need to select a rendition.
     pub(super) fn attribute(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = node.range().start;

@@ -136,12 +136,12 @@ fn times(root: Node<'_, '_>, mpd: &Mpd, log: &mut DefectLog<'_>) -> Vec<period::
             Some((start, duration)) => start.zip(duration).map(|(start, duration)| start + duration),
         };
         let start = duration(node, "start", log);
-        // Most players take 0 for the start that a live presentation's first Period doesn't have.
+        // Some players take 0 for the start that a live presentation's first Period doesn't have.
         let alone = before.is_none().then_some(Seconds::ZERO).filter(|_| attribute(node, "start").is_none());
         if mpd.dynamic && alone.is_some() && remote::href(node).is_none() {
-            log.wrong(node, PERIOD, format_args!(
-                "the first Period of a dynamic MPD has no start, which makes it an Early Available Period: players that keep to the \
-                 standard (dash.js) don't play it; write start=\"PT0S\""
+            log.fatal(node, PERIOD, format_args!(
+                "the first Period of a dynamic MPD has no start, which makes it an Early Available Period: dash.js and Media3 have no \
+                 Period to play; write start=\"PT0S\""
             ));
         }
         times.push((start.or(follows).or(alone), duration(node, "duration", log)).into());
