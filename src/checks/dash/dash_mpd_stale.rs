@@ -1,5 +1,4 @@
 use crate::checks::support::live_edge_age::{self, AgeLimits, AgeUnit, PublishedAt};
-use crate::checks::support::player_delay::player_delay;
 use crate::checks::support::representations::STATIC_MPD;
 use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
@@ -95,7 +94,7 @@ fn renewed(past: &RenditionHistory) -> Option<Timestamp> {
 fn age_unit(mpd: &Mpd, timeline: &Timeline) -> Option<AgeUnit> {
     let longest = live_edge_age::target_duration_unit(timeline)?.length;
     let update = mpd.minimum_update_period.unwrap_or(Seconds::ZERO);
-    let delay = player_delay(mpd, longest);
+    let delay = mpd.player_delay(longest);
     Some(match update {
         update if update <= longest => AgeUnit { length: longest, name: "segment duration" },
         update if update <= delay => AgeUnit { length: update, name: "minimum update period" },
@@ -118,7 +117,7 @@ fn pause_unit(mpd: &Mpd, past: &RenditionHistory, timeline: &Timeline) -> Option
         _ => 0.0,
     };
     let longest_pause = lists.iter().flat_map(|list| list.windows(2)).map(pause).fold(0.0, f64::max);
-    Some(AgeUnit { length: player_delay(mpd, longest) + Seconds(longest_pause), name: "subtitle pause" })
+    Some(AgeUnit { length: mpd.player_delay(longest) + Seconds(longest_pause), name: "subtitle pause" })
 }
 
 /// Returns the later of publishTime and Last-Modified, because some packagers update only one of them.

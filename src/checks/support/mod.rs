@@ -5,7 +5,6 @@ pub(crate) mod dolby_vision;
 pub(in crate::checks) mod language;
 pub(crate) mod live_edge_age;
 pub(crate) mod mpd_step;
-pub(in crate::checks) mod player_delay;
 pub(crate) mod playlist_step;
 pub(crate) mod representations;
 pub(crate) mod select;

@@ -104,10 +104,11 @@ fn periods(root: Node<'_, '_>, base: &Url, mpd: &Mpd, log: &mut DefectLog<'_>) -
 }
 
 /// Logs a mediaPresentationDuration that ends before the segments that the MPD lists, and removes the end that the last
-/// Period has from it: the MPD is still updated, so that the segments are right and the duration is wrong.
+/// Period has from it: the MPD is still updated, so that the segments are right and the duration is wrong. Players don't notice if
+/// they are behind the live edge by more than that.
 fn reopen_last_period(root: Node<'_, '_>, mpd: &mut Mpd, log: &mut DefectLog<'_>) {
     let Some(total) = mpd.duration.filter(|_| mpd.dynamic && mpd.minimum_update_period.is_some()) else { return };
-    let Some(period) = mpd.periods.last_mut() else { return };
+    let Some(period) = mpd.periods.last() else { return };
     let own = existing(root, "Period").last().and_then(|node| attribute(node, "duration"));
     let Some((start, lasts)) = period.start.zip(period.duration).filter(|_| own.is_none()) else { return };
     let ends = playable_representations(period).filter_map(|(_, r)| r.addressing.listed_end());
@@ -116,12 +117,19 @@ fn reopen_last_period(root: Node<'_, '_>, mpd: &mut Mpd, log: &mut DefectLog<'_>
         return;
     }
     let until = (start + end).0;
-    log.wrong(root, MPD, format_args!(
+    let message = format!(
         "MPD@mediaPresentationDuration ends the presentation after {:.1} s, but segments are listed until {until:.1} s: players \
          stop there or don't start",
         total.0
-    ));
-    period.duration = None;
+    );
+    if (end - lasts).0 > mpd.player_delay(last).0 {
+        log.fatal(root, MPD, format_args!("{message}"));
+    } else {
+        log.wrong(root, MPD, format_args!("{message}"));
+    }
+    if let Some(period) = mpd.periods.last_mut() {
+        period.duration = None;
+    }
 }
 
 /// Returns start and duration of every Period, from its own attributes or those of its neighbours (ISO/IEC 23009-1

@@ -20,7 +20,20 @@ pub fn is_period_in_window(mpd: &Mpd, period: &Period, now: Timestamp) -> bool {
     start <= elapsed && !gone
 }
 
+/// Number of segments by which dash.js stays behind the live edge without suggestedPresentationDelay.
+const DELAY_SEGMENTS: f64 = 4.0;
+/// Seconds that any player is taken to be behind the live edge at least.
+const LEAST_DELAY: f64 = 10.0;
+
 impl Mpd {
+    /// Returns the time by which players are behind the live edge, and for which they have media when no new segment comes:
+    /// suggestedPresentationDelay, four segments or 10 s, whichever is longest. `segment` is the duration of a segment.
+    #[must_use]
+    pub fn player_delay(&self, segment: Seconds) -> Seconds {
+        let suggested = self.suggested_presentation_delay.map_or(0.0, |delay| delay.0);
+        Seconds(suggested.max(DELAY_SEGMENTS * segment.0).max(LEAST_DELAY))
+    }
+
     /// Returns whether the presentation has ended at `now`: the MPD is static, its availabilityEndTime has passed, or its
     /// mediaPresentationDuration has, and no minimumUpdatePeriod says that it may still be extended (ISO/IEC 23009-1
     /// 5.3.1.2).

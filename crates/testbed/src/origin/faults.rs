@@ -209,6 +209,8 @@ pub(super) enum Effect {
     SoundOnly,
     /// The MPD lacks its elements of this name.
     MpdWithout(&'static str),
+    /// The MPD element has these attributes in addition.
+    MpdAttributes(&'static str),
     /// The MPD has these elements in addition, after its last Period.
     MpdPeriodAdded(&'static str),
     /// Each Period of the MPD has this element in addition, as its last one.
@@ -422,6 +424,8 @@ static FAULTS: &[Fault] = &[
         &["playable_renditions_missing", "dash_syntax_error"], &["ladder_incomplete"]) },
     Fault { path: NUMBER, ..fault("mpd_without_template", Effect::MediaTemplateMissing, "CM1", "The MPD's SegmentTemplates lack their media attribute.",
         &["playable_renditions_missing", "dash_syntax_error"], &[]) },
+    Fault { path: TIME, ..fault("mpd_duration_over", Effect::MpdAttributes("mediaPresentationDuration=\"PT1H\""), "CM1",
+        "The MPD of a live channel has a mediaPresentationDuration of an hour, which has passed.", &["dash_syntax_error"], &[]) },
     Fault { path: TIME, ..fault("mpd_period_empty", Effect::MpdPeriodAdded("<Period id=\"next\" start=\"PT1000000000S\"/>\n"), "CM1",
         "A Period that begins in some years has no AdaptationSet.", &["playable_renditions_missing"], &[]) },
     Fault { path: NUMBER, ..fault("mpd_set_empty", Effect::MpdSetAdded("<AdaptationSet id=\"9\" contentType=\"audio\" mimeType=\"audio/mp4\" lang=\"vi\"/>\n"),

@@ -26,6 +26,7 @@ pub(super) fn multivariant(effect: Option<Effect>, text: String) -> String {
 pub(super) fn mpd(effect: Option<Effect>, text: String) -> String {
     match effect {
         Some(Effect::MpdWithout(name)) => without(&text, name),
+        Some(Effect::MpdAttributes(attributes)) => text.replacen("<MPD ", &format!("<MPD {attributes} "), 1),
         Some(Effect::MpdPeriodAdded(period)) => text.replacen("<UTCTiming", &format!("{period}<UTCTiming"), 1),
         Some(Effect::MpdSetAdded(set)) => text.replace("</Period>", &format!("{set}</Period>")),
         Some(Effect::MpdWithoutAttribute(name)) => text.replace(&format!(" {name}=\""), &format!(" no-{name}=\"")),

@@ -1,7 +1,6 @@
 //! Judges whether players reload the MPD before its list of segments ends.
 
 use crate::checks::Violation;
-use crate::checks::support::player_delay::player_delay;
 use crate::finding::Severity;
 use packager_media::dash::{AdaptationSet, Mpd, Period, current_period, listed_end_at, playable_representations};
 use packager_media::stream::Media;
@@ -26,7 +25,7 @@ pub(super) fn late_reload(mpd: &Mpd, asked_at: Timestamp) -> Option<Option<Viola
     let left = Seconds::between(asked_at, end.after(begun)).0;
     // How old a list is, dash_mpd_stale judges: here it ends at the earliest one segment ago.
     let left_when_fresh = left.max(-last.0);
-    let delay = player_delay(mpd, last).0;
+    let delay = mpd.player_delay(last).0;
     let plays = left_when_fresh + delay;
     let message = match mpd.minimum_update_period {
         None if left_when_fresh <= delay => format!(

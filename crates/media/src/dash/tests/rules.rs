@@ -157,6 +157,13 @@ fn a_duration_of_the_presentation_that_its_list_has_passed_is_a_defect_and_ends_
         "MPD@mediaPresentationDuration ends the presentation after 0.2 s, but segments are listed until 10.0 s: players stop \
          there or don't start"
     );
+    let kind = |total: &str| {
+        let twenty = list.replace("duration=\"2\"", "duration=\"4\"");
+        let attributes = format!(r#"mediaPresentationDuration="{total}" minimumUpdatePeriod="PT2S""#);
+        read(&live_with(&attributes, &twenty)).1[0].kind
+    };
+    assert_eq!(kind("PT3.9S"), DefectKind::MpdFatal, "players are 16 s behind the end at 20 s");
+    assert_eq!(kind("PT4S"), DefectKind::Mpd);
     let within = |attributes: &str| judged(attributes, &list);
     let held = (Some(crate::units::Seconds(8.5)), String::new());
     assert_eq!(within(r#"mediaPresentationDuration="PT8.5S" minimumUpdatePeriod="PT2S""#), held, "the last one is cut");

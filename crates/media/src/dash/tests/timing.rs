@@ -123,3 +123,11 @@ fn an_id_that_two_languages_share_is_two_renditions_with_segments_of_their_own()
     assert_eq!(seen, [("audio-vi", listed("vi")), ("audio-en", listed("en"))]);
     assert_ne!(snapshots[0].rendition.identity, snapshots[1].rendition.identity);
 }
+
+#[test]
+fn the_delay_of_players_is_the_longest_of_the_suggested_one_four_segments_and_ten_seconds() {
+    let suggested = |delay: f64| Mpd { suggested_presentation_delay: Some(Seconds(delay)), ..Mpd::default() };
+    assert_eq!(Mpd::default().player_delay(Seconds(2.0)), Seconds(10.0));
+    assert_eq!(suggested(6.0).player_delay(Seconds(6.0)), Seconds(24.0));
+    assert_eq!(suggested(30.0).player_delay(Seconds(6.0)), Seconds(30.0));
+}
