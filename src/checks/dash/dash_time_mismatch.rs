@@ -3,6 +3,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use packager_media::container::{Container, Track};
+use packager_media::dash::Mpd;
 use packager_media::stream::Media;
 use packager_media::units;
 
@@ -14,7 +15,8 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when the media of a segment begin (tfdt, or the earliest presentation time) at another media time \
            than the MPD announces: t of SegmentTimeline, or the time that follows from the number, @duration and \
-           presentationTimeOffset, where half a segment more is allowed",
+           presentationTimeOffset, where half a segment more is allowed. Critical if they begin further off than players are behind the \
+           live edge (suggestedPresentationDelay, four segments or 10 s, whichever is longest): players find no media where they play",
     reference: "ISO/IEC 23009-1 5.3.9.6, 5.3.9.2; DASH-IF IOP 4.3 3.2.7.1",
     needs_history: false,
 };
@@ -33,12 +35,13 @@ const NONE: &str = "no fragmented segment of an MPD with times was inspected";
 const ROUNDING: f64 = 0.001;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    let mpd = context.output.dash().map(|dash| &*dash.mpd);
     select::judge_renditions(context, NONE, |facts, past| {
         let media = facts.rendition.media;
         let segments = select::inspected_segments(facts, past)?;
         let mut judged = segments.iter().rev().filter_map(|s| Some((s, start_offset(s, media)?))).peekable();
         judged.peek()?;
-        Some(judged.filter_map(|(segment, (off, sample))| violation(segment, off, sample, params)).collect())
+        Some(judged.filter_map(|(segment, (off, sample))| violation(segment, (off, sample), mpd, params)).collect())
     })
 }
 
@@ -56,7 +59,7 @@ fn start_offset(facts: &SegmentFacts, media: Media) -> Option<(f64, f64)> {
     Some((off, track.sample_gap_max.map_or(0.0, |gap| gap.0)))
 }
 
-fn violation(facts: &SegmentFacts, off: f64, sample: f64, params: &Params) -> Option<Violation> {
+fn violation(facts: &SegmentFacts, (off, sample): (f64, f64), mpd: Option<&Mpd>, params: &Params) -> Option<Violation> {
     let announced = facts.segment.media_start?;
     let least = params.tolerance.max(sample);
     let drift = if announced.nominal { params.nominal_ratio * facts.segment.duration.0 } else { 0.0 };
@@ -72,7 +75,9 @@ fn violation(facts: &SegmentFacts, off: f64, sample: f64, params: &Params) -> Op
         "segment {}: the media begin {by} s {where_} the time {what} ({at:.3} s of media time); no more than {most} s are allowed",
         facts.segment.number
     );
-    Some(segment_violation(facts, message).with("off_seconds", off).with("media_time_seconds", at))
+    let violation = segment_violation(facts, message).with("off_seconds", off).with("media_time_seconds", at);
+    let is_far = mpd.is_some_and(|mpd| off.abs() > mpd.player_delay(facts.segment.duration).0);
+    Some(if is_far { violation.severity(Severity::Critical) } else { violation })
 }
 
 #[cfg(test)]
@@ -124,6 +129,20 @@ mod tests {
         assert_holds(run(segment(1.1, true)));
         assert!(messages(run(segment(1.11, true))).contains("the time of its number"));
         assert!(messages(run(segment(-1.19, true))).contains("1.110 s before"));
+    }
+
+    #[test]
+    fn media_further_off_than_players_are_behind_the_live_edge_are_critical() {
+        let severity = |off: f64, nominal: bool| {
+            let mut scene = Scene::dash(&paced());
+            scene.output.renditions = vec![rendition(NAME)];
+            scene.remember([segment(off, nominal)]);
+            violations(check(&scene.context(), &Params::default()))[0].severity
+        };
+        for nominal in [false, true] {
+            assert_eq!((severity(10.0, nominal), severity(10.01, nominal)), (None, Some(Severity::Critical)));
+            assert_eq!(severity(-10.09, nominal), Some(Severity::Critical), "its first picture is 10.01 s early");
+        }
     }
 
     #[test]

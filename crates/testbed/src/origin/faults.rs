@@ -1031,6 +1031,8 @@ static FAULTS: &[Fault] = &[
         &["encryption_mismatch"], &[]) },
     Fault { path: TIME, ..fault("dash_time_mismatch", Effect::MediaShifted(500), "CM1", "Media times are half a second later than $Time$ and the SegmentTimeline.",
         &["dash_time_mismatch"], &[]) },
+    Fault { path: NUMBER, ..fault("dash_time_lost", Effect::MediaShifted(3_600_000), "CM1", "Media times are an hour later than the MPD says, as without presentationTimeOffset.",
+        &["dash_time_mismatch"], &[]) },
     Fault { path: NUMBER, ..fault("dash_time_mismatch_number", Effect::MediaShifted(1500), "CM1",
         "Media times are three quarters of a segment later than $Number$ and presentationTimeOffset.", &["dash_time_mismatch"], &[]) },
     Fault { path: NUMBER, ..fault("dash_av_offset", Effect::AvOffset, "CM1", "Audio of the MPD's segments starts a second after video.",
