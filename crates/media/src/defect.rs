@@ -46,7 +46,8 @@ pub enum DefectKind {
     AttributeMissing,
     /// Rendition groups of a multivariant playlist aren't defined, or their members contradict each other.
     Groups,
-    /// Rendition groups of a multivariant playlist break a rule whose breach doesn't disturb players.
+    /// Rendition groups of a multivariant playlist break a rule whose breach doesn't disturb players, or identical Representations of
+    /// a live MPD share an id, which only some players refuse.
     GroupHabit,
     /// EXT-X-VERSION is lower than the version that the playlist's features need.
     Version,

@@ -29,6 +29,7 @@ pub(super) fn mpd(effect: Option<Effect>, text: String) -> String {
         Some(Effect::MpdAttributes(attributes)) => text.replacen("<MPD ", &format!("<MPD {attributes} "), 1),
         Some(Effect::MpdPeriodAdded(period)) => text.replacen("<UTCTiming", &format!("{period}<UTCTiming"), 1),
         Some(Effect::MpdSetAdded(set)) => text.replace("</Period>", &format!("{set}</Period>")),
+        Some(Effect::MpdSetTwice) => with_last_set_twice(&text),
         Some(Effect::MpdWithoutAttribute(name)) => text.replace(&format!(" {name}=\""), &format!(" no-{name}=\"")),
         Some(Effect::PeriodStartMissing) => text.replace(" start=\"PT0S\"", ""),
         Some(Effect::RemotePeriodMissing) => {
@@ -38,6 +39,21 @@ pub(super) fn mpd(effect: Option<Effect>, text: String) -> String {
         Some(Effect::MediaTemplateMissing) => text.replace(" media=\"", " intended=\""),
         _ => text,
     }
+}
+
+/// Returns the MPD with the last AdaptationSet of each Period once more, with the id 9.
+fn with_last_set_twice(text: &str) -> String {
+    let mut out = String::new();
+    for piece in text.split_inclusive("</Period>") {
+        let Some(before) = piece.strip_suffix("</Period>") else {
+            out.push_str(piece);
+            continue;
+        };
+        let last = before.rfind("<AdaptationSet id=\"").and_then(|at| before.get(at..)).unwrap_or_default();
+        let copy = last.split_once(" contentType").map_or("", |(_, rest)| rest);
+        out.push_str(&format!("{before}<AdaptationSet id=\"9\" contentType{copy}</Period>"));
+    }
+    out
 }
 
 /// Returns the XML document without its elements of this name, which aren't nested in each other.
