@@ -320,11 +320,6 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
         ("AM1 as DASH with messages", "live/AM1/messages.mpd", "Ad breaks in event messages (emsg) only"),
         ("CM1 as DASH in runs", "live/CM1/runs.mpd", "By number, with a SegmentTimeline whose S elements repeat"),
         (
-            "CM1 as DASH without end",
-            "live/CM1/open.mpd",
-            "By time, with an S element that repeats up to the live edge (r=-1)",
-        ),
-        (
             "CM1 as DASH ahead",
             "live/CM1/ahead.mpd",
             "By time, with the segments of the next 10 s, which aren't available yet",

@@ -16,7 +16,8 @@ pub const META: CheckMeta = CheckMeta {
            the newest segment of a fixed pace or an open S (r=-1) is due and can't be fetched; major while other \
            renditions of its kind play, and when the whole list is before its time; and when a Representation is one file without \
            segments, although its Period goes on. Minor if a SegmentList with @duration has available segments only where dash.js and \
-           Shaka Player place it, by a startNumber that moves within the Period. Segments that are listed ahead, such as those of an ad, are no fault, and subtitles \
+           Shaka Player place it, by a startNumber that moves within the Period. Major if the last S repeats without end (r=-1) in a Period without end, which \
+           only dash.js plays. Segments that are listed ahead, such as those of an ad, are no fault, and subtitles \
            may list none while nobody speaks",
     reference: "ISO/IEC 23009-1 5.3.9.2, 5.3.9.5; DASH-IF IOP 4.3",
     needs_history: false,
@@ -40,7 +41,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
             Some(_) => early(rung, params).or_else(|| nothing_available(rung, params)),
             None => one_file(rung).or_else(|| nothing_available(rung, params)).or_else(|| missing(rung, params)),
         };
-        found.into_iter().chain(renumbered(rung)).collect()
+        found.into_iter().chain(renumbered(rung)).chain(without_end(rung)).collect()
     })
 }
 
@@ -55,6 +56,19 @@ fn renumbered(rung: &LiveRepresentation<'_>) -> Option<Violation> {
     );
     let violation = Violation::new(message).with("line", rung.representation.line);
     Some(violation.with("after_start_seconds", by.0).severity(Severity::Minor))
+}
+
+/// Returns a violation if a SegmentTimeline ends with an S that repeats up to the live edge (r=-1), and its Period has no end. The
+/// standard allows it, but only dash.js computes an end from the clock: Shaka Player leaves the S out, and Media3 takes an end that
+/// isn't known for a number.
+fn without_end(rung: &LiveRepresentation<'_>) -> Option<Violation> {
+    let open = rung.timeline_runs()?.last().filter(|run| run.count.is_none() && rung.period.duration.is_none())?;
+    let message = format!(
+        "the last S of the SegmentTimeline, at {:.3} s of media time, repeats without end (r=-1) in a Period without end: Shaka Player \
+         leaves its segments out and Media3 miscounts them, only dash.js plays them; list each segment that there is",
+        rung.seconds(i128::from(open.start))
+    );
+    Some(Violation::new(message).with("line", rung.representation.line).severity(Severity::Major))
 }
 
 /// Returns a violation if video or audio of a Period without an end is one file: it names no segment (SegmentTemplate,
@@ -309,9 +323,28 @@ mod tests {
     #[test]
     fn at_a_fixed_pace_or_in_an_open_run_the_newest_by_the_clock_has_to_answer() {
         let promised = paced().replace(" duration=", " availabilityTimeOffset=\"15\" duration=");
-        for mpd in [paced(), promised, timed("<S t=\"980000\" d=\"2000\" r=\"-1\"/>")] {
+        for mpd in [paced(), promised, until_1100()] {
             newest_has_to_answer(&mpd);
         }
+    }
+
+    /// Returns an MPD with an open run, whose Period ends 100 s after the time of the probe.
+    fn until_1100() -> String {
+        let open = timed("<S t=\"980000\" d=\"2000\" r=\"-1\"/>");
+        open.replace("start=\"PT0S\"", "start=\"PT0S\" duration=\"PT1100S\"")
+    }
+
+    #[test]
+    fn an_open_run_in_a_period_without_end_is_major() {
+        assert_holds(run(&Scene::dash(&until_1100())));
+        let found = violations(run(&Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"-1\"/>"))));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
+        assert!(
+            found[0].message.starts_with("the last S of the SegmentTimeline, at 980.000 s of media time"),
+            "{found:?}"
+        );
+        let closed = timed("<S t=\"900000\" d=\"2000\" r=\"-1\"/><S t=\"990000\" d=\"2000\" r=\"4\"/>");
+        assert_holds(run(&Scene::dash(&closed)));
     }
 
     fn newest_has_to_answer(mpd: &str) {

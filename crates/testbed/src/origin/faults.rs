@@ -999,6 +999,8 @@ static FAULTS: &[Fault] = &[
         &["dash_timeline_gap"], &["segment_duration_off_target"]) },
     Fault { path: "runs.mpd", ..fault("dash_numbers_shifted", Effect::NumbersShifted, "CM1", "startNumber is one too low: every number names the segment before the intended one.",
         &["dash_time_mismatch"], &[]) },
+    Fault { path: "open.mpd", ..fault("dash_open_end", Effect::MpdAttributes(""), "CM1", "The S elements of video repeat up to the live edge (r=-1), in a Period without end.",
+        &["dash_live_edge_unavailable"], &[]) },
     Fault { path: "open.mpd", ..fault("dash_open_missing", Effect::MpdStart(-15), "CM1",
         "An S element with r=-1 and an availabilityStartTime 15 s too early: the newest segments by the clock are missing.", &["dash_live_edge_unavailable"], &["segment_unavailable"]) },
     Fault { path: NUMBER, ..fault("dash_offset_too_long", Effect::OffsetTooLong, "CM1",
