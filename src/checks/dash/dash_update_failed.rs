@@ -1,4 +1,5 @@
 mod reload;
+mod short_list;
 
 use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
@@ -18,7 +19,8 @@ pub const META: CheckMeta = CheckMeta {
     help: "fails when the MPD's Location doesn't answer with an MPD of the same presentation, or PatchLocation doesn't answer with a patch \
            that applies to the MPD, or has no patch within its ttl: players download the whole MPD instead, or lose the channel at an \
            update. Also fails when the list of segments ends before players reload the MPD, because minimumUpdatePeriod is missing or \
-           too long. Major if so or if the Location leads to no MPD, critical if players stand still for more than \
+           too long, or when the list is shorter than minimumUpdatePeriod and one segment, so that players never learn of some segments. \
+           Major if so or if the Location leads to no MPD, critical if players stand still for more than \
            half of the time or the MPD at the Location stands still",
     reference: "ISO/IEC 23009-1 5.3.1.2, 5.4.1, 5.15",
     needs_history: false,
@@ -42,7 +44,8 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     if found.is_empty() && reload.is_none() && dash.location.is_none() && dash.patch.is_none() {
         return CheckVerdict::NotRun(MISSING);
     }
-    found.extend(reload.flatten());
+    let late = reload.flatten().or_else(|| short_list::short_list(context, dash));
+    found.extend(late);
     let now = dash.clock_offset().after(context.now);
     found.extend(dash.location.as_ref().and_then(|location| wrong_location(location, &dash.mpd, now)));
     if let Some(facts) = &dash.patch {

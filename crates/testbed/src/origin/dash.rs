@@ -92,7 +92,11 @@ pub(super) fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: 
     }
     let behind = if let Some(Effect::LiveEdgeBehind(seconds)) = timeline.effect { seconds } else { 0 };
     let (depth, update) = (timeline.window * length_ms / 1000 + behind, length_ms / 1000);
-    let reload = if variant == MpdVariant::Ahead { addressing::AHEAD_MS / 1000 } else { update };
+    let reload = match timeline.effect {
+        Some(Effect::UpdatesSparse) => depth,
+        _ if variant == MpdVariant::Ahead => addressing::AHEAD_MS / 1000,
+        _ => update,
+    };
     let older = timeline.effect == Some(Effect::PublishTimeRegressed) && now_ms.div_euclid(20_000) % 2 == 1;
     let published_ms = listing.published_ms - if older { 60_000 } else { 0 };
     let _ = write!(text, " publishTime=\"{}\" minimumUpdatePeriod=\"PT{reload}S\"", date(published_ms));

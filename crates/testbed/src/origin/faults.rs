@@ -293,6 +293,8 @@ pub(super) enum Effect {
     TimeShiftBufferShort,
     /// maxSegmentDuration is half of a segment's duration.
     MaxSegmentDurationShort,
+    /// The MPD lists three segments, and minimumUpdatePeriod is as long as they are together.
+    UpdatesSparse,
     LocationMissing,
     LocationOther,
     PatchMissing,
@@ -967,6 +969,8 @@ static FAULTS: &[Fault] = &[
         "timeShiftBufferDepth is shorter than suggestedPresentationDelay.", &["dash_buffer_depth_short"], &[]) },
     Fault { path: TIME, ..fault("dash_max_segment_duration_exceeded", Effect::MaxSegmentDurationShort, "CM1", "maxSegmentDuration is half of a segment's duration.",
         &["dash_max_segment_duration_exceeded"], &[]) },
+    Fault { path: TIME, ..fault("dash_updates_sparse", Effect::UpdatesSparse, "CM1", "The MPD lists three segments, and players reload it after three segments.",
+        &["dash_update_failed"], &[]) },
     Fault { path: UPDATES, ..fault("mpd_location_404", Effect::LocationMissing, "CM1", "The MPD's Location answers 404.",
         &["dash_update_failed"], &[]) },
     Fault { path: UPDATES, ..fault("mpd_location_other", Effect::LocationOther, "CM1", "The MPD's Location leads to another presentation.",

@@ -124,6 +124,7 @@ impl Timeline {
             layout,
             window: match effect {
                 Some(Effect::WindowTooShort | Effect::DiscontinuityTwice) => 2,
+                Some(Effect::UpdatesSparse) => 3,
                 _ => channel.window,
             },
             base: 1000 * (number - 1),
