@@ -1,8 +1,11 @@
 use crate::checks::support::representations::STATIC_MPD;
 use crate::checks::support::select::NO_MANIFEST;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
+use crate::facts::OutputFacts;
 use crate::finding::Severity;
-use packager_media::dash::ServiceLatency;
+use packager_media::dash::{Mpd, Representation, ServiceLatency, current_period, playable_representations};
+use packager_media::stream::Media;
+use packager_media::units::Timestamp;
 
 pub const META: CheckMeta = CheckMeta {
     id: "dash_buffer_depth_short",
@@ -12,7 +15,9 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when timeShiftBufferDepth is shorter than `min`, than suggestedPresentationDelay or than the \
            target latency of ServiceDescription: a player that stays that far behind requests segments that are \
-           gone; also fails when that target isn't between its own min and max",
+           gone; also fails when that target isn't between its own min and max, and when suggestedPresentationDelay is shorter than a \
+           segment and minBufferTime: dash.js and Shaka Player take it as it is and run dry. Major if it is shorter than a segment. Not \
+           judged in low latency",
     reference: "ISO/IEC 23009-1 5.3.1.2, annex K.3.2",
     needs_history: false,
 };
@@ -22,6 +27,9 @@ params! {
     min: f64 = 0.0,
 }
 
+/// Largest difference in seconds between a duration and its rounded form.
+const ROUNDING: f64 = 0.1;
+
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let Some(dash) = context.output.dash() else { return CheckVerdict::NotRun(NO_MANIFEST) };
     if !dash.mpd.dynamic {
@@ -30,9 +38,14 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if let Some(message) = dash.mpd.latency.as_ref().and_then(contradiction) {
         return CheckVerdict::Ran(vec![Violation::new(message)]);
     }
-    let Some(depth) = dash.mpd.time_shift_buffer_depth else { return CheckVerdict::Ran(Vec::new()) };
-    let delay = dash.mpd.suggested_presentation_delay.map_or(0.0, |d| d.0);
-    let target = dash.mpd.latency.and_then(|l| l.target).map_or(0.0, |t| t.0);
+    let too_short = short_depth(&dash.mpd, params).or_else(|| short_delay(context.output, &dash.mpd, dash.listed_at));
+    CheckVerdict::Ran(too_short.into_iter().collect())
+}
+
+fn short_depth(mpd: &Mpd, params: &Params) -> Option<Violation> {
+    let depth = mpd.time_shift_buffer_depth?;
+    let delay = mpd.suggested_presentation_delay.map_or(0.0, |d| d.0);
+    let target = mpd.latency.and_then(|l| l.target).map_or(0.0, |t| t.0);
     let message = if depth.0 < target {
         format!("timeShiftBufferDepth is {} s; ServiceDescription asks players to stay {target} s behind", depth.0)
     } else if depth.0 < delay {
@@ -40,9 +53,37 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     } else if depth.0 < params.min {
         format!("timeShiftBufferDepth is {} s; {} s are expected", depth.0, params.min)
     } else {
-        return CheckVerdict::Ran(Vec::new());
+        return None;
     };
-    CheckVerdict::Ran(vec![Violation::new(message).with("depth_seconds", depth.0).with("delay_seconds", delay)])
+    Some(Violation::new(message).with("depth_seconds", depth.0).with("delay_seconds", delay))
+}
+
+/// Returns a violation if suggestedPresentationDelay leaves players no whole segment, or less than minBufferTime beyond one. dash.js
+/// takes 0 for no delay at all. In low latency segments are played while they are made, and ServiceDescription has another delay.
+fn short_delay(output: &OutputFacts, mpd: &Mpd, now: Timestamp) -> Option<Violation> {
+    let delay = mpd.suggested_presentation_delay.filter(|delay| delay.0 > 0.0)?;
+    let is_early = |r: &Representation| r.addressing.availability_time_offset.0 > 0.0;
+    let period = current_period(mpd, now)?;
+    if mpd.latency.is_some() || playable_representations(period).any(|(_, r)| is_early(r)) {
+        return None;
+    }
+    let media = output.renditions.iter().filter(|r| r.rendition.media != Media::Text);
+    let segment = media.filter_map(|r| Some(r.timeline.as_deref()?.segments.last()?.duration.0)).reduce(f64::max)?;
+    let buffered = mpd.min_buffer_time.map_or(0.0, |time| time.0);
+    let (least, what, severity) = if delay.0 < segment - ROUNDING {
+        (segment, "a segment lasts", Severity::Major)
+    } else if delay.0 < segment + buffered - ROUNDING {
+        (segment + buffered, "a segment and minBufferTime together are", Severity::Minor)
+    } else {
+        return None;
+    };
+    let message = format!(
+        "suggestedPresentationDelay is {} s, and {what} {least:.1} s: players that stay so close to the live edge run dry; make it at \
+         least three segments",
+        delay.0
+    );
+    let violation = Violation::new(message).with("delay_seconds", delay.0).with("segment_seconds", segment);
+    Some(violation.severity(severity))
 }
 
 fn contradiction(latency: &ServiceLatency) -> Option<String> {
@@ -76,6 +117,38 @@ mod tests {
             "timeShiftBufferDepth is 5.9 s; suggestedPresentationDelay is 6 s"
         );
         assert_eq!(violations(run(29.9, 6.0, 30.0))[0].message, "timeShiftBufferDepth is 29.9 s; 30 s are expected");
+    }
+
+    /// Runs the check for an MPD with this suggestedPresentationDelay and segments of 2 s; minBufferTime is 2 s.
+    fn delayed(delay: &str, change: impl Fn(String) -> String) -> CheckVerdict {
+        let mpd = paced().replace("minBufferTime", &format!("suggestedPresentationDelay=\"{delay}\" minBufferTime"));
+        check(&Scene::dash(&change(mpd)).context(), &Params::default())
+    }
+
+    #[test]
+    fn the_delay_of_players_is_a_segment_and_their_buffer() {
+        let severity = |delay| match delayed(delay, |mpd| mpd) {
+            CheckVerdict::Ran(found) => found.first().map(|v| v.severity),
+            CheckVerdict::NotRun(why) => panic!("{why}"),
+        };
+        assert_eq!((severity("PT4S"), severity("PT3.9S")), (None, None));
+        assert_eq!(
+            (severity("PT3.8S"), severity("PT1.9S")),
+            (Some(Some(Severity::Minor)), Some(Some(Severity::Minor)))
+        );
+        assert_eq!((severity("PT1.8S"), severity("PT0S")), (Some(Some(Severity::Major)), None));
+        assert_eq!(
+            messages(delayed("PT1S", |mpd| mpd)),
+            "suggestedPresentationDelay is 1 s, and a segment lasts 2.0 s: players that stay so close to the live edge run dry; make it \
+             at least three segments"
+        );
+    }
+
+    #[test]
+    fn in_low_latency_players_may_be_closer_than_a_segment() {
+        assert_holds(delayed("PT1S", |mpd| mpd.replace(" duration=", " availabilityTimeOffset=\"1.6\" duration=")));
+        let latency = "<ServiceDescription><Latency target=\"1500\"/></ServiceDescription><Period";
+        assert_holds(delayed("PT1S", |mpd| mpd.replace("<Period", latency)));
     }
 
     fn described(target: f64, min: f64, max: f64) -> CheckVerdict {
