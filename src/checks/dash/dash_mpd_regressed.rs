@@ -17,7 +17,7 @@ pub const META: CheckMeta = CheckMeta {
     alert: Some("OriginsOutOfStep"),
     help: "fails when an update of a live MPD changes availabilityStartTime while the timeline goes on, lists an \
            older newest segment, or moves, removes or replaces a Period that had begun; major when the timeline goes back by a single segment of picture or sound (the shortest of their \
-           newest ones), as between two edges of a CDN, or a Period moves in steps of up to a second; minor when only publishTime is older; \
+           newest ones), as between two edges of a CDN, or a Period moves in steps of up to a second, or an announced Period is withdrawn; minor when only publishTime is older; \
            packager_restarted reports a packager restart, and dash_period_id_wrong another id of a Period",
     reference: "ISO/IEC 23009-1 5.4.1, 5.3.1.2",
     needs_history: true,
@@ -91,6 +91,8 @@ fn violation(update: &MpdStep<'_>, segment: Seconds) -> Option<Violation> {
         {
             Some(Severity::Major)
         }
+        // Only Media3 minds, after some attempts.
+        MpdRegression::Period(PeriodRegression::Withdrawn(_)) => Some(Severity::Major),
         _ => None,
     };
     Some(Violation { severity: severity.or(violation.severity), ..violation })
@@ -114,6 +116,13 @@ fn period_message(a: &MpdState, b: &MpdState, change: PeriodRegression) -> Strin
         PeriodRegression::Gone(at) => {
             let (name, start) = name(at);
             format!("{name} had begun at {start:.3} s of the presentation and is gone: players lose their position")
+        }
+        PeriodRegression::Withdrawn(at) => {
+            let (name, start) = name(at);
+            format!(
+                "{name} was announced for {start:.3} s of the presentation and is withdrawn without another Period in its place: Media3 \
+                 takes the MPD for that of a server that is behind, and stops (DashManifestStaleException)"
+            )
         }
         PeriodRegression::Replaced => {
             let start = b.periods.first().map_or(0.0, |p| p.start.0);
@@ -202,6 +211,18 @@ mod tests {
         assert!(message(state(-18, 982.0, &[(Some("x"), 980.0)])).contains("the oldest one now begins at 980.000 s"));
         let nameless = messages(run([state(-20, 980.0, &[(None, 970.0)]), state(-18, 982.0, &[(None, 972.0)])]));
         assert!(nameless.starts_with("a Period without an id had begun at 970.000 s"), "{nameless}");
+    }
+
+    #[test]
+    fn an_announced_period_that_is_withdrawn_is_major() {
+        let state = |second: i64, starts: &[f64]| {
+            let period = |start: &f64| PeriodStart::new(Some(start.to_string()), Seconds(*start));
+            MpdState { periods: starts.iter().map(period).collect(), ..mpd(second, 980.0) }
+        };
+        let found = violations(run([state(-20, &[0.0, 1100.0]), state(-10, &[0.0])]));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
+        let begins = "the Period `1100` was announced for 1100.000 s of the presentation and is withdrawn";
+        assert!(found[0].message.starts_with(begins), "{}", found[0].message);
     }
 
     #[test]

@@ -30,13 +30,13 @@ pub(in crate::checks) enum MpdRegression {
     Start(Seconds),
     /// The newest segment of the MPD is older than the newest one before, by the time given here.
     Edge(Seconds),
-    /// A Period that had begun was moved, removed or replaced.
+    /// A Period that had begun was moved, removed or replaced, or one that was announced was withdrawn.
     Period(PeriodRegression),
     /// Only publishTime of the MPD is earlier than before, by the time given here.
     Published(Seconds),
 }
 
-/// Change of a Period that had begun. Positions are those in the earlier state of the MPD.
+/// Change of a Period that had begun or was announced. Positions are those in the earlier state of the MPD.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::checks) enum PeriodRegression {
     /// A Period was moved: the one at this position now begins at this time of the presentation.
@@ -45,6 +45,8 @@ pub(in crate::checks) enum PeriodRegression {
     Gone(usize),
     /// All Periods that the window covered were removed, and others are in their place.
     Replaced,
+    /// The Period at this position was announced, had not begun, and was removed without another in its place.
+    Withdrawn(usize),
 }
 
 /// Two consecutive states of an output's MPD, and the kind of change between them.
@@ -102,9 +104,9 @@ fn has_caught_up(a: &MpdState, b: &MpdState) -> bool {
 pub(in crate::checks) fn has_returned(step: &MpdStep<'_>, later: &MpdState) -> bool {
     let begins = |p: &PeriodStart| later.periods.iter().any(|q| is_same_start(q.start, p.first_start));
     let periods = match step.change {
-        MpdChange::Regressed(MpdRegression::Period(PeriodRegression::Moved(at, _) | PeriodRegression::Gone(at))) => {
-            step.earlier.periods.get(at).is_some_and(begins)
-        }
+        MpdChange::Regressed(MpdRegression::Period(
+            PeriodRegression::Moved(at, _) | PeriodRegression::Gone(at) | PeriodRegression::Withdrawn(at),
+        )) => step.earlier.periods.get(at).is_some_and(begins),
         MpdChange::Regressed(MpdRegression::Period(PeriodRegression::Replaced)) => {
             step.earlier.periods.iter().any(begins)
         }
@@ -128,7 +130,10 @@ fn change_between(before: &[&MpdState], a: &MpdState, b: &MpdState) -> MpdChange
         }
     }
     let moved = moved_period(a, b).map(MpdRegression::Period);
-    let gone = || regressed_period(a, b).or_else(|| replaced_periods(a, b)).map(MpdRegression::Period);
+    let gone = || {
+        let begun = regressed_period(a, b).or_else(|| replaced_periods(a, b));
+        begun.or_else(|| withdrawn_period(a, b)).map(MpdRegression::Period)
+    };
     let back = moved.or(older_edge.map(MpdRegression::Edge)).or_else(gone);
     back.or(published.map(MpdRegression::Published)).map_or(MpdChange::Continued, MpdChange::Regressed)
 }
@@ -249,6 +254,17 @@ fn replaced_periods(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     (all_gone && !passed).then_some(PeriodRegression::Replaced)
 }
 
+/// Returns the first Period that MPD `a` announced and MPD `b` lacks, if `b` has fewer Periods than `a` had from the first Period of `b`
+/// on. Media3 counts so, and takes such an MPD for one of another server that is out of step.
+fn withdrawn_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
+    let first = b.periods.first()?.start;
+    let kept = a.periods.iter().filter(|p| p.start >= first).count();
+    let begun = begun_periods(a).count();
+    let announced = a.periods.iter().enumerate().skip(begun);
+    let withdrawn = announced.filter(|(_, p)| !is_listed(b, p)).map(|(at, _)| PeriodRegression::Withdrawn(at)).next();
+    withdrawn.filter(|_| kept > b.periods.len())
+}
+
 /// Whether the MPD lists the Period by its id, or another Period that begins at its time.
 fn is_listed(state: &MpdState, period: &PeriodStart) -> bool {
     let same_id = |p: &PeriodStart| p.id.is_some() && p.id == period.id;
@@ -259,7 +275,7 @@ fn is_listed(state: &MpdState, period: &PeriodStart) -> bool {
 mod tests {
     use super::MpdChange::{Continued, Regressed, Restarted};
     use super::MpdRegression::{Edge, Period, Published, Start};
-    use super::PeriodRegression::{Gone, Moved, Replaced};
+    use super::PeriodRegression::{Gone, Moved, Replaced, Withdrawn};
     use super::*;
     use crate::checks::testing::*;
 
@@ -374,8 +390,6 @@ mod tests {
         assert_eq!(changes([first(), with(-20, &[("a", 0.0), ("b", 902.0)])]), [period(Moved(1, Seconds(902.0)))]);
         assert_eq!(changes([first(), with(-20, &[("a", 0.0), ("b", 901.0)])]), [Continued], "rounded");
         assert_eq!(changes([first(), with(-20, &[("a", 0.0)])]), [period(Gone(1))]);
-        let ahead = with(-30, &[("a", 0.0), ("b", 2000.0)]);
-        assert_eq!(changes([ahead, with(-20, &[("a", 0.0)])]), [Continued], "announced and taken back");
         let earlier = with_edge(-20, 974.0, &[("a", 0.0), ("b", 890.0)]);
         assert_eq!(changes([first(), earlier]), [period(Moved(1, Seconds(890.0)))], "before the older edge");
     }
@@ -425,6 +439,20 @@ mod tests {
             [Continued],
             "only the id is another"
         );
+    }
+
+    #[test]
+    fn an_announced_period_may_not_be_withdrawn_without_another_in_its_place() {
+        let announced = || with(-30, &[("a", 0.0), ("ad", 1100.0), ("b", 1130.0)]);
+        assert_eq!(changes([announced(), with(-20, &[("a", 0.0)])]), [period(Withdrawn(1))]);
+        assert_eq!(changes([announced(), with(-20, &[("a", 0.0), ("ad", 1100.0)])]), [period(Withdrawn(2))]);
+        let moved = [("a", 0.0), ("ad2", 1102.5), ("b2", 1132.5)];
+        assert_eq!(changes([announced(), with(-20, &moved)]), [Continued], "as many Periods are there");
+        let later = [announced(), with_edge(150, 1150.0, &[("b", 1130.0)])];
+        assert_eq!(changes(later), [Continued], "the Periods before it have left the window");
+        let back = [announced(), with(-20, &[("a", 0.0)]), with(-10, &[("a", 0.0), ("ad", 1100.0), ("b", 1130.0)])];
+        let step = MpdStep { earlier: &back[0], later: &back[1], change: period(Withdrawn(1)) };
+        assert!(has_returned(&step, &back[2]) && !has_returned(&step, &back[1]));
     }
 
     #[test]

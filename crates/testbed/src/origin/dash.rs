@@ -11,7 +11,7 @@ use super::faults::Effect;
 use super::fixtures::{self, AUDIO_TIMESCALE, UNIT_MS, VIDEO_TIMESCALE};
 use super::playlist::{self, date};
 use super::timeline::{ENCODER_LATENCY_MS, EPOCH_MS, Rendition, Segment, TARGET, Timeline};
-use super::{low_latency, mp4_subtitles, mpd_updates, webvtt};
+use super::{low_latency, mp4_subtitles, mpd_updates, nothing_to_play, webvtt};
 
 /// Variant of a channel's MPD, by its segment addressing and division into Periods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +140,9 @@ pub(super) fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: 
         };
         let events = if ads { events() } else { String::new() };
         period(&mut text, timeline, variant, PeriodRange { from: *index, until: next, now_ms, turn }, &events);
+    }
+    if timeline.effect == Some(Effect::PeriodWithdrawn) && now_ms.div_euclid(20_000) % 2 == 0 {
+        text.push_str(&nothing_to_play::announced_period(&text));
     }
     if file == mpd_updates::MPD {
         text = text.replacen("<AdaptationSet", &(mpd_updates::event_stream(timeline.effect) + "<AdaptationSet"), 1);

@@ -263,6 +263,8 @@ pub(super) enum Effect {
     PeriodStartSlides,
     /// The MPD lists only the newest Period.
     PeriodsReplaced,
+    /// The MPD announces a Period for 20 s, then withdraws it for 20 s.
+    PeriodWithdrawn,
     /// The packager works at four fifths of real time.
     EdgeSlow,
     /// Every segment is marked by EXT-X-GAP.
@@ -950,6 +952,8 @@ static FAULTS: &[Fault] = &[
     Fault { path: "periods.mpd", ..fault("dash_period_slides", Effect::PeriodStartSlides, "CM1", "The only Period has no id, and its start moves with the window.",
         &["dash_mpd_regressed"], &[]) },
     Fault { path: "periods.mpd", ..fault("dash_periods_replaced", Effect::PeriodsReplaced, "CM1", "Each new Period replaces the Periods before it at once.",
+        &["dash_mpd_regressed"], &[]) },
+    Fault { path: NUMBER, ..fault("dash_period_withdrawn", Effect::PeriodWithdrawn, "CM1", "Every 20 s the MPD announces a Period that begins in some years, and withdraws it.",
         &["dash_mpd_regressed"], &[]) },
     Fault { path: TIME, ..fault("dash_live_edge_slow", Effect::EdgeSlow, "CM1", "New segments of the MPD come at four fifths of real time.",
         &["live_edge_slow"], &[]) },

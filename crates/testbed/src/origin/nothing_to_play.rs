@@ -41,6 +41,13 @@ pub(super) fn mpd(effect: Option<Effect>, text: String) -> String {
     }
 }
 
+/// Returns a copy of the first Period in the text of an MPD that begins in some years.
+pub(super) fn announced_period(text: &str) -> String {
+    let period =
+        text.split_once("<Period ").and_then(|(_, rest)| rest.split_once('>')).map_or("", |(_, inside)| inside);
+    format!("<Period id=\"next\" start=\"PT1000000000S\">{period}")
+}
+
 /// Returns the MPD with the last AdaptationSet of each Period once more, with the id 9.
 fn with_last_set_twice(text: &str) -> String {
     let mut out = String::new();
