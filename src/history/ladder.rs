@@ -2,10 +2,10 @@
 
 use super::{Retention, SAME_START};
 use crate::facts::{DashFacts, OutputFacts};
-use packager_media::dash::{self, Period, playable_representations};
+use packager_media::dash::{self, AdaptationSet, Period, Representation, playable_representations};
 use packager_media::stream::{Media, Protocol, Rendition, Resolution, is_audio_codec};
 use packager_media::units::{Seconds, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Kinds of renditions that a manifest lists, with their numbers, and the ids of an MPD's Representations.
@@ -24,13 +24,23 @@ pub struct LadderState {
     pub representations: Option<RepresentationIds>,
 }
 
-/// The ids of a Period's Representations, by which players recognise them in the next MPD.
+/// The Representations of a Period, as players recognise them in the next MPD: most by their ids, Media3 by their places.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RepresentationIds {
     /// Id and start of the Period.
     pub period: (Option<String>, Seconds),
-    /// The ids, at most 64, each cut at 64 characters.
-    pub ids: BTreeSet<String>,
+    /// The Representations with an id in document order, at most 64.
+    pub all: Vec<RepresentationPlace>,
+}
+
+/// Id of a Representation, cut at 64 characters, and its place in its Period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepresentationPlace {
+    pub id: String,
+    /// Position of the AdaptationSet in its Period, from 1.
+    pub set: usize,
+    /// Position of the Representation in its AdaptationSet, from 1.
+    pub position: usize,
 }
 
 impl RepresentationIds {
@@ -42,9 +52,25 @@ impl RepresentationIds {
 
     fn of(dash: &DashFacts, now: Timestamp) -> Option<Self> {
         let period = dash::current_period(&dash.mpd, dash.clock_offset().after(now)).filter(|_| dash.mpd.dynamic)?;
-        let ids = dash::playable_representations(period).map(|(_, r)| r.id.chars().take(MAX_ID).collect::<String>());
-        let ids = ids.filter(|id| !id.is_empty()).take(MAX_IDS).collect();
-        Some(Self { period: (period.id.clone(), period.start?), ids })
+        let place = |(set, representation): (&AdaptationSet, &Representation)| {
+            let id: String = representation.id.chars().take(MAX_ID).collect();
+            let set_at = period.sets.iter().position(|one| std::ptr::eq(one, set))?;
+            let position = set.representations.iter().position(|one| std::ptr::eq(one, representation))?;
+            (!id.is_empty()).then_some(RepresentationPlace { id, set: set_at + 1, position: position + 1 })
+        };
+        let all = playable_representations(period).filter_map(place).take(MAX_IDS).collect();
+        Some(Self { period: (period.id.clone(), period.start?), all })
+    }
+
+    /// Returns the Representations with an id that `other` doesn't have.
+    pub(crate) fn missing_in<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a RepresentationPlace> {
+        self.all.iter().filter(|one| !other.all.iter().any(|theirs| theirs.id == one.id))
+    }
+
+    /// Returns the Representation with this id. `None` if none or several have it.
+    pub(crate) fn only(&self, id: &str) -> Option<&RepresentationPlace> {
+        let mut found = self.all.iter().filter(|one| one.id == id);
+        found.next().filter(|_| found.next().is_none())
     }
 }
 
@@ -272,7 +298,7 @@ mod tests {
         };
         let found = of("dynamic").unwrap();
         assert_eq!(found.period, (Some("b".to_owned()), Seconds(60.0)));
-        assert_eq!(found.ids, BTreeSet::from(["v".repeat(MAX_ID)]));
+        assert_eq!(found.all, [RepresentationPlace { id: "v".repeat(MAX_ID), set: 1, position: 1 }]);
         assert_eq!(of("static"), None);
         let at = |id: &str, start: f64| RepresentationIds {
             period: (Some(id.to_owned()), Seconds(start)),

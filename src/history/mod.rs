@@ -34,7 +34,7 @@ pub(crate) use handover::OutputHandover;
 pub(crate) use inits::InitState;
 pub(crate) use inputs::InputState;
 pub(crate) use key_usage::KeyUsage;
-pub(crate) use ladder::{LadderState, RepresentationIds};
+pub(crate) use ladder::{LadderState, RepresentationIds, RepresentationPlace};
 pub(crate) use memory::{History, OutputKey, Retention};
 pub(crate) use mos::{MosHistory, MosTrend};
 pub(crate) use mpds::{MpdState, MpdWindow, PeriodStart, SAME_START};

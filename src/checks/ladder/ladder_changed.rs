@@ -1,7 +1,7 @@
 use crate::checks::support::select::{FIRST_OBSERVATION, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
-use crate::history::{LadderState, RepresentationIds};
+use crate::history::{LadderState, RepresentationIds, RepresentationPlace};
 use packager_media::redact::Quoted;
 use packager_media::units::Seconds;
 use std::sync::Arc;
@@ -13,9 +13,11 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("ChannelChanged"),
     help: "fails when renditions appeared in or vanished from the manifest, or the Representations of a Period have other ids than in \
-           the MPD before; bit rates may change. Critical while all renditions with sound or all with video are gone that \
-           were there within a day before, major while only their CODECS or an ad's Period say so, and where a media playlist is in the place of the multivariant one. An ad in a Period of \
-           its own may have other renditions while the programme's Period is in the MPD",
+           the MPD before; bit rates may change. Critical while all renditions with sound or all with video are gone that were there \
+           within a day before, major while only their CODECS or an ad's Period say so, and where a media playlist is in the place of \
+           the multivariant one, or a Representation leaves its Period while that plays; minor if Representations of the Period that \
+           plays change places, by which Media3 knows them. An ad in a Period of its own may have other renditions while the programme's \
+           Period is in the MPD",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6; ISO/IEC 23009-1 5.3.2, 5.3.5.2, 5.4.1",
     needs_history: true,
 };
@@ -47,7 +49,31 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         let effect = newest.and_then(|newest| effect(earlier, later, newest));
         violation(earlier, later, effect)
     });
-    CheckVerdict::Ran(changed.chain(renamed(&recent)).collect())
+    CheckVerdict::Ran(changed.chain(renamed(&recent)).chain(moved(&recent)).collect())
+}
+
+/// Returns a violation for the newest MPD in which a Representation of the Period that plays has another place, with the number of
+/// such MPDs. An MPD in which a Representation left its Period has its own violation.
+fn moved(steps: &[(&Arc<LadderState>, &Arc<LadderState>)]) -> Option<Violation> {
+    let other_place = |(earlier, later): &(&Arc<LadderState>, &Arc<LadderState>)| {
+        let (a, b) = (earlier.representations.clone()?, later.representations.clone()?);
+        let kept = a.same_period(&b) && a.missing_in(&b).next().is_none();
+        let pairs = a.all.iter().filter(|_| kept).filter_map(|one| Some((a.only(&one.id)?, b.only(&one.id)?)));
+        let (was, is) = pairs.into_iter().find(|(was, is)| was != is)?;
+        Some((later.first_seen, was.clone(), is.clone()))
+    };
+    let all: Vec<_> = steps.iter().rev().filter_map(other_place).collect();
+    let (seen, was, is) = all.first()?;
+    let place = |one: &RepresentationPlace| format!("number {} of AdaptationSet {}", one.position, one.set);
+    let message = format!(
+        "the Representation {} was {} of the Period that plays now, and is {}: Media3 finds Representations by their places and may play \
+         another one; keep their order",
+        Quoted(&was.id),
+        place(was),
+        place(is)
+    );
+    let violation = Violation::new(message).with("changes", all.len()).with("seen_at", seen.to_string());
+    Some(violation.severity(Severity::Minor))
 }
 
 /// Returns a violation for the newest MPD in which the same Representations have other ids, with the number of such MPDs.
@@ -76,11 +102,17 @@ fn other_id<'a>(earlier: &'a LadderState, later: &'a LadderState) -> Option<(&'a
     let ids = |ladder: &'a LadderState| -> Option<&'a RepresentationIds> { ladder.representations.as_ref() };
     let (a, b) = (ids(earlier)?, ids(later)?);
     let same = earlier.rungs == later.rungs && a.same_period(b);
-    Some((a.ids.difference(&b.ids).next()?, b.ids.difference(&a.ids).next()?)).filter(|_| same)
+    Some((&a.missing_in(b).next()?.id, &b.missing_in(a).next()?.id)).filter(|_| same)
+}
+
+/// Whether a Representation has left its Period between two MPDs, and none has come in its place.
+fn has_left(earlier: &LadderState, later: &LadderState) -> bool {
+    let (Some(a), Some(b)) = (&earlier.representations, &later.representations) else { return false };
+    a.same_period(b) && b.all.len() < a.all.len() && a.missing_in(b).next().is_some()
 }
 
 /// Returns what a step between two ladders means for viewers, and how severe that is, as long as the `newest` ladder is no better. `None`
-/// if they can still play picture and sound.
+/// if they can still play picture and sound, and no Representation has left its Period.
 fn effect(earlier: &LadderState, later: &LadderState, newest: &LadderState) -> Option<(&'static str, Severity)> {
     let lost = |has: fn(&LadderState) -> bool| has(earlier) && !has(later) && !has(newest);
     if lost(|ladder| !ladder.is_media_playlist()) {
@@ -94,8 +126,12 @@ fn effect(earlier: &LadderState, later: &LadderState, newest: &LadderState) -> O
     if lost(|ladder| ladder.has_picture) {
         return Some(("viewers get no picture: nothing in the manifest has any", severity));
     }
-    let sound = ("viewers get no sound: nothing in the manifest has any", severity);
-    lost(|ladder| ladder.has_sound).then_some(sound)
+    if lost(|ladder| ladder.has_sound) {
+        return Some(("viewers get no sound: nothing in the manifest has any", severity));
+    }
+    let left =
+        "Media3 finds the Representations of a Period by their places: it stops, or decodes with the settings of another one";
+    has_left(earlier, later).then_some((left, Severity::Major))
 }
 
 fn violation(earlier: &LadderState, later: &LadderState, effect: Option<(&str, Severity)>) -> Violation {
@@ -216,8 +252,9 @@ mod tests {
     fn with_ids(seconds: f64, period: &str, ids: &[&str]) -> Arc<LadderState> {
         let mut state = ladder(seconds, &["video"]);
         let period = (Some(period.to_owned()), Seconds(0.0));
-        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
-        Arc::make_mut(&mut state).representations = Some(RepresentationIds { period, ids });
+        let place = |(at, id): (usize, &&str)| RepresentationPlace { id: (*id).to_owned(), set: 1, position: at + 1 };
+        let all = ids.iter().enumerate().map(place).collect();
+        Arc::make_mut(&mut state).representations = Some(RepresentationIds { period, all });
         state
     }
 
@@ -246,6 +283,46 @@ mod tests {
         Arc::make_mut(&mut wider).rungs.insert("video".to_owned(), 2);
         let found = messages(run(vec![with_ids(-20.0, "p", &["v1"]), wider]));
         assert_eq!(found, "the ladder changed; appeared: video");
+    }
+
+    #[test]
+    fn a_representation_that_leaves_a_period_that_plays_is_major() {
+        let wide = |seconds, period: &str| {
+            let mut state = with_ids(seconds, period, &["v1", "v2"]);
+            Arc::make_mut(&mut state).rungs.insert("video".to_owned(), 2);
+            state
+        };
+        let found = violations(run(vec![wide(-20.0, "p"), with_ids(-10.0, "p", &["v1"])]));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
+        assert!(
+            found[0].message.contains("vanished: video; Media3 finds the Representations of a Period"),
+            "{found:?}"
+        );
+        let severity = |later: Arc<LadderState>| violations(run(vec![wide(-20.0, "p"), later]))[0].severity;
+        assert_eq!(severity(with_ids(-10.0, "q", &["v1"])), None, "the next Period has fewer");
+        let mut other = with_ids(-10.0, "p", &["v1", "v3"]);
+        Arc::make_mut(&mut other).rungs = [("video".to_owned(), 1), ("audio".to_owned(), 1)].into();
+        assert_eq!(severity(other), None, "another one has come");
+        let back = violations(run(vec![with_ids(-20.0, "p", &["v1"]), wide(-10.0, "p")]));
+        assert_eq!((back.len(), back[0].severity), (1, None));
+    }
+
+    #[test]
+    fn representations_that_change_places_are_minor() {
+        let states = || vec![with_ids(-20.0, "p", &["v1", "a1"]), with_ids(-10.0, "p", &["a1", "v1"])];
+        let found = violations(run(states()));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Minor)));
+        assert!(
+            found[0].message.starts_with(
+                "the Representation `v1` was number 1 of AdaptationSet 1 of the Period that plays now, and is number 2 of AdaptationSet 1"
+            ),
+            "{found:?}"
+        );
+        assert_holds(run(vec![with_ids(-20.0, "p", &["v1", "a1"]), with_ids(-10.0, "q", &["a1", "v1"])]));
+        let more = vec![with_ids(-20.0, "p", &["v1"]), with_ids(-10.0, "p", &["v1", "v2"])];
+        assert_holds(run(more));
+        let alike = vec![with_ids(-20.0, "p", &["v1", "v1"]), with_ids(-10.0, "p", &["v1", "v1", "v2"])];
+        assert_holds(run(alike));
     }
 
     #[test]

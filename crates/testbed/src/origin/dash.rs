@@ -235,8 +235,13 @@ fn period(text: &mut String, timeline: &Timeline, variant: MpdVariant, span: Per
         }
         text.push_str("</AdaptationSet>\n");
     };
-    set(Rendition::Rung(0), 1);
-    set(Rendition::Audio, 2);
+    let mut sets = [(Rendition::Rung(0), 1), (Rendition::Audio, 2)];
+    if timeline.effect == Some(Effect::MpdSetsSwapped) && span.now_ms.div_euclid(20_000) % 2 == 1 {
+        sets.reverse();
+    }
+    for (rendition, id) in sets {
+        set(rendition, id);
+    }
     if timeline.mp4_subtitles {
         set(Rendition::WebVtt, 3);
         set(Rendition::Ttml, 4);

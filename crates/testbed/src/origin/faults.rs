@@ -265,6 +265,8 @@ pub(super) enum Effect {
     PeriodsReplaced,
     /// The MPD announces a Period for 20 s, then withdraws it for 20 s.
     PeriodWithdrawn,
+    /// The AdaptationSets of picture and sound change places every 20 s.
+    MpdSetsSwapped,
     /// The packager works at four fifths of real time.
     EdgeSlow,
     /// Every segment is marked by EXT-X-GAP.
@@ -1055,6 +1057,8 @@ static FAULTS: &[Fault] = &[
         &["av_out_of_sync"], &[]) },
     Fault { path: TIME, ..fault("dash_ladder_missing_rung", Effect::LadderMissingRung, "CM1", "1080p is missing in the MPD.",
         &["ladder_incomplete"], &[]) },
+    Fault { path: TIME, ..fault("dash_sets_swapped", Effect::MpdSetsSwapped, "CM1", "The AdaptationSets of picture and sound change places every 20 s.",
+        &["ladder_changed"], &[]) },
     Fault { path: TIME, ..fault("dash_ladder_changed", Effect::LadderChanged, "CM1", "1080p comes and goes in the MPD every 10 s.",
         &["ladder_changed"], &["ladder_incomplete"]) },
     Fault { path: TIME, ..fault("dash_ladder_attributes", Effect::LadderAttributes, "CM1", "720p has no codecs, width and height in the MPD, and its frameRate is no number.",
