@@ -32,6 +32,8 @@ pub enum DefectKind {
     Mpd,
     /// An MPD breaks a rule of its standard so that players don't start, or stop at once.
     MpdFatal,
+    /// An MPD breaks a rule of its standard whose breach doesn't disturb players.
+    MpdHabit,
     /// An MPD's Location or PatchLocation, or an MPD patch, is invalid.
     Update,
     /// An EventStream or an Event of an MPD is invalid.

@@ -15,7 +15,8 @@ pub const META: CheckMeta = CheckMeta {
            or a SegmentBase whose index is missing or empty, or all of its video has an EssentialProperty that \
            players don't know; critical if players don't start because the first Period of a live MPD has no start, or its mediaPresentationDuration \
            ends before what players play now; minor for a remote \
-           element, which isn't followed",
+           element, which isn't followed, a missing @profiles, and a missing @publishTime of an MPD without patches and validity \
+           events",
     reference: "ISO/IEC 23009-1 5.3",
     needs_history: false,
 };
@@ -32,11 +33,12 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         let violation = defect_violation(&output.url, d);
         match d.kind {
             DefectKind::MpdFatal => violation.severity(Severity::Critical),
+            DefectKind::MpdHabit => violation.severity(Severity::Minor),
             _ if d.reference == REMOTE => violation.severity(Severity::Minor),
             _ => violation,
         }
     };
-    let found = of(DefectKind::MpdFatal).chain(of(DefectKind::Mpd)).map(violation);
+    let found = of(DefectKind::MpdFatal).chain(of(DefectKind::Mpd)).chain(of(DefectKind::MpdHabit)).map(violation);
     CheckVerdict::Ran(cap_violations(found.collect()))
 }
 
@@ -60,11 +62,11 @@ mod tests {
     }
 
     #[test]
-    fn what_players_cannot_start_with_is_critical_and_comes_first() {
+    fn what_players_cannot_start_with_is_critical_and_what_they_do_not_need_is_minor() {
         let mut scene = Scene::dash(&paced());
-        scene.output.defects = vec![wrong(DefectKind::Mpd), wrong(DefectKind::MpdFatal)];
+        scene.output.defects = [DefectKind::MpdHabit, DefectKind::Mpd, DefectKind::MpdFatal].map(wrong).into();
         let severities: Vec<_> = violations(run(&scene)).iter().map(|v| v.severity).collect();
-        assert_eq!(severities, [Some(Severity::Critical), None]);
+        assert_eq!(severities, [Some(Severity::Critical), None, Some(Severity::Minor)]);
     }
 
     fn wrong(kind: DefectKind) -> Defect {

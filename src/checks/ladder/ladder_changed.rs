@@ -129,8 +129,7 @@ fn effect(earlier: &LadderState, later: &LadderState, newest: &LadderState) -> O
     if lost(|ladder| ladder.has_sound) {
         return Some(("viewers get no sound: nothing in the manifest has any", severity));
     }
-    let left =
-        "Media3 finds the Representations of a Period by their places: it stops, or decodes with the settings of another one";
+    let left = "Media3 finds the Representations of a Period by their places: it stops, or decodes with the settings of another one";
     has_left(earlier, later).then_some((left, Severity::Major))
 }
 

@@ -70,6 +70,11 @@ impl<'t> DefectLog<'t> {
         self.syntax.add(DefectKind::MpdFatal, (self.text, node.range().start), reference, message);
     }
 
+    /// Adds a violation of the standard that doesn't disturb players.
+    pub(super) fn habit(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
+        self.syntax.add(DefectKind::MpdHabit, (self.text, node.range().start), reference, message);
+    }
+
     /// Adds a missing or malformed attribute that players need to select a rendition.
     pub(super) fn attribute(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = node.range().start;

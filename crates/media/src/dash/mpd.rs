@@ -14,6 +14,8 @@ use crate::units::Seconds;
 use roxmltree::Node;
 use url::Url;
 
+/// Scheme of the events that say until when an MPD is valid.
+const VALIDITY_EVENTS: &str = "urn:mpeg:dash:event:2012";
 const MPD: &str = "ISO/IEC 23009-1 5.3.1.2";
 const PERIOD: &str = "ISO/IEC 23009-1 5.3.2.1";
 /// Largest number of Periods that are read of one MPD: the newest ones.
@@ -67,11 +69,23 @@ fn required(root: Node<'_, '_>, mpd: &Mpd, log: &mut DefectLog<'_>) {
     let live: &[&str] = if mpd.dynamic { &["availabilityStartTime", "publishTime"] } else { &[] };
     for name in always.iter().chain(live).filter(|name| attribute(root, name).is_none()) {
         let kind = if mpd.dynamic { "dynamic" } else { "static" };
-        log.wrong(root, MPD, format_args!("MPD@{name} is missing; a {kind} MPD must have it"));
+        let message = format!("MPD@{name} is missing; a {kind} MPD must have it");
+        if *name == "profiles" || (*name == "publishTime" && !needs_publish_time(root, mpd)) {
+            log.habit(root, MPD, format_args!("{message}"));
+        } else {
+            log.wrong(root, MPD, format_args!("{message}"));
+        }
     }
     if mpd.profiles.is_empty() && attribute(root, "profiles").is_some() {
-        log.wrong(root, MPD, format_args!("MPD@profiles names no profile"));
+        log.habit(root, MPD, format_args!("MPD@profiles names no profile"));
     }
+}
+
+/// Returns whether players need the publishTime of an MPD: for its patches, and for events that say until when it is valid (ISO/IEC
+/// 23009-1 5.10.4, 5.15).
+fn needs_publish_time(root: Node<'_, '_>, mpd: &Mpd) -> bool {
+    let is_validity = |node: Node<'_, '_>| attribute(node, "schemeIdUri") == Some(VALIDITY_EVENTS);
+    !mpd.patch_locations.is_empty() || root.descendants().any(is_validity)
 }
 
 fn latency(root: Node<'_, '_>, log: &mut DefectLog<'_>) -> Option<ServiceLatency> {

@@ -68,6 +68,23 @@ fn missing_and_malformed_attributes_are_named() {
 }
 
 #[test]
+fn players_need_neither_profiles_nor_a_publish_time_without_patches_and_validity_events() {
+    let template = r#"<SegmentTemplate media="$Number$" duration="2"/>"#;
+    let kinds = |text: &str| read(text).1.into_iter().map(|d| d.kind).collect::<Vec<_>>();
+    assert_eq!(kinds(&live(template)), []);
+    let publish_time = "publishTime=\"2026-01-01T00:00:00Z\"";
+    let without = live(template).replace(publish_time, "");
+    assert_eq!(kinds(&without), [DefectKind::MpdHabit]);
+    for profiles in ["", "profiles=\"\""] {
+        assert_eq!(kinds(&live(template).replace("profiles=\"p\"", profiles)), [DefectKind::MpdHabit], "{profiles}");
+    }
+    let patched = without.replace("<Period", "<PatchLocation>x.mpp</PatchLocation><Period");
+    assert!(kinds(&patched).contains(&DefectKind::Mpd));
+    let events = "<InbandEventStream schemeIdUri=\"urn:mpeg:dash:event:2012\" value=\"1\"/><Representation";
+    assert_eq!(kinds(&without.replace("<Representation", events)), [DefectKind::Mpd]);
+}
+
+#[test]
 fn only_the_first_period_of_a_dynamic_mpd_needs_a_start() {
     let template = r#"<SegmentTemplate media="$Number$" duration="2"/>"#;
     let (mpd, defects) = read(&live(template).replace(" start=\"PT0S\"", ""));
