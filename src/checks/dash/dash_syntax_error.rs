@@ -12,7 +12,7 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when an MPD can't be read or breaks its standard: it isn't well-formed XML, has a document type, \
            lacks a required attribute, has a bad duration or date, a template or timeline that names no segments, \
-           or a SegmentBase whose index is missing or empty, or all of its video has an EssentialProperty that \
+           or a SegmentBase whose index is missing or empty, or all of its video, or the MPD itself, has an EssentialProperty that \
            players don't know; critical if players don't start because the first Period of a live MPD has no start, or its mediaPresentationDuration \
            ends before what players play now; minor for a remote \
            element, which isn't followed, a missing @profiles, and a missing @publishTime of an MPD without patches and validity \

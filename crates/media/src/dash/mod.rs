@@ -8,6 +8,7 @@ mod addressing;
 mod base_urls;
 mod channels;
 mod descriptors;
+mod essential;
 mod event_order;
 mod growing;
 mod unique_ids;

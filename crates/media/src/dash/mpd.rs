@@ -8,7 +8,7 @@ use super::period;
 use super::remote::{self, existing};
 use super::snapshot::playable_representations;
 use super::values::{attribute, child, decimal, duration, instant, number, string, words};
-use super::{event_order, unique_ids, updates};
+use super::{essential, event_order, unique_ids, updates};
 use crate::redact::Quoted;
 use crate::units::Seconds;
 use roxmltree::Node;
@@ -45,6 +45,7 @@ pub(super) fn read(root: Node<'_, '_>, base: &Url, log: &mut DefectLog<'_>) -> M
         periods: Vec::new(),
     };
     required(root, &mpd, log);
+    essential::check_mpd(root, log);
     mpd.periods = periods(root, base, &mpd, log);
     reopen_last_period(root, &mut mpd, log);
     event_order::check_event_order(root, log);

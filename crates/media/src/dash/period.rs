@@ -4,6 +4,7 @@ use super::addressing::{self, Timelines};
 use super::base_urls::BaseUrls;
 use super::defect_log::DefectLog;
 use super::descriptors::{self, ProtectionSources};
+use super::essential;
 use super::model::{AdaptationSet, Descriptor, Period, Representation, Resync, SegmentAddressing, SegmentScheme};
 use super::remote::{self, existing};
 use super::url_query::UrlQuery;
@@ -86,7 +87,7 @@ impl<'n, 't> Reader<'n, 't> {
         self.unfollowed(node);
         let base = BaseUrls::of(node, base, self.log);
         let sets: Vec<_> = existing(node, "AdaptationSet").map(|set| self.set(&[set, node], &base)).collect();
-        self.unplayable(node, &sets);
+        essential::check_period(node, &sets, self.log);
         if self.count > super::MAX_REPRESENTATIONS {
             let (count, limit) = (self.count, super::MAX_REPRESENTATIONS);
             self.log.wrong(
@@ -175,25 +176,6 @@ impl<'n, 't> Reader<'n, 't> {
             addressing,
             line: log.line(node),
             base,
-        }
-    }
-
-    /// Logs a Period in which every video AdaptationSet has an EssentialProperty that players don't support.
-    fn unplayable(&mut self, period: Node<'_, '_>, sets: &[AdaptationSet]) {
-        let foreign = |set: &AdaptationSet| {
-            let each: Option<Vec<_>> = set.representations.iter().map(|r| r.foreign.as_ref()).collect();
-            set.unsupported_property.clone().or_else(|| each?.first().map(|scheme| (*scheme).clone()))
-        };
-        let video = || {
-            sets.iter().filter(|set| set.media == Media::Video && !set.trick_play && !set.representations.is_empty())
-        };
-        let schemes: Option<Vec<String>> = video().map(foreign).collect();
-        if let Some(scheme) = schemes.as_ref().and_then(|schemes| schemes.first()) {
-            self.log.wrong(period, "ISO/IEC 23009-1 5.8.4.8", format_args!(
-                "no video is left in this Period: each AdaptationSet has an EssentialProperty that players don't know, such as {}, \
-                 and must pass over it",
-                Quoted(scheme)
-            ));
         }
     }
 

@@ -78,7 +78,7 @@ impl Dialect {
 fn standard(text: &str) -> String {
     let properties = "<EssentialProperty schemeIdUri=\"urn:mpeg:dash:urlparam:2014\">\
         <up:UrlQueryInfo xmlns:up=\"urn:mpeg:dash:schema:urlparam:2014\" queryTemplate=\"$querypart$\" useMPDUrlQuery=\"true\"/>\
-        </EssentialProperty>\n<EssentialProperty schemeIdUri=\"urn:mpeg:dash:srd:2014\" value=\"0,0,0,1,1,1,1\"/>\n";
+        </EssentialProperty>\n<SupplementalProperty schemeIdUri=\"urn:mpeg:dash:srd:2014\" value=\"0,0,0,1,1,1,1\"/>\n";
     let thumbnails = "<AdaptationSet id=\"20\" mimeType=\"image/jpeg\">\n\
         <EssentialProperty schemeIdUri=\"http://dashif.org/guidelines/thumbnail_tile\" value=\"10x1\"/>\n\
         <SegmentTemplate media=\"$RepresentationID$/$Number$.jpg\" duration=\"20\" startNumber=\"1\"/>\n\

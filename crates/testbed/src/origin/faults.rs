@@ -213,6 +213,8 @@ pub(super) enum Effect {
     MpdAttributes(&'static str),
     /// The MPD has these elements in addition, after its last Period.
     MpdPeriodAdded(&'static str),
+    /// Each AdaptationSet of video has this element in addition, as its first one.
+    MpdVideoProperty(&'static str),
     /// Each Period of the MPD has this element in addition, as its last one.
     MpdSetAdded(&'static str),
     /// The last AdaptationSet of each Period stands twice, with another id and the same Representations.
@@ -1001,6 +1003,10 @@ static FAULTS: &[Fault] = &[
         &["dash_event_stream_invalid"], &[]) },
     Fault { path: TIME, ..fault("mpd_essential", Effect::MpdEssential, "CM1", "Players must ignore the MPD's video: it has an unknown EssentialProperty.",
         &["dash_syntax_error", "playable_renditions_missing"], &["ladder_incomplete"]) },
+    Fault { path: TIME, ..fault("mpd_essential_known", Effect::MpdVideoProperty("<EssentialProperty schemeIdUri=\"urn:mpeg:dash:srd:2014\" value=\"0,0,0,1,1,1,1\"/>\n"),
+        "CM1", "The MPD's video has an EssentialProperty of the standard that neither dash.js nor Shaka Player knows.", &["dash_syntax_error"], &[]) },
+    Fault { path: NUMBER, ..fault("mpd_essential_whole", Effect::MpdPeriodAdded("<EssentialProperty schemeIdUri=\"urn:mpeg:dash:srd:2014\" value=\"0,0,0,1,1,1,1\"/>\n"),
+        "CM1", "The MPD itself has an EssentialProperty that Shaka Player doesn't know.", &["dash_syntax_error"], &[]) },
     Fault { path: UPDATES, ..fault("dash_latency_target", Effect::MpdLatency, "CM1", "The latency target in ServiceDescription is longer than the MPD's time-shift buffer.",
         &["dash_buffer_depth_short"], &[]) },
     Fault { path: UPDATES, ..fault("dash_latency_max", Effect::LiveEdgeBehind(35), "CM1", "The live edge is 35 s behind, ServiceDescription allows players 16 s.",

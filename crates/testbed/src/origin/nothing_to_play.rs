@@ -28,6 +28,11 @@ pub(super) fn mpd(effect: Option<Effect>, text: String) -> String {
         Some(Effect::MpdWithout(name)) => without(&text, name),
         Some(Effect::MpdAttributes(attributes)) => text.replacen("<MPD ", &format!("<MPD {attributes} "), 1),
         Some(Effect::MpdPeriodAdded(period)) => text.replacen("<UTCTiming", &format!("{period}<UTCTiming"), 1),
+        Some(Effect::MpdVideoProperty(property)) => {
+            let is_video = |line: &str| line.starts_with("<AdaptationSet") && line.contains("contentType=\"video\"");
+            let written = |line: &str| if is_video(line) { format!("{line}{property}") } else { line.to_owned() };
+            text.split_inclusive('\n').map(written).collect()
+        }
         Some(Effect::MpdSetAdded(set)) => text.replace("</Period>", &format!("{set}</Period>")),
         Some(Effect::MpdSetTwice) => with_last_set_twice(&text),
         Some(Effect::MpdWithoutAttribute(name)) => text.replace(&format!(" {name}=\""), &format!(" no-{name}=\"")),
