@@ -246,7 +246,19 @@ impl Reader<'_, '_, '_, '_> {
         }
         let runs: Arc<[TimelineRun]> = runs::read(timeline, start_number, self.log).into();
         self.timelines.runs.insert(key, runs.clone());
+        if self.element.with("media").and_then(|node| attribute(node, "media")).is_some_and(|m| m.contains("$Time")) {
+            self.inexact_time(timeline, &runs);
+        }
         runs
+    }
+
+    /// Logs a SegmentTimeline with a time that dash.js and Shaka Player round, so that they ask for another segment.
+    fn inexact_time(&mut self, timeline: Node<'_, '_>, runs: &[TimelineRun]) {
+        let Some(time) = runs.iter().find_map(TimelineRun::inexact_time) else { return };
+        self.log.wrong(timeline, DURATION, format_args!(
+            "the segment at t={time} has a time beyond 2^53 that no double holds: dash.js and Shaka Player round it and request another \
+             $Time$; use a smaller timescale, or times that begin with the presentation"
+        ));
     }
 
     fn urls(&mut self, list: Node<'_, '_>) -> Arc<[UrlRange]> {

@@ -336,6 +336,16 @@ impl TimelineRun {
     pub fn end(&self) -> Option<u64> {
         self.start.checked_add(self.duration.checked_mul(self.count?)?)
     }
+
+    /// Returns the start of a segment of the run in ticks that no double holds exactly. `None` if every start is exact, as all up to
+    /// 2^53 are, or if the run is open and begins with an exact start.
+    #[must_use]
+    pub fn inexact_time(&self) -> Option<u64> {
+        let is_inexact = |time: &u64| (*time as f64) as u128 != u128::from(*time);
+        let second = self.count.filter(|count| *count > 1).and_then(|_| self.start.checked_add(self.duration));
+        // With an exact start and an exact distance every further start is exact, too.
+        [Some(self.start), second].into_iter().flatten().find(is_inexact)
+    }
 }
 
 /// Where the URLs of the segments come from: a template, or the SegmentURL elements of a SegmentList.

@@ -127,6 +127,18 @@ mod tests {
     }
 
     #[test]
+    fn times_beyond_2_to_the_53_may_be_no_double() {
+        let inexact =
+            |start, duration, count| TimelineRun { number: 1, start, duration, count, gap_ticks: 0 }.inexact_time();
+        const LAST: u64 = 1 << 53;
+        assert_eq!((inexact(LAST - 1, 1, Some(2)), inexact(LAST - 1, 1, Some(1))), (None, None));
+        assert_eq!(inexact(LAST + 1, 2, Some(1)), Some(LAST + 1));
+        assert_eq!((inexact(LAST, 1, Some(2)), inexact(LAST, 2, Some(9))), (Some(LAST + 1), None));
+        assert_eq!((inexact(LAST, 1, Some(1)), inexact(LAST, 1, None)), (None, None));
+        assert_eq!(inexact(u64::MAX, 1, Some(2)), Some(u64::MAX));
+    }
+
+    #[test]
     fn the_end_of_a_run_beyond_64_bits_is_unknown() {
         let run = TimelineRun { number: 1, start: u64::MAX - 20, duration: 10, count: Some(2), gap_ticks: 0 };
         assert_eq!(run.end(), Some(u64::MAX));

@@ -537,3 +537,19 @@ fn shaka_player_refuses_an_mpd_with_an_essential_property_that_it_does_not_know(
         (0, 1)
     );
 }
+
+#[test]
+fn a_time_that_players_round_is_a_defect_where_it_names_the_segment() {
+    let listed = |name: &str, t: u64| {
+        let text = format!(
+            r#"<SegmentTemplate media="{name}.m4s" timescale="10000000"><SegmentTimeline><S t="{t}" d="20000000"/></SegmentTimeline></SegmentTemplate>"#
+        );
+        read(&live(&text)).1.into_iter().map(|d| d.message).collect::<Vec<_>>()
+    };
+    let (odd, nothing) = (17_000_000_000_000_001, Vec::<String>::new());
+    let found = listed("$Time$", odd);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with("the segment at t=17000000000000001 has a time beyond 2^53"), "{found:?}");
+    assert_eq!((listed("$Time%020d$", odd).len(), listed("$Number$", odd)), (1, nothing.clone()));
+    assert_eq!(listed("$Time$", odd - 1), nothing);
+}
