@@ -1,6 +1,6 @@
 //! Rates a critical fault that only some renditions of an output have as major, because players go on with another
 //! rendition. It stays critical if nothing is left that can be played: no HLS variant with sound of its audio group in the language with
-//! which players begin, no video or no audio of an MPD.
+//! which players begin, no video or no audio of an MPD, or in an MPD only such as a commentary or sign language.
 
 use super::CheckContext;
 use super::verdict::RawOutcome;
@@ -21,13 +21,15 @@ pub(super) fn rate(context: &CheckContext<'_>, outcomes: &mut [RawOutcome]) {
         return;
     }
     let renditions: Vec<&Rendition> = context.output.renditions.iter().map(|r| &r.rendition).collect();
+    let is_dash = context.output.protocol() == Protocol::Dash;
     let lost = lost(context.output.protocol(), &renditions, &dead);
     let is_alive = |r: &Rendition, media: Media| r.media == media && !dead.contains(&r.name);
     for violation in outcomes.iter_mut().flat_map(RawOutcome::critical_by_itself) {
         let of = renditions.iter().find(|r| Some(&r.name) == violation.rendition.as_ref());
         let together = |a: &Rendition, b: &Rendition| a.group == b.group || a.shares_group(b);
         let group_plays = |r: &Rendition| sound_plays(|o| together(o, r), &renditions, &dead) == Some(true);
-        let is_lost = |r: &Rendition| lost.contains(&r.media) && !(r.media == Media::Audio && group_plays(r));
+        let has_other = |r: &Rendition| !is_dash && group_plays(r);
+        let is_lost = |r: &Rendition| lost.contains(&r.media) && !(r.media == Media::Audio && has_other(r));
         let Some(rendition) = of.filter(|r| !is_lost(r)) else { continue };
         let others = renditions.iter().filter(|r| is_alive(r, rendition.media));
         let names: Vec<&str> = others.take(MAX_NAMED).map(|r| r.name.as_str()).collect();
@@ -54,7 +56,17 @@ fn lost(protocol: Protocol, renditions: &[&Rendition], dead: &BTreeSet<String>) 
         (false, true) => vec![Media::Audio],
         (false, false) => first.into_iter().collect(),
     };
-    needed.into_iter().filter(|media| of(*media).all(|r| is_dead(&r))).collect()
+    needed.into_iter().filter(|media| principal(renditions, *media).all(|r| dead.contains(&r.name))).collect()
+}
+
+/// Returns the renditions of a media type that are meant for all viewers: those with the role `main` (DASH); if none has it, those
+/// without a role if they are in one language; else all of them.
+fn principal<'a>(renditions: &'a [&'a Rendition], media: Media) -> impl Iterator<Item = &'a Rendition> {
+    let of = move || renditions.iter().copied().filter(move |r| r.media == media);
+    let has_main = of().any(|r| r.is_main == Some(true));
+    let languages: BTreeSet<_> = of().filter(|r| r.is_main.is_none()).map(|r| r.language.as_deref()).collect();
+    let (chosen, by_role) = if has_main { (Some(true), true) } else { (None, languages.len() == 1) };
+    of().filter(move |r| !by_role || r.is_main == chosen)
 }
 
 /// Whether an HLS variant has sound that can be played: its own, or a rendition of one of its audio groups (RFC 8216bis
@@ -153,6 +165,48 @@ mod tests {
         let radio = vec![of(Media::Audio, None, "a"), of(Media::Audio, None, "b")];
         assert_eq!(severities(radio.clone(), &["a"]), [MAJOR]);
         assert_eq!(severities(radio, &["a", "b"]), [None, None]);
+    }
+
+    /// Returns the severities of [`severities`] for a DASH output with one video rendition and the sound in `sound`: name, language, and
+    /// whether its role is `main`.
+    fn dash_severities(sound: &[(&str, &str, Option<bool>)], faulty: &[&str]) -> Vec<Option<Severity>> {
+        let mut scene = Scene::live();
+        scene.become_dash();
+        let audio = |(name, language, is_main): &(&str, &str, Option<bool>)| {
+            let mut facts = of(Media::Audio, Some("offset-0ms"), name);
+            (facts.rendition.language, facts.rendition.is_main) = (Some((*language).to_owned()), *is_main);
+            facts
+        };
+        scene.output.renditions = sound.iter().map(audio).collect();
+        scene.output.renditions.push(of(Media::Video, Some("offset-0ms"), "1080p"));
+        let violations = faulty.iter().map(|name| Violation::new("gone").in_rendition(name)).collect();
+        let mut outcomes = [RawOutcome { meta: &CRITICAL, severity: None, verdict: CheckVerdict::Ran(violations) }];
+        rate(&scene.context(), &mut outcomes);
+        outcomes[0].violations().iter().map(|v| v.severity).collect()
+    }
+
+    #[test]
+    fn sound_for_some_viewers_does_not_stand_in_for_the_main_one_of_an_mpd() {
+        let roles = [("a", "en", Some(true)), ("b", "en", Some(false)), ("c", "vi", None)];
+        assert_eq!(dash_severities(&roles, &["a"]), [None], "a commentary and another language live");
+        assert_eq!(dash_severities(&roles, &["b", "c"]), [MAJOR, MAJOR]);
+        let two = [("a", "en", Some(true)), ("b", "vi", Some(true))];
+        assert_eq!(
+            (dash_severities(&two, &["a"]), dash_severities(&two, &["a", "b"])),
+            (vec![MAJOR], vec![None, None])
+        );
+        let without = [("a", "en", None), ("b", "en", None), ("c", "en", Some(false))];
+        assert_eq!(
+            (dash_severities(&without, &["a"]), dash_severities(&without, &["a", "b"])),
+            (vec![MAJOR], vec![None, None])
+        );
+        let languages = [("a", "en", None), ("b", "vi", None), ("c", "en", Some(false))];
+        assert_eq!(dash_severities(&languages, &["a", "b"]), [MAJOR, MAJOR], "nothing says which is the main one");
+        let only = [("a", "en", Some(false)), ("b", "vi", Some(false))];
+        assert_eq!(
+            (dash_severities(&only, &["a"]), dash_severities(&only, &["a", "b"])),
+            (vec![MAJOR], vec![None, None])
+        );
     }
 
     #[test]

@@ -177,6 +177,9 @@ pub struct Rendition {
     /// Number of channels by AudioChannelConfiguration (DASH) if its value is meant as an index and not as a number of channels. `None`
     /// if it can't be.
     pub channels_by_index: Option<u16>,
+    /// Whether Role says that the rendition is for all viewers (`main`), or for some of them, such as a commentary or sign language
+    /// (DASH). `None` if the manifest gives it no role.
+    pub is_main: Option<bool>,
     /// Whether the rendition is declared by EXT-X-MEDIA alone (HLS), so that players start with another one.
     pub is_alternative: bool,
     /// Whether players take the rendition of its group if the viewer has no other wish: DEFAULT=YES of EXT-X-MEDIA (HLS).
@@ -265,6 +268,7 @@ impl Rendition {
             uninspected: None,
             channels: None,
             channels_by_index: None,
+            is_main: None,
             line: None,
         }
     }

@@ -434,6 +434,7 @@ fn rendition(set: &AdaptationSet, representation: &Representation) -> Rendition 
         uninspected: representation.uninspected,
         channels: representation.channels.as_ref().and_then(channels::announced),
         channels_by_index: representation.channels.as_ref().and_then(channels::by_index),
+        is_main: is_main(set),
         line: Some(representation.line),
         ..Rendition::new(set.media, identity(set.media, representation))
     }
@@ -452,6 +453,19 @@ fn captions(set: &AdaptationSet) -> Option<bool> {
         d.scheme.starts_with("urn:scte:dash:cc:cea-608") || d.scheme.starts_with("urn:scte:dash:cc:cea-708")
     };
     (set.media == Media::Video && set.accessibility.iter().any(closed)).then_some(true)
+}
+
+/// Scheme of the roles that players know (ISO/IEC 23009-1 5.8.5.5).
+const ROLE: &str = "urn:mpeg:dash:role:2011";
+/// Scheme of audio for viewers with impairments, such as an audio description (ETSI TS 103 285 6.1.2).
+const AUDIO_PURPOSE: &str = "urn:tva:metadata:cs:AudioPurposeCS:2007";
+
+/// Returns whether one of the AdaptationSet's roles is `main`. `None` if it has neither a role nor Accessibility for some viewers.
+fn is_main(set: &AdaptationSet) -> Option<bool> {
+    let is_main = |d: &Descriptor| d.scheme == ROLE && d.value.as_deref() == Some("main");
+    let has_role = set.roles.iter().any(|d| d.scheme == ROLE);
+    let is_for_some = set.accessibility.iter().any(|d| d.scheme == ROLE || d.scheme == AUDIO_PURPOSE);
+    (has_role || is_for_some).then(|| set.roles.iter().any(is_main))
 }
 
 /// Returns the group of renditions whose media times can be compared: those with the same presentationTimeOffset.

@@ -553,3 +553,19 @@ fn a_time_that_players_round_is_a_defect_where_it_names_the_segment() {
     assert_eq!((listed("$Time%020d$", odd).len(), listed("$Number$", odd)), (1, nothing.clone()));
     assert_eq!(listed("$Time$", odd - 1), nothing);
 }
+
+#[test]
+fn a_role_says_whether_a_rendition_is_for_all_viewers() {
+    let template = r#"<SegmentTemplate media="$Number$" duration="2"/>"#;
+    let is_main = |inside: &str| {
+        let (mpd, _) = read(&live(template).replacen("<Representation", &format!("{inside}<Representation"), 1));
+        renditions_at(&mpd, at(NOW))[0].rendition.is_main
+    };
+    let role = |value: &str| format!("<Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"{value}\"/>");
+    assert_eq!((is_main(""), is_main(&role("main")), is_main(&role("commentary"))), (None, Some(true), Some(false)));
+    assert_eq!(is_main(&(role("supplementary") + &role("main"))), Some(true));
+    let access = |scheme: &str| is_main(&format!("<Accessibility schemeIdUri=\"{scheme}\" value=\"1\"/>"));
+    assert_eq!(access("urn:tva:metadata:cs:AudioPurposeCS:2007"), Some(false));
+    assert_eq!(access("urn:scte:dash:cc:cea-608:2015"), None);
+    assert_eq!(is_main("<Role schemeIdUri=\"urn:example:role\" value=\"main\"/>"), None);
+}
