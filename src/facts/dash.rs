@@ -21,8 +21,10 @@ pub struct DashFacts {
     pub clock: Option<ClockFacts>,
     /// Time of the MPD's clock minus time of the exporter's clock in an earlier probe; `None` before the first.
     pub earlier_offset: Option<Seconds>,
-    /// Clocks of UTCTiming that were asked before `clock` and gave no time.
+    /// Clocks of UTCTiming before `clock` that gave no time, or after it if none gave a time.
     pub dead_clocks: Vec<ClockFacts>,
+    /// Clocks of UTCTiming after `clock` that gave a time, which players ask when `clock` gives none.
+    pub other_clocks: Vec<ClockFacts>,
     /// Answer of the MPD's Location. `None` if the MPD has none, or the template doesn't have it requested.
     pub location: Option<LocationFacts>,
     /// Answer of the MPD's PatchLocation. `None` if no patch can be requested now, or the template doesn't have one
@@ -92,15 +94,17 @@ impl DashFacts {
             clock: None,
             earlier_offset: None,
             dead_clocks: Vec::new(),
+            other_clocks: Vec::new(),
             location: None,
             patch: None,
             patchable: None,
         }
     }
 
-    /// Iterates over the requests for the clock, the Location and the patch.
+    /// Iterates over the requests for the clocks, the Location and the patch.
     pub fn fetched(&self) -> impl Iterator<Item = &Fetched> {
-        let clock = self.clock.iter().chain(&self.dead_clocks).filter_map(|c| c.fetched.as_ref());
+        let clock =
+            self.clock.iter().chain(&self.dead_clocks).chain(&self.other_clocks).filter_map(|c| c.fetched.as_ref());
         let location = self.location.iter().map(|l| &l.fetched);
         clock.chain(location).chain(self.patch.iter().map(|p| &p.fetched))
     }

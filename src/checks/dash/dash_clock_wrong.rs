@@ -14,7 +14,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Dash,
     alert: None,
     help: "fails when no clock of UTCTiming can be read, or the one that players use differs from the exporter's clock by more than \
-           `max`; minor when a clock gives no time and the next one does, which players ask then; a warning when a live MPD without SegmentTimeline has no UTCTiming: players then use their own \
+           `max`, or another clock of UTCTiming differs from that one by more than `max`; minor when a clock gives no time and the next one does, which players ask then; a warning when a live MPD without SegmentTimeline has no UTCTiming: players then use their own \
            clocks",
     reference: "ISO/IEC 23009-1 5.8.4.11; DASH-IF IOP 4.3",
     needs_history: false,
@@ -51,7 +51,28 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     .collect();
     let next = dash.clock.as_ref().filter(|clock| gives_time(clock));
     found.extend(dash.dead_clocks.iter().filter_map(|dead| dead_clock(dead, next)));
+    found.extend(dash.clock.as_ref().and_then(|clock| differing_clock(clock, &dash.other_clocks, params)));
     CheckVerdict::Ran(found)
+}
+
+/// Returns a violation if one of the `others` gives another time than the clock that players ask first. Players for which the first one
+/// doesn't answer, or that don't know its scheme, request segments that don't exist yet or are gone.
+fn differing_clock(first: &ClockFacts, others: &[ClockFacts], params: &Params) -> Option<Violation> {
+    let name = |clock: &ClockFacts| {
+        clock.fetched.as_ref().map_or_else(|| clock.timing.scheme.clone(), |f| redact::url(&f.url))
+    };
+    let own = first.offset?;
+    let ahead = |clock: &ClockFacts| Some((clock.offset? - own).0);
+    let (other, ahead) =
+        others.iter().filter_map(|clock| Some((clock, ahead(clock)?))).find(|(_, by)| by.abs() > params.max)?;
+    let direction = if ahead > 0.0 { "ahead of" } else { "behind" };
+    let message = format!(
+        "the clocks of UTCTiming differ: {} is {:.1} s {direction} {}, and players use either; see NTP on both servers",
+        name(other),
+        ahead.abs(),
+        name(first)
+    );
+    Some(Violation::new(message).with("ahead_seconds", ahead).with("max_seconds", params.max))
 }
 
 fn gives_time(clock: &ClockFacts) -> bool {
@@ -223,6 +244,23 @@ mod tests {
         assert_eq!((all_dead.len(), all_dead[0].severity, all_dead[1].severity), (2, None, None));
         let wrong = run(clock(None, 404), clock(Some(9.0), 200));
         assert_eq!((wrong[0].severity, wrong[1].severity), (None, Some(Severity::Minor)));
+    }
+
+    #[test]
+    fn the_clocks_of_an_mpd_may_differ_by_two_seconds() {
+        let run = |own: f64, others: &[f64]| {
+            let mut scene = Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>"));
+            let facts = scene.mpd_facts();
+            facts.clock = Some(clock(Some(own), 200));
+            facts.other_clocks = others.iter().map(|ahead| clock(Some(*ahead), 200)).collect();
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(run(1.0, &[-1.0, 3.0]));
+        let found = violations(run(1.0, &[1.5, -1.1]));
+        assert_eq!((found.len(), found[0].severity), (1, None));
+        let message = "the clocks of UTCTiming differ: https://packager.example/tv1/time is 2.1 s behind ";
+        assert!(found[0].message.starts_with(message), "{found:?}");
+        assert!(messages(run(1.0, &[3.1])).contains("is 2.1 s ahead of"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::facts::{
 };
 use crate::fetch::FetchRequest;
 use crate::history::AlreadyInspected;
+use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use packager_media::dash::timing::{self, ClockSource};
 use packager_media::dash::{self, Descriptor, IndexRequest, MAX_INDEX_BYTES, Mpd, RenditionSnapshot};
@@ -25,9 +26,9 @@ use url::Url;
 /// time to write files.
 const EDGE_MARGIN: Seconds = Seconds(1.0);
 const MAX_TIME_BYTES: u64 = 4096;
-/// Largest number of UTCTiming clocks that are asked one after the other.
+/// Largest number of UTCTiming clocks that are asked.
 const MAX_CLOCKS: usize = 4;
-/// Time that a UTCTiming clock may take before the next one is asked.
+/// Time that a UTCTiming clock may take before it counts as dead.
 const CLOCK_TIME: Duration = Duration::from_secs(2);
 
 impl Capturer<'_> {
@@ -68,11 +69,11 @@ impl Capturer<'_> {
         let MpdAnswer { mpd, body, asked_at, arrived_at, fetched, .. } = answer;
         let base = fetched.ok()?.final_url.clone();
         let mpd = Arc::new(mpd);
-        let (clock, dead_clocks) = self.read_clocks(&mpd, &base).await;
+        let Clocks { used: clock, dead: dead_clocks, others: other_clocks } = self.read_clocks(&mpd, &base).await;
         let patchable = updates::patchable(&mpd, &body);
         let earlier_offset = self.history.clock_offset(&self.key, &facts.url, self.template.retention());
-        let mut dash =
-            DashFacts { arrived_at, clock, dead_clocks, earlier_offset, patchable, ..DashFacts::new(mpd, asked_at) };
+        let known = DashFacts { arrived_at, clock, dead_clocks, other_clocks, ..DashFacts::new(mpd, asked_at) };
+        let mut dash = DashFacts { earlier_offset, patchable, ..known };
         let mpds_now = dash.clock_offset().after(self.clock.now());
         let now = Seconds(-EDGE_MARGIN.0).after(mpds_now);
         dash.listed_at = now;
@@ -180,9 +181,9 @@ impl Capturer<'_> {
         Some(fetched.problem().map_or(Ok(bytes), Err))
     }
 
-    /// Asks the clocks of UTCTiming in their order until one gives a time, as players do (ISO/IEC 23009-1 5.8.4.11).
-    /// Returns that clock, or the first one if none does, and the other clocks that were asked and gave no time.
-    async fn read_clocks(&self, mpd: &Mpd, base: &Url) -> (Option<ClockFacts>, Vec<ClockFacts>) {
+    /// Asks the clocks of UTCTiming, at most four, all at once. Players ask them in their order until one gives a time (ISO/IEC 23009-1
+    /// 5.8.4.11), and each player may reach another one.
+    async fn read_clocks(&self, mpd: &Mpd, base: &Url) -> Clocks {
         let sources = |timing: &Descriptor| {
             let sources = timing::clock_sources(timing, base).into_iter().map(Some).collect::<Vec<_>>();
             if sources.is_empty() { vec![None] } else { sources }
@@ -190,20 +191,22 @@ impl Capturer<'_> {
         let all = mpd.utc_timings.iter().flat_map(|timing| sources(timing).into_iter().map(|s| (timing.clone(), s)));
         let readable = |source: &Option<ClockSource>| !matches!(source, None | Some(ClockSource::Network));
         let (asked, unread): (Vec<_>, Vec<_>) = all.partition(|(_, source)| readable(source));
+        let answers = asked.into_iter().take(MAX_CLOCKS).map(|(timing, source)| self.read_clock(timing, source));
+        let mut answers = join_all(answers).await.into_iter();
         let mut dead = Vec::new();
-        for (timing, source) in asked.into_iter().take(MAX_CLOCKS) {
-            let clock = self.read_clock(timing, source).await;
-            // `None`: the probe's time ended, and nothing is known of the clock.
-            let asked_in_vain = clock.offset.is_none() && clock.fetched.is_some();
-            if !asked_in_vain {
-                return (Some(clock), dead);
+        // Without an answer the probe's time has ended, and nothing is known of the clock.
+        let is_dead = |clock: &ClockFacts| clock.offset.is_none() && clock.fetched.is_some();
+        for clock in answers.by_ref() {
+            if !is_dead(&clock) {
+                let others = answers.filter(|other| other.offset.is_some()).collect();
+                return Clocks { used: Some(clock), dead, others };
             }
             dead.push(clock);
         }
         let first = if dead.is_empty() { None } else { Some(dead.remove(0)) };
         let unread = unread.into_iter().next();
         let unread = unread.map(|(timing, source)| ClockFacts { timing, source, fetched: None, offset: None });
-        (first.or(unread), dead)
+        Clocks { used: first.or(unread), dead, others: Vec::new() }
     }
 
     async fn read_clock(&self, timing: Descriptor, source: Option<ClockSource>) -> ClockFacts {
@@ -241,6 +244,16 @@ impl Capturer<'_> {
         let (fetched, body) = self.requests.client.body(request, deadline).await;
         (Some(fetched).filter(|f| !cut_by_budget(f, began, MIN_PLAYLIST_TIME)), body)
     }
+}
+
+/// The clocks of UTCTiming that were asked.
+struct Clocks {
+    /// The first clock that gave a time; else the first one. `None` if the MPD has no UTCTiming.
+    used: Option<ClockFacts>,
+    /// Clocks before `used` that gave no time, or after it if none gave a time.
+    dead: Vec<ClockFacts>,
+    /// Clocks after `used` that gave a time.
+    others: Vec<ClockFacts>,
 }
 
 /// Times of an MPD: of its request, of its answer, and the time by the MPD's clock at which its segments were listed. `offset` is that

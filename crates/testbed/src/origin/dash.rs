@@ -155,8 +155,12 @@ pub(super) fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: 
     }
     if timeline.effect != Some(Effect::MpdTruncated) {
         let file = if timeline.effect == Some(Effect::UtcTimingMissing) { "clock" } else { &format!("{file}?clock") };
-        let _ =
-            writeln!(text, "<UTCTiming schemeIdUri=\"urn:mpeg:dash:utc:http-head:2014\" value=\"{file}\"/>\n</MPD>");
+        let head = "<UTCTiming schemeIdUri=\"urn:mpeg:dash:utc:http-head:2014\"";
+        let second = match timeline.effect {
+            Some(Effect::SecondClockLate) => format!("{head} value=\"{file}=late\"/>\n"),
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "{head} value=\"{file}\"/>\n{second}</MPD>");
     }
     (text, listing.published_ms)
 }

@@ -295,6 +295,8 @@ pub(super) enum Effect {
     UtcTimingMissing,
     /// The first of two UTCTiming elements has an address that answers 404.
     FirstClockDead,
+    /// The second of two UTCTiming elements names a clock that is 30 s late.
+    SecondClockLate,
     /// timeShiftBufferDepth is shorter than suggestedPresentationDelay.
     TimeShiftBufferShort,
     /// maxSegmentDuration is half of a segment's duration.
@@ -976,6 +978,8 @@ static FAULTS: &[Fault] = &[
     Fault { path: NUMBER, ..fault("dash_clock_wrong", Effect::UtcTimingMissing, "CM1", "The address of UTCTiming answers 404.",
         &["dash_clock_wrong"], &[]) },
     Fault { path: NUMBER, ..fault("dash_clock_first_dead", Effect::FirstClockDead, "CM1", "The address of the first of two UTCTiming answers 404.",
+        &["dash_clock_wrong"], &[]) },
+    Fault { path: NUMBER, ..fault("dash_clock_second_late", Effect::SecondClockLate, "CM1", "The second of two clocks of UTCTiming is 30 s late.",
         &["dash_clock_wrong"], &[]) },
     Fault { path: NUMBER, ..fault("dash_buffer_depth_short", Effect::TimeShiftBufferShort, "CM1",
         "timeShiftBufferDepth is shorter than suggestedPresentationDelay.", &["dash_buffer_depth_short"], &[]) },

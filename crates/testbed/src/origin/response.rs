@@ -618,7 +618,8 @@ fn finish(request: &RequestContext<'_>, effect: Option<Effect>, now_ms: i64, mut
     let cache = if is_playlist { "edge; fwd=bypass" } else { "edge; hit" };
     headers.insert(HeaderName::from_static("cache-status"), HeaderValue::from_static(cache));
     packager_headers::headers(&mut headers, request.route, effect, now_ms, reply.modified_ms);
-    put_date(&mut headers, header::DATE, now_ms);
+    let late_ms = if request.query == Some("clock=late") { 30_000 } else { 0 };
+    put_date(&mut headers, header::DATE, now_ms - late_ms);
     if let Some(modified) = reply.modified_ms {
         put_date(&mut headers, header::LAST_MODIFIED, modified.min(now_ms));
     }
