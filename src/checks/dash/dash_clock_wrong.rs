@@ -14,8 +14,9 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Dash,
     alert: None,
     help: "fails when no clock of UTCTiming can be read, or the one that players use differs from the exporter's clock by more than \
-           `max`, or another clock of UTCTiming differs from that one by more than `max`; minor when a clock gives no time and the next one does, which players ask then; a warning when a live MPD without SegmentTimeline has no UTCTiming: players then use their own \
-           clocks",
+           `max`, or another clock of UTCTiming differs from that one by more than `max`; minor when a clock gives no time and the next \
+           one does, which players ask then; a warning when a live MPD without SegmentTimeline has no UTCTiming: players then use their \
+           own clocks",
     reference: "ISO/IEC 23009-1 5.8.4.11; DASH-IF IOP 4.3",
     needs_history: false,
 };

@@ -12,13 +12,12 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: None,
-    help: "fails when no segment of a Representation is available by the wall clock (corrected by UTCTiming), or \
-           the newest segment of a fixed pace or an open S (r=-1) is due and can't be fetched; major while other \
-           renditions of its kind play, and when the whole list is before its time; and when a Representation is one file without \
-           segments, although its Period goes on. Minor if a SegmentList with @duration has available segments only where dash.js and \
-           Shaka Player place it, by a startNumber that moves within the Period. Major if the last S repeats without end (r=-1) in a Period without end, which \
-           only dash.js plays. Segments that are listed ahead, such as those of an ad, are no fault, and subtitles \
-           may list none while nobody speaks",
+    help: "fails when no segment of a Representation is available by the wall clock (corrected by UTCTiming), or the newest segment of a \
+           fixed pace or an open S (r=-1) is due and can't be fetched; major while other renditions of its kind play, and when the whole \
+           list is before its time; and when a Representation is one file without segments, although its Period goes on. Minor if a \
+           SegmentList with @duration has available segments only where dash.js and Shaka Player place it, by a startNumber that moves \
+           within the Period. Major if the last S repeats without end (r=-1) in a Period without end, which only dash.js plays. Segments \
+           that are listed ahead, such as those of an ad, are no fault, and subtitles may list none while nobody speaks",
     reference: "ISO/IEC 23009-1 5.3.9.2, 5.3.9.5; DASH-IF IOP 4.3",
     needs_history: false,
 };

@@ -15,10 +15,11 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: Some("OriginsOutOfStep"),
-    help: "fails when an update of a live MPD changes availabilityStartTime while the timeline goes on, lists an \
-           older newest segment, or moves, removes or replaces a Period that had begun; major when the timeline goes back by a single segment of picture or sound (the shortest of their \
-           newest ones), as between two edges of a CDN, or a Period moves in steps of up to a second, or an announced Period is withdrawn; minor when only publishTime is older; \
-           packager_restarted reports a packager restart, and dash_period_id_wrong another id of a Period",
+    help: "fails when an update of a live MPD changes availabilityStartTime while the timeline goes on, lists an older newest segment, \
+           or moves, removes or replaces a Period that had begun; major when the timeline goes back by a single segment of picture or \
+           sound (the shortest of their newest ones), as between two edges of a CDN, or a Period moves in steps of up to a second, or an \
+           announced Period is withdrawn; minor when only publishTime is older; packager_restarted reports a packager restart, and \
+           dash_period_id_wrong another id of a Period",
     reference: "ISO/IEC 23009-1 5.4.1, 5.3.1.2",
     needs_history: true,
 };

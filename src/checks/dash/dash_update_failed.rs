@@ -1,5 +1,6 @@
 mod reload;
 mod short_list;
+mod validity_events;
 
 use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
@@ -16,12 +17,13 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: None,
-    help: "fails when the MPD's Location doesn't answer with an MPD of the same presentation, or PatchLocation doesn't answer with a patch \
-           that applies to the MPD, or has no patch within its ttl: players download the whole MPD instead, or lose the channel at an \
-           update. Also fails when the list of segments ends before players reload the MPD, because minimumUpdatePeriod is missing or \
-           too long, or when the list is shorter than minimumUpdatePeriod and one segment, so that players never learn of some segments. \
-           Major if so or if the Location leads to no MPD, critical if players stand still for more than \
-           half of the time or the MPD at the Location stands still",
+    help: "fails when the MPD's Location doesn't answer with an MPD of the same presentation, or PatchLocation doesn't answer with a \
+           patch that applies to the MPD, or has no patch within its ttl: players download the whole MPD instead, or lose the channel at \
+           an update. Also fails when the list of segments ends before players reload the MPD, because minimumUpdatePeriod is missing or \
+           too long and the segments have no events that tell players to reload it, when such an event ended the validity of an MPD that \
+           is still there, or when the list is shorter than minimumUpdatePeriod and one segment, so that players never learn of some \
+           segments. Major if so or if the Location leads to no MPD, critical if players stand still for more than half of the time or \
+           the MPD at the Location stands still",
     reference: "ISO/IEC 23009-1 5.3.1.2, 5.4.1, 5.15",
     needs_history: false,
 };
@@ -40,12 +42,14 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let Some(dash) = output.dash() else { return CheckVerdict::NotRun(NO_MANIFEST) };
     let defects = output.defects.iter().filter(|d| d.kind == DefectKind::Update);
     let mut found: Vec<_> = defects.map(|d| defect_violation(&output.url, d)).collect();
-    let reload = reload::late_reload(&dash.mpd, dash.clock_offset().after(dash.asked_at));
+    let asked_at = dash.clock_offset().after(dash.asked_at);
+    let reload = reload::late_reload(&dash.mpd, asked_at, validity_events::are_never_sent(context));
     if found.is_empty() && reload.is_none() && dash.location.is_none() && dash.patch.is_none() {
         return CheckVerdict::NotRun(MISSING);
     }
     let late = reload.flatten().or_else(|| short_list::short_list(context, dash));
     found.extend(late);
+    found.extend(validity_events::outlived_mpd(context, dash));
     let now = dash.clock_offset().after(context.now);
     found.extend(dash.location.as_ref().and_then(|location| wrong_location(location, &dash.mpd, now)));
     if let Some(facts) = &dash.patch {

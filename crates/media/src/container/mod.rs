@@ -19,7 +19,7 @@ use crate::drm::Pssh;
 use crate::quiet::QuietSpans;
 use crate::splice::SpliceSection;
 use crate::stream::Media;
-use crate::units::{MPEG_TIMESCALE, MediaTime, Seconds};
+use crate::units::{MPEG_TIMESCALE, MediaTime, Seconds, Timestamp};
 use audio::PackedAudioReader;
 use defects::DefectLog;
 use mp4::Mp4Reader;
@@ -98,6 +98,8 @@ pub struct EventMessage {
     /// The SCTE 35 section that the event carries (`urn:scte:scte35:2013:bin`); `None` for another scheme or an
     /// unreadable section.
     pub section: Option<SpliceSection>,
+    /// publishTime of the newest MPD that is invalid from the event on (`urn:mpeg:dash:event:2012`); `None` for another scheme.
+    pub expires: Option<Timestamp>,
 }
 
 /// Time stamp map and cue times of a WebVTT segment.

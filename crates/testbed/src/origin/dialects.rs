@@ -19,7 +19,8 @@ pub(super) enum Dialect {
     Rich,
     /// The playlist is an event playlist, which no segment leaves.
     Event,
-    /// The MPD has what the standard allows and few packagers write: thumbnails, properties, and parameters of its own URL that every segment needs (annex I of ISO/IEC 23009-1).
+    /// The MPD has what the standard allows and few packagers write: thumbnails, properties, and parameters of its own URL that every
+    /// segment needs (annex I of ISO/IEC 23009-1).
     Standard,
     /// The manifest has two pathways and a steering server.
     Steered,

@@ -215,6 +215,8 @@ pub(super) enum Effect {
     MpdPeriodAdded(&'static str),
     /// Each AdaptationSet of video has this element in addition, as its first one.
     MpdVideoProperty(&'static str),
+    /// The MPD has no minimumUpdatePeriod and declares validity events in its segments, which have none.
+    ValidityEventsMissing,
     /// Each Period of the MPD has this element in addition, as its last one.
     MpdSetAdded(&'static str),
     /// The last AdaptationSet of each Period stands twice, with another id and the same Representations.
@@ -991,6 +993,8 @@ static FAULTS: &[Fault] = &[
         &["dash_max_segment_duration_exceeded"], &[]) },
     Fault { path: TIME, ..fault("dash_updates_sparse", Effect::UpdatesSparse, "CM1", "The MPD lists three segments, and players reload it after three segments.",
         &["dash_update_failed"], &[]) },
+    Fault { path: TIME, ..fault("dash_validity_events_missing", Effect::ValidityEventsMissing, "CM1",
+        "The MPD has no minimumUpdatePeriod and declares events that tell players to reload it, but the segments have none.", &["dash_update_failed"], &[]) },
     Fault { path: UPDATES, ..fault("mpd_location_404", Effect::LocationMissing, "CM1", "The MPD's Location answers 404.",
         &["dash_update_failed"], &[]) },
     Fault { path: UPDATES, ..fault("mpd_location_other", Effect::LocationOther, "CM1", "The MPD's Location leads to another presentation.",

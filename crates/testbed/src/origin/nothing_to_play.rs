@@ -28,6 +28,11 @@ pub(super) fn mpd(effect: Option<Effect>, text: String) -> String {
         Some(Effect::MpdWithout(name)) => without(&text, name),
         Some(Effect::MpdAttributes(attributes)) => text.replacen("<MPD ", &format!("<MPD {attributes} "), 1),
         Some(Effect::MpdPeriodAdded(period)) => text.replacen("<UTCTiming", &format!("{period}<UTCTiming"), 1),
+        Some(Effect::ValidityEventsMissing) => {
+            let events = "<InbandEventStream schemeIdUri=\"urn:mpeg:dash:event:2012\" value=\"1\"/>\n";
+            let text = text.replace(" minimumUpdatePeriod=\"", " no-minimumUpdatePeriod=\"");
+            mpd(Some(Effect::MpdVideoProperty(events)), text)
+        }
         Some(Effect::MpdVideoProperty(property)) => {
             let is_video = |line: &str| line.starts_with("<AdaptationSet") && line.contains("contentType=\"video\"");
             let written = |line: &str| if is_video(line) { format!("{line}{property}") } else { line.to_owned() };

@@ -1,24 +1,24 @@
 //! Judges whether players reload the MPD before its list of segments ends.
 
+use super::validity_events::MPD_EVENTS;
 use crate::checks::Violation;
 use crate::finding::Severity;
 use packager_media::dash::{AdaptationSet, Mpd, Period, current_period, listed_end_at, playable_representations};
 use packager_media::stream::Media;
 use packager_media::units::{Seconds, Timestamp};
 
-/// Scheme of the events in segments that tell players to reload the MPD (ISO/IEC 23009-1 5.10.4).
-const MPD_EVENTS: &str = "urn:mpeg:dash:event:2012";
-
 /// Returns the violation of a live MPD whose list of segments ends before players reload it, so that they stop there: it
 /// has no minimumUpdatePeriod, or one that is longer than the list and the delay of players together (ISO/IEC 23009-1 5.4.1).
-/// `asked_at` is the time of the request by the MPD's clock. The outer `None`: the MPD has no list that ends.
-pub(super) fn late_reload(mpd: &Mpd, asked_at: Timestamp) -> Option<Option<Violation>> {
+/// `asked_at` is the time of the request by the MPD's clock. Events in segments tell players to reload the MPD if the MPD declares them,
+/// unless `are_never_sent` says that there are none. The outer `None`: the MPD has no list that ends.
+pub(super) fn late_reload(mpd: &Mpd, asked_at: Timestamp, are_never_sent: bool) -> Option<Option<Violation>> {
     let period = current_period(mpd, asked_at).filter(|_| mpd.dynamic && !mpd.has_ended(asked_at))?;
     let timed = playable_representations(period).filter(|(set, _)| set.media != Media::Text);
     let ends = timed.filter_map(|(_, r)| listed_end_at(mpd, period, &r.addressing, asked_at));
     let (end, last) = ends.max_by(|a, b| a.0.0.total_cmp(&b.0.0))?;
     let is_last = mpd.periods.last().is_some_and(|p| std::ptr::eq(p, period));
-    if !is_last || period.sets.iter().any(has_mpd_events) || tells_reload(period) || ends_with(mpd, period, end, last) {
+    let has_events = !are_never_sent && period.sets.iter().any(has_mpd_events);
+    if !is_last || has_events || tells_reload(period) || ends_with(mpd, period, end, last) {
         return Some(None);
     }
     let begun = period.start?.after(mpd.availability_start?);
@@ -78,7 +78,7 @@ mod tests {
     const UPDATE: &str = " minimumUpdatePeriod=\"PT2S\"";
 
     fn run(text: &str) -> Option<Option<Violation>> {
-        late_reload(&parse(text.as_bytes(), &url("manifest.mpd")).0.unwrap(), time(0.0))
+        late_reload(&parse(text.as_bytes(), &url("manifest.mpd")).0.unwrap(), time(0.0), false)
     }
 
     fn message(text: &str) -> String {
@@ -136,6 +136,9 @@ mod tests {
         let never = timed(NEWEST).replace(UPDATE, "");
         let events = "<InbandEventStream schemeIdUri=\"urn:mpeg:dash:event:2012\" value=\"1\"/>";
         assert_eq!(message(&never.replace("<SegmentTemplate", &format!("{events}<SegmentTemplate"))), "");
+        let declared = never.replace("<SegmentTemplate", &format!("{events}<SegmentTemplate"));
+        let mpd = parse(declared.as_bytes(), &url("manifest.mpd")).0.unwrap();
+        assert!(late_reload(&mpd, time(0.0), true).unwrap().is_some(), "the segments have none");
         let other = events.replace("event:2012", "event:2099");
         assert!(!message(&never.replace("<SegmentTemplate", &format!("{other}<SegmentTemplate"))).is_empty());
         let next = period("p1", 1000, "<S t=\"0\" d=\"2000\" r=\"9\"/>");

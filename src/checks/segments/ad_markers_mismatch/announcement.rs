@@ -173,7 +173,8 @@ mod tests {
             let inspection = segments[0].inspection.as_mut().unwrap();
             let (time, scheme) =
                 (Some(MediaTime::new(at * 90_000, packager_media::units::MPEG_TIMESCALE)), String::new());
-            inspection.events = vec![EventMessage { offset: 24, scheme, id: 7, time, section: Some(section) }];
+            inspection.events =
+                vec![EventMessage { offset: 24, scheme, id: 7, time, section: Some(section), expires: None }];
             scene.remember(segments);
             check(&scene.context(), &Params::default())
         };

@@ -171,7 +171,7 @@ mod tests {
         let time = Some(MediaTime::new(994 * 90_000, MPEG_TIMESCALE));
         let scheme = INBAND_SCHEME.to_owned();
         segments[5].inspection.as_mut().unwrap().events =
-            vec![EventMessage { offset: 24, scheme, id: 7, time, section }];
+            vec![EventMessage { offset: 24, scheme, id: 7, time, section, expires: None }];
         let past = scene.history.renditions.values_mut().next().unwrap();
         past.segments = segments.into_iter().map(std::sync::Arc::new).collect();
         scene

@@ -26,7 +26,7 @@ fn carrying(number: u64, signals: &[(i64, bool)]) -> Arc<SegmentFacts> {
         let cue = SpliceCue { event_id: 1, direction: turn, duration: Some(Seconds(30.0)), auto_return: Some(false) };
         let time = Some(MediaTime::new((100 + second) * 90_000, MPEG_TIMESCALE));
         let section = Some(SpliceSection { command_type: Some(5), splice_time: None, cues: vec![cue] });
-        EventMessage { offset: 0, scheme: String::new(), id: 1, time, section }
+        EventMessage { offset: 0, scheme: String::new(), id: 1, time, section, expires: None }
     };
     inspection.events = signals.iter().map(event).collect();
     let fetched = answered_after(Seconds(0.1));

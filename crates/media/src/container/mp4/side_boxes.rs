@@ -6,7 +6,8 @@ use crate::container::defects::DefectLog;
 use crate::container::{EventMessage, InitSegment, Track};
 use crate::defect::DefectKind;
 use crate::splice;
-use crate::units::MediaTime;
+use crate::stream::date;
+use crate::units::{MediaTime, Timestamp};
 use mp4_atom::{Emsg, EmsgTimestamp, Prft, Sidx};
 use std::num::NonZeroU32;
 
@@ -22,6 +23,8 @@ const MAX_PARTS: usize = 4096;
 
 /// scheme_id_uri of events whose message is a splice_info_section (ANSI/SCTE 214-3).
 const SCTE35: &str = "urn:scte:scte35:2013:bin";
+/// scheme_id_uri of events whose message begins with the publishTime of an MPD that is invalid from then on (ISO/IEC 23009-1 5.10.4.2).
+const VALIDITY: &str = "urn:mpeg:dash:event:2012";
 /// scheme_id_uri of events whose message is an ID3v2 tag (AOM, Carriage of ID3 Timed Metadata in CMAF).
 const ID3: &str = "https://aomedia.org/emsg/ID3";
 
@@ -96,7 +99,8 @@ impl SideBoxes {
         });
         let untagged = scheme == ID3 && !message.message_data.starts_with(b"ID3");
         if self.events.len() < MAX_EVENTS {
-            let event = EventMessage { offset: found.offset, scheme, id: message.id, time, section };
+            let expires = (scheme == VALIDITY).then(|| expiring(&message.message_data)).flatten();
+            let event = EventMessage { offset: found.offset, scheme, id: message.id, time, section, expires };
             self.events.push(PendingEvent { event, delta });
         }
         if untagged {
@@ -162,6 +166,12 @@ impl SideBoxes {
     }
 }
 
+/// Returns the publishTime with which the message of a validity event begins.
+fn expiring(message: &[u8]) -> Option<Timestamp> {
+    let text = message.get(..message.len().min(MAX_SCHEME))?.split(|byte| *byte == 0).next()?;
+    date::parse(std::str::from_utf8(text).ok()?.trim()).map(|date| date.at)
+}
+
 /// Returns the number of bytes between a `sidx` box and its first subsegment (`first_offset`). nginx-rtmp writes the
 /// duration of the only subsegment into this field, and players ignore it: then 0 is returned.
 fn effective_first_offset(index: &Sidx) -> u64 {
@@ -210,7 +220,7 @@ mod tests {
     #[test]
     fn relative_events_count_from_the_earliest_track() {
         let pending = |time, delta| {
-            let event = EventMessage { offset: 0, scheme: String::new(), id: 0, time, section: None };
+            let event = EventMessage { offset: 0, scheme: String::new(), id: 0, time, section: None, expires: None };
             PendingEvent { event, delta }
         };
         let boxes = || SideBoxes {

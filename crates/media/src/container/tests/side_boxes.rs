@@ -153,3 +153,16 @@ fn a_flood_of_messages_and_a_huge_one_are_bounded() {
     let seen = seen_with(&huge);
     assert_eq!((defects(&seen), seen.events.len()), (vec![], 0));
 }
+
+#[test]
+fn an_event_that_ends_the_validity_of_an_mpd_names_its_publish_time() {
+    let expires = |scheme: &str, data: &[u8]| {
+        let seen = seen_with(&event(1, 1000, 500, scheme, data));
+        assert_eq!(defects(&seen), []);
+        seen.events[0].expires.map(|at| at.to_string())
+    };
+    let (scheme, time) = ("urn:mpeg:dash:event:2012", "2026-01-01T00:00:00Z");
+    assert_eq!(expires(scheme, time.as_bytes()).as_deref(), Some(time));
+    assert_eq!(expires(scheme, b"2026-01-01T00:00:00Z\0<MPD/>").as_deref(), Some(time));
+    assert_eq!((expires(scheme, b""), expires("urn:example:news", time.as_bytes())), (None, None));
+}
