@@ -987,8 +987,6 @@ static FAULTS: &[Fault] = &[
         "timeShiftBufferDepth is shorter than suggestedPresentationDelay.", &["dash_buffer_depth_short"], &[]) },
     Fault { path: TIME, ..fault("dash_delay_short", Effect::MpdAttributes("suggestedPresentationDelay=\"PT1S\""), "CM1",
         "suggestedPresentationDelay is half of a segment.", &["dash_buffer_depth_short"], &[]) },
-    Fault { path: NUMBER, ..fault("dash_delay_without_buffer", Effect::MpdAttributes("suggestedPresentationDelay=\"PT4S\""), "CM1",
-        "suggestedPresentationDelay is shorter than a segment and minBufferTime.", &["dash_buffer_depth_short"], &[]) },
     Fault { path: TIME, ..fault("dash_max_segment_duration_exceeded", Effect::MaxSegmentDurationShort, "CM1", "maxSegmentDuration is half of a segment's duration.",
         &["dash_max_segment_duration_exceeded"], &[]) },
     Fault { path: TIME, ..fault("dash_updates_sparse", Effect::UpdatesSparse, "CM1", "The MPD lists three segments, and players reload it after three segments.",
