@@ -48,8 +48,7 @@ pub enum DefectKind {
     AttributeMissing,
     /// Rendition groups of a multivariant playlist aren't defined, or their members contradict each other.
     Groups,
-    /// Rendition groups of a multivariant playlist break a rule whose breach doesn't disturb players, or identical Representations of
-    /// a live MPD share an id, which only some players refuse.
+    /// Rendition groups of a multivariant playlist break a rule whose breach doesn't disturb players.
     GroupHabit,
     /// EXT-X-VERSION is lower than the version that the playlist's features need.
     Version,

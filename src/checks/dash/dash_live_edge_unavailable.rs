@@ -16,7 +16,7 @@ pub const META: CheckMeta = CheckMeta {
            fixed pace or an open S (r=-1) is due and can't be fetched; major while other renditions of its kind play, and when the whole \
            list is before its time; and when a Representation is one file without segments, although its Period goes on. Minor if a \
            SegmentList with @duration has available segments only where dash.js and Shaka Player place it, by a startNumber that moves \
-           within the Period. Major if the last S repeats without end (r=-1) in a Period without end, which only dash.js plays. Segments \
+           within the Period. Minor if the last S repeats without end (r=-1) in a Period without end, which the standard allows and only dash.js plays. Segments \
            that are listed ahead, such as those of an ad, are no fault, and subtitles may list none while nobody speaks",
     reference: "ISO/IEC 23009-1 5.3.9.2, 5.3.9.5; DASH-IF IOP 4.3",
     needs_history: false,
@@ -67,7 +67,7 @@ fn without_end(rung: &LiveRepresentation<'_>) -> Option<Violation> {
          leaves its segments out and Media3 miscounts them, only dash.js plays them; list each segment that there is",
         rung.seconds(i128::from(open.start))
     );
-    Some(Violation::new(message).with("line", rung.representation.line).severity(Severity::Major))
+    Some(Violation::new(message).with("line", rung.representation.line).severity(Severity::Minor))
 }
 
 /// Returns a violation if video or audio of a Period without an end is one file: it names no segment (SegmentTemplate,
@@ -334,10 +334,10 @@ mod tests {
     }
 
     #[test]
-    fn an_open_run_in_a_period_without_end_is_major() {
+    fn an_open_run_in_a_period_without_end_is_minor() {
         assert_holds(run(&Scene::dash(&until_1100())));
         let found = violations(run(&Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"-1\"/>"))));
-        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Minor)));
         assert!(
             found[0].message.starts_with("the last S of the SegmentTimeline, at 980.000 s of media time"),
             "{found:?}"

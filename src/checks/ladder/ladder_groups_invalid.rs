@@ -11,8 +11,7 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when a variant names a group that isn't defined, or a group has a NAME twice or several defaults; a warning when \
            groups of one type have other members or an audio group has nothing to choose by itself. In an MPD: when the id of an \
-           AdaptationSet or a Representation stands twice in a Period; minor if it stands twice in a live MPD for identical \
-           Representations, which Shaka Player refuses although the standard allows it",
+           AdaptationSet or a Representation stands twice in a Period",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.1, 4.4.6.1.1, 4.4.6.2; ISO/IEC 23009-1 5.3.3.2, 5.3.5.2",
     needs_history: false,
 };
@@ -31,8 +30,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         output.defects.iter().filter(move |d| d.kind == kind).map(|d| defect_violation(&output.url, d))
     };
     let mut found: Vec<Violation> = of(DefectKind::Groups).collect();
-    let habit = if output.dash().is_some() { Severity::Minor } else { Severity::Warning };
-    found.extend(of(DefectKind::GroupHabit).map(|v| v.severity(habit)));
+    found.extend(of(DefectKind::GroupHabit).map(|v| v.severity(Severity::Warning)));
     CheckVerdict::Ran(cap_violations(found))
 }
 
@@ -67,18 +65,6 @@ mod tests {
         let said: Vec<_> = found.iter().map(|v| (v.message.as_str(), v.severity)).collect();
         let warning = Some(Severity::Warning);
         assert_eq!(said, [("line 2, column 1: Groups", None), ("line 2, column 1: GroupHabit", warning)]);
-    }
-
-    #[test]
-    fn an_id_that_identical_representations_share_is_minor() {
-        let mut scene = Scene::dash(&paced());
-        let at = Position::Line { line: 2, column: 1 };
-        let twice = |kind| Defect { kind, at, message: String::new(), reference: "" };
-        scene.output.defects = vec![twice(DefectKind::GroupHabit)];
-        let severity = |scene: &Scene| violations(check(&scene.context(), &Params::default()))[0].severity;
-        assert_eq!(severity(&scene), Some(Severity::Minor));
-        scene.output.defects = vec![twice(DefectKind::Groups)];
-        assert_eq!(severity(&scene), None);
     }
 
     #[test]

@@ -87,11 +87,6 @@ impl<'t> DefectLog<'t> {
         self.groups.add(DefectKind::Groups, (self.text, at), reference, message);
     }
 
-    /// Adds a breach of the rules for ids that only some players mind.
-    pub(super) fn group_habit(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
-        self.groups.add(DefectKind::GroupHabit, (self.text, node.range().start), reference, message);
-    }
-
     /// Adds a defect of an Event whose ad marker can't be read.
     pub(super) fn marker(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = node.range().start;

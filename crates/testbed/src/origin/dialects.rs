@@ -19,8 +19,8 @@ pub(super) enum Dialect {
     Rich,
     /// The playlist is an event playlist, which no segment leaves.
     Event,
-    /// The MPD has what the standard allows and few packagers write: thumbnails, properties, and parameters of its own URL that every
-    /// segment needs (annex I of ISO/IEC 23009-1).
+    /// The MPD has what the standard allows and few packagers write: thumbnails, identical Representations, properties,
+    /// and parameters of its own URL that every segment needs (annex I of ISO/IEC 23009-1).
     Standard,
     /// The manifest has two pathways and a steering server.
     Steered,
@@ -85,13 +85,25 @@ fn standard(text: &str) -> String {
         <SegmentTemplate media=\"$RepresentationID$/$Number$.jpg\" duration=\"20\" startNumber=\"1\"/>\n\
         <Representation id=\"thumbnails\" bandwidth=\"12000\" width=\"3200\" height=\"180\"/>\n</AdaptationSet>\n";
     let mut out = String::new();
+    let mut audio: Option<String> = None;
     for line in text.split_inclusive('\n') {
-        out.push_str(line);
+        let mut written = line.to_owned();
         if line.starts_with("<AdaptationSet") {
-            out.push_str(properties);
+            written.push_str(properties);
         }
-        if line.starts_with("</Period>") {
-            out.insert_str(out.len() - line.len(), thumbnails);
+        if line.starts_with("<AdaptationSet") && line.contains("contentType=\"audio\"") {
+            audio = Some(String::new());
+        }
+        if let Some(set) = &mut audio {
+            set.push_str(&written);
+        }
+        out.push_str(&written);
+        if line.starts_with("</AdaptationSet>")
+            && let Some(set) = audio.take()
+        {
+            // The same Representation for another role.
+            out.push_str(&set.replace("id=\"2\"", "id=\"10\""));
+            out.push_str(thumbnails);
         }
     }
     out

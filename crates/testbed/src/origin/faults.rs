@@ -219,8 +219,6 @@ pub(super) enum Effect {
     ValidityEventsMissing,
     /// Each Period of the MPD has this element in addition, as its last one.
     MpdSetAdded(&'static str),
-    /// The last AdaptationSet of each Period stands twice, with another id and the same Representations.
-    MpdSetTwice,
     /// No element of the MPD has an attribute of this name.
     MpdWithoutAttribute(&'static str),
     /// availabilityStartTime is more than an hour ahead of the clock.
@@ -1079,8 +1077,6 @@ static FAULTS: &[Fault] = &[
         &["ladder_changed"], &["ladder_incomplete"]) },
     Fault { path: TIME, ..fault("dash_ladder_attributes", Effect::LadderAttributes, "CM1", "720p has no codecs, width and height in the MPD, and its frameRate is no number.",
         &["ladder_attributes_invalid"], &["dash_syntax_error"]) },
-    Fault { path: NUMBER, ..fault("dash_representation_twice", Effect::MpdSetTwice, "CM1", "The sound of the MPD stands twice, with one id.",
-        &["ladder_groups_invalid"], &[]) },
     Fault { path: TIME, ..fault("dash_ladder_groups", Effect::LadderGroups, "CM1", "Both AdaptationSets of the MPD have the same id.",
         &["ladder_groups_invalid"], &[]) },
     Fault { path: TIME, ..fault("dash_ladder_spacing", Effect::LadderSpacing, "CM1", "Only 1080p and 360p are left in the MPD, more than 2.5 times apart.",

@@ -39,7 +39,6 @@ pub(super) fn mpd(effect: Option<Effect>, text: String) -> String {
             text.split_inclusive('\n').map(written).collect()
         }
         Some(Effect::MpdSetAdded(set)) => text.replace("</Period>", &format!("{set}</Period>")),
-        Some(Effect::MpdSetTwice) => with_last_set_twice(&text),
         Some(Effect::MpdWithoutAttribute(name)) => text.replace(&format!(" {name}=\""), &format!(" no-{name}=\"")),
         Some(Effect::PeriodStartMissing) => text.replace(" start=\"PT0S\"", ""),
         Some(Effect::RemotePeriodMissing) => {
@@ -56,21 +55,6 @@ pub(super) fn announced_period(text: &str) -> String {
     let period =
         text.split_once("<Period ").and_then(|(_, rest)| rest.split_once('>')).map_or("", |(_, inside)| inside);
     format!("<Period id=\"next\" start=\"PT1000000000S\">{period}")
-}
-
-/// Returns the MPD with the last AdaptationSet of each Period once more, with the id 9.
-fn with_last_set_twice(text: &str) -> String {
-    let mut out = String::new();
-    for piece in text.split_inclusive("</Period>") {
-        let Some(before) = piece.strip_suffix("</Period>") else {
-            out.push_str(piece);
-            continue;
-        };
-        let last = before.rfind("<AdaptationSet id=\"").and_then(|at| before.get(at..)).unwrap_or_default();
-        let copy = last.split_once(" contentType").map_or("", |(_, rest)| rest);
-        out.push_str(&format!("{before}<AdaptationSet id=\"9\" contentType{copy}</Period>"));
-    }
-    out
 }
 
 /// Returns the XML document without its elements of this name, which aren't nested in each other.
