@@ -449,7 +449,7 @@ static FAULTS: &[Fault] = &[
     Fault { path: NUMBER, ..fault("mpd_not_begun", Effect::MpdStartAhead, "CM1", "availabilityStartTime is more than an hour ahead of the clock.",
         &["playable_renditions_missing"], &["ladder_incomplete"]) },
     fault("flaky_5xx", Effect::EveryThirdPlaylistFails, "TV1", "Every third request for a playlist answers 503.",
-        &["rendition_unavailable"], &["manifest_unavailable"]),
+        &["rendition_unavailable"], &[]),
     fault("manifest_busy_once", Effect::ManifestBusyOnce, "TV1", "Every fifth request for the multivariant playlist answers 503.",
         &["manifest_unavailable"], &[]),
     Fault { path: TIME, ..fault("mpd_busy_once", Effect::ManifestBusyOnce, "CM1", "Every fifth request for the MPD answers 503.",
