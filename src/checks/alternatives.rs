@@ -84,8 +84,11 @@ fn sound_plays(
     dead: &BTreeSet<String>,
 ) -> Option<bool> {
     let members: Vec<_> = renditions.iter().filter(|r| r.media == Media::Audio && is_member(r)).collect();
-    let default = members.iter().find(|r| r.is_default);
-    let stands_in = |r: &Rendition| default.is_none_or(|default| default.language == r.language);
+    // A playlist may be the default of one of its groups only, so that any of several defaults counts.
+    let mut defaults = members.iter().filter(|r| r.is_default).peekable();
+    let has_default = defaults.peek().is_some();
+    let languages: BTreeSet<_> = defaults.map(|r| &r.language).collect();
+    let stands_in = |r: &Rendition| !has_default || languages.contains(&r.language);
     (!members.is_empty()).then(|| members.iter().any(|r| !dead.contains(&r.name) && stands_in(r)))
 }
 

@@ -10,6 +10,7 @@ use packager_media::dash::{self, Mpd, Patch};
 use packager_media::defect::DefectKind;
 use packager_media::redact;
 use packager_media::units::{Seconds, Timestamp};
+use reload::Reload;
 
 pub const META: CheckMeta = CheckMeta {
     id: "dash_update_failed",
@@ -43,12 +44,13 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let defects = output.defects.iter().filter(|d| d.kind == DefectKind::Update);
     let mut found: Vec<_> = defects.map(|d| defect_violation(&output.url, d)).collect();
     let asked_at = dash.clock_offset().after(dash.asked_at);
-    let reload = reload::late_reload(&dash.mpd, asked_at, validity_events::are_never_sent(context));
-    if found.is_empty() && reload.is_none() && dash.location.is_none() && dash.patch.is_none() {
-        return CheckVerdict::NotRun(MISSING);
+    match reload::reload(&dash.mpd, asked_at, validity_events::are_never_sent(context)) {
+        Reload::WithoutList if found.is_empty() && dash.location.is_none() && dash.patch.is_none() => {
+            return CheckVerdict::NotRun(MISSING);
+        }
+        Reload::WithoutList | Reload::Otherwise => {}
+        Reload::ByPeriod(late) => found.extend(late.or_else(|| short_list::short_list(context, dash))),
     }
-    let late = reload.flatten().or_else(|| short_list::short_list(context, dash));
-    found.extend(late);
     found.extend(validity_events::outlived_mpd(context, dash));
     let now = dash.clock_offset().after(context.now);
     found.extend(dash.location.as_ref().and_then(|location| wrong_location(location, &dash.mpd, now)));

@@ -135,19 +135,28 @@ fn ended(
     long.then(|| violation(playlist, format!("the playlist has EXT-X-ENDLIST; that of {} goes on", name(goes_on))))
 }
 
-/// Returns a violation for each rendition that has another discontinuity sequence than the first rendition: for a segment with the same
+/// Returns a violation for each rendition that has another discontinuity sequence than the first rendition, or than the picture beside which
+/// it plays: for a segment with the same
 /// date or, where nothing is dated, in a whole window without a discontinuity.
 fn discontinuities(playlists: &[ComparedPlaylist<'_>]) -> Vec<Violation> {
-    let Some((reference, others)) = playlists.split_first() else { return Vec::new() };
+    let Some((first, others)) = playlists.split_first() else { return Vec::new() };
     let differs = |s: &ComparedPlaylist<'_>| {
+        let rendition = &s.facts.rendition;
+        // Sound is compared with a picture beside which it plays.
+        let plays_beside = |p: &&ComparedPlaylist<'_>| {
+            p.facts.rendition.media == Media::Video && p.facts.rendition.shares_group(rendition)
+        };
+        let beside = playlists.iter().filter(|_| rendition.media == Media::Audio).find(plays_beside);
+        let reference = beside.unwrap_or(first);
         let sequence = only_sequence(s.timeline);
         if sequence.is_some() && sequence == only_sequence(reference.timeline) {
             return None;
         }
         let found = in_dated_segments(s, reference).or_else(|| in_windows(s, reference))?;
         // Players line up picture and sound by these numbers.
-        let is_other_media = s.facts.rendition.media != reference.facts.rendition.media;
-        Some(if is_other_media { found.severity(Severity::Major) } else { found })
+        let is_other_media = rendition.media != reference.facts.rendition.media;
+        let plays_together = beside.is_some() || rendition.group.is_none();
+        Some(if is_other_media && plays_together { found.severity(Severity::Major) } else { found })
     };
     others.iter().filter_map(differs).collect()
 }
@@ -301,6 +310,8 @@ mod tests {
         assert_eq!((found[0].message.as_str(), found[0].severity), (message.as_str(), Some(Severity::Major)));
         assert_eq!([run(3, |_| {}), run(2, |_| {})].map(|ran| violations(ran).len()), [1, 0]);
         assert_holds(run(6, |s| lines(&mut s.output.renditions[1]).segments[0].discontinuity_sequence = 0));
+        let of_another_picture = run(6, |s| s.output.renditions[1].rendition.group = Some("backup".to_owned()));
+        assert_eq!(violations(of_another_picture)[0].severity, None);
     }
 
     #[test]

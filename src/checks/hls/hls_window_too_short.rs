@@ -16,7 +16,7 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when a live playlist lists fewer than `target_durations` target durations (major) or fewer than \
            `segments` segments (warning), or when segments leave the start of a playlist with EXT-X-PLAYLIST-TYPE:EVENT, or when EXT-X-START \
-           lets players begin where they stall: nearer to the live edge than they are to hold back (major within one target duration), in \
+           lets players begin where they stall: nearer to the live edge than they are to hold back (major within one target duration, or part target in low latency), in \
            the first segments, which are about to leave, or outside the window; a playlist that is still filling after a start isn't judged",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.2.2, 4.4.3.5, 4.4.3.8, 6.2.1, 6.2.2, 6.3.3; HLS authoring specification 8",
     needs_history: false,
@@ -78,9 +78,10 @@ fn wrong_start(timeline: &Timeline) -> Option<Violation> {
     let control = timeline.low_latency.control;
     let part = control.and_then(|c| c.part_hold_back).filter(|_| timeline.is_low_latency());
     let hold_back = part.or(control.and_then(|c| c.hold_back)).map_or(3.0 * target, |s| s.0);
+    let unit = timeline.low_latency.part_target.filter(|_| timeline.is_low_latency()).map_or(target, |part| part.0);
     let (why, severity) = match offset {
         o if o.abs() > window => ("outside the window; players begin at its end or start", Severity::Minor),
-        o if o < 0.0 && -o < hold_back && -o <= target => {
+        o if o < 0.0 && -o < hold_back && -o <= unit => {
             ("at the live edge: players have nothing to buffer and stall", Severity::Major)
         }
         o if o < 0.0 && -o < hold_back => {
@@ -173,6 +174,19 @@ mod tests {
             t.low_latency.control = Some(ServerControl { hold_back: Some(Seconds(8.0)), ..ServerControl::default() });
         };
         assert_eq!([severity(-7.9, held), severity(-8.0, held)], [minor, None]);
+        let low_latency = |offset: f64| {
+            let mut scene = Scene::low_latency();
+            scene.timeline().start_offset = Some(offset);
+            let hold_back = scene.timeline().low_latency.control.unwrap().part_hold_back.unwrap().0;
+            (violations(run(&scene)).iter().map(|v| v.severity).next(), hold_back)
+        };
+        let (_, hold_back) = low_latency(-1.0);
+        let part = Scene::low_latency().timeline().low_latency.part_target.unwrap().0;
+        assert_eq!(low_latency(-hold_back).0, None);
+        assert_eq!(
+            [low_latency(-part).0, low_latency(-part - 0.1).0],
+            [Some(Some(Severity::Major)), Some(Some(Severity::Minor))]
+        );
     }
 
     #[test]

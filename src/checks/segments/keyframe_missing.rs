@@ -14,7 +14,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when the video of a segment doesn't start with a random access point, or key frames are more than \
-           `max_interval` apart; critical when no inspected segment of 10 s and more has a key frame: nobody can start or switch",
+           `max_interval` apart; critical when the newest consecutive segments have none for 10 s: nobody can start or switch",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.2.1; ISO/IEC 23000-19 7.3.2.2",
     needs_history: false,
 };
@@ -42,11 +42,22 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
 /// Time in seconds without a key frame after which players that wait for one have given up.
 const LONGEST_WAIT: f64 = 10.0;
 
-/// Whether none of these segments has a key frame, and they last at least [`LONGEST_WAIT`]. Of a segment of which only the first bytes were
-/// fetched nobody knows it.
-fn is_without(tracks: &[(&SegmentFacts, &Track)]) -> bool {
-    let lasts: f64 = tracks.iter().map(|(s, _)| s.segment.duration.0).sum();
-    lasts >= LONGEST_WAIT && tracks.iter().all(|(s, track)| s.extent == SegmentExtent::Whole && track.keyframes == 0)
+/// Whether none of the newest consecutive segments has a key frame, for at least [`LONGEST_WAIT`]. Of a segment of which only the first bytes
+/// were fetched nobody knows it. `newest_first` are the inspected segments.
+fn is_without(newest_first: &[(&SegmentFacts, &Track)]) -> bool {
+    let (mut lasts, mut later) = (0.0, None::<&SegmentFacts>);
+    for (facts, track) in newest_first {
+        let goes_on = later.is_none_or(|later| later.segment.follows(facts.segment.number));
+        if !goes_on || facts.extent != SegmentExtent::Whole || track.keyframes > 0 {
+            return false;
+        }
+        lasts += facts.segment.duration.0;
+        if lasts >= LONGEST_WAIT {
+            return true;
+        }
+        later = Some(facts);
+    }
+    false
 }
 
 /// Returns the video track of a segment. `None`: key frames can't be seen, as in encrypted video.
@@ -112,8 +123,9 @@ mod tests {
 
     #[test]
     fn a_picture_without_any_key_frame_is_critical() {
-        let severity = |count: u64, keyframes: u64| {
-            let mut segments: Vec<_> = (1..=count).map(|n| ts_segment(n, 2.0 * n as f64, 2.0)).collect();
+        let severity_at = |step: u64, count: u64, keyframes: u64| {
+            let numbers = (1..=count).map(|n| n * step);
+            let mut segments: Vec<_> = numbers.map(|n| ts_segment(n, 2.0 * n as f64, 2.0)).collect();
             for segment in &mut segments {
                 let track = &mut segment.inspection.as_mut().unwrap().tracks[0];
                 (track.starts_with_keyframe, track.keyframes) = (Some(false), 0);
@@ -123,7 +135,9 @@ mod tests {
             scene.remember(segments);
             violations(check(&scene.context(), &Params::default()))[0].severity
         };
+        let severity = |count, keyframes| severity_at(1, count, keyframes);
         assert_eq!([severity(5, 0), severity(4, 0), severity(5, 1)], [Some(Severity::Critical), None, None]);
+        assert_eq!(severity_at(30, 5, 0), None, "segments that aren't consecutive say nothing about those between");
     }
 
     #[test]

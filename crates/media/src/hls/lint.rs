@@ -97,8 +97,9 @@ impl<'a> Lint<'a> {
             tag_rules::check(list, &mut report);
             self.playlist_rules.take(list, &mut report);
         }
-        // Without it the segments have no numbers, which the timeline has to say.
-        let unreadable = (tag.name == "EXT-X-MEDIA-SEQUENCE").then_some(TagValue::Unreadable);
+        // Without these the segments have no numbers, or those that follow no byte ranges, which the timeline has to say.
+        let needed = ["EXT-X-MEDIA-SEQUENCE", "EXT-X-BYTERANGE"];
+        let unreadable = needed.contains(&tag.name).then_some(TagValue::Unreadable);
         let reading = reading.or(unreadable)?;
         (in_place && is_allowed).then_some(StatementContent::Tag(tag.name, reading))
     }

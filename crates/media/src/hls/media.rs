@@ -32,6 +32,8 @@ pub(super) struct TimelineBuilder<'b> {
     parts: LowLatencyTags,
     /// URI of the previous segment and the end of its byte range, if it has one.
     last_range: Option<(String, u64)>,
+    /// Whether an EXT-X-BYTERANGE couldn't be read since the last one with an offset, so that nobody knows where the ranges after it begin.
+    ranges_unknown: bool,
     /// Number of the playlist's segments that were read so far.
     count: u64,
     discontinuities: u64,
@@ -69,6 +71,7 @@ impl<'b> TimelineBuilder<'b> {
             protection: Protection::default(),
             parts: LowLatencyTags::default(),
             last_range: None,
+            ranges_unknown: false,
             count: 0,
             discontinuities: 0,
             bit_rate: None,
@@ -98,6 +101,7 @@ impl<'b> TimelineBuilder<'b> {
             ("EXT-X-BYTERANGE", TagValue::Range(length, offset)) => {
                 self.next.range = Some(PendingRange { length, offset, at: line.start() });
             }
+            ("EXT-X-BYTERANGE", TagValue::Unreadable) => self.ranges_unknown = true,
             ("EXT-X-DISCONTINUITY", _) => self.next.discontinuities += 1,
             ("EXT-X-PROGRAM-DATE-TIME", TagValue::Date(at)) => self.next.program_date_time = Some(at),
             ("EXT-X-BITRATE", TagValue::Integer(kilobits)) => {
@@ -166,7 +170,11 @@ impl<'b> TimelineBuilder<'b> {
         let before = self.last_range.take();
         let range = range?;
         let continued = before.filter(|(of, _)| of == uri).map(|(_, end)| end);
+        self.ranges_unknown &= range.offset.is_none();
         let Some(offset) = range.offset.or(continued) else {
+            if self.ranges_unknown {
+                return None;
+            }
             defects.add_at(
                 SyntaxFatal,
                 range.at,

@@ -10,8 +10,23 @@ use packager_media::units::{Seconds, Timestamp};
 /// Returns the violation of a live MPD whose list of segments ends before players reload it, so that they stop there: it
 /// has no minimumUpdatePeriod, or one that is longer than the list and the delay of players together (ISO/IEC 23009-1 5.4.1).
 /// `asked_at` is the time of the request by the MPD's clock. Events in segments tell players to reload the MPD if the MPD declares them,
-/// unless `are_never_sent` says that there are none. The outer `None`: the MPD has no list that ends.
-pub(super) fn late_reload(mpd: &Mpd, asked_at: Timestamp, are_never_sent: bool) -> Option<Option<Violation>> {
+/// unless `are_never_sent` says that there are none.
+pub(super) fn reload(mpd: &Mpd, asked_at: Timestamp, are_never_sent: bool) -> Reload {
+    judge(mpd, asked_at, are_never_sent).unwrap_or(Reload::WithoutList)
+}
+
+/// How players come to a newer list of segments.
+#[derive(Debug, PartialEq)]
+pub(super) enum Reload {
+    /// The MPD has no list of segments that ends.
+    WithoutList,
+    /// Players need no other list, or something else than minimumUpdatePeriod tells them when to reload the MPD.
+    Otherwise,
+    /// Players reload the MPD after minimumUpdatePeriod, which may be too late.
+    ByPeriod(Option<Violation>),
+}
+
+fn judge(mpd: &Mpd, asked_at: Timestamp, are_never_sent: bool) -> Option<Reload> {
     let period = current_period(mpd, asked_at).filter(|_| mpd.dynamic && !mpd.has_ended(asked_at))?;
     let timed = playable_representations(period).filter(|(set, _)| set.media != Media::Text);
     let ends = timed.filter_map(|(_, r)| listed_end_at(mpd, period, &r.addressing, asked_at));
@@ -19,7 +34,7 @@ pub(super) fn late_reload(mpd: &Mpd, asked_at: Timestamp, are_never_sent: bool) 
     let is_last = mpd.periods.last().is_some_and(|p| std::ptr::eq(p, period));
     let has_events = !are_never_sent && period.sets.iter().any(has_mpd_events);
     if !is_last || has_events || tells_reload(period) || ends_with(mpd, period, end, last) {
-        return Some(None);
+        return Some(Reload::Otherwise);
     }
     let begun = period.start?.after(mpd.availability_start?);
     let left = Seconds::between(asked_at, end.after(begun)).0;
@@ -38,7 +53,7 @@ pub(super) fn late_reload(mpd: &Mpd, asked_at: Timestamp, are_never_sent: bool) 
             update.0,
             ending(left)
         ),
-        _ => return Some(None),
+        _ => return Some(Reload::ByPeriod(None)),
     };
     // Players that stand still for most of the time, or for ever, have lost the channel.
     let severity = match mpd.minimum_update_period {
@@ -46,7 +61,7 @@ pub(super) fn late_reload(mpd: &Mpd, asked_at: Timestamp, are_never_sent: bool) 
         _ => Severity::Critical,
     };
     let violation = Violation::new(message).with("list_ends_in_seconds", left);
-    Some(Some(violation.with("delay_seconds", delay).severity(severity)))
+    Some(Reload::ByPeriod(Some(violation.with("delay_seconds", delay).severity(severity))))
 }
 
 fn ending(left: f64) -> String {
@@ -77,12 +92,16 @@ mod tests {
     const NEWEST: &str = "<S t=\"980000\" d=\"2000\" r=\"9\"/>";
     const UPDATE: &str = " minimumUpdatePeriod=\"PT2S\"";
 
-    fn run(text: &str) -> Option<Option<Violation>> {
-        late_reload(&parse(text.as_bytes(), &url("manifest.mpd")).0.unwrap(), time(0.0), false)
+    fn run(text: &str) -> Reload {
+        reload(&parse(text.as_bytes(), &url("manifest.mpd")).0.unwrap(), time(0.0), false)
     }
 
     fn message(text: &str) -> String {
-        run(text).unwrap().map(|v| v.message).unwrap_or_default()
+        match run(text) {
+            Reload::WithoutList => panic!("there is no list"),
+            Reload::Otherwise | Reload::ByPeriod(None) => String::new(),
+            Reload::ByPeriod(Some(violation)) => violation.message,
+        }
     }
 
     /// Makes a live MPD with this minimumUpdatePeriod, whose list ends `seconds` after the probe.
@@ -95,7 +114,8 @@ mod tests {
     fn players_that_never_reload_stop_at_the_end_of_the_list() {
         let never = timed(NEWEST).replace(UPDATE, "");
         assert!(message(&never).contains("never reload the MPD, but its list of segments ends in 0.0 s"), "{never}");
-        assert_eq!(run(&never).unwrap().unwrap().severity, Some(Severity::Critical));
+        let Reload::ByPeriod(Some(violation)) = run(&never) else { panic!("players never reload") };
+        assert_eq!(violation.severity, Some(Severity::Critical));
         assert_eq!(message(&timed(NEWEST)), "");
         let ahead = |seconds| updated("PT2S", seconds).replace(UPDATE, "");
         assert!(!message(&ahead(10)).is_empty());
@@ -138,7 +158,7 @@ mod tests {
         assert_eq!(message(&never.replace("<SegmentTemplate", &format!("{events}<SegmentTemplate"))), "");
         let declared = never.replace("<SegmentTemplate", &format!("{events}<SegmentTemplate"));
         let mpd = parse(declared.as_bytes(), &url("manifest.mpd")).0.unwrap();
-        assert!(late_reload(&mpd, time(0.0), true).unwrap().is_some(), "the segments have none");
+        assert!(matches!(reload(&mpd, time(0.0), true), Reload::ByPeriod(Some(_))), "the segments have none");
         let other = events.replace("event:2012", "event:2099");
         assert!(!message(&never.replace("<SegmentTemplate", &format!("{other}<SegmentTemplate"))).is_empty());
         let next = period("p1", 1000, "<S t=\"0\" d=\"2000\" r=\"9\"/>");
@@ -147,8 +167,8 @@ mod tests {
 
     #[test]
     fn segments_by_the_clock_have_no_end() {
-        assert_eq!(run(&paced().replace(UPDATE, "")), None);
-        assert_eq!(run(&timed("<S t=\"0\" d=\"2000\" r=\"-1\"/>").replace(UPDATE, "")), None);
-        assert_eq!(run(&timed(NEWEST).replace("dynamic", "static")), None);
+        assert_eq!(run(&paced().replace(UPDATE, "")), Reload::WithoutList);
+        assert_eq!(run(&timed("<S t=\"0\" d=\"2000\" r=\"-1\"/>").replace(UPDATE, "")), Reload::WithoutList);
+        assert_eq!(run(&timed(NEWEST).replace("dynamic", "static")), Reload::WithoutList);
     }
 }

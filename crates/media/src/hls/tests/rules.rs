@@ -156,6 +156,8 @@ fn byte_ranges() {
     let first = |range: &str| media("").replace("a.ts", &format!("#EXT-X-BYTERANGE:{range}\na.ts"));
     rule(&first("100"), (SyntaxFatal, 5, 1), "gives no offset", &first("100@0"));
     rule(&first("100@"), (Syntax, 5, 18), "`100@`", &first("0@100"));
+    let after_a_slip = format!("{}#EXTINF:6,\n#EXT-X-BYTERANGE:50\na.ts\n", first("100@"));
+    assert_eq!(places(&timeline(&after_a_slip).1), [(Syntax, 5, 18)], "what follows has no fault of its own");
     rule(&first("1@18446744073709551615"), (Syntax, 5, 18), "byte range", &first("1@18446744073709551614"));
     let then = |uri: &str, range: &str| format!("{}#EXTINF:6,\n#EXT-X-BYTERANGE:{range}\n{uri}\n", first("100@0"));
     rule(&then("b.ts", "50"), (SyntaxFatal, 8, 1), "`b.ts`", &then("a.ts", "50"));
