@@ -165,7 +165,7 @@ async fn reply(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) -
     let is_busy = match (timeline.effect, &request.route.resource) {
         (Some(Effect::ManifestBusyOnce), Resource::Master | Resource::Mpd(..))
         | (Some(Effect::PlaylistBusyOnce), Resource::Playlist(_)) => {
-            request.state.next_request_number(request.path) % 5 == 0
+            request.state.next_request_number(request.path).is_multiple_of(5)
         }
         (Some(Effect::SegmentBusyOnce), Resource::Segment(_, name)) => {
             name.ends_with('0') && request.state.next_request_number(request.path) == 0
