@@ -39,6 +39,11 @@ case ${1:-} in
     npm run --silent check
     rm -f "$results"/*.json "$results/summary"
     tests unit test ;;
-  e2e) tests e2e e2e ;;
+  e2e)
+    if [ ! -e dist/index.html ]; then
+      echo "ui/dist is missing: run \`make ui\` first, which builds the page that Chromium opens." >&2
+      exit 1
+    fi
+    tests e2e e2e ;;
   *) echo "usage: scripts/ui.sh build|test|e2e" >&2; exit 2 ;;
 esac
