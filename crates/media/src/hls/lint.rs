@@ -130,9 +130,13 @@ impl<'a> Lint<'a> {
         }
         if report.tag.once {
             let (here, name) = (report.line.tag_text(), report.tag.name);
-            let text = format_args!("{name} is here again; line {first} has it, and it must not be repeated");
+            let text = format!("{name} is here again; line {first} has it, and it must not be repeated");
             // Players look for EXTM3U at the beginning only.
-            if name == "EXTM3U" { report.tag(here, text) } else { report.place(here, text) }
+            if name == "EXTM3U" {
+                report.tag(here, format_args!("{text}"));
+            } else {
+                report.place(here, format_args!("{text}"));
+            }
         }
         !report.tag.once
     }
