@@ -136,8 +136,7 @@ fn ended(
 }
 
 /// Returns a violation for each rendition that has another discontinuity sequence than the first rendition, or than the picture beside which
-/// it plays: for a segment with the same
-/// date or, where nothing is dated, in a whole window without a discontinuity.
+/// it plays: for a segment with the same date or, where nothing is dated, in a whole window without a discontinuity.
 fn discontinuities(playlists: &[ComparedPlaylist<'_>]) -> Vec<Violation> {
     let Some((first, others)) = playlists.split_first() else { return Vec::new() };
     let differs = |s: &ComparedPlaylist<'_>| {

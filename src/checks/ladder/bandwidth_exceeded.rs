@@ -2,6 +2,7 @@ use crate::checks::support::select::{self, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::finding::Severity;
+use crate::history::RenditionHistory;
 use packager_media::stream::{Media, Rendition};
 use packager_media::units;
 use packager_media::units::Seconds;
@@ -37,26 +38,33 @@ params! {
 /// 4.4.6.2.1).
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let mpd = context.output.dash().map(|dash| &dash.mpd);
+    let sound = if mpd.is_none() { sound_rates(context) } else { Vec::new() };
     select::judge_renditions(context, "no segment of a variant with BANDWIDTH was inspected", |facts, past| {
         let measured = select::measurable_segments(context, facts, past)?;
         match mpd {
             _ if few_bits_of_text(facts, &measured, params) => Some(Vec::new()),
             Some(mpd) => delivered(facts, measured, mpd.min_buffer_time.unwrap_or(Seconds::ZERO), params),
-            None => judge(facts, &measured, sound_beside(context, &facts.rendition), params),
+            None => judge(facts, &measured, sound_beside(&sound, &facts.rendition), params),
         }
     })
 }
 
+/// Returns the mean bit rate of each inspected audio rendition, in bits per second.
+fn sound_rates<'a>(context: &CheckContext<'a>) -> Vec<(&'a Rendition, f64)> {
+    let audio = context.renditions().filter(|(facts, _)| facts.rendition.media == Media::Audio);
+    let rate = |(facts, past): (&'a RenditionFacts, &'a RenditionHistory)| {
+        Some((&facts.rendition, derived::bit_rate(select::measurable_segments(context, facts, past)?)?))
+    };
+    audio.filter_map(rate).collect()
+}
+
 /// Returns the greatest mean bit rate of the audio renditions in the group of an HLS variant, in bits per second; 0 if there are none, or none
 /// was inspected. A playlist that several variants declare, each with its own group and BANDWIDTH, is judged without sound.
-fn sound_beside(context: &CheckContext<'_>, variant: &Rendition) -> f64 {
+fn sound_beside(sound: &[(&Rendition, f64)], variant: &Rendition) -> f64 {
     let is_one = variant.further_groups.is_empty() && variant.variant_codecs.is_empty();
     let has_sound = is_one && variant.media == Media::Video;
-    let is_beside = |r: &Rendition| has_sound && r.media == Media::Audio && r.shares_group(variant);
-    let beside = context.renditions().filter(|(facts, _)| is_beside(&facts.rendition));
-    let rates =
-        beside.filter_map(|(facts, past)| derived::bit_rate(select::measurable_segments(context, facts, past)?));
-    rates.fold(0.0, f64::max)
+    let beside = sound.iter().filter(|(rendition, _)| has_sound && rendition.shares_group(variant));
+    beside.map(|(_, rate)| *rate).fold(0.0, f64::max)
 }
 
 /// Whether the rendition is a subtitle rendition of which no segment's bit rate exceeds the declared one by more than
@@ -192,7 +200,6 @@ fn mean(facts: &RenditionFacts, measured: &[&SegmentFacts], sound: f64, params: 
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use crate::history::RenditionHistory;
     use packager_media::units::BitsPerSecond;
 
     /// Runs bandwidth_exceeded on segments of 2 s with these sizes in bytes, with a BANDWIDTH of 8000 and an

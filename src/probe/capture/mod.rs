@@ -319,7 +319,7 @@ impl Capturer<'_> {
             None
         };
         match again {
-            Some((fetched, body)) => listing.replaced_by(fetched, body, self.clock.now()),
+            Some((fetched, body)) => Listing { arrived_at: self.clock.now(), fetched, body, ..listing },
             None => listing,
         }
     }

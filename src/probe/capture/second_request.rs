@@ -132,15 +132,11 @@ pub(super) struct Listing {
     pub(super) fetched: Fetched,
     /// Empty if there was no answer.
     pub(super) body: Vec<u8>,
-    began: Instant,
+    /// Instant at which the request began.
+    pub(super) began: Instant,
 }
 
 impl Listing {
-    /// The answer to another request for the same, which counts from the first one on.
-    pub(super) fn replaced_by(self, fetched: Fetched, body: Vec<u8>, arrived_at: Timestamp) -> Self {
-        Self { arrived_at, fetched, body, ..self }
-    }
-
     /// Returns whether the probe's own deadline ended the request, so that its failure isn't the stream's.
     pub(super) fn is_cut_by_budget(&self) -> bool {
         cut_by_budget(&self.fetched, self.began, MIN_PLAYLIST_TIME)

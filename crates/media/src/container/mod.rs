@@ -52,6 +52,9 @@ pub enum Container {
     Unknown,
 }
 
+/// scheme_id_uri of events whose message begins with the publishTime of an MPD that is invalid from then on (ISO/IEC 23009-1 5.10.4.2).
+pub const VALIDITY_EVENTS: &str = "urn:mpeg:dash:event:2012";
+
 /// What the bytes of one media segment or initialization segment say: container, tracks, times, event messages,
 /// encryption and defects.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,13 +9,12 @@ use super::remote::{self, existing};
 use super::snapshot::playable_representations;
 use super::values::{attribute, child, decimal, duration, instant, number, string, words};
 use super::{essential, event_order, unique_ids, updates};
+use crate::container::VALIDITY_EVENTS;
 use crate::redact::Quoted;
 use crate::units::Seconds;
 use roxmltree::Node;
 use url::Url;
 
-/// Scheme of the events that say until when an MPD is valid.
-const VALIDITY_EVENTS: &str = "urn:mpeg:dash:event:2012";
 const MPD: &str = "ISO/IEC 23009-1 5.3.1.2";
 const PERIOD: &str = "ISO/IEC 23009-1 5.3.2.1";
 /// Largest number of Periods that are read of one MPD: the newest ones.

@@ -1,8 +1,8 @@
 //! Judges whether players reload the MPD before its list of segments ends.
 
-use super::validity_events::MPD_EVENTS;
 use crate::checks::Violation;
 use crate::finding::Severity;
+use packager_media::container::VALIDITY_EVENTS;
 use packager_media::dash::{AdaptationSet, Mpd, Period, current_period, listed_end_at, playable_representations};
 use packager_media::stream::Media;
 use packager_media::units::{Seconds, Timestamp};
@@ -22,7 +22,8 @@ pub(super) enum Reload {
     WithoutList,
     /// Players need no other list, or something else than minimumUpdatePeriod tells them when to reload the MPD.
     Otherwise,
-    /// Players reload the MPD after minimumUpdatePeriod, which may be too late.
+    /// Players reload the MPD after minimumUpdatePeriod, or never without it. It holds the violation of doing so too late; `None`: they are
+    /// in time.
     ByPeriod(Option<Violation>),
 }
 
@@ -69,11 +70,11 @@ fn ending(left: f64) -> String {
 }
 
 fn has_mpd_events(set: &AdaptationSet) -> bool {
-    set.inband_events.iter().any(|e| e.scheme == MPD_EVENTS)
+    set.inband_events.iter().any(|e| e.scheme == VALIDITY_EVENTS)
 }
 
 fn tells_reload(period: &Period) -> bool {
-    period.events.iter().any(|e| e.scheme == MPD_EVENTS)
+    period.events.iter().any(|e| e.scheme == VALIDITY_EVENTS)
 }
 
 /// Returns whether the list goes on to the announced end of the presentation, so that no update is needed. `end` is the end of the

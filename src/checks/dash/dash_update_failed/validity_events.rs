@@ -4,11 +4,9 @@ use crate::checks::{CheckContext, Violation};
 use crate::facts::{DashFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::MpdWindow;
-use packager_media::container::{Container, EventMessage};
+use packager_media::container::{Container, EventMessage, VALIDITY_EVENTS};
 use packager_media::units::{Seconds, Timestamp};
 
-/// Scheme of the events that tell players to reload the MPD.
-pub(super) const MPD_EVENTS: &str = "urn:mpeg:dash:event:2012";
 /// Number of inspected segments, at least, of which one would have had an event.
 const INSPECTED: usize = 6;
 /// Number of times that the list of segments went on, at least: each is a new MPD that an event announces.
@@ -23,7 +21,7 @@ pub(super) fn are_never_sent(context: &CheckContext<'_>) -> bool {
     let mut ends: Vec<Seconds> = context.past.mpds.iter().filter_map(|state| end(state.window)).collect();
     ends.dedup();
     let inspected: Vec<_> = inspected_events(context).collect();
-    let is_sent = inspected.iter().flat_map(|(_, events)| *events).any(|event| event.scheme == MPD_EVENTS);
+    let is_sent = inspected.iter().flat_map(|(_, events)| *events).any(|event| event.scheme == VALIDITY_EVENTS);
     !is_sent && inspected.len() >= INSPECTED && ends.len() > UPDATES
 }
 
@@ -49,7 +47,7 @@ pub(super) fn outlived_mpd(context: &CheckContext<'_>, dash: &DashFacts) -> Opti
     let all = inspected_events(context).flat_map(|(facts, events)| events.iter().filter_map(move |e| late(facts, e)));
     let (late, expires) = all.max_by(|(a, _), (b, _)| a.0.total_cmp(&b.0))?;
     let message = format!(
-        "an event in the segments ({MPD_EVENTS}) ended the validity of the MPD published at {expires} {:.1} s ago, and the MPD of \
+        "an event in the segments ({VALIDITY_EVENTS}) ended the validity of the MPD published at {expires} {:.1} s ago, and the MPD of \
          {published} is still there: Media3 asks for a newer one and stops; publish each MPD before the time of its event",
         late.0
     );
@@ -107,15 +105,15 @@ mod tests {
     #[test]
     fn an_mpd_is_replaced_before_the_time_of_its_event() {
         assert_eq!(
-            outlived(with_event(MPD_EVENTS, 90, Some(-60.0)), -60.0),
+            outlived(with_event(VALIDITY_EVENTS, 90, Some(-60.0)), -60.0),
             None,
             "10 s ago, as far as players are behind"
         );
-        let found = outlived(with_event(MPD_EVENTS, 89, Some(-60.0)), -60.0).unwrap();
+        let found = outlived(with_event(VALIDITY_EVENTS, 89, Some(-60.0)), -60.0).unwrap();
         assert_eq!(found.severity, Some(Severity::Major));
         assert!(found.message.contains("11.0 s ago"), "{found:?}");
-        assert_eq!(outlived(with_event(MPD_EVENTS, 89, Some(-60.0)), -59.0), None, "it was replaced");
-        assert_eq!(outlived(with_event(MPD_EVENTS, 89, None), -60.0), None);
+        assert_eq!(outlived(with_event(VALIDITY_EVENTS, 89, Some(-60.0)), -59.0), None, "it was replaced");
+        assert_eq!(outlived(with_event(VALIDITY_EVENTS, 89, None), -60.0), None);
     }
 
     /// Whether the events count as never sent after `segments` segments, and `updates` updates of the MPD.
@@ -131,6 +129,6 @@ mod tests {
     fn events_are_missing_once_segments_and_updates_would_have_had_some() {
         assert!(never_sent("urn:scte:scte35:2013:bin", 6, 3));
         assert!(!never_sent("urn:scte:scte35:2013:bin", 5, 3) && !never_sent("urn:scte:scte35:2013:bin", 6, 2));
-        assert!(!never_sent(MPD_EVENTS, 6, 3));
+        assert!(!never_sent(VALIDITY_EVENTS, 6, 3));
     }
 }

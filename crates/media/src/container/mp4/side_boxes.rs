@@ -2,6 +2,7 @@
 //! and segment indexes (`sidx`). A wrong one doesn't stop playback, so their defects have their own kind.
 
 use super::boxes::Mp4Box;
+use crate::container::VALIDITY_EVENTS;
 use crate::container::defects::DefectLog;
 use crate::container::{EventMessage, InitSegment, Track};
 use crate::defect::DefectKind;
@@ -23,8 +24,6 @@ const MAX_PARTS: usize = 4096;
 
 /// scheme_id_uri of events whose message is a splice_info_section (ANSI/SCTE 214-3).
 const SCTE35: &str = "urn:scte:scte35:2013:bin";
-/// scheme_id_uri of events whose message begins with the publishTime of an MPD that is invalid from then on (ISO/IEC 23009-1 5.10.4.2).
-const VALIDITY: &str = "urn:mpeg:dash:event:2012";
 /// scheme_id_uri of events whose message is an ID3v2 tag (AOM, Carriage of ID3 Timed Metadata in CMAF).
 const ID3: &str = "https://aomedia.org/emsg/ID3";
 
@@ -99,7 +98,7 @@ impl SideBoxes {
         });
         let untagged = scheme == ID3 && !message.message_data.starts_with(b"ID3");
         if self.events.len() < MAX_EVENTS {
-            let expires = (scheme == VALIDITY).then(|| expiring(&message.message_data)).flatten();
+            let expires = (scheme == VALIDITY_EVENTS).then(|| expiring(&message.message_data)).flatten();
             let event = EventMessage { offset: found.offset, scheme, id: message.id, time, section, expires };
             self.events.push(PendingEvent { event, delta });
         }
