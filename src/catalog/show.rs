@@ -1,4 +1,4 @@
-//! Channels and templates as YAML and as gauges, with secrets masked.
+//! Channels and templates as YAML and as gauges, with secrets redacted.
 
 use super::secret_references::HIDDEN;
 use super::{CatalogSnapshot, Template};
@@ -34,7 +34,7 @@ pub(super) fn url<S: Serializer>(url: &Url, s: S) -> Result<S::Ok, S::Error> {
 }
 
 impl CatalogSnapshot {
-    /// Returns the templates and the channels as two YAML sections, with secrets masked.
+    /// Returns the templates and the channels as two YAML sections, with secrets redacted.
     #[must_use]
     pub fn to_yaml(&self) -> String {
         #[derive(Serialize)]

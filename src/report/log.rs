@@ -14,7 +14,7 @@ use std::fmt::Write;
 const MAX_DEFECTS: usize = 50;
 const MAX_CHARACTERS: usize = 2_000;
 
-/// Returns the log of a probe in logfmt, one line for each event, with secrets masked. `at` is the time since the
+/// Returns the log of a probe in logfmt, one line for each event, with secrets redacted. `at` is the time since the
 /// beginning of the probe; an event whose time isn't known has the time at which its stage began.
 #[must_use]
 pub fn log(report: &Report) -> String {
@@ -228,7 +228,7 @@ fn seconds(length: Seconds) -> String {
     format!("{:.3}s", length.0)
 }
 
-/// Returns a value for logfmt: without control characters, with secrets masked, and quoted if necessary.
+/// Returns a value for logfmt: without control characters, with secrets redacted, and quoted if necessary.
 fn value(text: &str) -> String {
     let text = redact::text(text);
     let text = redact::sanitize_label(&text, MAX_CHARACTERS);

@@ -154,7 +154,7 @@ pub enum ChannelCondition {
     Down,
 }
 
-/// Serializes a report as one JSON object. Secrets are masked, and numbers are finite.
+/// Serializes a report as one JSON object. Secrets are redacted, and numbers are finite.
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.view().serialize(serializer)

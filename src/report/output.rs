@@ -17,7 +17,7 @@ use serde::Serialize;
 pub struct OutputView<'a> {
     pub name: &'a str,
     pub protocol: &'static str,
-    /// The output's URL, with user information and query values masked.
+    /// The output's URL, with user information and query values redacted.
     pub url: String,
     /// `true`: the settings say that certificates of its servers aren't verified. It is absent otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -23,8 +23,8 @@ pub enum TextDetail {
     Full,
 }
 
-/// The report as lines of text, with secrets masked: the verdict, the failed checks with the most severe first, the outputs
-/// with their renditions, and the checks that weren't run. `colour` adds ANSI colours.
+/// The report as lines of text, with secrets redacted: the verdict, the failed checks with the most severe first, the
+/// outputs with their renditions, and the checks that weren't run. `colour` adds ANSI colours.
 #[must_use]
 pub fn text(report: &Report, colour: bool, detail: TextDetail) -> String {
     let (view, paint) = (report.view(), Paint(colour));

@@ -51,7 +51,7 @@ pub struct ChannelInfoView<'a> {
     pub template: &'a str,
 }
 
-/// A finding that is serialised with its secrets masked.
+/// A finding that is serialised with its secrets redacted.
 #[derive(Debug)]
 pub struct FindingView<'a>(pub &'a Finding);
 
@@ -133,7 +133,7 @@ impl Serialize for FindingView<'_> {
     }
 }
 
-/// Returns the evidence of a violation with secrets masked. It recurses into nested values, whose depth is small,
+/// Returns the evidence of a violation with secrets redacted. It recurses into nested values, whose depth is small,
 /// because only checks make them.
 pub(crate) fn mask_value(value: &Value) -> Value {
     match value {

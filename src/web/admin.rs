@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 type Shared = extract::State<Arc<ServerState>>;
 
-/// Reads the configuration in force, with secrets masked.
+/// Reads the configuration in force, with secrets redacted.
 #[utoipa::path(get, path = "/config", tag = "probing", operation_id = "config",
     responses((status = 200, description = "YAML", body = String, content_type = "text/plain"), answers::PlainTextErrors))]
 pub(super) async fn config(_: Allowed<Read>, extract::State(state): Shared) -> Response {
