@@ -194,7 +194,8 @@ pub struct RenditionFacts {
     /// The oldest segment of the window, requested only to see whether it is available. `None` if it wasn't requested, or it left the
     /// window meanwhile, or the probe's time ended.
     pub oldest: Option<OldestSegmentFacts>,
-    /// Base URLs of the rendition's segments that have alternatives, or are others for players that ignore Location (DASH).
+    /// Base URLs (DASH) of the rendition's segments, where players have a choice: the MPD names alternative BaseURLs,
+    /// or players that ignore its Location resolve URLs against another address. Empty otherwise.
     pub base_urls: Vec<BaseUrls>,
     /// URLs at which a segment or initialization segment could not be fetched in this probe, so that an alternative URL
     /// was requested.
@@ -395,7 +396,8 @@ impl Fetched {
         self.answer().filter(|e| e.complete())
     }
 
-    /// Returns the answer if its status is 2xx, also with a body that isn't complete.
+    /// Returns the answer if its status is 2xx, even if its body is incomplete. `None` for any other status or a failed
+    /// request.
     #[must_use]
     pub fn answer(&self) -> Option<&Exchange> {
         self.result.as_ref().ok().filter(|e| e.is_success())

@@ -44,7 +44,7 @@ pub struct ChannelRow {
     /// Whether the channel is HDR. `null`: unknown, and no dynamic range is expected.
     #[schema(required)]
     pub is_hdr: Option<bool>,
-    /// Id of the row of the table `probes` (an exporter) to which the channel belongs.
+    /// Id of the row of the table `probes` (an exporter) to which the channel belongs. `null`: it belongs to none.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 2147483647)]
     pub probe_id: Option<Option<i32>>,
@@ -153,7 +153,7 @@ impl ChannelRow {
 
 impl From<&Channel> for ChannelRow {
     /// Makes the row of a channel of channels.yml. Columns that only a database has are absent, and values in the
-    /// queries of URLs are masked.
+    /// queries of URLs are redacted.
     fn from(channel: &Channel) -> Self {
         let others = channel.outputs.iter().skip(1).map(|output| (output.name.clone(), shown_output(output)));
         let ladder = channel.ladder.as_ref().map(serde_json::to_value).and_then(Result::ok);

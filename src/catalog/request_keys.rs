@@ -68,7 +68,7 @@ struct BasicAuth {
     password_env: Option<String>,
 }
 
-/// Where the secrets of a catalogue may be.
+/// Origin of a catalogue, which decides where its entries may take passwords, tokens, keys and header values from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SecretSource<'a> {
     /// In the catalogue's file itself, in files whose paths are relative to this folder, or in environment variables.

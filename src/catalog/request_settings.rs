@@ -160,8 +160,9 @@ impl RequestSettings {
         Self { headers: Vec::new(), auth: None, signing: None, connection, ..self.clone() }
     }
 
-    /// These settings, and those of `base` where they have none. A header of `base` stays unless these settings have one
-    /// of its name; a header Authorization or User-Agent of these settings takes the place of the credentials or the user agent of `base`.
+    /// Returns these settings, with the values of `base` for settings that are not set here. A header of `base` stays
+    /// unless these settings have a header of the same name. A header Authorization or User-Agent of these settings
+    /// replaces the credentials or the user agent of `base`.
     #[must_use]
     pub fn over(&self, base: &Self) -> Self {
         let has = |name: &str| self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
@@ -175,7 +176,8 @@ impl RequestSettings {
         }
     }
 
-    /// Whether both send the same credentials and custom headers.
+    /// Returns whether `self` and `other` send the same credentials and custom headers: authorization, tokens of signed
+    /// URLs and client certificate included.
     #[must_use]
     pub fn shares_secrets_with(&self, other: &Self) -> bool {
         self.headers == other.headers
@@ -201,8 +203,8 @@ impl ConnectionSettings {
         }
     }
 
-    /// What of these settings concerns a connection to the host of `url`. `trusted`: whether the host may get the
-    /// channel's credentials, to which the client's certificate belongs.
+    /// Returns the settings that apply to a connection to the host of `url`; the other settings are unset. `trusted`
+    /// says whether the host may get the channel's credentials, which include the client's certificate.
     #[must_use]
     pub fn for_url(&self, url: &Url, trusted: bool) -> Self {
         let mut own = self.clone();
@@ -224,8 +226,9 @@ impl ConnectionSettings {
         own
     }
 
-    /// Host and port to which a connection for `url` is opened. `connect_to` replaces the host of the output's URL, and its
-    /// port the port of the output's URL: a URL of the same host with another port keeps that. An IPv6 address is in brackets.
+    /// Returns the host and port to which a connection for `url` is opened. If `url` has the host of the output's URL,
+    /// the host of `connect_to` replaces it. The port of `connect_to` replaces only the port of the output's URL: a
+    /// `url` with another port keeps its port. An IPv6 address is in brackets.
     #[must_use]
     pub fn target(&self, url: &Url) -> (String, u16) {
         let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());

@@ -4,7 +4,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// What stands in place of a reference in everything that clients read.
+/// Text that replaces a reference in everything that clients read.
 pub(crate) const HIDDEN: &str = "<hidden>";
 
 /// Keys of settings of requests whose values are never shown.
@@ -21,13 +21,13 @@ const SECRET_KEYS: [&str; 11] = [
     "salt_file",
     "username",
 ];
-/// Keys of settings of requests of whose mappings no value is shown.
+/// Keys of settings of requests whose mappings have values that are never shown.
 const SECRET_SECTIONS: [&str; 3] = ["header_env", "header_files", "headers"];
 
 /// Serializes a column with its references hidden.
 ///
 /// # Errors
-/// The serializer's own.
+/// Returns the error of the serializer.
 pub(super) fn hidden<S: Serializer>(column: &Map<String, Value>, serializer: S) -> Result<S::Ok, S::Error> {
     hide_in(column, false).serialize(serializer)
 }
@@ -35,7 +35,7 @@ pub(super) fn hidden<S: Serializer>(column: &Map<String, Value>, serializer: S) 
 /// Serializes a column that may be `null` with its references hidden.
 ///
 /// # Errors
-/// The serializer's own.
+/// Returns the error of the serializer.
 pub(super) fn optional_hidden<S: Serializer>(
     column: &Option<Map<String, Value>>,
     serializer: S,

@@ -96,6 +96,9 @@ impl Config {
     /// Finds the channel and the template of a probe of `target`, which is a channel's code, or a URL if the settings
     /// allow it. Without `template` the channel's own template is used. A disabled channel may be probed: it is only
     /// left out of service discovery.
+    ///
+    /// # Errors
+    /// Fails if there is no such channel or template, or if the settings don't allow the URL.
     pub fn find(&self, target: &str, template: Option<&str>) -> Result<(Arc<Channel>, Arc<Template>), UnknownName> {
         let channel = match Url::parse(target) {
             Ok(url) if url.has_host() => Arc::new(self.url_target(url)?),
@@ -134,7 +137,7 @@ impl Config {
         Ok(Channel::of_url(url, &targets.template))
     }
 
-    /// Returns the configuration as YAML, with all secrets masked.
+    /// Returns the configuration as YAML, with all secrets redacted.
     #[must_use]
     pub fn to_yaml(&self) -> String {
         #[derive(Serialize)]

@@ -49,7 +49,8 @@ pub(crate) fn undamaged_inspection(segment: &SegmentFacts) -> Option<&Inspection
     complete_inspection(segment).filter(|i| !damaged(i))
 }
 
-/// Whether the playlist or MPD lists `next` right after `before` without a discontinuity, and both are undamaged.
+/// Returns whether the playlist or MPD lists `next` right after `before` without a discontinuity, and both segments
+/// arrived undamaged.
 pub(crate) fn is_listed_on(before: &SegmentFacts, next: &SegmentFacts) -> bool {
     next.segment.follows(before.segment.number)
         && !next.segment.discontinuity
@@ -58,7 +59,8 @@ pub(crate) fn is_listed_on(before: &SegmentFacts, next: &SegmentFacts) -> bool {
         && undamaged_inspection(next).is_some()
 }
 
-/// Whether players play `next` right after `before` without a reset: as [`is_listed_on`], with the same initialization segment.
+/// Returns whether players play `next` right after `before` without a reset of the decoder: [`is_listed_on`] holds, and
+/// both have the same initialization segment.
 pub(crate) fn plays_on(before: &SegmentFacts, next: &SegmentFacts) -> bool {
     // Query strings contain tokens that change with every request.
     let file = |map: &Map| (map.uri.path().to_owned(), map.byte_range);
@@ -75,8 +77,9 @@ pub(crate) fn av_offset(inspection: &Inspection) -> Option<Seconds> {
     tracks(Media::Audio).filter_map(offset).max_by(|a, b| a.0.abs().total_cmp(&b.0.abs()))
 }
 
-/// Returns the track of a segment that `track` of the next segment continues: the one of its kind with the same number, or the only ones
-/// of their kind, because another initialization segment may number the tracks otherwise.
+/// Returns the track of the segment `before` that `track` of the segment `next` continues. It is the track of the same
+/// media and number; if both segments have a single track of that media, it is that track, because another
+/// initialization segment may number tracks otherwise. `None` if there is no such track.
 pub(crate) fn continued_track<'a>(before: &'a Inspection, next: &Inspection, track: &Track) -> Option<&'a Track> {
     let of_kind = |i: &'a Inspection| i.tracks.iter().filter(|t| t.media == track.media);
     let is_only = next.tracks.iter().filter(|t| t.media == track.media).count() == 1 && of_kind(before).count() == 1;

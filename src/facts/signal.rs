@@ -80,13 +80,14 @@ impl Undecoded {
         }
     }
 
-    /// Whether the output had its turn, and it has to be put off.
+    /// Returns whether it was the output's turn but nothing could be decoded, so that the turn is put off.
     #[must_use]
     pub fn is_put_off(self) -> bool {
         matches!(self, Self::NoTurn | Self::NoTime)
     }
 
-    /// Whether another attempt would fail in the same way, so that the output's next turn is the next attempt.
+    /// Returns whether a repeated decode would fail for the same reason, so that it isn't tried before the output's
+    /// next turn.
     #[must_use]
     pub fn waits_for_next_turn(self) -> bool {
         use Undecoded::{Encrypted, Failed, TooLarge, TooSlow, Undecodable, UnknownContainer};

@@ -13,7 +13,7 @@ pub struct SteeringFacts {
     /// Time at which the steering server was asked.
     pub asked_at: Timestamp,
     pub fetched: Fetched,
-    /// The answer of the steering server, or why players ignore it. `None` without an answer.
+    /// The steering manifest, or the reason why players ignore the answer. `None` if the steering server didn't answer.
     pub manifest: Option<Result<SteeringManifest, String>>,
     /// Playlists of the pathway to which the steering server sends players, if it added that pathway itself (HLS): those that were
     /// requested, up to the first one that answered. Empty otherwise.
@@ -24,7 +24,7 @@ pub struct SteeringFacts {
 #[derive(Debug, Clone)]
 pub struct ClonedPlaylist {
     pub url: Url,
-    /// What was wrong with the answer; `None` for a playlist.
+    /// Why the answer is unusable; `None` if it is a media playlist.
     pub problem: Option<String>,
 }
 

@@ -60,7 +60,7 @@ impl ChainExpiries {
 /// The trusted certificates, and when each expires, which the TLS library doesn't keep.
 #[derive(Debug, Clone)]
 pub(super) struct Roots {
-    /// All clients that trust the same certificates share the store.
+    /// The trusted certificates. All clients that trust the same certificates share this store.
     pub(crate) store: Arc<RootCertStore>,
     /// Expiry time of each trusted certificate, by its public key; the latest of those with the same key.
     expiries: HashMap<Vec<u8>, Timestamp>,

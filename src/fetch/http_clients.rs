@@ -115,7 +115,11 @@ impl HttpClients {
         Ok(clients)
     }
 
-    /// The client for `settings`. It is made anew when a file that they name changes.
+    /// Returns the client for `settings`. A new client is made when a certificate or key file that `settings` names has
+    /// changed.
+    ///
+    /// # Errors
+    /// Fails if such a file can't be read, or if no client can be made with its content.
     pub(crate) async fn client(&self, settings: ConnectionSettings) -> Result<HttpClient, Failure> {
         let files = file_versions(&settings).await?;
         if let Some(known) = self.known().get_mut(&settings)

@@ -18,8 +18,8 @@ pub(super) struct SignedParts {
 }
 
 impl SignedParts {
-    /// What a request for `url` at the instant `now` needs. Nothing for a URL outside of the path prefix, or one that has a token
-    /// already, as those have that a server writes into its playlists.
+    /// Makes the token for a request for `url` at the instant `now`. The result is empty for a URL outside of the path
+    /// prefix, and for a URL that already has a token, as in playlists into which the server writes tokens.
     pub(crate) fn new(signing: &UrlSigning, url: &Url, now: Timestamp) -> Self {
         if !url.path().starts_with(&signing.path_prefix) {
             return Self::default();

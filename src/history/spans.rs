@@ -24,7 +24,7 @@ pub struct FaultSpans {
     whole: bool,
 }
 
-/// One span of a fault.
+/// A period of decoded media in which one fault lasted without interruption.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FaultSpan {
     /// Duration of the decoded media that has the fault, with the time between two pieces that have the same picture throughout.

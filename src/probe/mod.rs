@@ -68,7 +68,7 @@ pub enum ProbeError {
 #[derive(Debug, Clone)]
 pub struct ProbeAnswer {
     pub report: Arc<Report>,
-    /// Whether another request got the report before, of the same capture.
+    /// Whether the report was made for an earlier request, which shared the capture with this one.
     pub shared: bool,
 }
 

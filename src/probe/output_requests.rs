@@ -10,27 +10,29 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Origin, Url};
 
-/// How one output is asked for, in one probe.
+/// HTTP client, request settings, keys and downloads of one output in one probe.
 #[derive(Debug)]
 pub(crate) struct OutputRequests {
     pub(crate) client: Client,
-    /// For the origins of the output, and of the channel's other outputs with the same credentials.
+    /// Settings of requests to the origins of this output, and of the channel's other outputs with the same
+    /// credentials.
     settings: RequestSettings,
-    /// For other origins: without credentials and custom headers, because a playlist may name any host.
+    /// Settings of requests to other origins: without credentials and custom headers, because a playlist may name any
+    /// host.
     foreign: RequestSettings,
     own_origins: Vec<Origin>,
-    /// Shared by the outputs that are asked in the same way.
+    /// Keys that were fetched; outputs with the same settings share them.
     pub(crate) keys: Arc<KeyCache>,
     pub(crate) downloads: Arc<Downloads>,
 }
 
 impl OutputRequests {
-    /// The settings of a request for `url`.
+    /// Returns the settings of a request for `url`.
     pub(crate) fn settings(&self, url: &Url) -> &RequestSettings {
         if self.own_origins.contains(&url.origin()) { &self.settings } else { &self.foreign }
     }
 
-    /// One for each output of the channel, in their order.
+    /// Makes the requests of each output of the channel, in the order of the outputs.
     pub(crate) fn of_channel(
         channel: &Channel,
         template: &Template,

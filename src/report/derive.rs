@@ -18,7 +18,8 @@ pub(crate) fn ratio(part: f64, whole: f64) -> Option<f64> {
     Some(part / whole).filter(|r| whole > 0.0 && r.is_finite())
 }
 
-/// The bit rate in bits per second of the segments that arrived completely.
+/// Returns the bit rate in bits per second of the segments that arrived completely, by the durations that the playlist
+/// declares. `None`: the declared durations add up to 0, or no segment arrived completely.
 pub(crate) fn measured_bandwidth(segments: &[Arc<SegmentFacts>]) -> Option<f64> {
     derived::bit_rate(segments.iter().map(AsRef::as_ref))
 }
@@ -50,7 +51,8 @@ fn pair_gap(before: &SegmentFacts, after: &SegmentFacts) -> Option<f64> {
     began.tracks.iter().filter_map(gap).reduce(f64::max)
 }
 
-/// The longest distance in seconds between key frames in the inspected segments.
+/// Returns the longest distance in seconds between two key frames of a track in the inspected segments. `None`: no
+/// segment has two key frames of one track.
 pub(crate) fn keyframe_interval_max(segments: &[Arc<SegmentFacts>]) -> Option<f64> {
     let tracks = inspections(segments).flat_map(|i| &i.tracks);
     tracks.filter_map(|t| t.keyframe_interval_max).filter_map(finite).reduce(f64::max)

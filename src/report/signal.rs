@@ -64,7 +64,8 @@ impl SignalView {
     }
 }
 
-/// The state of a rendition's decoded media, if it is young enough to count.
+/// Returns the state of a rendition's decoded media. `None` if nothing was decoded yet, or if the last decode is older
+/// than the template's results of decoding are valid.
 pub(super) fn valid<'a>(output: &OutputFacts, signal: &'a SignalHistory, now: Timestamp) -> Option<&'a SignalHistory> {
     let age = Seconds::between(signal.decoded_at()?, now);
     (age <= output.signal.valid_for).then_some(signal)

@@ -114,8 +114,8 @@ impl Store {
         Ok(sqlx::query_as(&sql).bind(json!([columns])).fetch_one(&mut *connection).await?)
     }
 
-    /// Makes the channel that a write of `body` would make, and writes nothing. References to secrets that `body` has hidden are
-    /// those of the stored channel with the same code.
+    /// Makes the channel that a write of `body` would make, and writes nothing. Where `body` has `<hidden>` in place of
+    /// a reference to a secret, the reference of the stored channel with the same code is used.
     ///
     /// # Errors
     /// Fails with every bad field; fails if the template doesn't exist, or if the database can't be reached.

@@ -16,14 +16,15 @@ const READ_TIME: Duration = Duration::from_secs(1);
 /// Longest time for which an ending exporter waits for the removal of its row.
 const LEAVE_TIME: Duration = Duration::from_secs(2);
 
-/// What an exporter that shares channels says of itself.
+/// An exporter that shares the channels with others, as its row in the table `exporters` describes it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SharingExporter {
     /// Host and port under which Prometheus reaches the exporter.
     pub address: String,
     /// The exporter's `--probe.name`: it takes only the channels of that probe. `None`: it takes channels of every probe.
     pub probe: Option<String>,
-    /// Share of the channels that it takes, relative to the shares of the others. It is above 0.
+    /// Weight of the exporter (`--cluster.weight`), above 0: it takes channels in proportion to the weights of all
+    /// exporters.
     pub weight: f64,
 }
 

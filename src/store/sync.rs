@@ -54,7 +54,7 @@ pub struct Synced {
     /// Codes of the channels that weren't changed because this synchronisation didn't create them, each with the
     /// synchronisation that did; `None` if a person created the channel.
     pub foreign: Vec<(String, Option<String>)>,
-    /// Position and fault of the channels that could not be written.
+    /// Channels that could not be written: the position of each in the server's answer, and the reason.
     pub bad: Vec<(String, String)>,
 }
 

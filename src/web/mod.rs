@@ -90,7 +90,7 @@ pub(crate) struct Settings {
     pub external_url: Option<Url>,
     /// URL under which browsers reach Grafana. `None`: --grafana.url is not set.
     pub grafana_url: Option<Url>,
-    /// Whether `/probe`, `/metrics` and service discovery need a token or user if there are any.
+    /// Whether `/probe`, `/metrics` and service discovery need a login too if the exporter has tokens or users.
     pub scrape_auth: bool,
     /// Number of probes that the page keeps. As many failed ones are kept in addition.
     pub history_limit: usize,

@@ -106,7 +106,7 @@ pub(super) struct SeriesLine {
     pub(super) output: String,
     /// Name of the rendition; empty if the value belongs to the whole output.
     pub(super) rendition: String,
-    /// Values of the line at the times of the answer. `null`: it was not measured.
+    /// Values of the line, one for each entry of the answer's `times`. `null`: nothing was measured at that time.
     pub(super) values: Vec<Option<f64>>,
 }
 

@@ -62,8 +62,9 @@ impl StateChanges {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the report of a probe of all outputs, and queues a change if the channel's state differs. What is remembered of
-    /// channels that are not in `catalog` any more is dropped if it is more than the catalogue has channels.
+    /// Takes the report of a probe of all outputs, and queues a change if the channel's state or failed checks differ
+    /// from those of the probe before. When more channels are remembered than `catalog` has, those that it no longer
+    /// has are forgotten.
     pub(super) fn push(&self, report: &Report, catalog: &CatalogSnapshot) {
         let (state, severity, failed_checks) = condition(report);
         let mut inner = self.lock();

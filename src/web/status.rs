@@ -126,7 +126,7 @@ struct Observed {
     scraped_at: Option<Timestamp>,
 }
 
-/// The newest status of a channel, and the name of the exporter that probed, if that is another one.
+/// The newest status of a channel, with the name of the exporter that probed it, if another exporter did.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) status: &'a SharedStatus,
@@ -226,8 +226,9 @@ impl ChannelStates {
         }
     }
 
-    /// Returns the newest status of a channel. While Prometheus has this exporter probe the channel, it is that of this exporter:
-    /// the state of a channel that two exporters probe doesn't alternate between what each of them sees.
+    /// Returns the newest status of a channel. While Prometheus scrapes the channel through this exporter, this
+    /// exporter's own status counts, so that the state of a channel that two exporters probe doesn't alternate between
+    /// them. `None` if no probe of the channel is known.
     pub(super) fn known(&self, code: &str, now: Timestamp) -> Option<Known<'_>> {
         let observed = self.observed.get(code);
         let is_scraped = observed.is_some_and(|own| own.is_scraped(now));

@@ -33,7 +33,7 @@ use url::Url;
 const MAX_URL: usize = 400;
 /// Length at which the text of [`Quoted`] is cut, in characters.
 const MAX_QUOTED: usize = 60;
-/// Text in the place of a secret.
+/// Text that replaces a secret.
 pub const REDACTED: &str = "***";
 /// Words that mark a path segment of a URL as an access token (Akamai's `hdnts=…~hmac=…` and similar).
 const TOKEN_WORDS: [&str; 6] = ["hmac=", "token=", "signature=", "sig=", "hdnts=", "hdntl="];

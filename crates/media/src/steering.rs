@@ -48,9 +48,9 @@ pub struct SteeringManifest {
 pub struct PathwayClone {
     /// ID of the added pathway.
     pub id: String,
-    /// BASE-ID: the pathway of which it is a copy with other URIs.
+    /// BASE-ID: the pathway of the manifest of which the added pathway is a copy with other URIs.
     pub base: String,
-    /// HOST: host of the copy's URIs. `None`: that of the pathway's own.
+    /// HOST: host of the copy's URIs. `None`: the copy has the hosts of the copied pathway.
     pub host: Option<String>,
     /// PARAMS: query parameters that the copy's URIs have, at most 64.
     pub parameters: BTreeMap<String, String>,
@@ -129,7 +129,8 @@ impl SteeringManifest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChosenPathway<'a> {
     pub id: &'a str,
-    /// How the steering server made the pathway, of which the manifest lists no rendition. `None`: it is one of the manifest's own.
+    /// The clone that defines the pathway if the steering server added it; `None` if the manifest itself lists the
+    /// pathway.
     pub clone: Option<&'a PathwayClone>,
 }
 

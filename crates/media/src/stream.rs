@@ -113,13 +113,13 @@ pub struct VariantCounts {
     pub requestable: usize,
     /// Number of EXT-X-I-FRAME-STREAM-INF tags, which are for trick play only.
     pub i_frames: usize,
-    /// EXT-X-MEDIA tags of audio, subtitles and closed captions.
+    /// Number of EXT-X-MEDIA tags of audio, subtitles and closed captions.
     pub media: usize,
-    /// Those of them without LANGUAGE.
+    /// Number of EXT-X-MEDIA tags of audio, subtitles and closed captions without LANGUAGE.
     pub media_without_language: usize,
-    /// Line of the first of those, from 1.
+    /// Line of the first EXT-X-MEDIA tag without LANGUAGE, from 1. `None` if every tag has it.
     pub first_without_language: Option<u32>,
-    /// EXT-X-MEDIA tags of subtitles and closed captions.
+    /// Number of EXT-X-MEDIA tags of subtitles and closed captions.
     pub captions: usize,
 }
 

@@ -71,7 +71,7 @@ pub enum PictureChoice {
     Every,
 }
 
-/// What is asked of a decode.
+/// Results that the caller of a decode wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
     /// The pictures to decode.

@@ -13,7 +13,7 @@ const KEPT_BYTES: usize = 4_096;
 /// The largest number of pictures whose times are kept.
 const MOST_PICTURES: usize = 100_000;
 
-/// What was read from standard error.
+/// Messages that ffmpeg wrote to standard error.
 #[derive(Debug, Default)]
 pub(crate) struct Messages {
     /// The decoded pictures in order, as the filter `showinfo` reports them.
@@ -24,7 +24,7 @@ pub(crate) struct Messages {
     pub(crate) errors: u32,
     /// CPU time of the process, as it says itself at its end. Zero if it didn't.
     pub(crate) cpu: Duration,
-    /// What the kernel doesn't offer for the confinement.
+    /// Features of the confinement that the kernel doesn't offer.
     pub(crate) lacks: Vec<String>,
     /// Warnings and errors: printable text within 4 kB.
     pub(crate) text: String,
@@ -34,7 +34,7 @@ pub(crate) struct Messages {
     has_read: bool,
 }
 
-/// What is known of one picture.
+/// Properties of one picture, as ffmpeg's messages give them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PictureInfo {
     /// Presentation time in seconds, from the first timestamp of the input. `None` if the picture has none.

@@ -21,10 +21,10 @@ const PIPE_BYTES: usize = 1 << 20;
 /// The program that confines itself and becomes ffmpeg.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Launcher {
-    /// The program.
+    /// Path of the program.
     pub program: PathBuf,
-    /// Its arguments, such as the name of a hidden subcommand. Limits, ffmpeg's path and ffmpeg's arguments follow them,
-    /// as [`crate::confine::exec`] reads them.
+    /// First arguments of the program, such as the name of a hidden subcommand. The limits, ffmpeg's path and ffmpeg's
+    /// arguments follow, as [`crate::confine::exec`] reads them.
     pub arguments: Vec<OsString>,
 }
 
@@ -37,7 +37,7 @@ impl Launcher {
     }
 }
 
-/// What a process is started with.
+/// Arguments, limits and input with which a process is started.
 pub(crate) struct Job {
     pub(crate) arguments: Vec<OsString>,
     pub(crate) limits: Limits,
@@ -46,7 +46,7 @@ pub(crate) struct Job {
     pub(crate) message_bytes: u64,
 }
 
-/// What a process left behind.
+/// Output, messages and exit status of a process that ended.
 pub(crate) struct Finished<T> {
     pub(crate) output: T,
     pub(crate) messages: Messages,
@@ -54,7 +54,7 @@ pub(crate) struct Finished<T> {
 }
 
 impl<T> Finished<T> {
-    /// Why a process that gave nothing ended.
+    /// Returns the reason why a process ended without output.
     pub(crate) fn failure(&self) -> NotDecoded {
         match self.status.signal() {
             // SIGPIPE, and the exporter's own kill of a process that writes too many messages.

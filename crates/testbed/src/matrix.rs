@@ -82,7 +82,7 @@ pub struct TrueFinding {
 }
 
 impl PackagerResult {
-    /// The result without the true findings.
+    /// Returns the result without the checks in `true_findings`; each check that is left failed on a healthy stream.
     pub fn false_findings(&self) -> StreamResult {
         let is_false = |failed: &&FailedCheck| !self.true_findings.iter().any(|known| known.check == failed.check);
         let failed_checks = self.result.failed_checks.iter().filter(is_false).cloned().collect();

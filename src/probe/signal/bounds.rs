@@ -11,7 +11,8 @@ const MAX_WAIT: Duration = Duration::from_millis(500);
 const WAITING_PER_DECODE: usize = 2;
 /// Number of outputs without a turn whose newest segments are kept at the same time, in case their picture is suspected.
 const WATCHED: usize = 64;
-/// Largest number of bytes that are kept of each of them: a low rung of a few seconds. With 64 outputs it is 128 MiB.
+/// Largest number of bytes that are kept of each of the [`WATCHED`] outputs: some seconds of a low rung. All together
+/// are 128 MiB.
 pub(super) const WATCHED_BYTES: usize = 2 << 20;
 
 #[derive(Debug)]

@@ -53,14 +53,14 @@ pub(super) struct SignalDecoding {
     counts: DecodeCounts,
 }
 
-/// What a probe does for the decoder of an output.
+/// Whether and why a probe decodes an output, and the media that it keeps for the decoder.
 #[derive(Debug)]
 pub(super) struct DecodePlan<'a> {
     /// Why the output is decoded; `None`: it has no turn.
     pub(super) turn: Option<SignalTurn>,
     /// Room for the newest segments of an output without a turn; `None`: they aren't kept.
     pub(super) watch: Option<SemaphorePermit<'a>>,
-    /// Place for the segments.
+    /// Bytes of the inspected segments, which the decoder reads at the end of the probe.
     pub(super) kept: KeptMedia,
 }
 

@@ -25,10 +25,11 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    /// What a decode showed that ended with an error: that nothing of the piece can be decoded.
+    /// Makes the result of a decode that ended with `error`, if that error shows that the media can't be decoded.
     ///
     /// # Errors
-    /// The reason why it showed nothing.
+    /// Returns the reason if the error says nothing about the media, such as a crash of the decoder or the end of the
+    /// probe's time.
     pub(super) fn undecodable(&self, error: NotDecoded) -> Result<Decoded, Undecoded> {
         if !matches!(error, NotDecoded::Nothing(_)) {
             return Err(Undecoded::from(&error));

@@ -60,7 +60,7 @@ impl AuthFailure {
         }
     }
 
-    /// Returns what the client is told.
+    /// Returns the text of the answer: why the login failed, and what the client can do.
     pub(crate) fn advice(self) -> &'static str {
         match self {
             Self::UnknownToken => "this token is not known; `packager_exporter token create` makes one",

@@ -23,7 +23,7 @@ pub(crate) struct ProxyConfig {
     pub(crate) group_roles: BTreeMap<String, Role>,
 }
 
-/// Trusted proxies with their headers, as they were checked.
+/// The section [`ProxyConfig`] after its addresses and header names were checked and parsed.
 #[derive(Debug)]
 pub(crate) struct TrustedProxies {
     networks: Vec<IpNet>,

@@ -287,7 +287,7 @@ impl Sessions {
 }
 
 /// Makes the value of Set-Cookie. An empty `value` removes the cookie. `path` is the path below which the browser sends
-/// the cookie.
+/// the cookie. `None` if `value` or `path` has a character that no header may have.
 pub(crate) fn set_cookie(value: &str, path: &str, is_secure: bool) -> Option<HeaderValue> {
     let path = if path.is_empty() { "/" } else { path };
     let age = if value.is_empty() { 0 } else { LIFETIME };

@@ -54,13 +54,14 @@ impl AlertChange {
         Ok(Arc::new(Self { state, caller, action, by, comment, firing: OnceCell::new() }))
     }
 
-    /// Changes one alert. The work goes on to its end when the client goes away: otherwise a silence would stay in Alertmanager
-    /// for an alert that nobody acknowledged. `acknowledged_at` is the time of the acknowledgement that is taken back; `None`: it
-    /// is the one that the alert has.
+    /// Changes one alert. The change is completed even if the client disconnects: otherwise a silence would stay in
+    /// Alertmanager for an alert that nobody acknowledged. `acknowledged_at` is used by [`AlertAction::Unacknowledge`]
+    /// only, which then takes back the acknowledgement of that time and no other one; `None`: it takes back the present
+    /// one, whatever its time.
     ///
     /// # Errors
-    /// Fails if there is no such alert, if its state doesn't allow the change, if Alertmanager doesn't do or say what is needed, or
-    /// if the database can't be reached.
+    /// Fails if there is no such alert, if its state doesn't allow the change, if Alertmanager can't be asked or
+    /// refuses to set or end the silence, or if the database can't be reached.
     pub(super) async fn apply(
         self: &Arc<Self>,
         id: i64,

@@ -115,7 +115,8 @@ pub(crate) fn hash(token: &str) -> String {
     digest(&SHA256, token.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns the token in an `Authorization: Bearer` header (RFC 6750, 2.1).
+/// Returns the token in an `Authorization: Bearer` header (RFC 6750 2.1). `None` without the header, and for another
+/// scheme.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

@@ -23,7 +23,9 @@ pub(crate) struct ClientVerifier {
 }
 
 impl ClientVerifier {
-    /// Makes the verifier of client certificates.
+    /// Makes the verifier of client certificates. `roots` are the accepted authorities; `None` accepts a certificate of
+    /// any authority. `mandatory` says whether a client must send a certificate. `allowed_sans` are the accepted
+    /// subject alternative names; empty accepts every name.
     ///
     /// # Errors
     /// Fails if a root can't be a certificate authority.

@@ -37,7 +37,7 @@ pub(crate) fn has_sequence_header(units: &[u8]) -> bool {
 pub(crate) fn lacks_sequence_header(sample: &[u8]) -> bool {
     let (found, frame) = units_before_picture(sample);
     // show_existing_frame is 0 and frame_type is KEY_FRAME (5.9.2); without a sequence header a reduced still picture, which
-    // has neither, can't be told.
+    // has neither, can't be recognised.
     !found && frame.is_some_and(|first| first & 0b1110_0000 == 0)
 }
 

@@ -38,7 +38,7 @@ impl<'a> BitReader<'a> {
         Some(u64::from_be_bytes(*word) << (self.position % 8))
     }
 
-    /// Reads an unsigned integer of `count` bits, at most 32: u(n) of ISO/IEC 14496-10.
+    /// Reads an unsigned integer of `count` bits, at most 32: u(n) of ISO/IEC 14496-10. `None` if fewer bits are left.
     pub(crate) fn bits(&mut self, count: u32) -> Option<u32> {
         let count = count.min(32);
         if let Some(window) = self.window() {
@@ -61,7 +61,8 @@ impl<'a> BitReader<'a> {
         Some(())
     }
 
-    /// Skips to the start of the next byte, if the position is inside of one.
+    /// Skips to the start of the next byte, unless the position is at the start of a byte already. `None` if no byte is
+    /// left.
     pub(crate) fn align(&mut self) -> Option<()> {
         self.skip(self.position.wrapping_neg() % 8)
     }
@@ -85,7 +86,7 @@ impl<'a> BitReader<'a> {
         Some((1 << zeros | self.bits(zeros)?) - 1)
     }
 
-    /// Reads a signed Exp-Golomb code, se(v) (ISO/IEC 14496-10 9.1.1).
+    /// Reads a signed Exp-Golomb code, se(v) (ISO/IEC 14496-10 9.1.1). `None` as for [`Self::exp_golomb`].
     pub(crate) fn signed_exp_golomb(&mut self) -> Option<i32> {
         let code = self.exp_golomb()?;
         let size = i32::try_from(code.div_ceil(2)).ok()?;

@@ -55,18 +55,20 @@ pub(crate) struct SliceSequence {
     pub(super) may_have_fields: bool,
 }
 
-/// How slices say the order of pictures (8.2.1).
+/// How slice headers give the order of the pictures (pic_order_cnt_type, ISO/IEC 14496-10 8.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PictureOrder {
-    /// They have the least significant bits of the order, so many.
+    /// Slice headers have this number of least significant bits of the picture order count.
     LeastBits(usize),
-    /// They have differences to an expected order.
+    /// Slice headers have the differences from an expected picture order count.
     Differences,
-    /// They have nothing.
+    /// Slice headers have no order: pictures are shown in the order in which they are coded.
     Implied,
 }
 
-/// Parses what slice headers need of a sequence parameter set without its NAL header and emulation prevention bytes.
+/// Parses the fields of a sequence parameter set on which the syntax of slice headers depends. `fields` is the
+/// parameter set without NAL header and emulation prevention bytes. `None` if it is cut off or has a value that the
+/// standard doesn't allow.
 pub(super) fn slice_sequence(fields: &[u8]) -> Option<SliceSequence> {
     let (&[profile, ..], rest) = fields.split_first_chunk::<3>()?;
     let (sequence, ..) = read_coding(&mut BitReader::new(rest), profile, &mut VideoParameters::default())?;
@@ -100,7 +102,8 @@ fn read_coding(
     Some((sequence, chroma, coded))
 }
 
-/// Reads the number of bits of a counter of pictures, which is coded less four and has 4 to 16 bits.
+/// Reads the number of bits of a picture counter, 4 to 16, which is coded minus 4. `None` for a larger number or at the
+/// end of the bytes.
 pub(super) fn order_bits(bits: &mut BitReader<'_>) -> Option<usize> {
     bits.exp_golomb().filter(|less_four| *less_four <= 12).map(|less_four| less_four as usize + 4)
 }
@@ -214,7 +217,7 @@ fn read_vui(bits: &mut BitReader<'_>, picture: &mut VideoParameters) -> Option<(
 }
 
 /// Reads the start of vui_parameters, which H.264 and HEVC (ISO/IEC 23008-2 E.2.1) share: sample aspect ratio,
-/// overscan, video signal type, chroma location.
+/// overscan, video signal type, chroma location. `None` if the bytes end before.
 pub(super) fn vui_signal(bits: &mut BitReader<'_>) -> Option<(Option<Ratio>, Option<ColourDescription>)> {
     let aspect = if bits.flag()? { sample_aspect_ratio(bits)? } else { None };
     if bits.flag()? {

@@ -41,6 +41,7 @@ pub fn parameters(nal: &[u8]) -> Option<CodecParameters> {
 }
 
 /// Returns sps_seq_parameter_set_id of a sequence parameter set without its NAL header and emulation prevention bytes.
+/// `None` if the bytes end before.
 pub(super) fn sequence_set_id(fields: &[u8]) -> Option<u32> {
     let mut bits = BitReader::new(fields);
     bits.skip(4)?;
@@ -187,7 +188,7 @@ fn picture_size(bits: &mut BitReader<'_>, format: u32) -> Option<Resolution> {
     (width > 0 && height > 0).then_some(Resolution { width, height })
 }
 
-/// Skips scaling_list_data of HEVC (7.3.4).
+/// Skips scaling_list_data (ISO/IEC 23008-2 7.3.4). `None` if the bytes end within it.
 pub(super) fn skip_scaling_lists(bits: &mut BitReader<'_>) -> Option<()> {
     for size in 0..4u32 {
         for _ in 0..if size == 3 { 2 } else { 6 } {
@@ -224,8 +225,9 @@ fn reference_sets(bits: &mut BitReader<'_>) -> Option<Vec<ReferenceSet>> {
 pub(crate) struct ReferenceSet(Vec<(i64, bool)>);
 
 impl ReferenceSet {
-    /// Reads a set. It may be coded as a change of one `before` it (7.4.8): of the last one in a sequence parameter set, and of
-    /// any in a slice.
+    /// Reads a set. A set may be coded as a change of one of the sets in `before` (ISO/IEC 23008-2 7.4.8): of the last
+    /// one in a sequence parameter set, and of any one in a slice header. `None` if the bytes end within the set, if it
+    /// refers to a set that doesn't exist, or if it has more than 16 pictures.
     pub(super) fn read(bits: &mut BitReader<'_>, before: &[Self], in_slice: bool) -> Option<Self> {
         let set = if !before.is_empty() && bits.flag()? {
             let back = if in_slice { bits.exp_golomb()?.checked_add(1)? } else { 1 };

@@ -44,13 +44,13 @@ pub(crate) struct DecoderSets {
 }
 
 impl DecoderSets {
-    /// Makes the sets of a decoder that has none.
+    /// Makes the state of a decoder that has received no parameter set yet.
     #[must_use]
     pub(crate) fn new(syntax: VideoSyntax) -> Self {
         Self { ids: SetIds::default(), slices: SliceSets::new(syntax) }
     }
 
-    /// Makes the sets of a decoder that may have any, none of which was read.
+    /// Makes the state of a decoder that may have received any parameter sets, of which none was read here.
     #[must_use]
     pub(crate) fn unknown() -> Self {
         Self { ids: SetIds::unknown(), slices: SliceSets::Unread }
@@ -166,8 +166,8 @@ impl ParameterSets {
         }
     }
 
-    /// Whether the bytes of the current NAL unit that have come suffice, as a rule, for what is read of it. Those of a slice do when
-    /// its header was read, and its picture is too large to be still.
+    /// Returns whether the bytes of the current NAL unit that have arrived are enough to read everything that is wanted
+    /// from it. For a slice they are enough when its header was read and its picture is too large to be a repetition.
     #[must_use]
     pub(crate) fn has_unit(&self) -> bool {
         let suffices = |kind: UnitKind| match kind {

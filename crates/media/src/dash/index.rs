@@ -56,9 +56,9 @@ pub fn required_indexes(mpd: &Mpd, now: Timestamp) -> Vec<IndexRequest> {
     requests
 }
 
-/// Makes the subsegments in a segment index the segments of the Representation that `request` is for. `read` is the
-/// content of the byte range, or the reason why it couldn't be downloaded. Returns a defect of the MPD if the index
-/// can't be read.
+/// Makes the subsegments of a segment index the segments of the Representation to which `request` belongs. `read` is
+/// the content of the requested byte range, or the reason why it couldn't be downloaded. Returns a defect of the MPD if
+/// the index can't be read, otherwise `None`.
 pub fn resolve_index(mpd: &mut Mpd, request: &IndexRequest, read: Result<Vec<u8>, String>) -> Option<Defect> {
     let (period, set, representation) = request.place;
     let representation = mpd.periods.get_mut(period)?.sets.get_mut(set)?.representations.get_mut(representation)?;

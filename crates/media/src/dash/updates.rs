@@ -44,7 +44,8 @@ pub(super) fn patches(root: Node<'_, '_>, base: &Url, log: &mut DefectLog<'_>) -
     found
 }
 
-/// Reads the ContentSteering of the MPD or of its ServiceDescription. The pathways are the service locations of all BaseURLs.
+/// Reads the ContentSteering of the MPD or of its ServiceDescription (ETSI TS 103 998). The pathways are the service
+/// locations of all BaseURLs. `None` without the element, or if its URL is malformed, which is logged as a defect.
 pub(super) fn steering(root: Node<'_, '_>, base: &Url, log: &mut DefectLog<'_>) -> Option<ContentSteering> {
     let node = steering_element(root)?;
     let server = url(node, STEERING, base, log)?;
@@ -53,8 +54,8 @@ pub(super) fn steering(root: Node<'_, '_>, base: &Url, log: &mut DefectLog<'_>) 
     Some(ContentSteering::new(server, attribute(node, "defaultServiceLocation"), pathways))
 }
 
-/// Returns the ContentSteering element of the MPD or of its ServiceDescription. It stands before the Periods, of which there may be
-/// thousands.
+/// Returns the ContentSteering element of the MPD or of its ServiceDescription; `None` without it. Only elements before
+/// the first Period are searched, because an MPD may have thousands of Periods.
 pub(super) fn steering_element<'a, 'd: 'a>(root: Node<'a, 'd>) -> Option<Node<'a, 'd>> {
     let before = root.children().take_while(|node| node.tag_name().name() != "Period");
     let mut elements =

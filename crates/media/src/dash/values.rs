@@ -61,7 +61,8 @@ pub(super) fn number<T: FromStr>(node: Node<'_, '_>, name: &'static str, log: &m
     whole_number(node, name, attribute(node, name)?, log)
 }
 
-/// Parses a whole number from the attribute value `text`, which the caller has found already.
+/// Parses a whole number from the attribute value `text`, which the caller has found already. `None` if it is
+/// malformed, which is logged as a defect.
 pub(super) fn whole_number<T: FromStr>(
     node: Node<'_, '_>,
     name: &'static str,
@@ -75,7 +76,8 @@ pub(super) fn timescale(node: Node<'_, '_>, name: &'static str, log: &mut Defect
     read(node, name, log, "a whole number from 1 to 4294967295", |text| text.parse().ok())
 }
 
-/// Returns the number of seconds of an attribute such as `availabilityTimeOffset`; infinite for `INF`.
+/// Returns the number of seconds of an attribute such as `availabilityTimeOffset`; infinite for `INF`. `None` without
+/// the attribute, and if its value is malformed, which is logged as a defect.
 pub(super) fn offset(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<Seconds> {
     read(node, name, log, "a number of seconds or INF", |text| match text {
         "INF" => Some(Seconds(f64::INFINITY)),
@@ -83,7 +85,7 @@ pub(super) fn offset(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog
     })
 }
 
-/// A finite number that isn't negative, such as 0.96.
+/// Returns the value of an attribute that is a finite number from 0, such as 0.96. `None` as for [`offset`].
 pub(super) fn decimal(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<f64> {
     read(node, name, log, "a number from 0", |text| text.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0))
 }
@@ -100,12 +102,13 @@ pub(super) fn duration(node: Node<'_, '_>, name: &'static str, log: &mut DefectL
     read(node, name, log, "a duration such as PT6.0S", parse_duration)
 }
 
-/// Returns the instant of a date attribute of an MPD. A date without a time zone is read as UTC.
+/// Returns the instant of a date attribute of an MPD. A date without a time zone is read as UTC. `None` as for
+/// [`offset`].
 pub(super) fn instant(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<Timestamp> {
     read(node, name, log, "a date such as 2026-01-02T03:04:05Z", |text| date::parse(text).map(|d| d.at))
 }
 
-/// Returns the frames per second of a @frameRate such as `25` or `30000/1001`.
+/// Returns the frames per second of a @frameRate such as `25` or `30000/1001`. `None` as for [`offset`].
 pub(super) fn frame_rate(node: Node<'_, '_>, log: &mut DefectLog<'_>) -> Option<f64> {
     read(node, "frameRate", log, "a frame rate such as 25 or 30000/1001", |text| {
         let (above, below) = text.split_once('/').unwrap_or((text, "1"));
@@ -114,7 +117,8 @@ pub(super) fn frame_rate(node: Node<'_, '_>, log: &mut DefectLog<'_>) -> Option<
     })
 }
 
-/// Returns the byte range of an attribute such as `0-731`, which gives the first and the last byte.
+/// Returns the byte range of an attribute such as `0-731`, which gives the first and the last byte. `None` as for
+/// [`offset`].
 pub(super) fn range(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<ByteRange> {
     read(node, name, log, "a byte range such as 0-731", |text| {
         let (first, last) = text.split_once('-')?;

@@ -3,7 +3,7 @@
 use super::small::{CELL_COLUMNS, CELL_ROWS, Cell, Small};
 use super::y4m::{Header, Planes};
 
-/// What a picture shows if it shows nothing.
+/// Kind of a picture without content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flat {
     Black,

@@ -58,7 +58,7 @@ pub(crate) struct DecodedPictures {
 }
 
 impl Reader {
-    /// Reads and measures all pictures, or as many as are allowed.
+    /// Reads and measures the pictures until the output ends, or until `most` pictures were read.
     pub(crate) fn read(self, output: impl Read) -> Seen {
         let time = ThreadTime::now();
         let mut seen = Seen::default();

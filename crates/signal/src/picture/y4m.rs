@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, BufReader, Read};
 /// The longest line of the format that is read, in bytes.
 const LINE_BYTES: u64 = 512;
 
-/// What the header says.
+/// Header of a YUV4MPEG2 stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Header {
     pub(super) width: usize,

@@ -8,7 +8,7 @@ use super::listener::Listener;
 use super::{MOST_STREAMS, Sound};
 use crate::cpu::ThreadTime;
 
-/// What was heard of all audio streams.
+/// Measurements of the decoded sound of all audio streams.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     pub(crate) sounds: Vec<Sound>,

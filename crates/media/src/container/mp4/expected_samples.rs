@@ -24,7 +24,7 @@ pub(super) struct ExpectedSample {
     pub(super) ticks: Option<u32>,
 }
 
-/// What came of the first expected sample.
+/// What the newest bytes of the resource hold of the first expected sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SamplePart<'a> {
     /// The next bytes of the sample.
