@@ -20,7 +20,8 @@ const MAX_SEGMENTS: usize = 4;
 /// Longest time since a rendition was last seen for which it is taken over. After a longer time nobody watched the channel.
 pub(super) const MAX_UNSEEN: Seconds = Seconds(300.0);
 
-/// What is handed over of an output. Times are those of the clock of the exporter that wrote it.
+/// Handover of an output: what an exporter remembers of it, for the exporter that probes it next. All times are by the
+/// clock of the exporter that wrote the handover.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutputHandover {
     /// Hash of the URL of the output's manifest. An output with another URL takes nothing over.
@@ -33,7 +34,7 @@ pub struct OutputHandover {
     renditions: Vec<(u64, RenditionHandover)>,
 }
 
-/// What is handed over of a rendition.
+/// Part of a handover that describes one rendition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct RenditionHandover {
     /// Time since when the live edge stands where it is, in microseconds since 1970.

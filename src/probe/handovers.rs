@@ -20,7 +20,7 @@ const CLEAN_EVERY: u32 = 360;
 /// Longest time that the first probe of a channel waits for the database.
 const READ_TIME: Duration = Duration::from_millis(500);
 
-/// What this exporter hands over and takes over, and the database that passes it on.
+/// Handovers that this exporter writes and reads, and the database in which they are stored.
 #[derive(Debug)]
 pub(super) struct Handovers {
     store: Store,
@@ -29,9 +29,9 @@ pub(super) struct Handovers {
 
 #[derive(Debug, Default)]
 struct Output {
-    /// What the last probe left; `None`: it is written.
+    /// Handover after the last probe; `None` if it was written already.
     newest: Option<OutputHandover>,
-    /// Fingerprint of what the row has, and the time at which it was written. `None`: it was never written.
+    /// Fingerprint of the handover in the database, and the time at which it was written. `None`: it was never written.
     written: Option<(u64, Instant)>,
 }
 
@@ -85,7 +85,7 @@ impl Handovers {
         }
     }
 
-    /// Queues what is remembered of the channel's outputs after a probe.
+    /// Queues the handovers of the channel's outputs after a probe.
     pub(super) fn hand_over(&self, history: &History, channel: &Channel, template: &Template) {
         for output in &channel.outputs {
             let key = OutputKey::new(&channel.code, &output.name);
@@ -95,7 +95,8 @@ impl Handovers {
         }
     }
 
-    /// Writes what changed every few seconds, until the future is dropped.
+    /// Writes the changed handovers to the database every 10 s, until the future is dropped. Removes the rows of
+    /// outputs that nobody probes once an hour.
     pub(super) async fn follow(self: Arc<Self>, clock: Clock) {
         let mut ticks = tokio::time::interval(WRITE_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -110,7 +111,8 @@ impl Handovers {
         }
     }
 
-    /// Writes what changed since it was last written.
+    /// Writes the handovers that changed since they were last written. After a failed write they are written
+    /// again after the next probe.
     pub(super) async fn write(&self, now: Timestamp) {
         if !self.store.was_read() {
             return;

@@ -107,8 +107,8 @@ impl Prober {
         Self::with_decoder(live, clock, None)
     }
 
-    /// Makes a prober with an empty history. It decodes picture and sound as templates say and `signal` bounds it; `None`: it
-    /// decodes nothing.
+    /// Makes a prober with an empty history. It decodes picture and sound as the templates say, within the limits in
+    /// `signal`; with `None` it decodes nothing.
     ///
     /// # Errors
     /// A fetch setting makes an HTTP client impossible; the error names the setting.
@@ -120,7 +120,8 @@ impl Prober {
         Self::with_store(live, clock, signal, None)
     }
 
-    /// Makes a prober as [`Prober::with_decoder`] does, which takes over and hands over history by the database `store`.
+    /// Makes a prober as [`Prober::with_decoder`] does. It reads and writes handovers of history in the database
+    /// `store`; with `None` it has no handovers.
     ///
     /// # Errors
     /// A fetch setting makes an HTTP client impossible; the error names the setting.

@@ -44,7 +44,7 @@ struct SharedAnswer {
 impl SharedCaptures {
     /// Joins the running capture of `key` if it ends in time for this request. Otherwise starts `capture` as a separate
     /// task, so that a client that closes its connection doesn't end it for the others. Returns the report, and whether
-    /// another request got it before.
+    /// it was made for an earlier request.
     pub(crate) async fn share(
         self: &Arc<Self>,
         key: CaptureKey,

@@ -5,7 +5,7 @@ use crate::history::OutputHandover;
 use packager_media::units::{Seconds, Timestamp};
 use serde::Serialize;
 
-/// What is handed over of an output of a channel.
+/// A row of the table `output_handovers`: the handover of one output of a channel.
 #[derive(Debug, Clone, Serialize)]
 pub struct HandoverRow {
     /// Code of the channel.
@@ -15,13 +15,14 @@ pub struct HandoverRow {
     pub handover: OutputHandover,
 }
 
-/// What another exporter, or this one before it was started again, handed over of an output.
+/// The handover of an output, as it was read from the database. Another exporter wrote it, or this one before its
+/// restart.
 #[derive(Debug, Clone)]
 pub struct StoredHandover {
     /// Name of the output.
     pub output: String,
     pub handover: OutputHandover,
-    /// Time of writing by the clock of the exporter that wrote it.
+    /// Time at which the handover was written, by the clock of the exporter that wrote it.
     pub exporter_clock: Timestamp,
     /// Time since the row was written, by the clock of the database.
     pub age: Seconds,

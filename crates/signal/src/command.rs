@@ -19,18 +19,18 @@ const PICTURES_A_SECOND: f64 = 125.0;
 /// The longest media that are decoded at once, in seconds.
 const LONGEST: f64 = 120.0;
 
-/// What a decode may use and give at most.
+/// Upper bounds of one decode.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
-    /// Seconds of media.
+    /// Duration of the decoded media in seconds.
     pub(crate) seconds: f64,
-    /// Pictures.
+    /// Number of decoded pictures.
     pub(crate) pictures: u32,
-    /// Pixels of one picture.
+    /// Number of pixels of one picture.
     pub(crate) pixels: u32,
     /// Address space of the process in bytes.
     pub(crate) memory: u64,
-    /// Bytes on standard error.
+    /// Number of bytes that ffmpeg writes to standard error.
     pub(crate) message_bytes: u64,
 }
 

@@ -3,9 +3,9 @@
 /// A span of media, in seconds since the first decoded picture or sample of its stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Span {
-    /// Where the span starts.
+    /// Start of the span in seconds.
     pub start: f64,
-    /// Where the span ends; not before `start`.
+    /// End of the span in seconds, not before `start`.
     pub end: f64,
 }
 

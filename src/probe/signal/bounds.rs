@@ -33,7 +33,8 @@ impl DecodeBounds {
         }
     }
 
-    /// Returns the room for the newest segments of one output; `None` if so many others have theirs kept.
+    /// Returns the permit to keep the newest segments of one output; `None` if the segments of [`WATCHED`] outputs are
+    /// kept already.
     pub(super) fn watch(&self) -> Option<SemaphorePermit<'_>> {
         self.watched.try_acquire().ok()
     }

@@ -42,7 +42,11 @@ impl DecoderLookup {
         self.settings.as_ref().is_some_and(|settings| settings.at_once)
     }
 
-    /// The decoder, or why there is none.
+    /// Returns the decoder.
+    ///
+    /// # Errors
+    /// Returns the reason why there is none: decoding is off, ffmpeg wasn't looked for yet, or it wasn't found or
+    /// doesn't run.
     pub(super) fn decoder(&self) -> Result<Arc<Decoder>, Undecoded> {
         match (&self.settings, self.found()) {
             (Some(_), Some(Found::Decoder(decoder))) => Ok(decoder),

@@ -30,7 +30,8 @@ pub struct RenditionSnapshot {
     /// The oldest segment that has to be available, even if [`Self::timeline`] begins later. `None` if no segment ends
     /// within the time-shift buffer.
     pub oldest: Option<Segment>,
-    /// Base URLs of the rendition's Representations that have alternatives, or are others for players that ignore Location.
+    /// Base URLs of the rendition's Representations where players have a choice: the MPD names alternative BaseURLs, or
+    /// players that ignore its Location resolve URLs against another address. Empty otherwise.
     pub base_urls: Vec<BaseUrls>,
     /// Whether the clock counts the rendition's segments, so that the MPD doesn't say where its live edge is.
     pub is_counted: bool,

@@ -31,7 +31,7 @@ pub struct Pictures {
     pub width: u32,
     /// Height of the pictures in pixels, as decoded.
     pub height: u32,
-    /// The usual time from one decoded picture to the next in seconds: the median. Between key frames if only these were
+    /// The median time from one decoded picture to the next in seconds. Between key frames if only these were
     /// decoded.
     pub picture_duration: f64,
     /// From the start of the first picture to the end of the last one, in seconds.
@@ -40,12 +40,12 @@ pub struct Pictures {
     pub interlaced: bool,
     /// Whether only key frames were decoded: then the spans are lower bounds.
     pub key_frames_only: bool,
-    /// Where the same picture was repeated. A span starts with the first of the equal pictures and ends where the next
-    /// different picture starts.
+    /// Spans in which the same picture was repeated. A span starts with the first of the equal pictures and ends where
+    /// the next different picture starts.
     pub frozen: Vec<Span>,
-    /// Where the pictures were black, with or without a small logo.
+    /// Spans in which the pictures were black, with or without a small logo.
     pub black: Vec<Span>,
-    /// Where the pictures had one colour other than black, or were colour bars.
+    /// Spans in which the pictures had one colour other than black, or were colour bars.
     pub single_color: Vec<Span>,
     /// The signature of the first picture.
     pub first: Signature,

@@ -23,7 +23,7 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// Takes the times that ffmpeg said. Where it didn't say them, or they go back, pictures follow each other at the
+    /// Takes the times that ffmpeg reported. Where a time is missing or goes back, pictures follow each other at the
     /// rate of the stream.
     pub(super) fn new(count: usize, infos: &[PictureInfo], rate: Option<f64>, key_frames_only: bool) -> Self {
         let nominal = rate.map_or(UNKNOWN, |rate| 1.0 / rate);

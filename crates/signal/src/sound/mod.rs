@@ -20,7 +20,7 @@ const MOST_CHANNELS: usize = 16;
 /// What the decoded samples of one audio stream show. All times are seconds since its first sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sound {
-    /// The number of the stream, of those in [`crate::Coded::audio_streams`]. `None` if that is empty.
+    /// The number of the stream, one of [`crate::Coded::audio_streams`]. `None` if that list is empty.
     pub stream: Option<u32>,
     /// Samples a second of each channel.
     pub sample_rate: u32,
@@ -30,8 +30,8 @@ pub struct Sound {
     pub sounding: f64,
     /// The channels in the stream's order; at most 16.
     pub channels: Vec<Channel>,
-    /// Where every channel was below −60 dBFS (RMS of 50 ms). A span that touches the start or the end is listed however
-    /// short it is; any other span has at least 0.5 s.
+    /// Spans in which every channel was below −60 dBFS (RMS of 50 ms). A span that touches the start or the end is
+    /// listed however short it is; any other span has at least 0.5 s.
     pub silent: Vec<Span>,
     /// The share of samples that are clipped, of the channel that clips most: runs of at least 4 consecutive samples of one
     /// sign within 0.2 dB of full scale or above it. From 0 to 1: overdriven sound has more than 0.1, the output of a hard limiter
@@ -51,10 +51,11 @@ pub struct Sound {
 /// One channel of an audio stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Channel {
-    /// Where its loudspeaker stands.
+    /// Position of the channel's loudspeaker.
     pub position: Position,
-    /// Where this channel was below −60 dBFS (RMS of 50 ms) while another channel other than the low-frequency effects was
-    /// not. Spans are listed as those of [`Sound::silent`], but in seconds of [`Sound::sounding`]: pauses are left out.
+    /// Spans in which this channel was below −60 dBFS (RMS of 50 ms) while another channel other than the low-frequency
+    /// effects was not. Spans are listed as those of [`Sound::silent`], but in seconds of [`Sound::sounding`]: pauses
+    /// are left out.
     pub dead: Vec<Span>,
     /// The RMS level of the whole decode in dBFS. `None` for digital silence.
     pub level: Option<f64>,

@@ -27,7 +27,7 @@ impl LoudnessPool {
     /// The largest number of blocks of one decode that a pool remembers.
     const MOST_BLOCKS: usize = 6_000;
 
-    /// Makes an empty pool over a window of so many seconds.
+    /// Makes an empty pool over a window of `window` seconds.
     #[must_use]
     pub fn new(window: f64) -> Self {
         Self { window, pushes: VecDeque::new() }
