@@ -86,7 +86,7 @@ impl OutputHandover {
         TakenOver(renditions.collect())
     }
 
-    /// Returns a hash of everything but the times at which states were last seen.
+    /// Returns a hash of the handover without the times at which renditions were last seen, to notice a change.
     pub(crate) fn fingerprint(&self) -> u64 {
         let mut handover = self.clone();
         handover.renditions.iter_mut().for_each(|(_, rendition)| rendition.last_seen = 0);

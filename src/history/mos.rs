@@ -98,7 +98,7 @@ impl MosTrend {
         self.newest.map(|(_, mos)| mos)
     }
 
-    /// The better of the two newest estimates: both are at most so good. `None` before the second.
+    /// Returns the better (higher) of the two newest estimates. `None` before the second estimate.
     #[must_use]
     pub fn better_of_two(&self) -> Option<f64> {
         Some(self.newest()?.max(self.before?))

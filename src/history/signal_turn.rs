@@ -40,7 +40,7 @@ pub(super) struct SignalTurns {
 }
 
 impl SignalTurns {
-    /// Whether the output's turn has come at `now`. The first question sets the first turn `delay` later.
+    /// Returns whether the output's turn has come at `now`. The first call sets the first turn to `delay` after `now`.
     pub(super) fn is_due(&mut self, now: Timestamp, interval: Seconds, delay: Seconds) -> bool {
         let first_ended = self.first_ended;
         let first = || first_ended.map_or_else(|| delay.after(now), |at| interval.after(at));
@@ -59,12 +59,12 @@ impl SignalTurns {
         self.refuted.is_none_or(|at| Seconds::between(at, now) >= self.interval)
     }
 
-    /// Takes what a decode in a probe that began at `now` showed of a suspected picture.
+    /// Records whether a decode in the probe that began at `now` confirmed the suspicion that the picture stands still.
     pub(super) fn take_suspicion(&mut self, is_confirmed: bool, now: Timestamp) {
         self.refuted = (!is_confirmed).then_some(now);
     }
 
-    /// Takes what came of the turn of a probe that began at `now`.
+    /// Records whether the output was decoded in the probe that began at `now`, or its turn has to be put off.
     pub(super) fn take(&mut self, facts: &SignalFacts, now: Timestamp) {
         if facts.attempted {
             self.end(now);

@@ -36,7 +36,7 @@ struct Output {
 }
 
 impl super::Prober {
-    /// Writes what is remembered of outputs to the database every few seconds, until the future is dropped. It ends at once
+    /// Writes the handovers of all outputs to the database every 10 s, until the future is dropped. It ends at once
     /// without a database.
     pub async fn follow_handovers(self) {
         if let Some(handovers) = self.shared.handovers.clone() {
@@ -44,7 +44,7 @@ impl super::Prober {
         }
     }
 
-    /// Writes what is remembered of outputs to the database now.
+    /// Writes the handovers of all outputs to the database now. It does nothing without a database.
     pub async fn write_handovers(&self) {
         if let Some(handovers) = &self.shared.handovers {
             handovers.write(self.shared.clock.now()).await;
@@ -61,8 +61,8 @@ impl Handovers {
         self.outputs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over what an earlier exporter handed over of the channel's outputs of which nothing is remembered. It waits for the
-    /// database for a moment at most.
+    /// Takes over the handovers of those of the channel's outputs that this exporter doesn't remember. It waits for the
+    /// database for at most half a second.
     pub(super) async fn take_over(&self, history: &History, channel: &Channel, template: &Template, clock: &Clock) {
         let retention = template.retention();
         let outputs = channel.outputs.iter().map(|output| (output, OutputKey::new(&channel.code, &output.name)));

@@ -53,7 +53,8 @@ impl History {
 }
 
 impl Memory {
-    /// Takes what came of the output's turn in a probe that began at `now`, after the renditions have taken what was captured of them.
+    /// Records whether the output's turn in the probe that began at `now` was used or is put off. The renditions must
+    /// have recorded this probe's facts before.
     pub(super) fn take_turn(&mut self, facts: &OutputFacts, now: Timestamp) {
         self.signal_turns.take(&facts.signal, now);
         if facts.signal.attempted && self.is_suspected(now) {
@@ -79,8 +80,9 @@ impl Memory {
 }
 
 impl RenditionMemory {
-    /// Adds what decoding showed. A packager that began its numbers again begins with a new state.
-    /// `upscaling` is how much players scale the rendition's picture up.
+    /// Adds the results of decoding. If the packager began its segment numbers again, the state of picture and sound
+    /// begins anew. `upscaling` is the factor by which players scale the rendition's picture up, as in
+    /// [`crate::facts::mos::PictureCoding`].
     pub(super) fn take_decoded(&mut self, facts: &RenditionFacts, upscaling: f64) {
         let newest = self.past.observations.last();
         let listed = newest.and_then(|o| Some((o.segments.first()?.number, o.last_number()?)));

@@ -7,16 +7,17 @@ use packager_media::units::{Seconds, Timestamp};
 use url::Url;
 
 impl History {
-    /// Returns whether what is remembered of an output is of the last minutes, so that nothing has to be taken over from an
-    /// earlier exporter.
+    /// Returns whether this exporter probed the output within [`MAX_UNSEEN`] before `now`, so that it needs no handover
+    /// of another exporter.
     #[must_use]
     pub(crate) fn knows(&self, key: &OutputKey, now: Timestamp, retention: Retention) -> bool {
         let is_fresh = |memory: &mut Memory| Seconds::between(memory.touched, now) <= MAX_UNSEEN;
         self.outputs.find(&(key.clone(), retention.query_identifies), is_fresh).unwrap_or(false)
     }
 
-    /// Takes over what an earlier exporter handed over of an output with the manifest at `url`. `by` is what its clock lacks to
-    /// this exporter's. What is remembered here of the last minutes stays; what is older gives way.
+    /// Takes over the handover that an earlier exporter wrote of an output with the manifest at `url`. `by` is this
+    /// exporter's clock minus the clock of the other one. A memory of this exporter from within [`MAX_UNSEEN`] stays;
+    /// an older one is replaced.
     pub(crate) fn take_over(
         &self,
         key: &OutputKey,
@@ -42,7 +43,7 @@ impl History {
         });
     }
 
-    /// Returns what is handed over of an output to the exporter that probes it next. `None`: nothing is remembered of it.
+    /// Returns the handover of an output for the exporter that probes it next. `None`: nothing is remembered of it.
     #[must_use]
     pub(crate) fn handover(&self, key: &OutputKey, retention: Retention) -> Option<OutputHandover> {
         let query_identifies = retention.query_identifies;

@@ -119,13 +119,13 @@ impl Downloads {
         cell(&self.segments, whole)
     }
 
-    /// Remembers that an address doesn't have the resource that is `first` at its first address.
+    /// Remembers the answer of a URL that doesn't have a resource. `first` is the resource at its first base URL.
     pub(super) fn add_failed(&self, first: &Resource, fetched: Fetched) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.entry(first.clone()).or_default().push(fetched);
     }
 
-    /// Returns the answers of all URLs that turned out not to have a resource.
+    /// Returns the answers of all URLs that don't have a resource. `first` is the resource at its first base URL.
     pub(super) fn failed(&self, first: &Resource) -> Vec<Fetched> {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.get(first).cloned().unwrap_or_default()
@@ -136,7 +136,7 @@ impl Downloads {
         &self.repeats
     }
 
-    /// The repeated requests for the oldest segments, which take none from the inspected ones.
+    /// The repeated requests for the oldest segments. They are counted apart from those for inspected segments.
     pub(super) fn oldest_repeats(&self) -> &Repeats {
         &self.oldest_repeats
     }
@@ -146,12 +146,13 @@ impl Downloads {
         &self.listing_repeats
     }
 
-    /// Remembers the first answer to the request for a resource that came with the second one.
+    /// Remembers the failed first request for a resource whose second request succeeded.
     pub(super) fn add_repeated(&self, resource: &Resource, first: Fetched) {
         self.repeated.lock().unwrap_or_else(PoisonError::into_inner).insert(resource.clone(), first);
     }
 
-    /// Returns the first answer to the request for a resource that came with the second one; `None` if it came with the first.
+    /// Returns the failed first request for a resource whose second request succeeded; `None` if the first request
+    /// succeeded.
     pub(super) fn repeated(&self, resource: &Resource) -> Option<Fetched> {
         self.repeated.lock().unwrap_or_else(PoisonError::into_inner).get(resource).cloned()
     }

@@ -62,8 +62,9 @@ fn margin(growth: Seconds) -> Seconds {
 }
 
 impl Capturer<'_> {
-    /// Requests the segment that grows best, and follows it until the pace of its chunks is seen. `None` when the rendition has
-    /// none, when the template disables both checks of it, and when the probe's time doesn't reach to its request.
+    /// Requests a segment that is being made, and reads it until the pace of its chunks is known. `None` if the
+    /// rendition has no such segment, if the template disables both checks of it, or if the probe's time ends before
+    /// its request.
     pub(super) async fn follow_growing_segment(
         &self,
         growing: &GrowingSegments,

@@ -25,7 +25,7 @@ pub(super) struct ReadHeads {
     pub(super) heads: Vec<Arc<SegmentFacts>>,
     /// Segments that are no longer than a head, or that could only be requested as a whole.
     pub(super) wholes: Vec<Arc<SegmentFacts>>,
-    /// How many segments had left the window when they were requested.
+    /// Number of segments that had left the window when they were requested.
     pub(super) gone: u64,
 }
 
@@ -39,8 +39,8 @@ enum HeadAttempt {
 }
 
 impl Capturer<'_> {
-    /// Fetches and inspects the first bytes of segments, the newest first. A segment that can't be had so is requested as a whole,
-    /// so that faults of its delivery are found as in the other modes.
+    /// Fetches and inspects the first bytes of segments, the newest first. If they can't be fetched, the whole segment
+    /// is requested, so that faults of its delivery are found as in the other modes.
     pub(super) async fn inspect_heads(
         &self,
         facts: &RenditionFacts,

@@ -45,12 +45,13 @@ pub(crate) struct KeptSegment {
 }
 
 impl KeptMedia {
-    /// Keeps the segments of an output that is decoded for sure.
+    /// Makes the store for the segments of an output that has its turn to be decoded.
     pub(crate) fn of_turn() -> Self {
         Self { most: MAX_BYTES, state: Mutex::default() }
     }
 
-    /// Keeps at most this number of bytes of an output that may be decoded; 0 if it isn't.
+    /// Makes the store for at most `most` bytes of an output that is decoded only if its picture is suspected to stand
+    /// still. With 0 it keeps nothing.
     pub(crate) fn of_watched(most: usize) -> Self {
         Self { most, state: Mutex::default() }
     }

@@ -392,7 +392,7 @@ impl Capturer<'_> {
 /// A segment to download, and what is needed to read it.
 pub(super) struct Wanted<'a> {
     pub(super) segment: &'a Segment,
-    /// Whether it is the newest one of its playlist.
+    /// Whether the segment is the newest one of its playlist.
     pub(super) is_newest: bool,
     init: Option<&'a InitSegment>,
     known: &'a AlreadyInspected,
@@ -400,8 +400,8 @@ pub(super) struct Wanted<'a> {
     keep: usize,
 }
 
-/// Returns the initialization segment of a media segment, which is `None` if it has none or a broken one. The outer `None`: the
-/// initialization segment wasn't read.
+/// Returns the initialization segment of a media segment. The inner `None`: the media segment has no initialization
+/// segment, or a broken one. The outer `None`: its initialization segment wasn't read in this probe.
 pub(super) fn init_of<'i>(segment: &Segment, inits: &'i ReadInits) -> Option<Option<&'i InitSegment>> {
     match segment.map.as_deref() {
         None => Some(None),

@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 /// Share of the segments that is downloaded as a whole in the mode `heads`, if no budget says otherwise.
 const WHOLE_SHARE: f64 = 0.125;
 
-/// What the mode `heads` may take of a rendition's bytes.
+/// Budget of one rendition in the mode `heads`: the share of its bytes that a probe may download.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct HeadsBudget {
     /// Share of the bytes of all renditions that the budget allows. `None`: there is no budget, or no declared bit rate.
