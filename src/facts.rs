@@ -448,6 +448,8 @@ pub struct Exchange {
     pub last_modified: Option<Timestamp>,
     /// Date header of the answer: the time by the server's clock. `None` without a readable one.
     pub date: Option<Timestamp>,
+    /// Header Origin of the request, which says on whose page the player is (Fetch Standard 3.2). `None`: it had none.
+    pub page_origin: Option<String>,
     /// Other headers of the answer that checks read, with lower-case names and bounded values.
     pub headers: Vec<(String, String)>,
     /// Number of body bytes that were read, after content decoding.

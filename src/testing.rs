@@ -41,6 +41,7 @@ pub fn exchange(url: &Url) -> Exchange {
         content_length: None,
         last_modified: None,
         date: None,
+        page_origin: None,
         headers: Vec::new(),
         body_bytes: 0,
         certificate_expiry: None,

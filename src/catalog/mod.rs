@@ -222,6 +222,8 @@ impl Channel {
     #[must_use]
     pub(crate) fn request_settings(&self, output: &Output, template: &Template) -> RequestSettings {
         let mut settings = output.request.over(&self.request).over(&template.request);
+        settings.page_origin =
+            template.checks.cors_missing.page_origin().map(|page| settings.header("origin").unwrap_or(page));
         let connection = &mut settings.connection;
         let is_redirected = connection.connect_to.is_some() || connection.server_name.is_some();
         connection.own_host = output.url.host_str().filter(|_| is_redirected).map(str::to_owned);

@@ -187,6 +187,7 @@ pub(super) fn request_settings(
         user_agent: reader.user_agent(written),
         auth: reader.auth(written),
         signing: reader.signing(written),
+        page_origin: None,
         connection: ConnectionSettings {
             connect_to: reader.connect_to(written),
             server_name: reader.server_name(written),

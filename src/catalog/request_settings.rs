@@ -19,6 +19,9 @@ pub struct RequestSettings {
     pub auth: Option<Auth>,
     #[serde(rename = "signed_url", skip_serializing_if = "Option::is_none")]
     pub signing: Option<UrlSigning>,
+    /// Origin of the page that players run on: the header Origin of every request, to whatever server. `None`: requests have none.
+    #[serde(skip)]
+    pub page_origin: Option<String>,
     #[serde(flatten)]
     pub connection: ConnectionSettings,
 }
@@ -153,6 +156,12 @@ impl RequestSettings {
         *self == Self::default()
     }
 
+    /// The value of the custom header `name`, in lower case. `None` without one.
+    #[must_use]
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        self.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
+    }
+
     /// A copy for hosts other than the channel's own: without custom headers and without credentials.
     #[must_use]
     pub fn without_secrets(&self) -> Self {
@@ -172,6 +181,7 @@ impl RequestSettings {
             user_agent: self.user_agent.clone().or_else(|| base.user_agent.clone().filter(|_| !has("user-agent"))),
             auth: self.auth.clone().or_else(|| base.auth.clone().filter(|_| !has("authorization"))),
             signing: self.signing.clone().or_else(|| base.signing.clone()),
+            page_origin: self.page_origin.clone().or_else(|| base.page_origin.clone()),
             connection: self.connection.over(&base.connection),
         }
     }
@@ -320,8 +330,8 @@ mod tests {
             headers: vec![("X-A".into(), "1".into()), ("X-B".into(), "1".into())],
             user_agent: Some("base".to_owned()),
             auth: bearer.clone(),
-            signing: None,
             connection: ConnectionSettings { insecure_skip_verify: Some(true), ..ConnectionSettings::default() },
+            ..RequestSettings::default()
         };
         let own = RequestSettings {
             headers: vec![("x-a".into(), "2".into())],

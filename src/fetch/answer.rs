@@ -161,6 +161,7 @@ fn read_head(parts: &ClientParts, hop: &HopAnswer, url: Url) -> Exchange {
         content_length: body::content_length(headers),
         last_modified: text(header::LAST_MODIFIED).and_then(|t| parse_http_date(&t)),
         date: text(header::DATE).and_then(|t| parse_http_date(&t)),
+        page_origin: None,
         headers: kept_headers(headers),
         body_bytes: 0,
         certificate_expiry: chain.map(|chain| chain.verified),

@@ -37,11 +37,12 @@ pub(super) async fn follow(
             jar.store(&here, hop.response.headers(), hop.answered);
         }
         let Some(next) = redirect_target(&hop.response, &here)? else {
-            let redirects = trip.urls.len();
-            return Ok(answer::read_answer(parts, request, hop, here, (redirects, trip.elapsed), deadline, sink).await);
+            let before = (trip.urls.len(), trip.elapsed);
+            let exchange = answer::read_answer(parts, request, hop, here, before, deadline, sink).await;
+            return Ok(Exchange { page_origin: headers.page_origin(), ..exchange });
         };
         if next.origin() != here.origin() {
-            headers.drop_credentials();
+            headers.leave(&here);
         }
         trip.finish_hop(here, hop, deadline).await;
         trip.check_bound(&next, parts.max_redirects)?;

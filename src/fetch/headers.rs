@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::Request;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, RANGE,
-    USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, ORIGIN, PROXY_AUTHORIZATION,
+    RANGE, USER_AGENT,
 };
 use packager_media::redact;
 use packager_media::stream::ByteRange;
@@ -48,6 +48,9 @@ impl RequestHeaders {
         if let Some(agent) = &request.settings.user_agent {
             everywhere.insert(USER_AGENT, header_value("user-agent", agent)?);
         }
+        if let Some(page) = &request.settings.page_origin {
+            everywhere.insert(ORIGIN, header_value("origin", page)?);
+        }
         let mut custom = HeaderMap::new();
         for (name, text) in &request.settings.headers {
             custom.append(self::header_name(name)?, header_value(name, text)?);
@@ -68,9 +71,18 @@ impl RequestHeaders {
         Self { cookies, ..self }
     }
 
-    /// Drops custom headers and credentials, because the next request goes to another origin.
-    pub(crate) fn drop_credentials(&mut self) {
+    /// Drops custom headers and credentials, because the next request is a redirect from `left` to another origin. Browsers
+    /// then say `Origin: null`, unless the player's page is of the origin that is left (Fetch Standard, "serializing a request origin").
+    pub(crate) fn leave(&mut self, left: &Url) {
         (self.origin_only, self.signing) = (None, None);
+        if self.page_origin().is_some_and(|page| page != left.origin().ascii_serialization()) {
+            self.everywhere.insert(ORIGIN, HeaderValue::from_static("null"));
+        }
+    }
+
+    /// The header Origin of the next request; `None` without one.
+    pub(crate) fn page_origin(&self) -> Option<String> {
+        self.everywhere.get(ORIGIN).and_then(|value| value.to_str().ok()).map(str::to_owned)
     }
 
     /// Whether the next request goes to the channel's own origin.
@@ -213,13 +225,29 @@ mod tests {
         };
         let mut headers = RequestHeaders::new(&request, &HeaderValue::from_static("exporter/1")).unwrap();
         let own = headers.request(&url, None).unwrap().headers().clone();
-        headers.drop_credentials();
+        headers.leave(&url);
         [own, headers.request(&url, None).unwrap().headers().clone()]
     }
 
     fn named(headers: &[(&str, &str)]) -> RequestSettings {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         RequestSettings { headers, ..RequestSettings::default() }
+    }
+
+    #[test]
+    fn a_page_is_named_to_every_server_and_not_behind_a_redirect() {
+        let with = |page: &str| {
+            let settings =
+                RequestSettings { page_origin: Some(page.to_owned()), ..named(&[("Origin", "https://own")]) };
+            sent(&settings, None, false).map(|all| all["origin"].clone())
+        };
+        assert_eq!(with("https://tv.example"), ["https://tv.example", "null"]);
+        assert_eq!(with("http://h"), ["http://h", "http://h"], "the page's own server may redirect");
+        let [own, foreign] = sent(&named(&[("Origin", "https://own")]), None, false);
+        assert_eq!(
+            (own.get("origin").unwrap(), foreign.get("origin")),
+            (&HeaderValue::from_static("https://own"), None)
+        );
     }
 
     #[test]

@@ -81,6 +81,7 @@ fn code_exchange(own: &mut Exchange, model: &Exchange, coder: &mut impl DeltaCod
         content_length,
         last_modified,
         date,
+        page_origin,
         headers,
         body_bytes,
         certificate_expiry,
@@ -96,6 +97,7 @@ fn code_exchange(own: &mut Exchange, model: &Exchange, coder: &mut impl DeltaCod
     content_length.code(&counterpart(model.content_length, Some(model.body_bytes), Some(*body_bytes)), coder);
     date.code(&model.date, coder);
     last_modified.code(&model.last_modified, coder);
+    page_origin.code(&model.page_origin, coder);
     headers.code(&model.headers, coder);
     certificate_expiry.code(&model.certificate_expiry, coder);
     sent_certificates_expiry.code(&model.sent_certificates_expiry, coder);

@@ -145,3 +145,20 @@ fn secrets_never_show() {
     assert!(shown.contains("X-Key: <secret>") && shown.contains("http://p/a?token=<secret>&x=<secret>"), "{shown}");
     assert!(snapshot.channel("A").unwrap().outputs[0].url.as_str().contains("hunter2"), "only the showing is masked");
 }
+
+#[test]
+fn requests_name_the_players_page_where_browsers_are_expected() {
+    let templates = "T: {}\nB: {checks: {cors_missing: {expected: true, origin: 'https://tv.example'}}}\n";
+    let text = "channels:\n  A: {input_url: http://p/a, request: {headers: {origin: 'https://own.example'}}}\n  \
+                B: {input_url: http://p/b}\n";
+    let snapshot = load_with(Some(text), Some(templates), &[]).unwrap().snapshot;
+    let page = |channel: &str, template: &str| {
+        let channel = snapshot.channel(channel).unwrap();
+        channel.request_settings(&channel.outputs[0], snapshot.template(template).unwrap()).page_origin
+    };
+    assert_eq!(page("B", "T"), None);
+    assert_eq!(page("B", "B").as_deref(), Some("https://tv.example"));
+    assert_eq!(page("A", "B").as_deref(), Some("https://own.example"), "the channel's own header");
+    let wrong = self::templates("T: {checks: {cors_missing: {origin: tv.example}}}\n").unwrap_err();
+    assert!(wrong.contains("write scheme and host, such as https://tv.example"), "{wrong}");
+}

@@ -1,9 +1,11 @@
 use crate::checks::support::select::{self, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
-use crate::facts::{Fetched, RenditionFacts};
+use crate::facts::{Exchange, Fetched, RenditionFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::redact;
+use serde::{Deserialize, Serialize};
+use url::Url;
 
 pub const META: CheckMeta = CheckMeta {
     id: "cors_missing",
@@ -11,8 +13,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Delivery,
     scope: CheckScope::Any,
     alert: None,
-    help: "fails when expected is set and a playlist, initialization segment, segment or key has no Access-Control-Allow-Origin: \
-           browsers refuse it",
+    help: "fails when expected is set and browsers refuse a playlist, initialization segment, segment or key: it has no \
+           Access-Control-Allow-Origin, has several, or has one that allows other pages than origin",
     reference: "Fetch Standard 3.3 (CORS protocol)",
     needs_history: false,
 };
@@ -20,6 +22,48 @@ pub const META: CheckMeta = CheckMeta {
 params! {
     /// Whether players in browsers use this channel, so that CORS headers are required.
     expected: bool = false,
+    /// Origin of the page on which the players run, such as `https://tv.example`. Where `expected` is set, each request says it in the header Origin, because many servers answer only such requests with CORS headers.
+    origin: PageOrigin = PageOrigin::default(),
+}
+
+impl Params {
+    /// The header Origin of the channel's requests; `None` where no browsers are expected.
+    pub(crate) fn page_origin(&self) -> Option<String> {
+        (self.enabled && self.expected).then(|| self.origin.0.clone())
+    }
+}
+
+/// Origin of a web page: scheme, host and port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PageOrigin(String);
+
+impl Default for PageOrigin {
+    fn default() -> Self {
+        Self("https://player.example".to_owned())
+    }
+}
+
+impl TryFrom<String> for PageOrigin {
+    type Error = String;
+
+    /// # Errors
+    /// Returns what must be written instead.
+    fn try_from(text: String) -> Result<Self, String> {
+        let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.path() == "/");
+        match url {
+            Some(url) if url.query().is_none() && url.fragment().is_none() && url.username().is_empty() => {
+                Ok(Self(url.origin().ascii_serialization()))
+            }
+            _ => Err(format!("\"{text}\" is no origin of a page; write scheme and host, such as https://tv.example")),
+        }
+    }
+}
+
+impl From<PageOrigin> for String {
+    fn from(origin: PageOrigin) -> Self {
+        origin.0
+    }
 }
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
@@ -52,11 +96,40 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, direct: bool) -> Optio
 
 fn violation(what: &str, fetched: &Fetched) -> Option<Violation> {
     let exchange = fetched.ok()?;
-    if exchange.headers.iter().any(|(name, _)| name == "access-control-allow-origin") {
+    let message = refusal(exchange)?;
+    Some(Violation::new(format!("{what} {message}")).with("url", redact::url(&fetched.url)))
+}
+
+/// Why a browser refuses an answer of another origin than its page (Fetch Standard, "CORS check"). `None`: it doesn't.
+fn refusal(exchange: &Exchange) -> Option<String> {
+    let page = exchange.page_origin.as_deref();
+    if page.is_some_and(|page| page == exchange.final_url.origin().ascii_serialization()) {
         return None;
     }
-    let message = format!("{what} is answered without Access-Control-Allow-Origin: players in browsers can't read it");
-    Some(Violation::new(message).with("url", redact::url(&fetched.url)))
+    let is_allowing = |name: &str| name == "access-control-allow-origin";
+    let allowed: Vec<&str> =
+        exchange.headers.iter().filter(|(name, _)| is_allowing(name)).map(|(_, value)| value.trim()).collect();
+    match (allowed.as_slice(), page) {
+        ([], _) => {
+            Some("is answered without Access-Control-Allow-Origin: players in browsers can't read it".to_owned())
+        }
+        (["*"], _) | ([_], None) => None,
+        ([only], Some(page)) if *only == page => None,
+        ([only], Some("null")) => Some(format!(
+            "is redirected to another host, after which browsers say \"Origin: null\", and is answered with \
+             Access-Control-Allow-Origin: {only}: players in browsers can't read it"
+        )),
+        (several, _) if several.len() > 1 || several.iter().any(|value| value.contains(',')) => Some(format!(
+            "is answered with several values of Access-Control-Allow-Origin ({}), of which browsers take one only: two servers add \
+             the header",
+            several.join(", ")
+        )),
+        (values, page) => Some(format!(
+            "is answered with Access-Control-Allow-Origin: {}, which doesn't allow the page {}",
+            values.join(", "),
+            page.unwrap_or_default()
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +165,40 @@ mod tests {
         allowed.iter_mut().for_each(|s| allow(&mut s.fetched));
         scene.remember(allowed);
         assert_holds(run(&scene));
+    }
+
+    #[test]
+    fn the_answer_must_allow_the_page() {
+        let refused = |page: &str, values: &[&str]| {
+            let mut exchange = crate::testing::exchange(&crate::testing::url("https://cdn.example/a.m3u8"));
+            exchange.page_origin = Some(page.to_owned());
+            exchange.headers =
+                values.iter().map(|value| ("access-control-allow-origin".to_owned(), (*value).to_owned())).collect();
+            refusal(&exchange).unwrap_or_default()
+        };
+        let page = "https://tv.example";
+        assert_eq!(refused(page, &["*"]), "");
+        assert_eq!(refused(page, &[page]), "");
+        assert_eq!(refused("https://cdn.example", &[]), "", "a page of the server itself needs nothing");
+        assert!(refused(page, &[]).starts_with("is answered without"));
+        assert!(refused(page, &["https://other.example"]).ends_with("doesn't allow the page https://tv.example"));
+        assert!(refused(page, &["https://tv.example/"]).contains("doesn't allow"), "an origin has no slash");
+        for twice in [&["*", "*"][..], &["*, *"], &["https://tv.example, *"]] {
+            assert!(refused(page, twice).starts_with("is answered with several values"), "{twice:?}");
+        }
+        assert!(refused("null", &[page]).starts_with("is redirected to another host"));
+        assert_eq!(refused("null", &["null"]), "");
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let parsed = |text: &str| PageOrigin::try_from(text.to_owned()).map(String::from);
+        assert_eq!(parsed("https://TV.example:443/").unwrap(), "https://tv.example");
+        assert_eq!(parsed("http://tv.example:8080").unwrap(), "http://tv.example:8080");
+        for wrong in ["tv.example", "*", "null", "ftp://tv.example", "https://tv.example/page", "https://u@tv.example"]
+        {
+            assert!(parsed(wrong).unwrap_err().contains("such as https://tv.example"), "{wrong}");
+        }
     }
 
     #[test]

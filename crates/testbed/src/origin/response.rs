@@ -556,6 +556,26 @@ fn range_start(request: &RequestContext<'_>) -> Option<usize> {
     asked.strip_prefix("bytes=")?.split_once('-')?.0.parse().ok()
 }
 
+/// Allows the page in the request's header Origin to read the response, if there is one: many servers send CORS headers only to
+/// requests that browsers make for a page of another origin.
+fn allow_page(headers: &mut HeaderMap, page: Option<&HeaderValue>, effect: Option<Effect>) {
+    let Some(page) = page else { return };
+    headers.insert(header::VARY, HeaderValue::from_static("origin"));
+    match effect {
+        Some(Effect::CorsMissing) => {}
+        Some(Effect::CorsOtherPage) => {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("https://other.example"));
+        }
+        Some(Effect::CorsTwice) => {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, page.clone());
+            headers.append(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        }
+        _ => {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, page.clone());
+        }
+    }
+}
+
 /// Applies a fault of delivery to a segment: slow, cut off, reset, empty or another body.
 async fn apply_delivery_fault(request: &RequestContext<'_>, effect: Option<Effect>, units: i64, reply: &mut Reply) {
     let Content::Whole(bytes) = &reply.body else {
@@ -611,9 +631,7 @@ fn finish(request: &RequestContext<'_>, effect: Option<Effect>, now_ms: i64, mut
     {
         headers.insert(header::LOCATION, location);
     }
-    if effect != Some(Effect::CorsMissing) {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    }
+    allow_page(&mut headers, request.headers.get(header::ORIGIN), effect);
     // As behind a CDN that keeps media only.
     let cache = if is_playlist { "edge; fwd=bypass" } else { "edge; hit" };
     headers.insert(HeaderName::from_static("cache-status"), HeaderValue::from_static(cache));
