@@ -2,7 +2,7 @@ use crate::checks::support::select::{NO_MANIFEST, undamaged_inspection};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{ManifestFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use packager_media::container::Track;
+use packager_media::container::{Container, Track};
 use packager_media::stream::{Media, Rendition, Timeline, VariantCounts};
 use packager_media::units::Seconds;
 use std::collections::BTreeSet;
@@ -28,6 +28,8 @@ params! {
     independent_segments: bool = true,
     /// Item 9.14: every EXT-X-STREAM-INF has AVERAGE-BANDWIDTH.
     average_bandwidth: bool = true,
+    /// Item 1.5: HEVC comes in fMP4, not in MPEG transport streams.
+    hevc_container: bool = true,
     /// Item 1.10: parameter sets stand in the sample description: `avc1`, `hvc1` or `dvh1`, not `avc3`, `hev1` or `dvhe`.
     sample_entry: bool = true,
     /// Item 1.13: a key frame every two seconds.
@@ -60,10 +62,11 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         ManifestFacts::HlsMedia => return CheckVerdict::NotRun(MEDIA_PLAYLIST),
         ManifestFacts::Unreadable(_) | ManifestFacts::Dash(_) => return CheckVerdict::NotRun(NO_MANIFEST),
     };
-    let items: [(bool, Item); 10] = [
+    let items: [(bool, Item); 11] = [
         (params.language, language),
         (params.independent_segments, independent_segments),
         (params.average_bandwidth, average_bandwidth),
+        (params.hevc_container, hevc_container),
         (params.sample_entry, sample_entry),
         (params.key_frames, key_frames),
         (params.i_frames, i_frames),
@@ -111,6 +114,18 @@ fn average_bandwidth(context: &CheckContext<'_>, _: &VariantCounts) -> Vec<Viola
     let variants = context.output.renditions.iter().map(|r| &r.rendition);
     let (count, names) = names(variants.filter(|r| r.bandwidth.is_some() && r.average_bandwidth.is_none()));
     broken(count > 0, "9.14", || format!("AVERAGE-BANDWIDTH is missing for {names}"))
+}
+
+fn hevc_container(context: &CheckContext<'_>, _: &VariantCounts) -> Vec<Violation> {
+    let is_hevc_in_ts = |segment: &SegmentFacts| {
+        undamaged_inspection(segment)
+            .is_some_and(|i| i.container == Container::MpegTs && i.tracks.iter().any(|t| t.codec == "hevc"))
+    };
+    let (count, names) =
+        names(video(context).filter(|r| r.segments.iter().any(|s| is_hevc_in_ts(s))).map(|r| &r.rendition));
+    broken(count > 0, "1.5", || {
+        format!("{names} has HEVC in MPEG transport streams, which Apple's devices don't play: package it as fMP4")
+    })
 }
 
 fn sample_entry(context: &CheckContext<'_>, _: &VariantCounts) -> Vec<Violation> {
@@ -275,6 +290,22 @@ mod tests {
         };
         assert_eq!(lasting(2.0), "");
         assert_eq!(lasting(6.0), "key frames are up to 6.0 s apart; one every 2 s is recommended (item 1.13)");
+    }
+
+    #[test]
+    fn hevc_belongs_into_fmp4() {
+        let with = |container: Container, codec: &str| {
+            run(move |s| {
+                let mut segment = ts_segment(1, 0.0, 2.0);
+                let inspection = segment.inspection.as_mut().unwrap();
+                inspection.container = container;
+                inspection.tracks[0].codec = codec.into();
+                s.rendition().segments = vec![std::sync::Arc::new(segment)];
+            })
+        };
+        assert_eq!(with(Container::MpegTs, "h264"), "");
+        assert_eq!(with(Container::Cmaf, "hevc"), "");
+        assert!(with(Container::MpegTs, "hevc").ends_with("package it as fMP4 (item 1.5)"));
     }
 
     #[test]
