@@ -5,7 +5,9 @@ use super::delta::{DeltaCoded, DeltaCoder, coded_text};
 use crate::facts::{Exchange, Fetched, SegmentExtent, SegmentFacts, Timings};
 use packager_media::codec::quantizer::{QuantizerMean, SliceQuantizers};
 use packager_media::codec::still::StillPictures;
-use packager_media::container::{ContinuityCounter, Inspection, Subtitles, TimestampMap, Track, TsFacts, WebVttCues};
+use packager_media::container::{
+    ContinuityCounter, Inspection, StampOrder, Subtitles, TimestampMap, Track, TsFacts, WebVttCues,
+};
 use packager_media::quiet::QuietSpans;
 use packager_media::stream::{ByteRange, MediaStart, Segment};
 use packager_media::units::{BitsPerSecond, MediaClock, MediaTime, Seconds, Timestamp};
@@ -148,6 +150,8 @@ fn code_track(own: &mut Track, model: &Track, later: i64, coder: &mut impl Delta
         keyframes,
         keyframe_interval_max,
         sample_gap_max,
+        stamps,
+        unmarked_recovery_points,
         fragment_interval_max,
         fragment_bytes_max,
         parameters: _,
@@ -171,6 +175,8 @@ fn code_track(own: &mut Track, model: &Track, later: i64, coder: &mut impl Delta
     keyframes.code(&model.keyframes, coder);
     keyframe_interval_max.code(&model.keyframe_interval_max, coder);
     sample_gap_max.code(&model.sample_gap_max, coder);
+    stamps.code(&model.stamps, coder);
+    unmarked_recovery_points.code(&model.unmarked_recovery_points, coder);
     fragment_interval_max.code(&model.fragment_interval_max, coder);
     fragment_bytes_max.code(&model.fragment_bytes_max, coder);
     captions.code(&model.captions, coder);
@@ -193,6 +199,7 @@ fn code_ts(own: &mut TsFacts, model: &TsFacts, later: i64, coder: &mut impl Delt
         pcr_interval_max,
         pcr_count,
         pcr_first,
+        pcr_back_max,
         pat_offset,
         pmt_offset,
         splice_sections: _,
@@ -205,6 +212,7 @@ fn code_ts(own: &mut TsFacts, model: &TsFacts, later: i64, coder: &mut impl Delt
     pcr_interval_max.code(&model.pcr_interval_max, coder);
     pcr_count.code(&model.pcr_count, coder);
     pcr_first.code(&model.pcr_first.map(|time| moved(time, later)), coder);
+    pcr_back_max.code(&model.pcr_back_max, coder);
     pat_offset.code(&model.pat_offset, coder);
     pmt_offset.code(&model.pmt_offset, coder);
     counters.code(&model.counters, coder);
@@ -235,6 +243,7 @@ macro_rules! coded_fields {
 }
 
 coded_fields! {
+    StampOrder { back_max, presented_early_max, stand_still }
     BitsPerSecond { 0 }
     ByteRange { offset, length }
     ContinuityCounter { pid, first, last, discontinuity }

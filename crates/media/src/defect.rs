@@ -60,6 +60,10 @@ pub enum DefectKind {
     Continuity,
     /// The PAT or PMT of a transport stream is missing or wrong.
     Tables,
+    /// The PAT or PMT of a transport stream is valid, but laid out so that the demultiplexers of players in browsers don't read it.
+    TableLayout,
+    /// An elementary stream of a transport stream is divided into PES packets or access units so that some players lose pictures or sound.
+    Packing,
     /// An initialization segment is wrong, or fragments don't fit it.
     Initialization,
     /// The timestamp map or the cue times of a WebVTT segment are wrong.

@@ -16,7 +16,8 @@ pub const META: CheckMeta = CheckMeta {
     alert: Some("SegmentsBroken"),
     help: "fails when a media segment isn't the announced container, is empty, cut, larger than the size limit, or \
            structurally broken (lost sync, truncated, a box that exceeds its parent); major for packed audio without its time stamp, which \
-           players put where they think fit, and for fragmented MP4 that places its samples by positions in the file, which browsers refuse; minor for subtitles, and when only an event \
+           players put where they think fit, and for fragmented MP4 that places its samples by positions in the file, which browsers refuse, and for transport streams whose pictures or PES packets are divided so \
+           that some players lose them (no access unit delimiters, several pictures under one time stamp, a wrong PES_packet_length); minor for subtitles, and when only an event \
            message (`emsg`), `prft`, `sidx` or ID3 tag is invalid, or bytes follow the last packet of a transport stream. init_segment_invalid judges initialization \
            segments",
     reference: "draft-pantos-hls-rfc8216bis-22 3.1, 4.4.4.5; ISO/IEC 13818-1 2.4.3.2; ISO/IEC 14496-12 4.2, 8.16; ISO/IEC 23009-1 5.10.3.3; RFC 9110 8.6",
@@ -62,8 +63,9 @@ fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts, protocol: Proto
     let lesser = |kind, severity| Some(violation(defect_of(segment.inspection.as_ref()?, kind)?).severity(severity));
     let unplaced = || lesser(DefectKind::Unplaced, Severity::Major);
     let by_position = || lesser(DefectKind::FilePosition, Severity::Major);
+    let packing = || lesser(DefectKind::Packing, Severity::Major);
     let side = || lesser(DefectKind::SideBox, Severity::Minor);
-    Some(problem.map(|p| rated(violation(p))).or_else(unplaced).or_else(by_position).or_else(side))
+    Some(problem.map(|p| rated(violation(p))).or_else(unplaced).or_else(by_position).or_else(packing).or_else(side))
 }
 
 /// Returns a text with the first defect of a kind.
@@ -226,6 +228,9 @@ mod tests {
             || Defect { kind: DefectKind::FilePosition, message: "base-data-offset".to_owned(), ..lost_sync() };
         let found = violations(run(inspected(|i| i.defects.push(by_position()))));
         assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
+        let packed = || Defect { kind: DefectKind::Packing, message: "no delimiters".to_owned(), ..lost_sync() };
+        let found = violations(run(inspected(|i| i.defects.push(packed()))));
+        assert_eq!((found[0].severity, found.len()), (Some(Severity::Major), 1));
         let beside = || Defect { kind: DefectKind::SideBox, message: "box `emsg`".to_owned(), ..lost_sync() };
         let found = violations(run(inspected(|i| i.defects.push(beside()))));
         assert_eq!(

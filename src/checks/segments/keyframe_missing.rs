@@ -13,8 +13,9 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when the video of a segment doesn't start with a random access point, or key frames are more than \
-           `max_interval` apart; critical when the newest consecutive segments have none for 10 s: nobody can start or switch",
+    help: "fails when the video of a segment doesn't start with a random access point, key frames are more than \
+           `max_interval` apart, or all key frames of H.264 in transport streams are recovery points without random_access_indicator, from which \
+           Android's players don't start; critical when the newest consecutive segments have none for 10 s: nobody can start or switch",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.2.1; ISO/IEC 23000-19 7.3.2.2",
     needs_history: false,
 };
@@ -36,7 +37,31 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
     tracks.first()?;
     let found = tracks.iter().filter_map(|(s, track)| violation(s, track, params));
     let nobody_starts = is_without(&tracks);
+    if let Some(unmarked) = unmarked(&tracks) {
+        return Some(found.chain([unmarked]).collect());
+    }
     Some(found.map(|v| if nobody_starts { v.severity(Severity::Critical) } else { v }).collect())
+}
+
+/// Number of key frames that show how a packager makes all of them.
+const ENOUGH_KEY_FRAMES: u64 = 2;
+
+/// Returns a violation if no segment has an IDR picture, and no recovery point is marked by random_access_indicator: Media3 waits for one
+/// of them. `newest_first` are the inspected segments.
+fn unmarked(newest_first: &[(&SegmentFacts, &Track)]) -> Option<Violation> {
+    let (newest, track) = newest_first.first()?;
+    let all = || newest_first.iter().map(|(_, track)| track);
+    let count: u64 = all().map(|t| t.keyframes).sum();
+    let unmarked: u64 = all().map(|t| t.unmarked_recovery_points).sum();
+    if count < ENOUGH_KEY_FRAMES || count != unmarked {
+        return None;
+    }
+    let message = format!(
+        "segment {}: none of {count} key frames is an IDR picture, and their packets have no random_access_indicator: Android's players \
+         (Media3) never begin",
+        newest.segment.number
+    );
+    Some(segment_violation(newest, message).with("track", track.id).with("keyframes", count))
 }
 
 /// Time in seconds without a key frame after which players that wait for one have given up.
@@ -119,6 +144,17 @@ mod tests {
         assert!(late.contains("although it has some later"), "{late}");
         let none = messages(run(|t| (t.starts_with_keyframe, t.keyframes) = (Some(false), 0), &Params::default()));
         assert!(none.contains("and has none:"), "{none}");
+    }
+
+    #[test]
+    fn recovery_points_are_marked_unless_there_are_idr_pictures() {
+        let with = |keyframes: u64, unmarked: u64| {
+            run(|t| (t.keyframes, t.unmarked_recovery_points) = (keyframes, unmarked), &Params::default())
+        };
+        assert_holds(with(2, 0));
+        assert_holds(with(2, 1));
+        assert_holds(with(1, 1));
+        assert!(messages(with(2, 2)).contains("none of 2 key frames is an IDR picture"));
     }
 
     #[test]

@@ -13,9 +13,10 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when decode times jump or overlap between consecutive segments, or jump inside a segment, without \
-           an announced discontinuity, also where the initialization segment changes",
-    reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.4.3; ISO/IEC 13818-1 2.4.3.7; ISO/IEC 14496-12 8.8.12",
+    help: "fails when decode times jump or overlap between consecutive segments, or jump, go back or stand still inside a segment, without \
+           an announced discontinuity, also where the initialization segment changes; critical for video whose time stamps stand still; \
+           minor for a PTS that is up to 0.1 s earlier than its DTS",
+    reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.4.3; ISO/IEC 13818-1 2.4.3.7, 2.7.5; ISO/IEC 14496-12 8.8.12",
     needs_history: false,
 };
 
@@ -40,6 +41,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
         return None;
     }
     let mut found: Vec<_> = segments.iter().rev().filter_map(|s| within(s, params)).collect();
+    found.extend(segments.iter().rev().flat_map(|s| disordered(s)));
     found.extend(select::listed_pairs(&segments, past).iter().rev().flat_map(|(a, b)| between(a, b, params)));
     Some(found)
 }
@@ -62,6 +64,50 @@ fn within(segment: &SegmentFacts, params: &Params) -> Option<Violation> {
         segment.segment.number
     );
     Some(segment_violation(segment, message).with("track", track.id).with("gap_seconds", gap))
+}
+
+/// Time in seconds by which a PTS may be earlier than its DTS because packagers round both.
+const ROUNDING: f64 = 0.01;
+/// Time in seconds from which on a PTS that is earlier than its DTS comes too late for the picture.
+const TOO_LATE: f64 = 0.1;
+
+/// Returns the violations of a segment's tracks whose time stamps stand still or go back.
+fn disordered(segment: &SegmentFacts) -> impl Iterator<Item = Violation> {
+    let number = segment.segment.number;
+    tracks(segment).filter_map(move |track| {
+        let (name, stamps) = (name(track), track.stamps);
+        let (severity, text) = match (stamps.back_max, stamps.presented_early_max) {
+            _ if stamps.stand_still && track.media == Some(Media::Video) => {
+                (Some(Severity::Critical), "all pictures have the same time stamp: players show one of them".to_owned())
+            }
+            _ if stamps.stand_still => (
+                None,
+                format!("the time stamps of {name} stand still while its frames go on: players drop or misplace them"),
+            ),
+            (Some(back), _) => {
+                let hint = match track.media {
+                    Some(Media::Video) if back.0 < 0.5 => {
+                        ": pictures that are decoded in another order than shown need a DTS"
+                    }
+                    _ => "",
+                };
+                (None, format!("{name} decode time goes back by {:.3} s within the segment{hint}", back.0))
+            }
+            (None, Some(early)) if early.0 > ROUNDING => {
+                let severity = if early.0 > TOO_LATE { Severity::Major } else { Severity::Minor };
+                (
+                    Some(severity),
+                    format!("{name} is to be presented up to {:.3} s before it is decoded (PTS before DTS)", early.0),
+                )
+            }
+            _ => return None,
+        };
+        let violation = segment_violation(segment, format!("segment {number}: {text}")).with("track", track.id);
+        Some(match severity {
+            Some(severity) => violation.severity(severity),
+            None => violation,
+        })
+    })
 }
 
 fn max_gap(track: &Track, params: &Params) -> f64 {
@@ -113,6 +159,7 @@ fn name(track: &Track) -> &'static str {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use packager_media::container::StampOrder;
     use packager_media::stream::Map;
     use packager_media::units::MediaTime;
     use std::sync::Arc;
@@ -279,6 +326,33 @@ mod tests {
             reference: "",
         });
         assert_holds(run([a, b]));
+    }
+
+    #[test]
+    fn time_stamps_that_stand_still_or_go_back_fail() {
+        let with = |track: usize, stamps: StampOrder| {
+            let mut segment = ts_segment(5, 10.0, 2.0);
+            segment.inspection.as_mut().unwrap().tracks[track].stamps = stamps;
+            let found = violations(run([segment])).into_iter().next();
+            found.map(|v| (v.severity, v.message.trim_start_matches("segment 5: ").to_owned()))
+        };
+        let back = |track, seconds| {
+            with(track, StampOrder { back_max: Some(Seconds(seconds)), ..StampOrder::default() }).unwrap()
+        };
+        let still = |track| with(track, StampOrder { stand_still: true, ..StampOrder::default() }).unwrap();
+        assert_eq!(still(0).0, Some(Severity::Critical));
+        assert_eq!(still(1).0, None);
+        assert_eq!(back(0, 0.5), (None, "video decode time goes back by 0.500 s within the segment".to_owned()));
+        assert!(back(0, 0.04).1.ends_with("need a DTS"));
+        assert!(back(1, 0.04).1.ends_with("within the segment"));
+        let early = |seconds| {
+            with(0, StampOrder { presented_early_max: Some(Seconds(seconds)), ..StampOrder::default() })
+                .map(|f| f.0.unwrap())
+        };
+        assert_eq!(
+            [early(0.01), early(0.011), early(0.1), early(0.101)],
+            [None, Some(Severity::Minor), Some(Severity::Minor), Some(Severity::Major)]
+        );
     }
 
     #[test]

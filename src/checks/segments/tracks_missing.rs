@@ -18,7 +18,7 @@ pub const META: CheckMeta = CheckMeta {
     help: "fails when the audio or video that CODECS or the rendition's TYPE announces is missing in a segment, or \
            has no samples there. Without CODECS, the PMT or the movie box, other segments of the rendition and the sound of other \
            variants announce it. Major where only one of several audio or video tracks stopped, and between two discontinuities, as of an ad without sound: when segments inspected after them have \
-           all again, or for as long as the longest announced ad break lasts, while segments before them are known to have all. \
+           all again, or for as long as the longest announced ad break lasts, while segments before them are known to have all, and for a stream that the PMT lists and of which nothing comes, for which some players wait. \
            Critical after that time, and from the beginning where no ad break is announced: sound that went away with an encoder's \
            restart looks the same",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.6.1, 4.4.6.2; ETSI TR 101 290 5.2.1 (1.6)",
@@ -54,15 +54,14 @@ fn judge(
     let mut segments = select::inspected_segments(facts, past)?;
     segments.retain(|s| s.segment.duration.0 >= params.min_duration);
     let readable: Vec<_> = segments.iter().rev().filter_map(|s| Some((*s, readable(s)?))).collect();
-    let stopped = stopped_track(&readable);
+    let stopped = stopped_track(&readable).or_else(|| empty_track(&readable));
     readable.first()?;
     let judged: Vec<_> = readable.into_iter().map(|(s, i)| (s, violation(s, i, announced))).collect();
     Some(rate_inserts(judged, ad_breaks::longest(facts, past)).into_iter().chain(stopped).collect())
 }
 
 /// Returns a violation if a track of the newest segment has no samples, although it had some in an earlier segment, and another
-/// track of its media has some now. `segments` begins with the newest. A track that never has samples is no fault: packagers
-/// announce some for later.
+/// track of its media has some now. `segments` begins with the newest.
 fn stopped_track(segments: &[(&SegmentFacts, &Inspection)]) -> Option<Violation> {
     let ((newest, inspection), earlier) = segments.split_first()?;
     let had = |track: &Track| {
@@ -75,6 +74,32 @@ fn stopped_track(segments: &[(&SegmentFacts, &Inspection)]) -> Option<Violation>
     let (number, codec, id) = (newest.segment.number, &stopped.codec, stopped.id);
     let message = format!(
         "segment {number}: one of several {name} tracks ({codec}, track {id}) has no samples; in earlier segments it had some"
+    );
+    Some(segment_violation(newest, message).with("missing", name).severity(Severity::Major))
+}
+
+/// Returns a violation if the PMT lists video or audio of which no packet comes in any of the two newest segments. Media3 waits for the
+/// format of each stream that it can decode before it shows anything. `segments` begins with the newest.
+fn empty_track(segments: &[(&SegmentFacts, &Inspection)]) -> Option<Violation> {
+    let ((newest, inspection), earlier) = segments.split_first()?;
+    let is_empty = |track: &Track, inspection: &Inspection| {
+        inspection.tracks.iter().any(|t| (t.id, t.media, t.samples) == (track.id, track.media, 0))
+    };
+    let is_awaited = |track: &&Track| {
+        matches!(track.media, Some(Media::Video | Media::Audio))
+            && matches!(track.codec.as_str(), "h264" | "hevc" | "aac" | "ac-3" | "ec-3" | "mp2" | "mp3")
+    };
+    let empty = |track: &&Track| {
+        inspection.container == Container::MpegTs
+            && track.samples == 0
+            && earlier.first().is_some_and(|(_, before)| is_empty(track, before))
+    };
+    let track = inspection.tracks.iter().filter(is_awaited).find(empty)?;
+    let (number, codec, id) = (newest.segment.number, &track.codec, track.id);
+    let name = track.media.map_or("track", Media::as_str);
+    let message = format!(
+        "segment {number}: the PMT lists {name} ({codec}, PID {id}) of which no packet comes: Android's players (Media3) wait for it and don't \
+         begin; list it when it begins"
     );
     Some(segment_violation(newest, message).with("missing", name).severity(Severity::Major))
 }
@@ -356,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_track_that_stops_is_major_and_one_that_never_was_is_no_fault() {
+    fn a_second_track_that_stops_or_never_begins_is_major() {
         let samples = |second: [u64; 2]| {
             run_with(
                 |_| {},
@@ -375,7 +400,9 @@ mod tests {
         let found = violations(samples([90, 0]));
         assert_eq!(found.iter().map(|v| v.severity).collect::<Vec<_>>(), [MAJOR]);
         assert!(found[0].message.starts_with("segment 6: one of several audio tracks (aac, track 258)"), "{found:?}");
-        assert_holds(samples([0, 0]));
+        let found = violations(samples([0, 0]));
+        assert_eq!(found.iter().map(|v| v.severity).collect::<Vec<_>>(), [MAJOR]);
+        assert!(found[0].message.starts_with("segment 6: the PMT lists audio (aac, PID 258) of which no packet comes"));
         assert_holds(samples([0, 90]));
         assert_holds(samples([90, 90]));
     }

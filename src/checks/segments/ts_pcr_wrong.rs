@@ -13,7 +13,7 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::TransportStream,
     alert: Some("SegmentsBroken"),
-    help: "fails when a transport stream segment has no PCR, has PCRs that are too far apart, or has a PCR that is \
+    help: "fails when a transport stream segment has no PCR, has PCRs that are too far apart or go back, or has a PCR that is \
            too far from the decode times",
     reference: "ISO/IEC 13818-1 2.4.2.1, 2.4.3.5, 2.7.2; ETSI TR 101 290 5.2.2 (2.3); draft-pantos-hls-rfc8216bis-22 3.1.1",
     needs_history: false,
@@ -71,6 +71,10 @@ fn violation(
             let (is, most) = units::distinct(is, allowed, 3);
             format!("{is} s between PCRs; no more than {most} s are allowed")
         }
+        _ if ts.pcr_back_max.is_some() => format!(
+            "the PCR goes back by {:.3} s without discontinuity_indicator: players and set-top boxes lose their clock",
+            ts.pcr_back_max.map_or(0.0, |back| back.0)
+        ),
         (_, Some(lead)) if lead > params.max_lead => format!("decode times are {lead:.3} s after the PCR"),
         (_, Some(lead)) if -lead > params.max_lag => format!("decode times are {:.3} s before the PCR", -lead),
         _ => return None,
@@ -152,6 +156,13 @@ mod tests {
         assert_holds(run([segment(1, 0.04, 10.0), segment(2, 0.04, 21.0)]));
         assert_eq!(messages(run([segment(1, 0.04, 9.9)])), "segment 1: decode times are 10.100 s after the PCR");
         assert_eq!(messages(run([segment(1, 0.04, 21.1)])), "segment 1: decode times are 1.100 s before the PCR");
+    }
+
+    #[test]
+    fn a_clock_does_not_go_back() {
+        let mut back = segment(1, 0.04, 19.3);
+        back.inspection.as_mut().unwrap().ts.as_mut().unwrap().pcr_back_max = Some(Seconds(5.0));
+        assert!(messages(run([back])).starts_with("segment 1: the PCR goes back by 5.000 s"));
     }
 
     #[test]

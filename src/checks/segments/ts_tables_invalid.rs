@@ -15,8 +15,9 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::TransportStream,
     alert: Some("SegmentsBroken"),
-    help: "fails when a transport stream segment has no PAT and PMT before its media, a table with a wrong CRC, or \
-           another program than the segment before it without a discontinuity",
+    help: "fails when a transport stream segment has no PAT and PMT before its media, a table with a wrong CRC, another program \
+           than the segment before it without a discontinuity, or tables that players in browsers don't read: a PAT that begins with the \
+           network, a PMT of several packets",
     reference: "draft-pantos-hls-rfc8216bis-22 3.1.1, 4.4.4.3; ISO/IEC 13818-1 2.4.4.3, 2.4.4.8",
     needs_history: false,
 };
@@ -52,7 +53,8 @@ fn invalid_tables(segment: &SegmentFacts, inspection: &Inspection, facts: &Rendi
     if init.is_some_and(|i| i.container == Container::MpegTs) || undamaged_inspection(segment).is_none() {
         return None;
     }
-    let mut defects = inspection.defects.iter().filter(|d| d.kind == DefectKind::Tables);
+    let of = |kind| inspection.defects.iter().filter(move |d| d.kind == kind);
+    let mut defects = of(DefectKind::Tables).chain(of(DefectKind::TableLayout));
     let first = defects.next()?;
     let message = format!("segment {}: {}: {}", segment.segment.number, first.at, first.message);
     Some(segment_violation(segment, message).with("defects", 1 + defects.count()).with("reference", first.reference))
@@ -165,6 +167,22 @@ mod tests {
     #[test]
     fn broken_tables_fail_with_their_place() {
         assert_eq!(messages(run([without_pat(segment(5))])), "segment 5: byte 0: the segment has no PAT");
+    }
+
+    #[test]
+    fn tables_that_browsers_do_not_read_are_in_force_nevertheless() {
+        let laid_out = |number| {
+            let mut segment = segment(number);
+            let message = "the PAT begins with the network".to_owned();
+            let defect = Defect { kind: DefectKind::TableLayout, at: Position::Byte(0), message, reference: "" };
+            inspection(&mut segment).defects.push(defect);
+            segment
+        };
+        let mut other = laid_out(6);
+        inspection(&mut other).tracks[0].codec = "hevc".to_owned();
+        let found = violations(run([laid_out(5), other]));
+        assert_eq!(found.iter().filter(|v| v.message.contains("begins with the network")).count(), 2);
+        assert!(found.iter().any(|v| v.message.contains("the PMT lists hevc")));
     }
 
     #[test]

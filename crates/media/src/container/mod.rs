@@ -198,6 +198,11 @@ pub struct Track {
     pub keyframe_interval_max: Option<Seconds>,
     /// Largest distance between the decode times of two neighbouring samples of the track; `None` with fewer than two.
     pub sample_gap_max: Option<Seconds>,
+    /// Transport stream: what is wrong with the order of the track's time stamps.
+    pub stamps: StampOrder,
+    /// H.264 in a transport stream: number of random access points that are no IDR picture, and whose transport packet doesn't have
+    /// random_access_indicator (ISO/IEC 13818-1 2.4.3.5).
+    pub unmarked_recovery_points: u64,
     /// MP4: longest decode time between the beginnings of two consecutive movie fragments (chunks of CMAF) of the segment; `None`
     /// with fewer than two.
     pub fragment_interval_max: Option<Seconds>,
@@ -233,6 +238,19 @@ pub struct Track {
     pub still_pictures: Option<StillPictures>,
 }
 
+/// Faults in the order of the PTS and DTS of one track of a transport stream segment (ISO/IEC 13818-1 2.4.3.7, 2.7.5).
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct StampOrder {
+    /// Longest time by which a decode time is earlier than the one before it; `None` when none is. A DTS that is missing counts as
+    /// equal to the PTS.
+    pub back_max: Option<Seconds>,
+    /// Longest time by which a PTS is earlier than its DTS; `None` when none is.
+    pub presented_early_max: Option<Seconds>,
+    /// Whether the time stamps stand still: all samples of video have the same one, or the frames of audio last more than twice as long
+    /// as their time stamps.
+    pub stand_still: bool,
+}
+
 impl Track {
     /// Makes a track of which only id, kind of media and codec are known.
     #[must_use]
@@ -249,6 +267,8 @@ impl Track {
             keyframes: 0,
             keyframe_interval_max: None,
             sample_gap_max: None,
+            stamps: StampOrder::default(),
+            unmarked_recovery_points: 0,
             fragment_interval_max: None,
             fragment_bytes_max: None,
             parameters: None,
@@ -291,6 +311,9 @@ pub struct TsFacts {
     pub pcr_count: u64,
     /// The first program clock reference (PCR), converted to the 90 kHz clock of PTS and DTS; `None` without one.
     pub pcr_first: Option<MediaTime>,
+    /// Longest time by which a program clock reference (PCR) is earlier than the one before it, without a
+    /// discontinuity_indicator; `None` when none is.
+    pub pcr_back_max: Option<Seconds>,
     /// Byte offset of the first valid PAT in the segment; `None` without one.
     pub pat_offset: Option<u64>,
     /// Byte offset of the first valid PMT in the segment; `None` without one.

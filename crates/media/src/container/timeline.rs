@@ -1,11 +1,16 @@
 //! Timeline of one transport stream or packed audio track: start, end, gaps and key frames.
 
-use super::{MAX_KEYFRAMES, Track};
+use super::{MAX_KEYFRAMES, StampOrder, Track};
 use crate::stream::Media;
 use crate::units::{self, MediaTime, Seconds};
 
 /// Number of recent sample distances whose median is used as the duration of the last sample.
 const MAX_RECENT: usize = 32;
+
+/// Number of equal time stamps from which on they stand still.
+const MIN_STANDING: u64 = 5;
+/// Time in ticks of 90 kHz by which audio frames have to last longer than twice their time stamps, to count as standing still.
+const STANDING_TICKS: i64 = 45_000;
 
 /// Samples that share one time stamp: one access unit, or the frames of one PES packet.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +37,15 @@ pub(super) struct SampleTimeline {
     presentation_start: Option<i64>,
     samples: u64,
     gap_max: Option<i64>,
+    /// Longest step back of the decode time, and longest time by which a PTS is earlier than its DTS; 0 when there is none.
+    back_max: i64,
+    presented_early_max: i64,
+    /// Latest decode time.
+    latest: Option<i64>,
+    /// Number of time stamps.
+    stamp_count: u64,
+    /// Duration of all audio frames by their headers, in ticks of 90 kHz.
+    frame_ticks: i64,
     recent_distances: [i64; MAX_RECENT],
     distance_count: usize,
     keyframes: KeyframeTimes,
@@ -52,6 +66,11 @@ impl SampleTimeline {
         Self { self_delimiting, ..Self::default() }
     }
 
+    /// Whether no time stamp has come yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.group.is_none()
+    }
+
     /// Changes how samples are counted. This is needed when the PMT comes after the first packets of the stream.
     pub(super) fn set_self_delimiting(&mut self, self_delimiting: bool) {
         self.self_delimiting = self_delimiting;
@@ -64,7 +83,10 @@ impl SampleTimeline {
             None => dts as i64,
         };
         let pts = dts + units::mpeg_difference(pts as i64, dts);
+        self.presented_early_max = self.presented_early_max.max(dts - pts);
         self.close_group(Some(dts));
+        self.stamp_count += 1;
+        self.latest = self.latest.max(Some(dts));
         self.group = Some(StampedSamples { dts, pts, samples: 0, pcm: 0, rate: 0, last_pcm: 0 });
         self.start = Some(self.start.map_or(dts, |s| s.min(dts)));
         self.presentation_start = Some(self.presentation_start.map_or(pts, |s| s.min(pts)));
@@ -119,9 +141,11 @@ impl SampleTimeline {
         let Some(group) = self.group else { return };
         let samples = if self.self_delimiting { group.samples } else { group.samples.max(1) };
         self.samples += u64::from(samples);
+        self.frame_ticks += mpeg_ticks(group.pcm, group.rate);
         let (Some(next), 1..) = (next, samples) else { return };
         let interval = next - group.dts;
         if interval <= 0 {
+            self.back_max = self.back_max.max(-interval);
             return;
         }
         let distance = match group.rate {
@@ -153,6 +177,22 @@ impl SampleTimeline {
         Some(group.dts + median * i64::from(group.samples.max(1)))
     }
 
+    /// Returns the faults in the order of the time stamps.
+    fn order(&self) -> StampOrder {
+        let seconds = |ticks: i64| (ticks > 0).then(|| MediaTime::mpeg_unwrapped(ticks).seconds());
+        let span = self.latest.zip(self.start).map_or(0, |(latest, start)| latest - start);
+        let last = self.group.map_or(0, |group| mpeg_ticks(group.pcm, group.rate));
+        let stand_still = match self.frame_ticks {
+            0 => self.stamp_count >= MIN_STANDING && span == 0,
+            ticks => self.stamp_count >= MIN_STANDING && ticks - last > 2 * span + STANDING_TICKS,
+        };
+        StampOrder {
+            back_max: seconds(self.back_max),
+            presented_early_max: seconds(self.presented_early_max),
+            stand_still,
+        }
+    }
+
     /// Fills in the measured times and counts of `track`.
     pub(super) fn finish(mut self, track: &mut Track) {
         self.close_group(None);
@@ -165,6 +205,7 @@ impl SampleTimeline {
         track.end = self.end_time().filter(|_| continuous).map(at);
         track.samples = self.samples;
         track.sample_gap_max = self.gap_max.map(seconds);
+        track.stamps = if continuous { self.order() } else { StampOrder::default() };
         track.starts_with_keyframe = self.keyframes.first;
         track.keyframes = self.keyframes.count;
         track.keyframe_times = self.keyframes.times.iter().map(|t| at(*t)).collect();

@@ -11,6 +11,7 @@ pub(super) struct PcrClock {
     pid: Option<u16>,
     last: Option<u64>,
     longest_interval: Option<u64>,
+    longest_step_back: Option<u64>,
     count: u64,
     first: Option<u64>,
 }
@@ -33,8 +34,9 @@ impl PcrClock {
         if let Some(last) = self.last.filter(|_| !discontinuity) {
             let passed = (pcr + PCR_WRAP).wrapping_sub(last) % PCR_WRAP;
             // More than half the range is a clock that went back: it is no interval.
-            if passed < PCR_WRAP / 2 {
-                self.longest_interval = Some(self.longest_interval.map_or(passed, |m| m.max(passed)));
+            match passed < PCR_WRAP / 2 {
+                true => self.longest_interval = self.longest_interval.max(Some(passed)),
+                false => self.longest_step_back = self.longest_step_back.max(Some(PCR_WRAP - passed)),
             }
         }
         self.last = Some(pcr % PCR_WRAP);
@@ -53,6 +55,11 @@ impl PcrClock {
     #[must_use]
     pub(super) fn interval_max(&self) -> Option<Seconds> {
         self.longest_interval.map(|ticks| Seconds(ticks as f64 / 27e6))
+    }
+
+    #[must_use]
+    pub(super) fn step_back_max(&self) -> Option<Seconds> {
+        self.longest_step_back.map(|ticks| Seconds(ticks as f64 / 27e6))
     }
 }
 

@@ -20,6 +20,8 @@ use crate::stream::Media;
 use std::sync::Arc;
 
 const PES_CLAUSE: &str = "ISO/IEC 13818-1 2.4.3.7";
+/// Number of pictures without a delimiter from which on a stream counts as one without delimiters.
+const MIN_PICTURES: u64 = 2;
 
 /// Reads the packets of one PID that carries an elementary stream.
 #[derive(Debug)]
@@ -31,6 +33,11 @@ pub(super) struct ElementaryStream {
     parser: PayloadParser,
     access_unit: AccessUnit,
     packing: PesPacking,
+    lengths: PesLengths,
+    /// random_access_indicator of the transport packet in which the current PES packet begins.
+    marked: bool,
+    /// Byte offset of the first PES packet, if it is video without PTS.
+    begins_untimed: Option<u64>,
     /// Whether the rest of the current PES packet is passed over.
     skips_rest: bool,
     /// Whether a packet of the elementary stream was scrambled.
@@ -51,11 +58,41 @@ enum PayloadParser {
     Opaque,
 }
 
-/// State of the video access unit that is being read.
+/// State of the video access unit that is being read, and what all of them have in common.
 #[derive(Debug, Default)]
 struct AccessUnit {
     has_recovery_point: bool,
     slice_seen: bool,
+    /// Whether the access unit began with a delimiter.
+    delimited: bool,
+    /// Number of access units with a slice, of delimiters at their beginning, and of delimiters inside of them.
+    pictures: u64,
+    delimiters: u64,
+    repeated_delimiters: u64,
+    unmarked_recovery_points: u64,
+}
+
+/// Compares PES_packet_length with the bytes of each PES packet (ISO/IEC 13818-1 2.4.3.7).
+#[derive(Debug, Default)]
+struct PesLengths {
+    /// Byte offset, PES_packet_length and number of bytes behind it of the PES packet that is being read. `None` when the length isn't
+    /// said, or packets were lost.
+    current: Option<(u64, u64, u64)>,
+}
+
+impl PesLengths {
+    /// Begins a PES packet at byte offset `at`, of which `payload` bytes came, and compares the one before with its length.
+    fn begin(&mut self, at: u64, length: Option<u16>, payload: usize) -> Option<(u64, u64, u64)> {
+        let before = self.current.take().filter(|(_, said, came)| said != came);
+        self.current = length.map(|said| (at, u64::from(said), (payload as u64).saturating_sub(6)));
+        before
+    }
+
+    fn add(&mut self, payload: usize) {
+        if let Some((_, _, came)) = &mut self.current {
+            *came += payload as u64;
+        }
+    }
 }
 
 impl ElementaryStream {
@@ -71,6 +108,9 @@ impl ElementaryStream {
             parser,
             access_unit: AccessUnit::default(),
             packing: PesPacking::default(),
+            lengths: PesLengths::default(),
+            marked: false,
+            begins_untimed: None,
             skips_rest: false,
             scrambled: false,
             seen_media: None,
@@ -91,6 +131,7 @@ impl ElementaryStream {
     /// Reads a transport packet with payload, and returns whether the packet or its PES header marks it as scrambled.
     pub(super) fn push(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) -> bool {
         if self.skips_rest && !packet.unit_start && !packet.scrambled {
+            self.lengths.add(packet.payload.len());
             return false;
         }
         self.read_packet(at, packet, defects)
@@ -106,12 +147,16 @@ impl ElementaryStream {
         }
         if packet.unit_start {
             self.skips_rest = false;
+            self.marked = packet.random_access;
             self.flush_last_unit();
+            self.compare_length(at, packet.payload, defects);
+        } else {
+            self.lengths.add(packet.payload.len());
         }
         let step = self.pes.push(packet.unit_start, packet.payload);
         let mut scrambled = false;
         match step.header {
-            Some(Ok(header)) => scrambled = self.begin_pes(header),
+            Some(Ok(header)) => scrambled = self.begin_pes(at, header),
             // Nobody knows whether it has to be a PES packet.
             Some(Err(_)) if self.description.carriage == Carriage::Unknown => self.timeline.count_untimed(),
             Some(Err(fault)) => report_pes_error(at, self.pid, fault, defects),
@@ -131,6 +176,7 @@ impl ElementaryStream {
     /// Forgets the open PES packet, because packets of this stream were lost.
     pub(super) fn reset(&mut self) {
         self.skips_rest = false;
+        self.lengths = PesLengths::default();
         self.pes.reset();
         match &mut self.parser {
             PayloadParser::Video(scanner) => scanner.reset(),
@@ -141,9 +187,60 @@ impl ElementaryStream {
         }
     }
 
+    /// Compares PES_packet_length of the PES packet before with its bytes, and begins the one whose first bytes are `payload`.
+    fn compare_length(&mut self, at: u64, payload: &[u8], defects: &mut DefectLog) {
+        let length = match payload {
+            [0, 0, 1, _, high, low, ..] => Some(u16::from_be_bytes([*high, *low])).filter(|length| *length > 0),
+            _ => None,
+        };
+        let is_played = matches!(self.description.media, Some(Media::Video | Media::Audio));
+        if let Some((at, said, came)) = self.lengths.begin(at, length, payload.len()).filter(|_| is_played) {
+            let pid = self.pid;
+            defects.add(DefectKind::Packing, at, PES_CLAUSE, || {
+                format!("PID {pid}: PES_packet_length is {said}, and {came} bytes come: players drop the rest, or the whole PES packet")
+            });
+        }
+    }
+
+    /// Reports how access units and PES packets are divided so that some players lose pictures.
+    fn report_packing(&self, defects: &mut DefectLog) {
+        let (pid, unit) = (self.pid, &self.access_unit);
+        if self.scrambled {
+            return;
+        }
+        if self.description.codec == "h264" && unit.pictures >= MIN_PICTURES && unit.delimiters == 0 {
+            defects.add(DefectKind::Packing, 0, "ITU-T H.222.0 2.14.1", || {
+                format!(
+                    "PID {pid}: the H.264 pictures have no access unit delimiters, which are required in transport streams: Android's players \
+                     (Media3) and video.js show no picture"
+                )
+            });
+        }
+        if unit.repeated_delimiters > 0 {
+            let count = unit.repeated_delimiters;
+            defects.add(DefectKind::Packing, 0, "ISO/IEC 14496-10 7.4.1.2.3", || {
+                format!("PID {pid}: {count} access unit delimiters stand inside of access units: players cut the pictures there")
+            });
+        }
+        if self.packing.is_crowded() {
+            defects.add(DefectKind::Packing, 0, "ISO/IEC 13818-1 2.4.3.7 (allowed)", || {
+                format!(
+                    "PID {pid}: a PES packet has several pictures and one time stamp, which most players give to all of them: the picture \
+                     stands and jumps. Write a PES packet for each picture"
+                )
+            });
+        }
+        if let Some(at) = self.begins_untimed {
+            defects.add(DefectKind::Packing, at, "ISO/IEC 13818-1 2.7.5", || {
+                format!("PID {pid}: the first picture has no PTS: players drop it, and with it the key frame")
+            });
+        }
+    }
+
     #[must_use]
-    pub(super) fn finish(mut self) -> Track {
+    pub(super) fn finish(mut self, defects: &mut DefectLog) -> Track {
         self.flush_last_unit();
+        self.report_packing(defects);
         let silence = self.parser.silence().filter(|_| !self.scrambled);
         let headers = self.parser.headers();
         let media = self.description.media.or(self.seen_media);
@@ -157,6 +254,7 @@ impl ElementaryStream {
             track.quantizers = headers.quantizers;
             track.still_pictures = headers.still_pictures;
         }
+        track.unmarked_recovery_points = self.access_unit.unmarked_recovery_points;
         self.timeline.finish(&mut track);
         if track.media != Some(Media::Video) || self.scrambled {
             track.starts_with_keyframe = None;
@@ -164,7 +262,7 @@ impl ElementaryStream {
         track
     }
 
-    fn begin_pes(&mut self, header: pes::PesHeader) -> bool {
+    fn begin_pes(&mut self, at: u64, header: pes::PesHeader) -> bool {
         if self.description.carriage == Carriage::Unknown {
             self.seen_media = stream_type::media_of_stream_id(header.stream_id);
         }
@@ -178,13 +276,15 @@ impl ElementaryStream {
         if let (Some(pts), Some(dts)) = (header.pts, header.dts) {
             self.packing.begin_packet(dts);
             self.timeline.begin_group(pts, dts);
-            self.access_unit = AccessUnit::default();
+            self.access_unit.begin();
+        } else if self.description.media == Some(Media::Video) && self.timeline.is_empty() {
+            self.begins_untimed.get_or_insert(at);
         }
         header.scrambled
     }
 
     fn read_payload(&mut self, body: &[u8]) {
-        let Self { parser, timeline, access_unit, packing, skips_rest, .. } = self;
+        let Self { parser, timeline, access_unit, packing, skips_rest, marked, .. } = self;
         match parser {
             PayloadParser::Video(scanner)
                 if access_unit.slice_seen && packing.one_unit_per_packet() && scanner.has_unit() =>
@@ -194,8 +294,9 @@ impl ElementaryStream {
                 *skips_rest = !body.is_empty();
             }
             PayloadParser::Video(scanner) => scanner.push(body, |unit| {
-                packing.count_unit(unit);
-                access_unit.add_unit(unit, timeline);
+                if access_unit.add_unit(unit, *marked, timeline) {
+                    packing.count_unit();
+                }
             }),
             PayloadParser::Audio(framer) => framer.push(body, |frame| timeline.add_frame(frame.samples, frame.rate)),
             PayloadParser::Opus(packets) => packets.push(body, |frame| timeline.add_frame(frame.samples, frame.rate)),
@@ -205,9 +306,13 @@ impl ElementaryStream {
 
     /// Ends the last NAL unit of a PES packet, because no start code follows it.
     fn flush_last_unit(&mut self) {
-        let Self { parser, timeline, access_unit, .. } = self;
+        let Self { parser, timeline, access_unit, packing, marked, .. } = self;
         if let PayloadParser::Video(scanner) = parser {
-            scanner.flush(|unit| access_unit.add_unit(unit, timeline));
+            scanner.flush(|unit| {
+                if access_unit.add_unit(unit, *marked, timeline) {
+                    packing.count_unit();
+                }
+            });
         }
     }
 }
@@ -258,21 +363,34 @@ fn merge_announced(read: Option<CodecParameters>, announced: Option<CodecParamet
 }
 
 impl AccessUnit {
-    fn add_unit(&mut self, unit: NalUnit, timeline: &mut SampleTimeline) {
+    /// Begins an access unit; what all have in common stays.
+    fn begin(&mut self) {
+        (self.has_recovery_point, self.slice_seen, self.delimited) = (false, false, false);
+    }
+
+    /// Reads a NAL unit, and returns whether an access unit begins with it. `marked` is the random_access_indicator of the PES packet's
+    /// first transport packet.
+    fn add_unit(&mut self, unit: NalUnit, marked: bool, timeline: &mut SampleTimeline) -> bool {
         match unit {
+            NalUnit::Delimiter if self.delimited && !self.slice_seen => self.repeated_delimiters += 1,
             NalUnit::Delimiter => {
-                *self = Self::default();
+                self.begin();
+                self.delimited = true;
+                self.delimiters += 1;
                 timeline.count_access_unit();
+                return true;
             }
             NalUnit::RecoveryPoint => self.has_recovery_point = true,
             NalUnit::Slice(access) if !self.slice_seen => {
                 self.slice_seen = true;
-                timeline.set_random_access(
-                    access == SliceKind::RandomAccess || (access == SliceKind::Intra && self.has_recovery_point),
-                );
+                self.pictures += 1;
+                let recovers = access == SliceKind::Intra && self.has_recovery_point;
+                self.unmarked_recovery_points += u64::from(recovers && !marked);
+                timeline.set_random_access(access == SliceKind::RandomAccess || recovers);
             }
             NalUnit::Slice(_) => {}
         }
+        false
     }
 }
 
@@ -304,9 +422,9 @@ mod tests {
         let (mut unit, mut timeline) = (AccessUnit::default(), SampleTimeline::new(true));
         timeline.begin_group(0, 0);
         for _ in 0..2 {
-            unit.add_unit(NalUnit::Delimiter, &mut timeline);
+            unit.add_unit(NalUnit::Delimiter, true, &mut timeline);
             for _ in 0..3 {
-                unit.add_unit(NalUnit::Slice(SliceKind::RandomAccess), &mut timeline);
+                unit.add_unit(NalUnit::Slice(SliceKind::RandomAccess), true, &mut timeline);
             }
         }
         let mut track = Track::new(256, Some(Media::Video), "h264".to_owned());

@@ -269,13 +269,15 @@ impl Demuxer {
         self.facts.pat_offset = self.tables.pat_at();
         self.facts.pmt_offset = self.tables.pmt_at();
         self.facts.pcr_interval_max = self.clock.interval_max();
+        self.facts.pcr_back_max = self.clock.step_back_max();
         self.facts.pcr_count = self.clock.count();
         self.facts.pcr_first = self.clock.first();
         let counters = self.pids.iter().filter_map(|(pid, slot)| slot.continuity.counter(pid));
         self.facts.splice_sections = self.splices.finish();
         self.facts.counters = counters.take(MAX_COUNTERS).collect();
         inspection.encrypted |= self.encrypted;
-        inspection.tracks = self.streams.into_iter().map(ElementaryStream::finish).collect();
+        let defects = &mut self.defects;
+        inspection.tracks = self.streams.into_iter().map(|stream| stream.finish(defects)).collect();
         inspection.ts = Some(self.facts);
         self.defects
     }

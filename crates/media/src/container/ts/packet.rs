@@ -18,6 +18,8 @@ pub(super) struct TsPacket<'a> {
     pub(super) has_payload: bool,
     /// discontinuity_indicator of the packet's adaptation field.
     pub(super) discontinuity: bool,
+    /// random_access_indicator of the packet's adaptation field.
+    pub(super) random_access: bool,
     /// Program clock reference of the packet in ticks of 27 MHz; `None` without one.
     pub(super) pcr: Option<u64>,
     pub(super) payload: &'a [u8],
@@ -37,6 +39,7 @@ pub(super) fn parse(bytes: &[u8; PACKET_SIZE]) -> TsPacket<'_> {
         counter: bytes[3] & 0xf,
         has_payload: control & 1 != 0,
         discontinuity: false,
+        random_access: false,
         pcr: None,
         payload: &[],
         overlong_adaptation: None,
@@ -60,6 +63,7 @@ pub(super) fn parse(bytes: &[u8; PACKET_SIZE]) -> TsPacket<'_> {
 fn read_adaptation_field(packet: &mut TsPacket<'_>, field: &[u8]) {
     let Some(flags) = field.first() else { return };
     packet.discontinuity = flags & 0x80 != 0;
+    packet.random_access = flags & 0x40 != 0;
     if flags & 0x10 != 0
         && let Some([a, b, c, d, e, f]) = field.get(1..7)
     {

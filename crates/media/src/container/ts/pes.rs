@@ -16,6 +16,8 @@ pub(super) struct PesHeader {
     pub(super) scrambled: bool,
     /// data_alignment_indicator of the PES packet.
     pub(super) data_aligned: bool,
+    /// PES_packet_length: the number of bytes behind this field. `None` for 0, which means that it isn't said.
+    pub(super) length: Option<u16>,
     pub(super) stream_id: u8,
 }
 
@@ -117,7 +119,7 @@ impl PesReader {
 /// Parses the collected bytes of a PES packet header; `None` for a stream_id without these fields (ISO/IEC 13818-1
 /// 2.4.3.7).
 fn parse_header(head: &[u8]) -> Result<Option<PesHeader>, PesError> {
-    let [a, b, c, stream_id, _, _, first, second, _, rest @ ..] = head else { return Ok(None) };
+    let [a, b, c, stream_id, high, low, first, second, _, rest @ ..] = head else { return Ok(None) };
     if [*a, *b, *c] != [0, 0, 1] {
         return Err(PesError::StartCode([*a, *b, *c]));
     }
@@ -136,6 +138,7 @@ fn parse_header(head: &[u8]) -> Result<Option<PesHeader>, PesError> {
         dts: dts.or(pts),
         scrambled: first & 0x30 != 0,
         data_aligned: first & 4 != 0,
+        length: Some(u16::from_be_bytes([*high, *low])).filter(|length| *length > 0),
         stream_id: *stream_id,
     }))
 }
@@ -170,7 +173,7 @@ mod tests {
                 body.extend_from_slice(step.body);
             }
             let (pts, dts) = (Some(0x1_2345_6789), Some(0x1_2345_0000));
-            let header = PesHeader { pts, dts, scrambled: false, data_aligned: false, stream_id: 0xe0 };
+            let header = PesHeader { pts, dts, scrambled: false, data_aligned: false, length: None, stream_id: 0xe0 };
             assert_eq!((headers, body), (vec![Ok(header)], vec![7, 8]), "cut at {cut}");
         }
     }

@@ -2,10 +2,10 @@
 //! behind the first slice of a packet needn't be searched: they are most of the bytes, and parameter sets and SEI
 //! messages stand before the slice.
 
-use crate::codec::nal::NalUnit;
-
 /// Number of PES packets that are searched completely before the rest of later packets may be skipped.
 const MIN_SEARCHED: u32 = 8;
+/// Number of access units in one PES packet that can't be the two fields of one frame.
+const MANY_UNITS: u32 = 3;
 /// Smallest difference of 33-bit decode time stamps that counts as a step back (ISO/IEC 13818-1 2.4.3.7).
 const STEP_BACK: u64 = 1 << 32;
 
@@ -18,6 +18,8 @@ pub(super) struct PesPacking {
     units: u32,
     /// Whether a PES packet had more than one access unit, or may have had.
     several_units: bool,
+    /// Number of PES packets that had [`MANY_UNITS`] access units or more.
+    crowded: u32,
     last: Option<u64>,
     /// Longest distance between the decode times of consecutive PES packets, in ticks of 90 kHz. It is measured while
     /// packets are still searched to their ends.
@@ -28,6 +30,7 @@ impl PesPacking {
     /// Begins a PES packet with the decode time stamp `dts`.
     pub(super) fn begin_packet(&mut self, dts: u64) {
         self.several_units |= self.units > 1;
+        self.crowded += u32::from(self.units >= MANY_UNITS);
         let distance = self.last.map_or(0, |last| dts.wrapping_sub(last) & 0x1_ffff_ffff);
         if distance < STEP_BACK {
             match self.one_unit_per_packet() {
@@ -41,8 +44,15 @@ impl PesPacking {
         self.packets = self.packets.saturating_add(1);
     }
 
-    pub(super) fn count_unit(&mut self, unit: NalUnit) {
-        self.units += u32::from(unit == NalUnit::Delimiter);
+    /// Counts an access unit that begins with a delimiter.
+    pub(super) fn count_unit(&mut self) {
+        self.units += 1;
+    }
+
+    /// Returns whether a PES packet had so many access units that they can't be the two fields of one frame.
+    #[must_use]
+    pub(super) fn is_crowded(&self) -> bool {
+        self.crowded > 0 || self.units >= MANY_UNITS
     }
 
     /// Returns whether everything behind the first slice of a PES packet belongs to the same picture.
@@ -61,7 +71,7 @@ mod tests {
         let mut packing = PesPacking::default();
         for (n, count) in units.iter().enumerate() {
             packing.begin_packet(n as u64 * 3600);
-            (0..*count).for_each(|_| packing.count_unit(NalUnit::Delimiter));
+            (0..*count).for_each(|_| packing.count_unit());
         }
         packing
     }

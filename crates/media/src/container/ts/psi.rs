@@ -101,15 +101,24 @@ pub(super) enum SectionError {
     Irrelevant,
 }
 
-/// Parses a PAT (ISO/IEC 13818-1 2.4.4.3) into pairs of program_number and PMT PID, without the network PID.
-pub(super) fn parse_pat(section: &[u8]) -> Result<Vec<(u16, u16)>, SectionError> {
+/// Contents of a program association table (PAT).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ProgramList {
+    /// Pairs of program_number and PMT PID, at most [`MAX_PROGRAMS`].
+    pub(super) programs: Vec<(u16, u16)>,
+    /// Whether the first entry is the network PID (program_number 0).
+    pub(super) network_first: bool,
+}
+
+/// Parses a PAT (ISO/IEC 13818-1 2.4.4.3).
+pub(super) fn parse_pat(section: &[u8]) -> Result<ProgramList, SectionError> {
     let body = table_body(section, 0)?;
     let programs = body.chunks_exact(4).filter_map(|entry| match entry {
         [0, 0, ..] => None,
         [a, b, c, d] => Some((u16::from_be_bytes([*a, *b]), parse_pid(*c, *d))),
         _ => None,
     });
-    Ok(programs.take(MAX_PROGRAMS).collect())
+    Ok(ProgramList { programs: programs.take(MAX_PROGRAMS).collect(), network_first: body.starts_with(&[0, 0]) })
 }
 
 /// Contents of a program map table (PMT).
@@ -169,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_pat_names_its_programs() {
-        assert_eq!(parse_pat(&PAT), Ok(vec![(1, 0x1000)]));
+        assert_eq!(parse_pat(&PAT), Ok(ProgramList { programs: vec![(1, 0x1000)], network_first: false }));
         let mut bent = PAT;
         bent[11] ^= 1;
         assert!(matches!(parse_pat(&bent), Err(SectionError::Crc { found: 0x2ab1_04b2, .. })));
@@ -204,9 +213,10 @@ mod tests {
     #[test]
     fn a_pat_has_its_programs_without_the_network() {
         let body = [0, 0, 0xe0, 0x10, 0, 1, 0xff, 0xff, 0x12, 0x34, 0xe1, 0x02];
-        assert_eq!(parse_pat(&section(0, 0xc1, &body)), Ok(vec![(1, 0x1fff), (0x1234, 0x102)]));
+        let programs = vec![(1, 0x1fff), (0x1234, 0x102)];
+        assert_eq!(parse_pat(&section(0, 0xc1, &body)), Ok(ProgramList { programs, network_first: true }));
         let many: Vec<u8> = (1..=20).flat_map(|n| [0, n, 0xe0, n]).collect();
-        assert_eq!(parse_pat(&section(0, 0xc1, &many)).unwrap().len(), MAX_PROGRAMS);
+        assert_eq!(parse_pat(&section(0, 0xc1, &many)).unwrap().programs.len(), MAX_PROGRAMS);
         assert_eq!(parse_pat(&section(0, 0xc0, &body)), Err(SectionError::Irrelevant), "not in force yet");
         assert_eq!(parse_pat(&[]), Err(SectionError::Length));
     }

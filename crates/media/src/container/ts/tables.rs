@@ -1,7 +1,7 @@
 //! PAT and PMT of one transport stream segment: their contents, and whether they came before the media.
 
 use super::packet::TsPacket;
-use super::psi::{self, MAX_PROGRAMS, ProgramMap, SectionAssembler, SectionError};
+use super::psi::{self, MAX_PROGRAMS, ProgramList, ProgramMap, SectionAssembler, SectionError};
 use crate::container::defects::DefectLog;
 use crate::defect::DefectKind;
 
@@ -9,6 +9,8 @@ use crate::defect::DefectKind;
 /// doesn't provide.
 const SEGMENT_CLAUSE: &str = "RFC 8216 3.2; ISO/IEC 13818-1 2.4.4";
 const PAT_CLAUSE: &str = "ISO/IEC 13818-1 2.4.4.3";
+/// What the demultiplexers of hls.js, Shaka Player and mux.js expect, which read the first entry of a PAT and the first packet of a PMT.
+const BROWSERS: &str = "ISO/IEC 13818-1 2.4.4.3, 2.4.4.8 (allowed); hls.js 1.6 tsdemuxer.ts, Shaka Player 4 ts_parser.js, mux.js 7 m2ts.js";
 const PMT_CLAUSE: &str = "ISO/IEC 13818-1 2.4.4.8";
 
 /// Change of a segment's program that a PAT or PMT section causes.
@@ -43,7 +45,7 @@ struct KnownProgram {
 impl ProgramTables {
     /// Reads a transport packet of the PAT or of a PMT, and returns the changes that its sections cause.
     pub(super) fn push(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) -> Vec<TableUpdate> {
-        let mut complete = Vec::new();
+        let (mut complete, newest) = (Vec::new(), at);
         // A table is repeated several times a second: the section that was read last changes nothing.
         let mut keep = |at: u64, section: &[u8], read: Option<&[u8]>| {
             if !complete.is_empty() || read != Some(section) {
@@ -64,6 +66,14 @@ impl ProgramTables {
             }
         }
         let pid = packet.pid;
+        if let Some((at, _)) = complete.iter().find(|(at, _)| pid != 0 && *at != newest && self.pmt_at.is_none()) {
+            defects.add(DefectKind::TableLayout, *at, BROWSERS, || {
+                format!(
+                    "the PMT on PID {pid} takes several packets, of which players in browsers read the first one only: shorten its descriptors, \
+                     or leave out streams that nobody plays"
+                )
+            });
+        }
         complete.iter().filter_map(|(at, section)| self.read_section(*at, pid, section, defects)).collect()
     }
 
@@ -92,9 +102,9 @@ impl ProgramTables {
     fn read_section(&mut self, at: u64, pid: u16, section: &[u8], defects: &mut DefectLog) -> Option<TableUpdate> {
         if pid == 0 {
             match psi::parse_pat(section) {
-                Ok(programs) => {
+                Ok(list) => {
                     self.pat_section = Some(section.to_vec());
-                    self.add_programs(at, programs, defects)
+                    self.add_programs(at, list, defects)
                 }
                 Err(fault) => report_section_error("PAT", PAT_CLAUSE, at, pid, fault, defects),
             }
@@ -111,7 +121,15 @@ impl ProgramTables {
         }
     }
 
-    fn add_programs(&mut self, at: u64, programs: Vec<(u16, u16)>, defects: &mut DefectLog) -> Option<TableUpdate> {
+    fn add_programs(&mut self, at: u64, list: ProgramList, defects: &mut DefectLog) -> Option<TableUpdate> {
+        let ProgramList { programs, network_first } = list;
+        if self.pat_at.is_none() && network_first && !programs.is_empty() {
+            defects.add(DefectKind::TableLayout, at, BROWSERS, || {
+                "the PAT begins with the network (program 0), whose PID players in browsers take for that of the PMT, so that they find no \
+                 programme: put the programme first, or leave out the network"
+                    .to_owned()
+            });
+        }
         if self.pat_at.is_none() && programs.len() != 1 {
             let count = programs.len();
             defects.add(DefectKind::Tables, at, SEGMENT_CLAUSE, || {
