@@ -1,13 +1,15 @@
 // @vitest-environment happy-dom
-import { cleanup, fireEvent, screen, waitFor } from '@testing-library/react';
-import { afterEach, expect, test } from 'vitest';
+import { act, cleanup, fireEvent, screen, waitFor } from '@testing-library/react';
+import { afterEach, expect, test, vi } from 'vitest';
 import { keys } from '../api/queries';
 import { acceptSession } from '../api/session';
 import type { Summary } from '../api/types';
+import { LOST } from '../live/freshness';
 import { LiveProvider } from '../live/LiveProvider';
 import { channel } from '../testing';
 import { renderPage, summaryOf, TestExporter } from '../testingPage';
 import { Frame } from './Frame';
+import { FreshnessMark } from './FreshnessMark';
 
 afterEach(() => {
   cleanup();
@@ -77,4 +79,24 @@ test("the exporter's own page is a link where its address is known", async () =>
   open({ probing_base: null });
   await screen.findByText('Log out lan');
   expect(screen.queryByRole('link', { name: 'Exporter' })).toBeNull();
+});
+
+test('a stream on which nothing of the states comes is not called live', async () => {
+  vi.useFakeTimers();
+  const exporter = new TestExporter({
+    'GET events': () => new Response(new ReadableStream(), { headers: { 'content-type': 'text/event-stream' } }),
+    'GET channels/status': 503,
+  });
+  renderPage(
+    <LiveProvider>
+      <FreshnessMark />
+    </LiveProvider>,
+  );
+  const text = () => document.querySelector('.freshness')?.textContent;
+  await act(() => vi.advanceTimersByTimeAsync(1000));
+  expect(exporter.requests).toContain('GET events');
+  expect(text()).toBe('waiting for the exporter · live');
+  await act(() => vi.advanceTimersByTimeAsync(LOST));
+  expect(text()).toBe('waiting for the exporter');
+  vi.useRealTimers();
 });

@@ -13,7 +13,9 @@ export function FreshnessMark() {
   return (
     <span className="freshness" data-freshness={freshness}>
       <span className="pulse" aria-hidden="true" />
-      {heard} · {mode === 'stream' ? t('fresh.stream') : t('fresh.polling')}
+      {heard}
+      {/* A stream on which nothing comes is not live. */}
+      {(mode === 'polling' || freshness !== 'lost') && ` · ${t(mode === 'stream' ? 'fresh.stream' : 'fresh.polling')}`}
     </span>
   );
 }

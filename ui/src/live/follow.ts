@@ -16,8 +16,10 @@ export interface FollowOptions {
   wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** Time without any byte after which a connection is taken for dead. The exporter sends a summary every 5 s. */
-const SILENCE = 12_000;
+/** Time in milliseconds without any byte after which a connection is taken for dead. The exporter sends a summary every 5 s. */
+export const SILENCE = 12_000;
+/** The same before the first event: until the exporter has read its catalogue it sends only a comment every 15 s. */
+export const FIRST_SILENCE = 20_000;
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 10_000;
 
@@ -51,7 +53,8 @@ async function read(options: FollowOptions, onOpen: () => void): Promise<number>
   const silence = new AbortController();
   const stop = () => silence.abort();
   signal.addEventListener('abort', stop);
-  let timer = setTimeout(stop, SILENCE);
+  let patience = FIRST_SILENCE;
+  let timer = setTimeout(stop, patience);
   try {
     const headers = { Accept: 'text/event-stream' };
     const response = await get(url, { headers, signal: silence.signal, cache: 'no-store' });
@@ -65,11 +68,13 @@ async function read(options: FollowOptions, onOpen: () => void): Promise<number>
       const { done, value } = await reader.read();
       if (done) return response.status;
       clearTimeout(timer);
-      timer = setTimeout(stop, SILENCE);
       onMessage({ kind: 'alive' });
       for (const event of parser.push(decoder.decode(value, { stream: true }))) {
-        if (event.name) onMessage({ kind: 'event', ...event });
+        if (!event.name) continue;
+        patience = SILENCE;
+        onMessage({ kind: 'event', ...event });
       }
+      timer = setTimeout(stop, patience);
     }
   } finally {
     clearTimeout(timer);
