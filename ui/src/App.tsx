@@ -5,6 +5,7 @@ import { ChannelsScreen } from './channels/ChannelsScreen';
 import { ErrorBoundary } from './frame/ErrorBoundary';
 import { Frame } from './frame/Frame';
 import { OnceOpen } from './frame/OnceOpen';
+import { usePageTitle } from './frame/usePageTitle';
 import { useKeys } from './keys/useKeys';
 import {
   AlertsScreen,
@@ -22,6 +23,7 @@ import { AnnouncementProvider } from './sound/AnnouncementProvider';
 /** The screens and their paths. */
 export function App() {
   const [isHelpOpen, setHelpOpen] = useKeys();
+  usePageTitle();
   // An error of one screen ends with it.
   const [path] = useLocation();
   return (

@@ -4,7 +4,8 @@ type Schemas = components['schemas'];
 
 export type ChannelStatus = Schemas['ChannelStatus'];
 export type ChannelStatuses = Schemas['ChannelStatuses'];
-export type Summary = Schemas['ChannelSummary'];
+/** An exporter may name its installation. */
+export type Summary = Schemas['ChannelSummary'] & { installation?: string | null };
 export type Health = Schemas['Health'];
 export type Alert = Schemas['Alert'];
 export type AlertEvent = Schemas['AlertEvent'];

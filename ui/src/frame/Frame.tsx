@@ -11,6 +11,7 @@ import { SoundBlocked } from '../sound/SoundBlocked';
 import { SoundButton } from '../sound/SoundButton';
 import { LANGUAGES, type Language, language, setLanguage } from '../words';
 import { FreshnessMark, LostBanner } from './FreshnessMark';
+import { useInstallationName } from './installation';
 import { SkipLink } from './SkipLink';
 import { TokenForm } from './TokenForm';
 
@@ -63,13 +64,14 @@ function LanguageSelect() {
 export function Frame({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
   const caller = useCaller();
+  const installation = useInstallationName();
   const logOut = useLogOut();
   return (
     <>
       <header className="header">
         <SkipLink />
         <h1>
-          {t('app.title')} <small>{location.hostname}</small>
+          {t('app.title')} <small>{installation}</small>
         </h1>
         <nav>
           <NavLink to="/channels">{t('nav.channels')}</NavLink>

@@ -11,6 +11,7 @@ import { ReportTime } from '../channel/ReportTime';
 import { Failed } from '../channels/cells';
 import { isCurrent } from '../channels/filters';
 import { ErrorBox } from '../frame/ErrorBox';
+import { useInstallationName } from '../frame/installation';
 import { StateMark } from '../severity/Mark';
 import { isSeverity } from '../severity/severity';
 import { serverNow } from '../time/clock';
@@ -25,6 +26,7 @@ export function ReportScreen({ code }: { code: string }) {
   const report = useReport(code, isElsewhere ? undefined : status?.last_probe?.started_at);
   const alerts = useAlerts();
   const history = useHistory(code);
+  const installation = useInstallationName();
   if (!status) {
     if (statuses.error) return <ErrorBox error={statuses.error} onRetry={() => void statuses.refetch()} />;
     return <p className="empty">{statuses.data ? t('channel.unknown', { code }) : t('channels.loading')}</p>;
@@ -42,7 +44,7 @@ export function ReportScreen({ code }: { code: string }) {
       <h2>
         {t('report.title', { code })} <small>{status.name}</small>
       </h2>
-      <p>{t('report.madeAt', { time: fullTime(serverNow()), exporter: location.host })}</p>
+      <p>{t('report.madeAt', { time: fullTime(serverNow()), exporter: installation })}</p>
       <table>
         <tbody>
           <Line name={t('column.state')}>

@@ -4,6 +4,7 @@ import { Link } from 'wouter';
 import { useStatuses } from '../api/queries';
 import type { ChannelStatus } from '../api/types';
 import { passes, readFilters } from '../channels/filters';
+import { useInstallationName } from '../frame/installation';
 import { TokenForm } from '../frame/TokenForm';
 import { useQueryString } from '../frame/useQueryString';
 import { FreshMain } from '../live/FreshMain';
@@ -46,6 +47,7 @@ export function WallScreen() {
 
 function WallHead({ channels }: { channels: ChannelStatus[] }) {
   const { t } = useTranslation();
+  const installation = useInstallationName();
   const levels: Level[] = ['down', 'critical', 'major', 'minor', 'unknown'];
   const counts = useMemo(() => {
     const found = new Map<Level, number>();
@@ -56,7 +58,7 @@ function WallHead({ channels }: { channels: ChannelStatus[] }) {
   return (
     <header className="wall-head">
       <h1>
-        <Link href="/channels">{t('app.title')}</Link>
+        <Link href="/channels">{installation}</Link>
       </h1>
       <ul className="wall-counts">
         {shown.map((level) => (
