@@ -79,3 +79,12 @@ test('the next maintenance begins with the channel alone and without a comment',
   const fields = [await screen.findByLabelText('Silenced alerts'), screen.getByLabelText('Comment')];
   expect(fields.map((field) => (field as HTMLInputElement).value)).toEqual(['channel', '']);
 });
+
+test.each([
+  [{ since_exact: true }, /^for .*, since 2026-\d\d-\d\d \d\d:\d\d:\d\d \S+$/],
+  [{ since_exact: false }, /^for at least .*: the first known probe, at 2026-\S+ \S+ \S+, already found it$/],
+])('the page of a channel says since when its state lasts, by the clock', async (changes, text) => {
+  const { exporter } = open();
+  exporter.set({ 'GET channels/status': { source: 'memory', channels: [channel({ code: 'A&B', ...changes })] } });
+  await screen.findByText(text);
+});

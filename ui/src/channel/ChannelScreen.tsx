@@ -14,7 +14,7 @@ import { usePermission } from '../people/usePermission';
 import { StateMark } from '../severity/Mark';
 import { Ago, useDuration } from '../time/Ago';
 import { useNow } from '../time/clock';
-import { age } from '../time/duration';
+import { age, fullTime } from '../time/duration';
 import { Charts } from './Charts';
 import { CopyCurl } from './CopyCurl';
 import { DayStrip } from './DayStrip';
@@ -198,14 +198,10 @@ function Since({ status }: { status: ChannelStatus }) {
   const now = useNow();
   const duration = useDuration();
   const seconds = age(status.since, now);
-  if (seconds === undefined) return null;
+  if (seconds === undefined || status.since === null) return null;
   const isExact = status.since_exact || status.state === 'unknown' || status.state === 'disabled';
-  const time = duration(seconds);
-  return (
-    <span title={status.since ?? ''}>
-      {isExact ? t('channel.since', { time }) : t('channel.sinceAtLeast', { time })}
-    </span>
-  );
+  const times = { time: duration(seconds), at: fullTime(status.since) };
+  return <span>{isExact ? t('channel.since', times) : t('channel.sinceAtLeast', times)}</span>;
 }
 
 function FaultLine({ status, channels }: { status: ChannelStatus; channels: ChannelStatus[] }) {

@@ -109,7 +109,7 @@ function optionsOf(
 /** The text of a time on the axis, in 24 hours; `step` is the distance to the next one in seconds. */
 function timeText(time: number, step: number): string {
   const date = new Date(time * 1000);
-  if (step >= 86_400) return date.toLocaleDateString(undefined, { day: 'numeric', month: 'numeric' });
+  if (step >= 86_400) return date.toLocaleDateString(undefined, { day: 'numeric', month: 'short' });
   return clockTime(time * 1000, step < 60 ? { second: '2-digit' } : {});
 }
 

@@ -1,6 +1,6 @@
 import { useTranslation } from 'react-i18next';
 import { useNow } from './clock';
-import { age, parts } from './duration';
+import { age, fullTime, parts } from './duration';
 
 /** The text of a length of time in the page's language. */
 export function useDuration(): (seconds: number) => string {
@@ -18,7 +18,7 @@ export function Ago({ at, atLeast = false }: { at: string | null | undefined; at
   const seconds = age(at, now);
   if (seconds === undefined || !at) return <span>–</span>;
   return (
-    <time dateTime={at} title={new Date(at).toLocaleString()}>
+    <time dateTime={at} title={fullTime(at)}>
       {atLeast ? '≥ ' : ''}
       {duration(seconds)}
     </time>

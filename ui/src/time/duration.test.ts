@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { age, clockTime, parts, stopwatch } from './duration';
+import { age, clockTime, fullTime, parts, stopwatch } from './duration';
 
 test('a length of time has at most two units, at each boundary', () => {
   const text = (seconds: number) =>
@@ -33,4 +33,9 @@ test('the minute after midnight is 00:00, never 24:00', () => {
   const midnight = new Date(2026, 0, 31, 0, 0, 5).getTime();
   expect(clockTime(midnight)).toBe('00:00');
   expect(clockTime(midnight, { second: '2-digit' })).toBe('00:00:05');
+});
+
+test('a full time is read in one way only, whatever the language of the browser is', () => {
+  const time = new Date(2026, 1, 3, 0, 5, 7).getTime();
+  expect(fullTime(time)).toMatch(/^2026-02-03 00:05:07 \S+$/);
 });

@@ -42,16 +42,24 @@ export function clockTime(time: number, more: { second?: '2-digit' } = {}): stri
   });
 }
 
-/** A date and a time of day with its zone: a paper is read elsewhere, and later. */
+/**
+ * A date and a time of day with its zone, such as `2026-01-31 19:00:05 GMT+7`: a paper is read elsewhere, and later. It is the same in
+ * every language, because people read `01/02` in two ways.
+ */
 export function fullTime(time: string | number): string {
-  return new Date(time).toLocaleString(undefined, {
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    hourCycle: 'h23',
-    timeZoneName: 'short',
-  });
+  const parts = new Map(FULL.formatToParts(new Date(time)).map(({ type, value }) => [type, value]));
+  const [year, month, day, hour, minute, second, zone] = FULL_PARTS.map((type) => parts.get(type) ?? '');
+  return `${year}-${month}-${day} ${hour}:${minute}:${second} ${zone}`;
 }
+
+const FULL_PARTS = ['year', 'month', 'day', 'hour', 'minute', 'second', 'timeZoneName'] as const;
+const FULL = new Intl.DateTimeFormat('en-GB', {
+  year: 'numeric',
+  month: '2-digit',
+  day: '2-digit',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+  timeZoneName: 'short',
+});
