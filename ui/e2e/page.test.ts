@@ -142,6 +142,26 @@ test('ten tabs of a browser all follow, over one connection each way', async () 
   await Promise.all(others.map((page) => page.getByText('· live').waitFor()));
 });
 
+test('a phone shows every screen without moving it sideways, and no button is cut', async () => {
+  for (const [path, text] of [
+    ['channels', 'RUNG_GONE'],
+    ['channels/RUNG_GONE', 'HTTP status 404'],
+    ['mosaic', 'RUNG_GONE'],
+    ['metrics?channels=CLEAN', 'Mbit/s'],
+    ['wall', 'RUNG_GONE'],
+  ] as const) {
+    const page = await open(path);
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.getByText(text).filter({ visible: true }).first().waitFor();
+    const wider = await page.evaluate(() => {
+      const inside = (element: Element) => element.scrollWidth <= element.clientWidth;
+      const parts = [document.documentElement, ...document.querySelectorAll('main, .header button')];
+      return parts.filter((part) => !inside(part)).map((part) => part.outerHTML.slice(0, 80));
+    });
+    expect(wider, path).toEqual([]);
+  }
+});
+
 test.each(['dark', 'light'] as const)('axe finds nothing on any screen in the %s theme', async (scheme) => {
   for (const path of ['channels', 'channels/RUNG_GONE', 'alerts', 'wall']) {
     const page = await open(path, scheme);

@@ -28,13 +28,27 @@ export function AlertHead({ alerts, selection, hasActions = false }: Props) {
             />
           </th>
         )}
-        <th scope="col">{t('filter.severity')}</th>
-        <th scope="col">{t('alerts.name')}</th>
-        <th scope="col">{t('column.code')}</th>
+        <th scope="col" className="alert-severity">
+          {t('filter.severity')}
+        </th>
+        <th scope="col" className="alert-name">
+          {t('alerts.name')}
+        </th>
+        <th scope="col" className="alert-channel">
+          {t('column.code')}
+        </th>
         <th scope="col">{t('alerts.summary')}</th>
-        <th scope="col">{t('alerts.since')}</th>
-        <th scope="col">{t('alerts.acknowledged')}</th>
-        {hasActions && <th scope="col">{t('column.menu')}</th>}
+        <th scope="col" className="alert-since">
+          {t('alerts.since')}
+        </th>
+        <th scope="col" className="alert-acknowledged">
+          {t('alerts.acknowledged')}
+        </th>
+        {hasActions && (
+          <th scope="col" className="alert-menu">
+            {t('column.menu')}
+          </th>
+        )}
       </tr>
     </thead>
   );

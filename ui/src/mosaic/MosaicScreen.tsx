@@ -114,7 +114,7 @@ function Tile({ status, width }: { status: ChannelStatus; width: number }) {
           <span className="tile-fault">
             {signals.length === 0 && (
               <>
-                {worst.check} <Ago at={worst.since} />
+                <Ago at={worst.since} /> · {worst.check}
               </>
             )}
             {signals.map(({ word, since }) => (

@@ -71,7 +71,7 @@ export function Cards() {
               {card.label}
             </span>
             <span className="card-count">{card.count ?? '–'}</span>
-            <span className="card-note">{card.note ?? ' '}</span>
+            <span className="card-note">{card.note}</span>
           </Link>
         </li>
       ))}

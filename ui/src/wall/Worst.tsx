@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import type { ChannelStatus } from '../api/types';
 import { StateMark } from '../severity/Mark';
-import { sortedWorstFirst } from '../severity/severity';
+import { COLORS, levelOf, sortedWorstFirst } from '../severity/severity';
 import { Ago } from '../time/Ago';
 import { verdictOf } from './verdict';
 
@@ -44,8 +44,15 @@ function WorstList({ bad }: { bad: ChannelStatus[] }) {
   return (
     <section className="worst" aria-label={t('wall.worst')}>
       {worst.map((channel) => (
-        <Link key={channel.code} href={`/channels/${encodeURIComponent(channel.code)}`} className="worst-one">
-          <strong>{channel.code}</strong>
+        <Link
+          key={channel.code}
+          href={`/channels/${encodeURIComponent(channel.code)}`}
+          className="worst-one"
+          style={{ borderColor: COLORS[levelOf(channel)] }}
+        >
+          <span>
+            <strong>{channel.code}</strong> <small>{channel.name}</small>
+          </span>
           <StateMark status={channel} />
           <span className="worst-check">{channel.failed[0]?.check}</span>
           <Ago at={channel.since} atLeast={!channel.since_exact} />
