@@ -1,5 +1,6 @@
 import type { Alert } from '../api/types';
 import type { Ordering } from '../order/order';
+import { isFound, plain, searchedText } from '../search/search';
 import { severityRank } from '../severity/severity';
 
 export interface AlertFilters {
@@ -29,17 +30,16 @@ export function writeAlertFilters(filters: AlertFilters): string {
 export type ChannelNames = ReadonlyMap<string, string>;
 
 export function alertPasses(filters: AlertFilters, alert: Alert, names: ChannelNames = new Map()): boolean {
-  const name = names.get(alert.channel ?? '') ?? '';
-  const text = `${alert.alertname} ${alert.channel ?? ''} ${name} ${alert.summary ?? ''}`.toLowerCase();
   return (
     (filters.severity === '' || alert.severity === filters.severity) &&
     (filters.status === '' || alert.status === filters.status) &&
-    filters.q
-      .toLowerCase()
-      .split(/\s+/)
-      .every((word) => text.includes(word))
+    isFound(filters.q, `${searchedAlert(alert)} ${plain(names.get(alert.channel ?? '') ?? '')}`)
   );
 }
+
+const searchedAlert = searchedText(
+  (alert: Alert) => `${alert.alertname} ${alert.channel ?? ''} ${alert.summary ?? ''} ${alert.labels.packager ?? ''}`,
+);
 
 /** Alerts that a person looks at: the Watchdog always fires and says only that alerts arrive. */
 export function withoutWatchdog(alerts: Alert[]): Alert[] {

@@ -1,4 +1,5 @@
 import type { ChannelStatus } from '../api/types';
+import { isFound, searchedText } from '../search/search';
 import { levelOf, SEVERITIES, STATES } from '../severity/severity';
 
 /** Names of the filters in the URL. An empty value selects everything. */
@@ -56,7 +57,7 @@ export function passes(filters: Filters, status: ChannelStatus): boolean {
     (filters['4k'] === '' || status.is_4k) &&
     (filters.active === '' || status.state !== 'disabled') &&
     (filters.check === '' || (isCurrent(status) && status.failed.some((failed) => failed.check === filters.check))) &&
-    named(filters.q, status)
+    isFound(filters.q, searchedName(status))
   );
 }
 
@@ -71,18 +72,10 @@ export function isCurrent(status: ChannelStatus): boolean {
   return level !== 'unknown' && level !== 'disabled';
 }
 
-/** Every word of the search is in the code or the name. Accents don't count: `kenh` finds `Kênh`. */
-function named(q: string, status: ChannelStatus): boolean {
-  if (q.trim() === '') return true;
-  const text = plain(`${status.code} ${status.name}`);
-  return plain(q)
-    .split(/\s+/)
-    .every((word) => text.includes(word));
-}
-
-function plain(text: string): string {
-  return text.normalize('NFD').replace(/\p{M}/gu, '').replace(/[đĐ]/g, 'd').toLowerCase().trim();
-}
+/** What the search of channels looks at. */
+export const searchedName = searchedText(
+  (status: Pick<ChannelStatus, 'code' | 'name'>) => `${status.code} ${status.name}`,
+);
 
 /** The values that the channels have, for a filter's list. */
 export function valuesOf(channels: ChannelStatus[], read: (status: ChannelStatus) => string[]): string[] {

@@ -5,12 +5,14 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import { seriesQuery, useStatuses } from '../api/queries';
 import type { ChannelStatus, Metric, Series } from '../api/types';
+import { searchedName } from '../channels/filters';
 import { lineOfChannel } from '../charts/align';
 import { Chart } from '../charts/Chart';
 import { RANGES, useRangeName } from '../charts/ranges';
 import { bandOf, formatOf } from '../charts/units';
 import { ErrorBox } from '../frame/ErrorBox';
 import { useQueryString } from '../frame/useQueryString';
+import { isFound } from '../search/search';
 import { worstFirst } from '../severity/severity';
 import { MAX_CHANNELS, type MetricsSelection, readSelection, writeSelection } from './selection';
 
@@ -78,16 +80,16 @@ function AddChannel({ channels, codes, onAdd }: AddProps) {
   const { t } = useTranslation();
   const [text, setText] = useState('');
   const isFull = codes.length >= MAX_CHANNELS;
-  const word = text.trim().toLowerCase();
+  const word = text.trim();
   const matches = useMemo(
     () =>
       channels
-        .filter((channel) => `${channel.code} ${channel.name}`.toLowerCase().includes(word))
+        .filter((channel) => isFound(word, searchedName(channel)))
         .filter((channel) => !codes.includes(channel.code))
         .sort(worstFirst),
     [channels, codes, word],
   );
-  const exact = matches.find((channel) => channel.code.toLowerCase() === word);
+  const exact = matches.find((channel) => channel.code.toLowerCase() === word.toLowerCase());
   const chosen = exact ?? (word !== '' && matches.length === 1 ? matches[0] : undefined);
   const submit = (event: FormEvent) => {
     event.preventDefault();
