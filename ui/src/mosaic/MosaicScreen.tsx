@@ -1,6 +1,6 @@
 import { useElementSize, useMergedRef } from '@mantine/hooks';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useMemo, useRef } from 'react';
+import { type CSSProperties, useDeferredValue, useMemo, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import { useStatuses } from '../api/queries';
@@ -25,10 +25,12 @@ export function MosaicScreen() {
   const statuses = useStatuses();
   const [query] = useQueryString();
   const filters = useMemo(() => readFilters(query), [query]);
+  // The field shows a key at once; thousands of rows may follow a little later.
+  const applied = useDeferredValue(filters);
   const all = statuses.data?.channels;
   const passing = useMemo(
-    () => all?.filter((status) => status.state !== 'disabled' && passes(filters, status)) ?? [],
-    [all, filters],
+    () => all?.filter((status) => status.state !== 'disabled' && passes(applied, status)) ?? [],
+    [all, applied],
   );
   const order = useHeldOrder(passing, CHANNEL_ORDERING);
   const channels = order.rows;
@@ -78,23 +80,26 @@ function Tiles({ channels, reader, onEnd }: TilesProps) {
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by the keyboard
     <section ref={merged} className="mosaic" aria-label={t('mosaic.pictures')} tabIndex={0} {...reader}>
       <div style={{ height: virtualizer.getTotalSize(), position: 'relative' }}>
-        {virtualizer.getVirtualItems().map((item) => (
-          <div
-            key={item.key}
-            className="mosaic-row"
-            style={{ transform: `translateY(${item.start}px)`, gap: GAP, height: rowHeight - GAP }}
-          >
-            {channels.slice(item.index * columns, (item.index + 1) * columns).map((status) => (
-              <Tile key={status.code} status={status} width={tile} />
-            ))}
-          </div>
-        ))}
+        {virtualizer.getVirtualItems().flatMap((item) =>
+          // Tiles are not grouped by rows: one that moves to another row keeps its picture.
+          channels.slice(item.index * columns, (item.index + 1) * columns).map((status, column) => (
+            <Tile
+              key={status.code}
+              status={status}
+              style={{
+                width: tile,
+                height: rowHeight - GAP,
+                transform: `translate(${column * (tile + GAP)}px, ${item.start}px)`,
+              }}
+            />
+          )),
+        )}
       </div>
     </section>
   );
 }
 
-function Tile({ status, width }: { status: ChannelStatus; width: number }) {
+function Tile({ status, style }: { status: ChannelStatus; style: CSSProperties }) {
   const { t } = useTranslation();
   const level = levelOf(status);
   const worst = isCurrent(status) ? status.failed[0] : undefined;
@@ -106,7 +111,7 @@ function Tile({ status, width }: { status: ChannelStatus; width: number }) {
       className="tile"
       data-level={level}
       title={status.name}
-      style={{ width, borderColor: color === 'transparent' ? undefined : color }}
+      style={{ ...style, borderColor: color === 'transparent' ? undefined : color }}
     >
       <span className="tile-picture">
         <ChannelPicture code={status.code} absent={t('mosaic.noPicture')} />

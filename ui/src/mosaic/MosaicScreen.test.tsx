@@ -1,0 +1,47 @@
+// @vitest-environment happy-dom
+import { act, cleanup, screen, waitFor } from '@testing-library/react';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { keys } from '../api/queries';
+import { channel, failed } from '../testing';
+import { renderPage, summaryOf, TestExporter } from '../testingPage';
+import { MosaicScreen } from './MosaicScreen';
+
+class Unsized {
+  observe = () => undefined;
+  unobserve = () => undefined;
+  disconnect = () => undefined;
+}
+
+// The environment has no layout: a tile fills a row.
+beforeEach(() => {
+  vi.stubGlobal('ResizeObserver', Unsized);
+  vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(600);
+  vi.spyOn(HTMLElement.prototype, 'clientWidth', 'get').mockReturnValue(300);
+  vi.spyOn(HTMLElement.prototype, 'offsetHeight', 'get').mockReturnValue(600);
+});
+afterEach(() => {
+  cleanup();
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+const statuses = (...channels: ReturnType<typeof channel>[]) => ({ source: 'memory', channels });
+const down = (code: string) =>
+  channel({ code, state: 'down', severity: 'critical', failed: [failed('manifest_unavailable', 'critical')] });
+const codes = () => screen.getAllByRole('link').map((tile) => tile.querySelector('strong')?.textContent);
+
+test('a tile that moves because its channel got worse keeps its picture', async () => {
+  const exporter = new TestExporter({
+    'GET channels/summary': summaryOf(),
+    'GET channels/status': statuses(channel({ code: 'A' }), channel({ code: 'B' })),
+    'GET channels/A/thumbnail': () => new Response('picture', { headers: { age: '5' } }),
+    'GET channels/B/thumbnail': () => new Response('picture', { headers: { age: '5' } }),
+  });
+  const { client } = renderPage(<MosaicScreen />, '/mosaic');
+  await screen.findByAltText('Last picture of B');
+  const picture = screen.getByAltText('Last picture of B');
+  act(() => void client.setQueryData(keys.statuses, statuses(channel({ code: 'A' }), down('B'))));
+  await waitFor(() => expect(codes()).toEqual(['B', 'A']));
+  expect(screen.getByAltText('Last picture of B')).toBe(picture);
+  expect(exporter.requests.filter((request) => request.endsWith('thumbnail'))).toHaveLength(2);
+});
