@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'react';
+import { useDeferredValue, useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import { useStatuses, useSummary } from '../api/queries';
@@ -21,10 +21,12 @@ export function ChannelsScreen() {
   const hasDatabase = useSummary().data?.has_database === true;
   const [query] = useQueryString();
   const filters = useMemo(() => readFilters(query), [query]);
+  // The field shows a key at once; thousands of rows may follow a little later.
+  const applied = useDeferredValue(filters);
   const mayWrite = usePermission('admin').isAllowed;
   const [menu, setMenu] = useState<string | null>(null);
   const { channels, source } = statuses.data ?? {};
-  const passing = useMemo(() => channels?.filter((status) => passes(filters, status)) ?? [], [channels, filters]);
+  const passing = useMemo(() => channels?.filter((status) => passes(applied, status)) ?? [], [channels, applied]);
   const order = useHeldOrder(passing, CHANNEL_ORDERING);
   const { rows } = order;
   const chosen = menu === null ? undefined : channels?.find((status) => status.code === menu);
