@@ -45,3 +45,26 @@ test('a tile that moves because its channel got worse keeps its picture', async 
   expect(screen.getByAltText('Last picture of B')).toBe(picture);
   expect(exporter.requests.filter((request) => request.endsWith('thumbnail'))).toHaveLength(2);
 });
+
+test('a tile has the loudness of its channel, and says when it is not the wanted one', async () => {
+  const now = Math.floor(Date.now() / 1000);
+  const times = [now - 15, now];
+  const lines = [{ output: 'hls', rendition: 'vi', values: [-23, -14] }];
+  const thresholds = { loudness_target: -23, loudness_tolerance: 1 };
+  const series = { metric: 'loudness', source: 'memory', why: null, step: null, times, lines, thresholds };
+  const exporter = new TestExporter({
+    'GET channels/status': statuses(
+      channel({ code: 'A' }),
+      channel({ code: 'B' }),
+      channel({ code: 'C', state: 'unknown' }),
+    ),
+    'GET channels/A/series': { ...series, channel: 'A' },
+    'GET channels/B/series': { ...series, channel: 'B', lines: [] },
+  });
+  renderPage(<MosaicScreen />, '/mosaic');
+  await screen.findByText('▲ -14.0 LUFS');
+  expect(document.querySelectorAll('.loudness')).toHaveLength(1);
+  expect(document.querySelector('.loudness title')?.textContent).toBe('Loudness -14.0 LUFS: too loud');
+  // Of a channel that nobody probes, no loudness is of the present.
+  expect(exporter.requests).not.toContain('GET channels/C/series');
+});

@@ -16,6 +16,7 @@ import { StateMark } from '../severity/Mark';
 import { COLORS, levelOf } from '../severity/severity';
 import { Ago } from '../time/Ago';
 import { ChannelPicture } from './ChannelPicture';
+import { LoudnessBar } from './LoudnessBar';
 import { GAP, mosaicLayout } from './layout';
 import { signalFaults } from './signal';
 
@@ -115,6 +116,7 @@ function Tile({ status, style }: { status: ChannelStatus; style: CSSProperties }
     >
       <span className="tile-picture">
         <ChannelPicture code={status.code} absent={t('mosaic.noPicture')} />
+        {isCurrent(status) && <LoudnessBar code={status.code} />}
         {worst && (
           <span className="tile-fault">
             {signals.length === 0 && (
