@@ -5,6 +5,7 @@ import { Link, useLocation } from 'wouter';
 import { useMaintenances } from '../api/queries';
 import type { ChannelStatus } from '../api/types';
 import { maintenanceOf } from '../maintenance/maintenance';
+import { clicked, directionOf, type Sort, type SortColumn } from '../order/channelOrdering';
 import { type Reader, useReleaseAtEnd } from '../order/useHeldOrder';
 import { StateMark } from '../severity/Mark';
 import { Ago } from '../time/Ago';
@@ -18,6 +19,8 @@ const HEAD_HEIGHT = 32;
 
 interface TableProps {
   rows: ChannelStatus[];
+  sort: Sort;
+  onSort: (sort: Sort) => void;
   /** Notices that somebody reads the table: rows must not move. */
   reader: Reader;
   /** Called when the table disappears. */
@@ -26,7 +29,7 @@ interface TableProps {
 }
 
 /** The rows of channels. Only those on the screen are in the document. */
-export function ChannelTable({ rows, reader, onEnd, onMenu }: TableProps) {
+export function ChannelTable({ rows, sort, onSort, reader, onEnd, onMenu }: TableProps) {
   const { t } = useTranslation();
   const scroller = useRef<HTMLDivElement>(null);
   const [, navigate] = useLocation();
@@ -64,16 +67,17 @@ export function ChannelTable({ rows, reader, onEnd, onMenu }: TableProps) {
     if (code !== undefined) setCurrent(code);
   };
   const isCurrentShown = virtualizer.getVirtualItems().some((item) => rows[item.index]?.code === current);
-  const columns = [
-    t('column.state'),
-    t('column.code'),
-    t('column.name'),
-    t('column.since'),
-    t('column.failed'),
-    t('column.rungs'),
-    t('column.video'),
-    t('column.probe'),
-    t('column.menu'),
+  const columns: { label: string; column?: SortColumn | null }[] = [
+    // The usual order is the one by state.
+    { label: t('column.state'), column: null },
+    { label: t('column.code'), column: 'code' },
+    { label: t('column.name'), column: 'name' },
+    { label: t('column.since'), column: 'since' },
+    { label: t('column.failed') },
+    { label: t('column.rungs'), column: 'rungs' },
+    { label: t('column.video') },
+    { label: t('column.probe'), column: 'probe' },
+    { label: t('column.menu') },
   ];
   return (
     <div
@@ -91,11 +95,15 @@ export function ChannelTable({ rows, reader, onEnd, onMenu }: TableProps) {
     >
       <div role="rowgroup" className="table-head">
         <div role="row" className="row" aria-rowindex={1}>
-          {columns.map((column) => (
-            <div role="columnheader" key={column}>
-              {column}
-            </div>
-          ))}
+          {columns.map(({ label, column }) =>
+            column === undefined ? (
+              <div role="columnheader" key={label}>
+                {label}
+              </div>
+            ) : (
+              <SortHead key={label} label={label} column={column} sort={sort} onSort={onSort} />
+            ),
+          )}
         </div>
       </div>
       <div role="rowgroup" style={{ height: virtualizer.getTotalSize(), position: 'relative' }}>
@@ -119,6 +127,29 @@ export function ChannelTable({ rows, reader, onEnd, onMenu }: TableProps) {
           );
         })}
       </div>
+    </div>
+  );
+}
+
+interface SortHeadProps {
+  label: string;
+  /** `null`: the usual order, the worst first. */
+  column: SortColumn | null;
+  sort: Sort;
+  onSort: (sort: Sort) => void;
+}
+
+/** The head of a column by which the rows can be sorted. */
+function SortHead({ label, column, sort, onSort }: SortHeadProps) {
+  const now = directionOf(sort);
+  const isSorted = now.column === column;
+  const isAscending = column !== null && now.direction === 1;
+  return (
+    <div role="columnheader" aria-sort={isSorted ? (isAscending ? 'ascending' : 'descending') : 'none'}>
+      <button type="button" className="sort" onClick={() => onSort(column === null ? '' : clicked(sort, column))}>
+        {label}
+        {isSorted && <span aria-hidden="true"> {isAscending ? '▲' : '▼'}</span>}
+      </button>
     </div>
   );
 }

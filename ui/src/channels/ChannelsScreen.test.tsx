@@ -142,3 +142,23 @@ test('an answer that comes after its menu was closed does not close the menu of 
   await act(() => new Promise((resolve) => setTimeout(resolve, 300)));
   expect(screen.queryByRole('dialog')?.textContent).toContain('A · A');
 });
+
+test('the head of a column sorts by it, also while the pointer holds the order, and the link keeps it', async () => {
+  const { history } = open();
+  await screen.findByRole('link', { name: 'B' });
+  expect(codes()).toEqual(['B', 'A']);
+  fireEvent.mouseEnter(table());
+  fireEvent.click(screen.getByRole('button', { name: 'Channel' }));
+  await waitFor(() => expect(codes()).toEqual(['A', 'B']));
+  expect(history.at(-1)).toBe('/channels?sort=code');
+  expect(screen.getByRole('columnheader', { name: 'Channel' }).getAttribute('aria-sort')).toBe('ascending');
+  // A filter and its end keep the order.
+  fireEvent.change(screen.getByLabelText('State'), { target: { value: 'down' } });
+  await waitFor(() => expect(codes()).toEqual(['B']));
+  fireEvent.click(screen.getByRole('button', { name: 'Clear the filters' }));
+  await waitFor(() => expect(codes()).toEqual(['A', 'B']));
+  expect(screen.queryByRole('button', { name: 'Clear the filters' })).toBeNull();
+  fireEvent.click(screen.getByRole('button', { name: 'State' }));
+  await waitFor(() => expect(codes()).toEqual(['B', 'A']));
+  expect(history.at(-1)).toBe('/channels');
+});

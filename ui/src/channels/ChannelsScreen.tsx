@@ -5,21 +5,21 @@ import { useStatuses, useSummary } from '../api/queries';
 import { ErrorBox } from '../frame/ErrorBox';
 import { OnceOpen } from '../frame/OnceOpen';
 import { useQueryString } from '../frame/useQueryString';
-import { CHANNEL_ORDERING } from '../order/channelOrdering';
+import { orderingOf } from '../order/channelOrdering';
 import { HeldNote } from '../order/HeldNote';
 import { useHeldOrder } from '../order/useHeldOrder';
 import { usePermission } from '../people/usePermission';
 import { RowMenu } from '../screens';
 import { ChannelTable } from './ChannelTable';
 import { FilterBar } from './FilterBar';
-import { passes, readFilters } from './filters';
+import { passes, readFilters, writeFilters } from './filters';
 
 /** All channels, the worst first. Only the rows on the screen are in the document. */
 export function ChannelsScreen() {
   const { t } = useTranslation();
   const statuses = useStatuses();
   const hasDatabase = useSummary().data?.has_database === true;
-  const [query] = useQueryString();
+  const [query, setQuery] = useQueryString();
   const filters = useMemo(() => readFilters(query), [query]);
   // The field shows a key at once; thousands of rows may follow a little later.
   const applied = useDeferredValue(filters);
@@ -27,7 +27,7 @@ export function ChannelsScreen() {
   const [menu, setMenu] = useState<string | null>(null);
   const { channels, source } = statuses.data ?? {};
   const passing = useMemo(() => channels?.filter((status) => passes(applied, status)) ?? [], [channels, applied]);
-  const order = useHeldOrder(passing, CHANNEL_ORDERING);
+  const order = useHeldOrder(passing, orderingOf(applied.sort));
   const { rows } = order;
   const chosen = menu === null ? undefined : channels?.find((status) => status.code === menu);
   const isGone = menu !== null && channels !== undefined && !chosen;
@@ -56,7 +56,14 @@ export function ChannelsScreen() {
       {rows.length === 0 ? (
         <p className="empty">{channels.length === 0 ? t('channels.none') : t('channels.noMatch')}</p>
       ) : (
-        <ChannelTable rows={rows} reader={order.reader} onEnd={order.release} onMenu={setMenu} />
+        <ChannelTable
+          rows={rows}
+          sort={filters.sort}
+          onSort={(sort) => setQuery(writeFilters({ ...filters, sort }))}
+          reader={order.reader}
+          onEnd={order.release}
+          onMenu={setMenu}
+        />
       )}
       <OnceOpen isOpen={chosen !== undefined}>
         <RowMenu status={chosen ?? null} onClose={() => setMenu(null)} />

@@ -64,8 +64,8 @@ export function FilterBar({ channels, filters }: { channels: ChannelStatus[]; fi
         checked={filters.active !== ''}
         onChange={(event) => set('active', event.currentTarget.checked ? 'true' : '')}
       />
-      {writeFilters(filters) !== '' && (
-        <Button size="xs" variant="default" onClick={() => setQuery('')}>
+      {writeFilters({ ...filters, sort: '' }) !== '' && (
+        <Button size="xs" variant="default" onClick={() => setQuery(writeFilters({ sort: filters.sort }))}>
           {t('filter.clear')}
         </Button>
       )}

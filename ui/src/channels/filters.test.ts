@@ -50,7 +50,7 @@ test('a search needs no accents, in code or name, and all its words', () => {
 });
 
 test('a value that can not be is left out and does not hide every channel', () => {
-  for (const query of ['state=broken', 'severity=fatal', 'tier=x', '4k=1', 'unknown=1']) {
+  for (const query of ['state=broken', 'severity=fatal', 'tier=x', '4k=1', 'unknown=1', 'sort=colour']) {
     expect(selected(query), query).toHaveLength(4);
   }
   expect(readFilters('state=down,broken').state).toBe('down');
@@ -58,7 +58,7 @@ test('a value that can not be is left out and does not hide every channel', () =
 
 test('a link holds every filter, and reading it gives the same filters', () => {
   const all =
-    'q=a+%26+b&state=down%2Cunknown&severity=major&tier=3&type=LIVE&packager=p&template=T&check=c&4k=true&active=true';
+    'q=a+%26+b&state=down%2Cunknown&severity=major&tier=3&type=LIVE&packager=p&template=T&check=c&4k=true&active=true&sort=-since';
   const filters = readFilters(all);
   expect(FILTERS.every((name) => filters[name] !== '')).toBe(true);
   expect(writeFilters(filters)).toBe(all);

@@ -1,8 +1,9 @@
 import type { ChannelStatus } from '../api/types';
+import { readSort, type Sort } from '../order/channelOrdering';
 import { isFound, searchedText } from '../search/search';
 import { levelOf, SEVERITIES, STATES } from '../severity/severity';
 
-/** Names of the filters in the URL. An empty value selects everything. */
+/** Names of the filters in the URL, and of the order of the rows. An empty value selects everything. */
 export const FILTERS = [
   'q',
   'state',
@@ -14,14 +15,18 @@ export const FILTERS = [
   'check',
   '4k',
   'active',
+  'sort',
 ] as const;
 export type FilterName = (typeof FILTERS)[number];
-export type Filters = Record<FilterName, string>;
+export type Filters = Record<Exclude<FilterName, 'sort'>, string> & { sort: Sort };
 
 /** The filters of a URL's query. A value that can't be is left out: it would hide every channel. */
 export function readFilters(query: string): Filters {
   const given = new URLSearchParams(query);
-  const filters = Object.fromEntries(FILTERS.map((name) => [name, given.get(name)?.slice(0, 200) ?? ''])) as Filters;
+  const filters = Object.fromEntries(FILTERS.map((name) => [name, given.get(name)?.slice(0, 200) ?? ''])) as Record<
+    FilterName,
+    string
+  >;
   const only = (allowed: readonly string[], text: string) =>
     text
       .split(',')
@@ -31,7 +36,7 @@ export function readFilters(query: string): Filters {
   filters.severity = only(SEVERITIES, filters.severity);
   filters.tier = /^\d+$/.test(filters.tier) ? filters.tier : '';
   for (const flag of ['4k', 'active'] as const) filters[flag] = filters[flag] === 'true' ? 'true' : '';
-  return filters;
+  return { ...filters, sort: readSort(filters.sort) };
 }
 
 /** The query of a URL that has these filters, without a question mark. */

@@ -38,6 +38,12 @@ export function useHeldOrder<T>(rows: T[], ordering: Ordering<T>): HeldOrder<T> 
     setHeld(null);
   }, []);
   useEffect(() => () => clearTimeout(timer.current), []);
+  // Who chooses another order wants to see it.
+  const [chosen, setChosen] = useState(ordering);
+  if (chosen !== ordering) {
+    setChosen(ordering);
+    setHeld(null);
+  }
   const reader = useMemo(() => {
     const read = () => {
       clearTimeout(timer.current);
