@@ -20,6 +20,7 @@ import { CopyCurl } from './CopyCurl';
 import { DayStrip } from './DayStrip';
 import { Findings } from './Findings';
 import { faultOf } from './fault';
+import { GrafanaButton } from './GrafanaButton';
 import { Outputs } from './Outputs';
 import { ReportTime } from './ReportTime';
 
@@ -133,18 +134,7 @@ function Head({ status }: { status: ChannelStatus }) {
             {t('channel.log')}
           </Button>
         )}
-        {summary?.grafana && (
-          <Button
-            size="xs"
-            variant="default"
-            component="a"
-            href={`${summary.grafana}/d/packager-channel?var-channel=${encodeURIComponent(status.code)}`}
-            target="_blank"
-            rel="noreferrer"
-          >
-            Grafana
-          </Button>
-        )}
+        <GrafanaButton code={status.code} size="xs" />
         <CopyCurl code={status.code} />
         <MaintenanceButton status={status} size="xs" />
         <LinkButton

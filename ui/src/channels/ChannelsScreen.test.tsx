@@ -162,3 +162,11 @@ test('the head of a column sorts by it, also while the pointer holds the order, 
   await waitFor(() => expect(codes()).toEqual(['B', 'A']));
   expect(history.at(-1)).toBe('/channels');
 });
+
+test('the menu of a row leads to the dashboard of its channel where the exporter knows Grafana', async () => {
+  const { exporter } = open();
+  exporter.set({ 'GET channels/summary': summaryOf({ grafana: 'https://graphs.example' }) });
+  fireEvent.click(await screen.findByRole('button', { name: 'Actions for B' }));
+  const link = await screen.findByRole('link', { name: 'Grafana' });
+  expect(link.getAttribute('href')).toBe('https://graphs.example/d/packager-channel?var-channel=B');
+});

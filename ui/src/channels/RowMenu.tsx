@@ -6,6 +6,7 @@ import { useLocation } from 'wouter';
 import { useProbe, useSummary } from '../api/queries';
 import type { ChannelStatus } from '../api/types';
 import { CopyCurl } from '../channel/CopyCurl';
+import { GrafanaButton } from '../channel/GrafanaButton';
 import { MaintenanceButton } from '../maintenance/MaintenanceButton';
 import { MaintenanceLine } from '../maintenance/MaintenanceLine';
 import { usePermission } from '../people/usePermission';
@@ -68,6 +69,7 @@ function Actions({ status, onClose, onDialog }: ActionsProps) {
       <Button variant="default" onClick={() => navigate(`/metrics?channels=${encodeURIComponent(status.code)}`)}>
         {t('nav.metrics')}
       </Button>
+      <GrafanaButton code={status.code} />
       <MaintenanceButton status={status} onDialog={onDialog} />
       <Button
         variant="default"
