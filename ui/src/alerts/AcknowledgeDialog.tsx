@@ -1,10 +1,11 @@
-import { Button, Modal, NativeSelect, Textarea } from '@mantine/core';
+import { Button, Modal, Textarea } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useAcknowledge } from '../api/alertActions';
 import type { AlertsDone } from '../api/types';
 import { NameField } from '../people/NameField';
 import { rememberedName, rememberName } from '../people/name';
+import { useDurationField } from '../time/useDurationField';
 
 interface Props {
   ids: number[];
@@ -21,12 +22,12 @@ export function AcknowledgeDialog({ ids, isOpen, silences, onClose, onDone }: Pr
   const { t } = useTranslation();
   const acknowledge = useAcknowledge();
   const [by, setBy] = useState(rememberedName);
-  const [duration, setDuration] = useState('1h');
+  const { field, duration } = useDurationField();
   const [comment, setComment] = useState('');
   const submit = (event: FormEvent) => {
     event.preventDefault();
     rememberName(by);
-    const request = { ids, by: by.trim() || null, comment: comment.trim() || null, duration };
+    const request = { ids, by: by.trim() || null, comment: comment.trim() || null, duration: duration() };
     acknowledge.mutate(request, {
       onSuccess: (done) => {
         onDone(done);
@@ -50,17 +51,7 @@ export function AcknowledgeDialog({ ids, isOpen, silences, onClose, onDone }: Pr
     >
       <form onSubmit={submit}>
         <NameField value={by} onChange={setBy} />
-        <NativeSelect
-          label={t('ack.for')}
-          value={duration}
-          onChange={(event) => setDuration(event.currentTarget.value)}
-          data={[
-            { value: '30m', label: t('ack.30m') },
-            { value: '1h', label: t('ack.1h') },
-            { value: '4h', label: t('ack.4h') },
-            { value: '8h', label: t('ack.8h') },
-          ]}
-        />
+        {field}
         <Textarea
           label={t('ack.comment')}
           placeholder={t('ack.commentHint')}

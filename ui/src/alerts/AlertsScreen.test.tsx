@@ -252,3 +252,27 @@ test('an alert that left the list is neither open nor selected when it fires aga
   await screen.findByLabelText('Select ChannelDegraded of CH_1');
   expect(isSelected()).toBe(false);
 });
+
+test('an alert is acknowledged until the end of the shift, which the next dialog remembers', async () => {
+  const sent: { for: string }[] = [];
+  const { exporter } = open([alert(1)]);
+  exporter.set({
+    'POST alerts/acknowledge': async (request) => {
+      sent.push(await request.json());
+      return Response.json({ alerts: [], unchanged: [], refused: [] });
+    },
+  });
+  fireEvent.click(await screen.findByLabelText('Select ChannelDegraded of CH_1'));
+  fireEvent.click(screen.getByRole('button', { name: 'Acknowledge 1' }));
+  const dialog = within(await screen.findByRole('dialog'));
+  fireEvent.change(dialog.getByLabelText('For'), { target: { value: 'until' } });
+  const end = new Date(Date.now() + 2 * 3_600_000);
+  const clock = `${String(end.getHours()).padStart(2, '0')}:${String(end.getMinutes()).padStart(2, '0')}`;
+  fireEvent.change(dialog.getByLabelText(/^End, such as/), { target: { value: clock } });
+  fireEvent.click(dialog.getByRole('button', { name: 'Acknowledge' }));
+  await waitFor(() => expect(sent).toHaveLength(1));
+  const seconds = Number(sent[0]?.for.replace(/s$/, ''));
+  expect(seconds).toBeGreaterThan(7000);
+  expect(seconds).toBeLessThanOrEqual(7200);
+  expect(localStorage.getItem('packager_exporter.shift_end')).toBe(clock);
+});

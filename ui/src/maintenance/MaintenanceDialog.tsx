@@ -5,6 +5,7 @@ import { useBeginMaintenance } from '../api/queries';
 import type { ChannelStatus } from '../api/types';
 import { NameField } from '../people/NameField';
 import { rememberedName, rememberName } from '../people/name';
+import { useDurationField } from '../time/useDurationField';
 
 interface Props {
   status: Pick<ChannelStatus, 'code' | 'packager'>;
@@ -17,7 +18,7 @@ export function MaintenanceDialog({ status, isOpen, onClose }: Props) {
   const { t } = useTranslation();
   const begin = useBeginMaintenance();
   const [by, setBy] = useState(rememberedName);
-  const [duration, setDuration] = useState('1h');
+  const { field, duration } = useDurationField([{ value: '3d', label: t('maintenance.3d') }]);
   const [scope, setScope] = useState<'channel' | 'packager'>('channel');
   const [comment, setComment] = useState('');
   const close = () => {
@@ -27,7 +28,13 @@ export function MaintenanceDialog({ status, isOpen, onClose }: Props) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     rememberName(by);
-    const wish = { codes: [status.code], by: by.trim() || null, comment: comment.trim() || null, duration, scope };
+    const wish = {
+      codes: [status.code],
+      by: by.trim() || null,
+      comment: comment.trim() || null,
+      duration: duration(),
+      scope,
+    };
     begin.mutate(wish, {
       onSuccess: () => {
         // The next maintenance must not silence a whole packager because this one did.
@@ -46,18 +53,7 @@ export function MaintenanceDialog({ status, isOpen, onClose }: Props) {
     >
       <form onSubmit={submit}>
         <NameField value={by} onChange={setBy} />
-        <NativeSelect
-          label={t('ack.for')}
-          value={duration}
-          onChange={(event) => setDuration(event.currentTarget.value)}
-          data={[
-            { value: '30m', label: t('ack.30m') },
-            { value: '1h', label: t('ack.1h') },
-            { value: '4h', label: t('ack.4h') },
-            { value: '8h', label: t('ack.8h') },
-            { value: '3d', label: t('maintenance.3d') },
-          ]}
-        />
+        {field}
         <NativeSelect
           label={t('maintenance.scope')}
           value={scope}
