@@ -12,6 +12,7 @@ import { isSeverity } from '../severity/severity';
 import { Ago, useDuration } from '../time/Ago';
 import { useNow } from '../time/clock';
 import { age, fullTime } from '../time/duration';
+import { isInhibited, isSilenced } from './alerts';
 
 export interface Selection {
   ids: Set<number>;
@@ -102,8 +103,8 @@ function Acknowledged({ alert, isPrinted }: { alert: Alert; isPrinted: boolean }
 function Quiet({ alert }: { alert: Alert }) {
   const { t } = useTranslation();
   const reasons = [
-    ...(alert.silence_id || alert.silenced_by.length > 0 ? [t('alerts.silenced')] : []),
-    ...(alert.inhibited_by.length > 0 ? [t('alerts.inhibited')] : []),
+    ...(isSilenced(alert) ? [t('alerts.silenced')] : []),
+    ...(isInhibited(alert) ? [t('alerts.inhibited')] : []),
   ];
   return reasons.map((reason) => (
     <span key={reason} className="tag">

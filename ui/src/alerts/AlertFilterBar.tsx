@@ -1,4 +1,4 @@
-import { Button, NativeSelect } from '@mantine/core';
+import { Button, Checkbox, NativeSelect } from '@mantine/core';
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Alert } from '../api/types';
@@ -47,6 +47,12 @@ export function AlertFilterBar({ filters, alerts, onChange }: Props) {
           { value: 'firing', label: t('alerts.status.firing') },
           { value: 'acknowledged', label: t('alerts.status.acknowledged') },
         ]}
+      />
+      <Checkbox
+        size="xs"
+        label={t('alerts.loud')}
+        checked={filters.loud !== ''}
+        onChange={(event) => onChange({ ...filters, loud: event.currentTarget.checked ? 'true' : '' })}
       />
       {writeAlertFilters(filters) !== '' && (
         <Button size="xs" variant="default" onClick={() => onChange(readAlertFilters(''))}>

@@ -20,6 +20,9 @@ const alert = (id: number, severity: string, changes: Partial<Alert> = {}): Aler
     summary: `CH_${id} is down`,
     starts_at: '2026-01-31T18:00:00Z',
     labels: {},
+    silence_id: null,
+    silenced_by: [] as string[],
+    inhibited_by: [] as string[],
     ...changes,
   }) as Alert;
 
@@ -71,4 +74,16 @@ test('the name of a channel is found, and the list of a filter has the chosen va
 
 test('what was acknowledged is no longer selected, and what was refused is', () => {
   expect([...withoutSettled(new Set([1, 2, 3]), [{ id: 1 }, { id: 3 }])]).toEqual([2]);
+});
+
+test('alerts of which nobody is notified can be hidden, and the link holds that', () => {
+  const alerts = [
+    alert(1, 'major'),
+    alert(2, 'major', { silenced_by: ['s'] }),
+    alert(3, 'major', { inhibited_by: ['f'] }),
+    alert(4, 'major', { silence_id: 's' }),
+  ];
+  const ids = (query: string) => alerts.filter((a) => alertPasses(readAlertFilters(query), a)).map((a) => a.id);
+  expect([ids(''), ids('loud=true'), ids('loud=1')]).toEqual([[1, 2, 3, 4], [1], [1, 2, 3, 4]]);
+  expect(writeAlertFilters(readAlertFilters('loud=true'))).toBe('loud=true');
 });

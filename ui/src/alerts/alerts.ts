@@ -7,6 +7,8 @@ export interface AlertFilters {
   q: string;
   severity: string;
   status: string;
+  /** `true`: only alerts of which people are notified. */
+  loud: string;
 }
 
 /** The filters of a URL's query. */
@@ -17,6 +19,7 @@ export function readAlertFilters(query: string): AlertFilters {
     q: given.get('q')?.slice(0, 200) ?? '',
     severity: given.get('severity')?.slice(0, 200) ?? '',
     status: status === 'firing' || status === 'acknowledged' ? status : '',
+    loud: given.get('loud') === 'true' ? 'true' : '',
   };
 }
 
@@ -33,6 +36,7 @@ export function alertPasses(filters: AlertFilters, alert: Alert, names: ChannelN
   return (
     (filters.severity === '' || alert.severity === filters.severity) &&
     (filters.status === '' || alert.status === filters.status) &&
+    (filters.loud === '' || !(isSilenced(alert) || isInhibited(alert))) &&
     isFound(filters.q, `${searchedAlert(alert)} ${plain(names.get(alert.channel ?? '') ?? '')}`)
   );
 }
@@ -40,6 +44,16 @@ export function alertPasses(filters: AlertFilters, alert: Alert, names: ChannelN
 const searchedAlert = searchedText(
   (alert: Alert) => `${alert.alertname} ${alert.channel ?? ''} ${alert.summary ?? ''} ${alert.labels.packager ?? ''}`,
 );
+
+/** Whether a silence of this page or of Alertmanager keeps an alert quiet. */
+export function isSilenced(alert: Alert): boolean {
+  return alert.silence_id !== null || alert.silenced_by.length > 0;
+}
+
+/** Whether another alert keeps an alert quiet. */
+export function isInhibited(alert: Alert): boolean {
+  return alert.inhibited_by.length > 0;
+}
 
 /** Alerts that a person looks at: the Watchdog always fires and says only that alerts arrive. */
 export function withoutWatchdog(alerts: Alert[]): Alert[] {

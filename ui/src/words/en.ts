@@ -164,6 +164,7 @@ export const en = {
   'alerts.by': '{{by}}, {{time}} ago',
   'alerts.silenced': 'silenced',
   'alerts.inhibited': 'inhibited',
+  'alerts.loud': 'Hide silenced and inhibited alerts',
   'alerts.select': 'Select {{name}} of {{channel}}',
   'alerts.selectAll': 'Select every firing alert',
   'alerts.acknowledge': 'Acknowledge',

@@ -155,6 +155,7 @@ export const vi: Words = {
   'alerts.by': '{{by}}, {{time}} trước',
   'alerts.silenced': 'đã tắt thông báo',
   'alerts.inhibited': 'bị cảnh báo khác che',
+  'alerts.loud': 'Ẩn cảnh báo đã tắt thông báo hoặc bị che',
   'alerts.select': 'Chọn {{name}} của {{channel}}',
   'alerts.selectAll': 'Chọn mọi cảnh báo đang báo',
   'alerts.acknowledge': 'Xác nhận',
