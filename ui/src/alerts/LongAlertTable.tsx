@@ -3,6 +3,7 @@ import { type KeyboardEvent, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Alert } from '../api/types';
 import { type Reader, useReleaseAtEnd } from '../order/useHeldOrder';
+import { MAX_PRINTED, useIsPrinting } from '../print/useIsPrinting';
 import { AlertCells, type Selection } from './AlertCells';
 import { AlertHead } from './AlertHead';
 import type { ChannelNames } from './alerts';
@@ -50,9 +51,13 @@ export function LongAlertTable({ alerts, names, selection, onOpen, reader, onEnd
     const alert = alerts[Number(place)];
     if (event.key === 'Enter' && alert && event.target instanceof HTMLInputElement) onOpen(alert.id);
   };
-  const items = virtualizer.getVirtualItems();
-  const above = items[0]?.start ?? 0;
-  const below = virtualizer.getTotalSize() - (items.at(-1)?.end ?? 0);
+  const isPrinting = useIsPrinting();
+  const onScreen = virtualizer.getVirtualItems();
+  const items: { index: number }[] = isPrinting
+    ? alerts.slice(0, MAX_PRINTED).map((_, index) => ({ index }))
+    : onScreen;
+  const above = isPrinting ? 0 : (onScreen[0]?.start ?? 0);
+  const below = isPrinting ? 0 : virtualizer.getTotalSize() - (onScreen.at(-1)?.end ?? 0);
   return (
     <section
       ref={scroller}
@@ -86,6 +91,7 @@ export function LongAlertTable({ alerts, names, selection, onOpen, reader, onEnd
           <Gap height={below} />
         </tbody>
       </table>
+      {isPrinting && alerts.length > MAX_PRINTED && <p>{t('wall.more', { count: alerts.length - MAX_PRINTED })}</p>}
     </section>
   );
 }

@@ -7,6 +7,7 @@ import type { ChannelStatus } from '../api/types';
 import { maintenanceOf } from '../maintenance/maintenance';
 import { clicked, directionOf, type Sort, type SortColumn } from '../order/channelOrdering';
 import { type Reader, useReleaseAtEnd } from '../order/useHeldOrder';
+import { MAX_PRINTED, useIsPrinting } from '../print/useIsPrinting';
 import { StateMark } from '../severity/Mark';
 import { Ago } from '../time/Ago';
 import { serverNow } from '../time/clock';
@@ -66,7 +67,11 @@ export function ChannelTable({ rows, sort, onSort, reader, onEnd, onMenu }: Tabl
     const code = (event.target as HTMLElement).closest<HTMLElement>('[data-code]')?.dataset.code;
     if (code !== undefined) setCurrent(code);
   };
-  const isCurrentShown = virtualizer.getVirtualItems().some((item) => rows[item.index]?.code === current);
+  const isPrinting = useIsPrinting();
+  const items: { index: number; start: number }[] = isPrinting
+    ? rows.slice(0, MAX_PRINTED).map((_, index) => ({ index, start: index * ROW_HEIGHT }))
+    : virtualizer.getVirtualItems();
+  const isCurrentShown = items.some((item) => rows[item.index]?.code === current);
   const columns: { label: string; column?: SortColumn | null }[] = [
     // The usual order is the one by state.
     { label: t('column.state'), column: null },
@@ -106,8 +111,11 @@ export function ChannelTable({ rows, sort, onSort, reader, onEnd, onMenu }: Tabl
           )}
         </div>
       </div>
-      <div role="rowgroup" style={{ height: virtualizer.getTotalSize(), position: 'relative' }}>
-        {virtualizer.getVirtualItems().map((item) => {
+      <div
+        role="rowgroup"
+        style={isPrinting ? undefined : { height: virtualizer.getTotalSize(), position: 'relative' }}
+      >
+        {items.map((item) => {
           const row = rows[item.index];
           if (!row) return null;
           return (
@@ -120,13 +128,19 @@ export function ChannelTable({ rows, sort, onSort, reader, onEnd, onMenu }: Tabl
               data-code={row.code}
               aria-selected={row.code === current}
               data-current={row.code === current}
-              style={{ position: 'absolute', top: 0, height: ROW_HEIGHT, transform: `translateY(${item.start}px)` }}
+              style={
+                // On paper a row is as high as its text.
+                isPrinting
+                  ? undefined
+                  : { position: 'absolute', top: 0, height: ROW_HEIGHT, transform: `translateY(${item.start}px)` }
+              }
             >
               <Row status={row} onMenu={() => onMenu(row.code)} />
             </div>
           );
         })}
       </div>
+      {isPrinting && rows.length > MAX_PRINTED && <p>{t('wall.more', { count: rows.length - MAX_PRINTED })}</p>}
     </div>
   );
 }

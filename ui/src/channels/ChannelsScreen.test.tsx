@@ -170,3 +170,16 @@ test('the menu of a row leads to the dashboard of its channel where the exporter
   const link = await screen.findByRole('link', { name: 'Grafana' });
   expect(link.getAttribute('href')).toBe('https://graphs.example/d/packager-channel?var-channel=B');
 });
+
+test('all rows are on the paper, also those that are not on the screen, with the time and the installation', async () => {
+  const { exporter } = open();
+  const many = Array.from({ length: 1002 }, (_, n) => channel({ code: `CH_${n}` }));
+  exporter.set({ 'GET channels/status': statuses(...many) });
+  await screen.findByText('1002 of 1002 channels', { exact: false });
+  expect(codes().length).toBeLessThan(100);
+  act(() => void dispatchEvent(new Event('beforeprint')));
+  expect(codes()).toHaveLength(1000);
+  screen.getByText('and 2 more');
+  act(() => void dispatchEvent(new Event('afterprint')));
+  expect(codes().length).toBeLessThan(100);
+});

@@ -100,3 +100,11 @@ test('a stream on which nothing of the states comes is not called live', async (
   expect(text()).toBe('waiting for the exporter');
   vi.useRealTimers();
 });
+
+test('a paper says when it was made, and at which installation', async () => {
+  open({ installation: 'Hà Nội' });
+  await screen.findByText('Log out lan');
+  expect(screen.queryByText(/^Made at/)).toBeNull();
+  act(() => void dispatchEvent(new Event('beforeprint')));
+  expect(screen.getByText(/^Made at \d{4}-/).textContent).toContain('by Hà Nội');
+});

@@ -6,6 +6,7 @@ import { useCaller, useLogOut, useProbingUrl } from '../api/queries';
 import { FreshMain } from '../live/FreshMain';
 import { Cards } from '../overview/Cards';
 import { MissingLine } from '../overview/MissingLine';
+import { PrintedAt } from '../print/PrintedAt';
 import { NotifyButton } from '../sound/NotifyButton';
 import { SoundBlocked } from '../sound/SoundBlocked';
 import { SoundButton } from '../sound/SoundButton';
@@ -97,6 +98,7 @@ export function Frame({ children }: { children: ReactNode }) {
       </header>
       <LostBanner />
       <FreshMain id="content" tabIndex={-1}>
+        <PrintedAt />
         <SoundBlocked />
         <TokenForm />
         <Cards />
