@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { cleanup, screen, waitFor } from '@testing-library/react';
+import { act, cleanup, screen, waitFor } from '@testing-library/react';
 import { afterEach, expect, test } from 'vitest';
 import { useAlertsCut } from '../api/queries';
 import { renderPage, summaryOf, TestExporter } from '../testingPage';
@@ -42,3 +42,22 @@ test.each([
     await waitFor(() => expect(screen.queryByText(/^The alert Watchdog does not arrive/) !== null).toBe(isMissing));
   },
 );
+
+test.each([
+  ['answers', { status: 'healthy', database: 'connected', reasons: [] }, true],
+  ['does not answer', 502, false],
+])('the database is blamed only while the exporter %s', async (_, health, isBlamed) => {
+  const exporter = new TestExporter({
+    'GET channels/summary': summaryOf(),
+    'GET health': health,
+    'GET maintenance': 502,
+    'GET alerts/active': 503,
+  });
+  renderPage(<Page />);
+  await waitFor(() =>
+    expect(exporter.requests).toEqual(expect.arrayContaining(['GET maintenance', 'GET alerts/active'])),
+  );
+  await act(() => new Promise((resolve) => setTimeout(resolve, 50)));
+  expect(screen.queryByText(/The database does not answer/) !== null).toBe(isBlamed);
+  expect(screen.queryByText(/Alertmanager does not answer/) !== null).toBe(isBlamed);
+});

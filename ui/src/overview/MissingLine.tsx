@@ -16,8 +16,9 @@ export function MissingLine() {
     summary: summary.data,
     health: health.data,
     alerts: alerts.data,
-    alertsError: alerts.error,
-    maintenancesError: maintenances.error,
+    // While nothing of the exporter is heard, nobody knows what it would say of the others.
+    alertsError: health.error ? null : alerts.error,
+    maintenancesError: health.error ? null : maintenances.error,
     now,
   });
   if (found.length === 0) return null;
