@@ -28,7 +28,8 @@ export function MetricsScreen() {
   const change = (next: Partial<MetricsSelection>) => setQuery(writeSelection({ ...selection, ...next }));
   const { codes, range } = selection;
   if (!statuses.data) {
-    return statuses.error ? <ErrorBox error={statuses.error} onRetry={() => void statuses.refetch()} /> : null;
+    if (statuses.error) return <ErrorBox error={statuses.error} onRetry={() => void statuses.refetch()} />;
+    return <p className="empty">{t('channels.loading')}</p>;
   }
   return (
     <section aria-label={t('nav.metrics')}>

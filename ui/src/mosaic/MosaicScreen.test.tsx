@@ -68,3 +68,13 @@ test('a tile has the loudness of its channel, and says when it is not the wanted
   // Of a channel that nobody probes, no loudness is of the present.
   expect(exporter.requests).not.toContain('GET channels/C/series');
 });
+
+test.each([
+  ['an empty catalogue', [], /^The catalogue has no channel/],
+  ['a filter that no channel passes', [channel({ code: 'A' })], 'No channel matches the filters.'],
+])('%s has its own words', async (_, channels, text) => {
+  new TestExporter({ 'GET channels/status': statuses(...channels) });
+  renderPage(<MosaicScreen />, '/mosaic?state=down');
+  screen.getByText('Reading the channels …');
+  await screen.findByText(text);
+});

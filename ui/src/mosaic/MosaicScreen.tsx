@@ -36,7 +36,8 @@ export function MosaicScreen() {
   const order = useHeldOrder(passing, CHANNEL_ORDERING);
   const channels = order.rows;
   if (!statuses.data) {
-    return statuses.error ? <ErrorBox error={statuses.error} onRetry={() => void statuses.refetch()} /> : null;
+    if (statuses.error) return <ErrorBox error={statuses.error} onRetry={() => void statuses.refetch()} />;
+    return <p className="empty">{t('channels.loading')}</p>;
   }
   return (
     <section aria-label={t('nav.mosaic')} className="fill">
@@ -46,7 +47,7 @@ export function MosaicScreen() {
         <HeldNote worse={order.worse} onRelease={order.release} />
       </p>
       {channels.length === 0 ? (
-        <p className="empty">{t('channels.noMatch')}</p>
+        <p className="empty">{all?.length === 0 ? t('channels.none') : t('channels.noMatch')}</p>
       ) : (
         <Tiles channels={channels} reader={order.reader} onEnd={order.release} />
       )}
