@@ -51,7 +51,7 @@ function WorstList({ bad }: { bad: ChannelStatus[] }) {
           style={{ borderColor: COLORS[levelOf(channel)] }}
         >
           <span>
-            <strong>{channel.code}</strong> <small>{channel.name}</small>
+            <strong>{channel.code}</strong> {channel.name !== channel.code && <small>{channel.name}</small>}
           </span>
           <StateMark status={channel} />
           <span className="worst-check">{channel.failed[0]?.check}</span>
