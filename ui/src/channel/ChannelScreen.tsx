@@ -6,6 +6,7 @@ import { useAlerts, useProbe, useProbingUrl, useReport, useStatuses, useSummary 
 import type { ChannelStatus } from '../api/types';
 import { Failed, Rungs, Video } from '../channels/cells';
 import { isCurrent } from '../channels/filters';
+import { wayBack } from '../channels/place';
 import { ErrorBox } from '../frame/ErrorBox';
 import { MaintenanceButton } from '../maintenance/MaintenanceButton';
 import { MaintenanceLine } from '../maintenance/MaintenanceLine';
@@ -36,7 +37,7 @@ export function ChannelScreen({ code }: { code: string }) {
   return (
     <section aria-label={code}>
       <p>
-        <Link href="/channels">← {t('channel.back')}</Link>
+        <Link href={wayBack()}>← {t('channel.back')}</Link>
       </p>
       {status ? (
         <Known status={status} channels={statuses.data.channels} />

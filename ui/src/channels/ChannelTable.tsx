@@ -1,7 +1,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type FocusEvent, type KeyboardEvent, useRef, useState } from 'react';
+import { type FocusEvent, type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Link, useLocation } from 'wouter';
+import { Link, useLocation, useSearch } from 'wouter';
 import { useMaintenances } from '../api/queries';
 import type { ChannelStatus } from '../api/types';
 import { maintenanceOf } from '../maintenance/maintenance';
@@ -13,6 +13,7 @@ import { Ago } from '../time/Ago';
 import { serverNow } from '../time/clock';
 import { Failed, Rungs, Video } from './cells';
 import { isCurrent } from './filters';
+import { leave, type Place, placeOf } from './place';
 
 const ROW_HEIGHT = 36;
 /** Height of the head, which stays on top of the rows; the style of `.table-head` has it too. */
@@ -34,7 +35,9 @@ export function ChannelTable({ rows, sort, onSort, reader, onEnd, onMenu }: Tabl
   const { t } = useTranslation();
   const scroller = useRef<HTMLDivElement>(null);
   const [, navigate] = useLocation();
-  const [current, setCurrent] = useState<string | null>(null);
+  const query = useSearch();
+  const [back] = useState(() => placeOf(query));
+  const [current, setCurrent] = useState<string | null>(back?.current ?? null);
   useReleaseAtEnd(onEnd);
   const virtualizer = useVirtualizer({
     count: rows.length,
@@ -43,7 +46,11 @@ export function ChannelTable({ rows, sort, onSort, reader, onEnd, onMenu }: Tabl
     overscan: 8,
     // The head covers so much of the scroller.
     scrollPaddingEnd: HEAD_HEIGHT,
+    initialOffset: back?.offset ?? 0,
   });
+  const place = useRef<Place>(undefined);
+  place.current = { query, current, offset: virtualizer.scrollOffset ?? 0 };
+  useEffect(() => () => place.current && leave(place.current), []);
   const move = (by: number) => {
     const at = rows.findIndex((row) => row.code === current);
     const next = Math.min(Math.max(at + by, 0), rows.length - 1);

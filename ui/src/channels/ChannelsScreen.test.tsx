@@ -5,6 +5,7 @@ import { keys } from '../api/queries';
 import { channel } from '../testing';
 import { renderPage, summaryOf, TestExporter } from '../testingPage';
 import { ChannelsScreen } from './ChannelsScreen';
+import { wayBack } from './place';
 
 const down = (code: string) => channel({ code, state: 'down', severity: 'critical' });
 const statuses = (...channels: ReturnType<typeof channel>[]) => ({ source: 'memory', channels });
@@ -182,4 +183,29 @@ test('all rows are on the paper, also those that are not on the screen, with the
   screen.getByText('and 2 more');
   act(() => void dispatchEvent(new Event('afterprint')));
   expect(codes().length).toBeLessThan(100);
+});
+
+test('who comes back to the table finds the row again, and other filters begin at the top', async () => {
+  const many = statuses(...Array.from({ length: 300 }, (_, n) => channel({ code: `CH_${100 + n}` })));
+  const show = async (path: string) => {
+    const { exporter } = open('admin', path);
+    exporter.set({ 'GET channels/status': many });
+    await screen.findByText('300 of 300 channels', { exact: false });
+  };
+  await show('/channels?type=LIVE');
+  act(() => {
+    table().scrollTop = 3600;
+    fireEvent.scroll(table());
+  });
+  await waitFor(() => expect(codes()).toContain('CH_200'));
+  act(() => screen.getByRole('link', { name: 'CH_200' }).focus());
+  cleanup();
+  expect(wayBack()).toBe('/channels?type=LIVE');
+  await show('/channels?type=LIVE');
+  await waitFor(() => expect(codes()).toContain('CH_200'));
+  expect(table().getAttribute('aria-activedescendant')).toBe('row-CH_200');
+  cleanup();
+  await show('/channels?tier=1');
+  expect(codes()).toContain('CH_100');
+  expect(table().hasAttribute('aria-activedescendant')).toBe(false);
 });

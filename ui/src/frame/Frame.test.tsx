@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { act, cleanup, fireEvent, screen, waitFor } from '@testing-library/react';
 import { afterEach, expect, test, vi } from 'vitest';
+import { useLocation } from 'wouter';
 import { keys } from '../api/queries';
 import { acceptSession } from '../api/session';
 import type { Summary } from '../api/types';
@@ -107,4 +108,32 @@ test('a paper says when it was made, and at which installation', async () => {
   expect(screen.queryByText(/^Made at/)).toBeNull();
   act(() => void dispatchEvent(new Event('beforeprint')));
   expect(screen.getByText(/^Made at \d{4}-/).textContent).toContain('by Hà Nội');
+});
+
+function Screens() {
+  const [path, navigate] = useLocation();
+  return (
+    <Frame>
+      <button type="button" key={path} onClick={() => navigate('/channels')}>
+        go on
+      </button>
+    </Frame>
+  );
+}
+
+test('a screen begins at its top, and has the focus when the link to it is gone', async () => {
+  new TestExporter({ 'GET events': 503 });
+  renderPage(
+    <LiveProvider>
+      <Screens />
+    </LiveProvider>,
+    '/channels/A',
+  );
+  const content = document.getElementById('content') as HTMLElement;
+  content.scrollTop = 300;
+  const button = screen.getByRole('button', { name: 'go on' });
+  button.focus();
+  fireEvent.click(button);
+  await waitFor(() => expect(content.scrollTop).toBe(0));
+  expect(document.activeElement).toBe(content);
 });

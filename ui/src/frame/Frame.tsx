@@ -1,5 +1,5 @@
 import { Button, NativeSelect, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
-import type { ReactNode } from 'react';
+import { type ReactNode, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useRoute } from 'wouter';
 import { useCaller, useLogOut, useProbingUrl } from '../api/queries';
@@ -15,6 +15,7 @@ import { FreshnessMark, LostBanner } from './FreshnessMark';
 import { useInstallationName } from './installation';
 import { SkipLink } from './SkipLink';
 import { TokenForm } from './TokenForm';
+import { useNewScreen } from './useNewScreen';
 
 function NavLink({ to, children }: { to: string; children: ReactNode }) {
   const [isHere] = useRoute(`${to}/*?`);
@@ -64,6 +65,8 @@ function LanguageSelect() {
 /** What stands around every screen but the wall. Its content turns grey while the exporter does not answer. */
 export function Frame({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
+  const content = useRef<HTMLElement>(null);
+  useNewScreen(content);
   const caller = useCaller();
   const installation = useInstallationName();
   const logOut = useLogOut();
@@ -97,7 +100,7 @@ export function Frame({ children }: { children: ReactNode }) {
         </div>
       </header>
       <LostBanner />
-      <FreshMain id="content" tabIndex={-1}>
+      <FreshMain id="content" ref={content} tabIndex={-1}>
         <PrintedAt />
         <SoundBlocked />
         <TokenForm />
