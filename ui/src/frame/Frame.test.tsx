@@ -137,3 +137,15 @@ test('a screen begins at its top, and has the focus when the link to it is gone'
   await waitFor(() => expect(content.scrollTop).toBe(0));
   expect(document.activeElement).toBe(content);
 });
+
+test.each([
+  ['user', true],
+  ['proxy', true],
+  ['open', false],
+])('who is logged in as %s without a session of the page is named: %s', async (identity, isNamed) => {
+  const { exporter, client } = open();
+  exporter.set({ 'GET session': { name: 'minh', role: 'read', identity } });
+  await act(() => client.invalidateQueries());
+  await waitFor(() => expect(screen.queryByRole('button', { name: /^Log out/ })).toBeNull());
+  expect(screen.queryByText('minh') !== null).toBe(isNamed);
+});

@@ -96,6 +96,7 @@ export function Frame({ children }: { children: ReactNode }) {
               {t('token.forget', { name: caller.data.name })}
             </Button>
           )}
+          {caller.data && ['user', 'proxy'].includes(caller.data.identity) && <span>{caller.data.name}</span>}
           {logOut.error && <span role="alert">{t('token.kept', { reason: logOut.error.message })}</span>}
         </div>
       </header>
