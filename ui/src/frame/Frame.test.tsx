@@ -17,9 +17,9 @@ afterEach(() => {
   acceptSession();
 });
 
-function open(changes: Partial<Summary> = {}) {
+function open(changes: Partial<Summary> = {}, session = { name: 'lan', role: 'operate', identity: 'session' }) {
   const exporter = new TestExporter({
-    'GET session': { name: 'lan', role: 'operate', identity: 'session' },
+    'GET session': session,
     'GET channels/summary': summaryOf(changes),
     'GET channels/status': { source: 'memory', channels: [channel({ code: 'A' })] },
     'GET alerts/active': { alerts: [], next_cursor: null },
@@ -143,9 +143,8 @@ test.each([
   ['proxy', true],
   ['open', false],
 ])('who is logged in as %s without a session of the page is named: %s', async (identity, isNamed) => {
-  const { exporter, client } = open();
-  exporter.set({ 'GET session': { name: 'minh', role: 'read', identity } });
-  await act(() => client.invalidateQueries());
-  await waitFor(() => expect(screen.queryByRole('button', { name: /^Log out/ })).toBeNull());
-  expect(screen.queryByText('minh') !== null).toBe(isNamed);
+  const { client } = open({}, { name: 'minh', role: 'read', identity });
+  await waitFor(() => expect(client.getQueryData(keys.caller)).toMatchObject({ identity }));
+  await waitFor(() => expect(screen.queryByText('minh') !== null).toBe(isNamed));
+  expect(screen.queryByRole('button', { name: /^Log out/ })).toBeNull();
 });
