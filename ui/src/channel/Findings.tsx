@@ -9,7 +9,7 @@ import { runbookOfCheck } from './runbook';
 /** Every finding of the last probe, the worst first, with its evidence and what to do. */
 export function Findings({ report, isOpen = false }: { report: Report; isOpen?: boolean }) {
   const { t } = useTranslation();
-  const checks = useChecks().data;
+  const checks = useChecks();
   const findings = [...report.findings].sort((a, b) => severityRank(b.severity) - severityRank(a.severity));
   const notRun = report.checks.filter((outcome) => outcome.result === 'not_run');
   return (
@@ -19,7 +19,12 @@ export function Findings({ report, isOpen = false }: { report: Report; isOpen?: 
         {findings.map((finding, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: findings have no identity, and two may be equal
           <li key={index}>
-            <OneFinding finding={finding} check={checks?.get(finding.check)} isOpen={isOpen} />
+            <OneFinding
+              finding={finding}
+              check={checks.data?.get(finding.check)}
+              isCheckRead={!checks.isPending}
+              isOpen={isOpen}
+            />
           </li>
         ))}
       </ul>
@@ -43,15 +48,17 @@ interface FindingProps {
   finding: Finding;
   /** What the check means; `undefined` until it was read. */
   check: Check | undefined;
+  /** Whether it was read, or could not be. */
+  isCheckRead: boolean;
   /** Whether the evidence is shown at once. */
   isOpen: boolean;
 }
 
-function OneFinding({ finding, check, isOpen }: FindingProps) {
+function OneFinding({ finding, check, isCheckRead, isOpen }: FindingProps) {
   const { t } = useTranslation();
   const place = [finding.output, finding.rendition].filter(Boolean).join(' · ');
-  // The check's own alert, else the one that reports this severity.
-  const runbook = runbookOfCheck(finding, check, exporterUrl);
+  // The check's own alert, else the one that reports this severity. Before the checks were read, it would be the wrong one.
+  const runbook = isCheckRead ? runbookOfCheck(finding, check, exporterUrl) : null;
   const evidence = Object.entries(finding.evidence);
   return (
     <>
