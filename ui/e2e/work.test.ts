@@ -49,7 +49,10 @@ async function open(path: string, colorScheme: 'dark' | 'light' = 'dark'): Promi
 }
 
 async function picture(page: Page, name: string): Promise<void> {
-  if (PICTURES) await page.screenshot({ path: join(PICTURES, `${name}.png`) });
+  if (!PICTURES) return;
+  // A dialog closes, and pictures and charts are drawn.
+  await page.waitForTimeout(1000);
+  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
 }
 
 const silences = () => stack.alertmanager?.silences();
@@ -65,6 +68,19 @@ test('the mosaic shows the worst channel first, and a tile without a picture say
   await picture(page, 'noc-mosaic');
   await tiles.first().click();
   await page.getByRole('heading', { name: 'GONE' }).waitFor();
+});
+
+test('the table and the wall agree on what is worst', async () => {
+  const table = await open('channels');
+  const first = table.locator('[role="rowgroup"]').nth(1).getByRole('row').first();
+  await first.waitFor();
+  expect(await first.textContent()).toContain('GONE');
+  await picture(table, 'noc-channels');
+  const wall = await open('wall');
+  await wall.locator('.cell').nth(3).waitFor();
+  expect(await wall.locator('.worst-one').first().textContent()).toContain('Kênh GONE');
+  await expect.poll(() => wall.title()).toMatch(/^1 down · 127\.0\.0\.1:\d+\/monitor · Wall$/);
+  await picture(wall, 'noc-wall');
 });
 
 test('metrics of two channels are compared, and the link holds them', async () => {

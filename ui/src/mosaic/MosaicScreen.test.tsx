@@ -6,15 +6,22 @@ import { channel, failed } from '../testing';
 import { renderPage, summaryOf, TestExporter } from '../testingPage';
 import { MosaicScreen } from './MosaicScreen';
 
-class Unsized {
-  observe = () => undefined;
+/** Tells the width once it is asked for; `width` may be set later. */
+class Sized {
+  static width = 300;
+  constructor(private readonly tell: ResizeObserverCallback) {}
+  observe = (target: Element) => {
+    const contentRect = { width: Sized.width, height: 600 } as DOMRectReadOnly;
+    this.tell([{ target, contentRect } as ResizeObserverEntry], this as unknown as ResizeObserver);
+  };
   unobserve = () => undefined;
   disconnect = () => undefined;
 }
 
 // The environment has no layout: a tile fills a row.
 beforeEach(() => {
-  vi.stubGlobal('ResizeObserver', Unsized);
+  Sized.width = 300;
+  vi.stubGlobal('ResizeObserver', Sized);
   vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(600);
   vi.spyOn(HTMLElement.prototype, 'clientWidth', 'get').mockReturnValue(300);
   vi.spyOn(HTMLElement.prototype, 'offsetHeight', 'get').mockReturnValue(600);
@@ -77,4 +84,13 @@ test.each([
   renderPage(<MosaicScreen />, '/mosaic?state=down');
   screen.getByText('Reading the channels …');
   await screen.findByText(text);
+});
+
+test('no tile is drawn as a line before the width of the mosaic is known', async () => {
+  Sized.width = 0;
+  new TestExporter({ 'GET channels/status': statuses(channel({ code: 'A' })) });
+  renderPage(<MosaicScreen />, '/mosaic');
+  await screen.findByText('1 of 1 channels');
+  await act(() => new Promise((resolve) => setTimeout(resolve, 50)));
+  expect(screen.queryAllByRole('link')).toEqual([]);
 });

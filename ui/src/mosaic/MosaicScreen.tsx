@@ -71,7 +71,8 @@ function Tiles({ channels, reader, onEnd }: TilesProps) {
   const merged = useMergedRef(ref, scroller);
   const { columns, width: tile, rowHeight } = mosaicLayout(width);
   const virtualizer = useVirtualizer({
-    count: Math.ceil(channels.length / columns),
+    // Before the width is known, tiles would be drawn as lines.
+    count: width === 0 ? 0 : Math.ceil(channels.length / columns),
     getScrollElement: () => scroller.current,
     estimateSize: () => rowHeight,
     overscan: 1,
