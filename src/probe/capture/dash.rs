@@ -1,8 +1,9 @@
 //! Capture of an MPD: its clock and, by that clock, its renditions with their media.
 
 use super::growing::GrowingSegments;
+use super::requests::MIN_PLAYLIST_TIME;
 use super::sessions::MpdAnswer;
-use super::{Capturer, DecodedRenditions, MIN_PLAYLIST_TIME, RENDITIONS_AT_ONCE, Variables, cut_by_budget, updates};
+use super::{Capturer, DecodedRenditions, RENDITIONS_AT_ONCE, Variables, updates};
 use crate::catalog::Coverage;
 use crate::facts::{
     ClockFacts, DashFacts, Fetched, LocationFacts, ManifestFacts, OutputFacts, RenditionFacts, SessionFacts,
@@ -166,7 +167,7 @@ impl Capturer<'_> {
         if wanted.range.length > MAX_INDEX_BYTES {
             return Some(Err(format!("the index has more than {MAX_INDEX_BYTES} bytes and was not fetched")));
         }
-        let (began, mut bytes) = (Instant::now(), Vec::new());
+        let mut bytes = Vec::new();
         let request = FetchRequest { range: Some(wanted.range), ..self.request(&wanted.url) };
         // A server may send more bytes than the range has.
         let keep = |piece: &[u8]| {
@@ -174,10 +175,7 @@ impl Capturer<'_> {
             let room = usize::try_from(room).unwrap_or(usize::MAX);
             bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
         };
-        let fetched = self.requests.client.get(request, self.budget.playlists(), keep).await;
-        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
-            return None;
-        }
+        let fetched = self.get(request, self.budget.playlists(), MIN_PLAYLIST_TIME, keep).await?;
         Some(fetched.problem().map_or(Ok(bytes), Err))
     }
 
@@ -225,24 +223,22 @@ impl Capturer<'_> {
 
     /// Requests the server's time by its Date header. The header counts whole seconds, so half a second is added.
     async fn time_by_date_header(&self, url: &Url) -> (Option<Fetched>, Option<Timestamp>) {
-        let (fetched, _) = self.fetch_time(url, true).await;
-        let date = fetched.as_ref().and_then(|f| f.ok()?.date);
-        (fetched, date.map(|date| Seconds(0.5).after(date)))
+        let Some((fetched, _)) = self.fetch_time(url, true).await else { return (None, None) };
+        let date = fetched.ok().and_then(|answer| answer.date);
+        (Some(fetched), date.map(|date| Seconds(0.5).after(date)))
     }
 
     async fn time_by_body(&self, url: &Url) -> (Option<Fetched>, Option<Timestamp>) {
-        let (fetched, body) = self.fetch_time(url, false).await;
-        let there = fetched.as_ref().is_some_and(|f| f.ok().is_some());
-        (fetched, timing::parse_clock_body(&body).filter(|_| there))
+        let Some((fetched, body)) = self.fetch_time(url, false).await else { return (None, None) };
+        let time = fetched.ok().and_then(|_| timing::parse_clock_body(&body));
+        (Some(fetched), time)
     }
 
     /// Fetches the resource of a UTCTiming clock. `None` if the probe's time ended first.
-    async fn fetch_time(&self, url: &Url, headers_only: bool) -> (Option<Fetched>, Vec<u8>) {
-        let began = Instant::now();
+    async fn fetch_time(&self, url: &Url, headers_only: bool) -> Option<(Fetched, Vec<u8>)> {
         let request = FetchRequest { max_bytes: MAX_TIME_BYTES, headers_only, ..self.request(url) };
-        let deadline = self.budget.manifest().min(began + CLOCK_TIME);
-        let (fetched, body) = self.requests.client.body(request, deadline).await;
-        (Some(fetched).filter(|f| !cut_by_budget(f, began, MIN_PLAYLIST_TIME)), body)
+        let deadline = self.budget.manifest().min(Instant::now() + CLOCK_TIME);
+        self.body(request, deadline, MIN_PLAYLIST_TIME).await
     }
 }
 

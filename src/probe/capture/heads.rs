@@ -79,18 +79,18 @@ impl Capturer<'_> {
             Some(key) => Some(self.access(key, Some(segment.number), known).await),
             None => None,
         };
-        let (began, deadline) = (Instant::now(), self.budget.segments());
-        if began >= deadline || matches!(lock, Some(Access::OutOfTime)) {
+        let deadline = self.budget.segments();
+        if Instant::now() >= deadline || matches!(lock, Some(Access::OutOfTime)) {
             return HeadAttempt::OutOfTime;
         }
         let within = segment.byte_range.unwrap_or(ByteRange { offset: 0, length: u64::MAX });
         let range = Some(ByteRange { offset: within.offset, length: within.length.min(HEAD_BYTES) });
         let request = FetchRequest { range, may_end_early: true, ..self.request(&segment.uri) };
         let mut reader = BodyReader::new(init, lock);
-        let fetched = self.requests.client.get(request, deadline, |piece| reader.push(piece)).await;
-        if super::cut_by_budget(&fetched, began, self.min_download_time(segment)) {
+        let patience = self.min_download_time(segment);
+        let Some(fetched) = self.get(request, deadline, patience, |piece| reader.push(piece)).await else {
             return HeadAttempt::OutOfTime;
-        }
+        };
         let Some(exchange) = fetched.ok() else { return HeadAttempt::Unusable };
         let size = segment.byte_range.map(|range| range.length).or_else(|| size_of(exchange));
         let is_whole = size.is_some_and(|size| size <= exchange.body_bytes);

@@ -1,11 +1,10 @@
 //! Capture of I-frame playlists: each playlist, and one byte of its newest I-frame to see whether it exists.
 
-use super::{Capturer, MIN_PLAYLIST_TIME, Variables, cut_by_budget, parse_media_playlist};
+use super::requests::MIN_PLAYLIST_TIME;
+use super::{Capturer, Variables, parse_media_playlist};
 use crate::facts::{Fetched, IFrameFacts};
-use crate::fetch::FetchRequest;
 use futures_util::stream::{self, StreamExt};
 use packager_media::stream::{ByteRange, Rendition, Segment, Timeline};
-use tokio::time::Instant;
 
 /// Number of I-frame playlists of one output that are fetched at the same time. Trick play must not take the
 /// connections that the renditions need.
@@ -25,11 +24,8 @@ impl Capturer<'_> {
         let (playlist, playlist_at, timeline, newest) = (None, None, None, None);
         let mut facts = IFrameFacts { rendition, playlist, playlist_at, timeline, defects: Vec::new(), newest };
         let Some(url) = &facts.rendition.uri else { return facts };
-        let (asked_at, began) = (self.clock.now(), Instant::now());
-        let (fetched, body) = self.fetch_text(url, self.budget.playlists()).await;
-        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
-            return facts;
-        }
+        let asked_at = self.clock.now();
+        let Some((fetched, body)) = self.text(url, self.budget.playlists()).await else { return facts };
         if let Some(exchange) = fetched.ok() {
             (facts.timeline, facts.defects) = parse_media_playlist(&body, &exchange.final_url, variables);
         }
@@ -45,9 +41,7 @@ impl Capturer<'_> {
         let segment = timeline.segments.last().filter(|s| !s.gap)?;
         let offset = segment.byte_range.map_or(0, |r| r.offset);
         let range = Some(ByteRange { offset, length: 1 });
-        let request = FetchRequest { range, headers_only: true, ..self.request(&segment.uri) };
-        let began = Instant::now();
-        let fetched = self.requests.client.get(request, self.budget.segments(), |_| {}).await;
-        (!cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME)).then(|| (segment.clone(), fetched))
+        let fetched = self.headers(&segment.uri, range, MIN_PLAYLIST_TIME).await?;
+        Some((segment.clone(), fetched))
     }
 }

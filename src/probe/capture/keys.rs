@@ -1,7 +1,8 @@
 //! Decryption keys. The rendition that needs a key first fetches it for all outputs of the probe that are asked with the same settings, and
 //! the history remembers it for the template's `hold`.
 
-use super::{Capturer, MIN_PLAYLIST_TIME, cut_by_budget};
+use super::Capturer;
+use super::requests::MIN_PLAYLIST_TIME;
 use crate::facts::KeyFacts;
 use crate::fetch::FetchRequest;
 use crate::history::AlreadyInspected;
@@ -10,7 +11,6 @@ use packager_media::stream::{Key, Segment, Timeline};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 use url::Url;
 
 /// Largest number of bytes that are read of a key. A key has 16; more are read to report the real length.
@@ -93,13 +93,10 @@ impl Capturer<'_> {
     }
 
     async fn fetch_key(&self, key: &Key, url: &Url) -> Option<Arc<KeyFacts>> {
-        let (began, asked_at) = (Instant::now(), self.clock.now());
+        let asked_at = self.clock.now();
         let plain = key.format() == "identity";
         let request = FetchRequest { max_bytes: MAX_BYTES, headers_only: !plain, ..self.request(url) };
-        let (fetched, body) = self.requests.client.body(request, self.budget.segments()).await;
-        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
-            return None;
-        }
+        let (fetched, body) = self.body(request, self.budget.segments(), MIN_PLAYLIST_TIME).await?;
         let secret = fetched.ok().filter(|_| plain).and_then(|_| AesKey::new(&body));
         Some(Arc::new(KeyFacts { key: key.clone(), asked_at, fetched, secret }))
     }

@@ -4,7 +4,8 @@
 
 use super::media::ReadInits;
 use super::reader::{BodyReader, ReadBody};
-use super::{Capturer, MIN_PLAYLIST_TIME, Variables, cut_by_budget, parse_media_playlist};
+use super::requests::MIN_PLAYLIST_TIME;
+use super::{Capturer, Variables, parse_media_playlist};
 use crate::catalog::CoverageMode;
 use crate::checks::hls::ll_hls_blocking_reload_failed;
 use crate::facts::{BlockingReloadFacts, Decryption, DeltaUpdateFacts, LowLatencyFacts, PartFacts, PreloadHintFacts};
@@ -73,11 +74,7 @@ impl Capturer<'_> {
         let patience =
             ll_hls_blocking_reload_failed::late_after(&self.template.checks.ll_hls_blocking_reload_failed, target);
         let deadline = held_until(Instant::now(), self.budget.segments(), target, patience)?;
-        let began = Instant::now();
-        let (fetched, body) = self.fetch_text(&url, deadline).await;
-        if cut_by_budget(&fetched, began, patience) {
-            return Err(OutOfTime);
-        }
+        let (fetched, body) = self.text_with_patience(&url, deadline, patience).await.ok_or(OutOfTime)?;
         let read = fetched.ok().and_then(|e| parse_media_playlist(&body, &e.final_url, variables).0);
         Ok(Some(BlockingReloadFacts { segment, part, fetched, timeline: read.map(Arc::new) }))
     }
@@ -92,14 +89,10 @@ impl Capturer<'_> {
         let patience =
             ll_hls_blocking_reload_failed::late_after(&self.template.checks.ll_hls_blocking_reload_failed, target);
         let deadline = held_until(Instant::now(), self.budget.segments(), target, patience)?;
-        let began = Instant::now();
         // A resource without an end yet contains the parts that follow as well, so only its headers are read.
         let headers_only = hint.start.is_some() && hint.length.is_none();
         let request = FetchRequest { range: hint_range(hint), headers_only, ..self.request(&hint.uri) };
-        let fetched = self.requests.client.get(request, deadline, |_| {}).await;
-        if cut_by_budget(&fetched, began, patience) {
-            return Err(OutOfTime);
-        }
+        let fetched = self.get(request, deadline, patience, |_| {}).await.ok_or(OutOfTime)?;
         Ok(Some(PreloadHintFacts { hint: hint.clone(), fetched }))
     }
 
@@ -114,11 +107,7 @@ impl Capturer<'_> {
         }
         let mut url = url.clone();
         url.query_pairs_mut().append_pair("_HLS_skip", "YES");
-        let began = Instant::now();
-        let (fetched, body) = self.fetch_text(&url, self.budget.segments()).await;
-        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
-            return Err(OutOfTime);
-        }
+        let (fetched, body) = self.text(&url, self.budget.segments()).await.ok_or(OutOfTime)?;
         let read = fetched.ok().and_then(|e| parse_media_playlist(&body, &e.final_url, variables).0);
         Ok(Some(DeltaUpdateFacts { fetched, timeline: read.map(Arc::new) }))
     }
@@ -163,13 +152,10 @@ impl Capturer<'_> {
             None => None,
         };
         let locked = lock.is_some();
-        let began = Instant::now();
         let mut reader = BodyReader::new(init, lock);
         let request = FetchRequest { range: part.byte_range, ..self.request(&part.uri) };
-        let fetched = self.requests.client.get(request, self.budget.segments(), |piece| reader.push(piece)).await;
-        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
-            return None;
-        }
+        let deadline = self.budget.segments();
+        let fetched = self.get(request, deadline, MIN_PLAYLIST_TIME, |piece| reader.push(piece)).await?;
         let read = fetched.ok().map(|_| reader.finish(true));
         // A part that can't be decrypted by itself may be a range of its segment's cipher text, which is judged as a
         // whole.

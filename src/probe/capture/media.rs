@@ -8,7 +8,8 @@ use super::heads;
 use super::keys::Access;
 use super::plan::{DownloadPlan, HeadsBudget, plan_downloads};
 use super::reader::{BodyReader, ReadBody};
-use super::{Capturer, MIN_PLAYLIST_TIME, Variables, cut_by_budget, parse_media_playlist};
+use super::requests::MIN_PLAYLIST_TIME;
+use super::{Capturer, Variables, parse_media_playlist};
 use crate::catalog::Coverage;
 use crate::checks::delivery::segment_download_slow::SHORTEST_PLAY;
 use crate::facts::{
@@ -166,7 +167,6 @@ impl Capturer<'_> {
             Some(key) => Some(self.access(key, None, known).await).filter(|l| !matches!(l, Access::OutOfTime))?.into(),
             None => None,
         };
-        let began = Instant::now();
         let most = if self.requests.downloads.largest_kept() > 0 { MAX_KEPT_INIT } else { 0 };
         let mut reader = BodyReader::new(None, lock).keeping(most);
         let mut digest = DefaultHasher::new();
@@ -176,10 +176,7 @@ impl Capturer<'_> {
             digest.write(piece);
             reader.push(piece);
         };
-        let fetched = self.requests.client.get(request, self.budget.segments(), take).await;
-        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
-            return None;
-        }
+        let fetched = self.get(request, self.budget.segments(), MIN_PLAYLIST_TIME, take).await?;
         let complete = fetched.ok().is_some();
         let ReadBody { inspection, init, decryption, kept } = reader.finish(complete);
         let (inspection, init) = (inspection.filter(|_| complete), init.filter(|_| complete));
@@ -298,16 +295,14 @@ impl Capturer<'_> {
             Some(key) => Some(self.access(key, Some(segment.number), known).await),
             None => None,
         };
-        let (began, deadline) = (Instant::now(), self.budget.segments());
-        if began >= deadline || matches!(lock, Some(Access::OutOfTime)) {
+        let deadline = self.budget.segments();
+        if Instant::now() >= deadline || matches!(lock, Some(Access::OutOfTime)) {
             return None;
         }
         let mut reader = BodyReader::new(init, lock).keeping(keep);
         let request = FetchRequest { range: segment.byte_range, ..self.request(url) };
-        let fetched = self.requests.client.get(request, deadline, |piece| reader.push(piece)).await;
-        if cut_by_budget(&fetched, began, self.min_download_time(segment)) {
-            return None;
-        }
+        let patience = self.min_download_time(segment);
+        let fetched = self.get(request, deadline, patience, |piece| reader.push(piece)).await?;
         let ReadBody { inspection, decryption, kept, .. } = reader.finish(fetched.ok().is_some());
         let answered = fetched.answer().is_some() && !fetched.has_wrong_range();
         let (inspection, decryption) = (inspection.filter(|_| answered), decryption.filter(|_| answered));
@@ -348,19 +343,13 @@ impl Capturer<'_> {
     /// asked for the whole, of which only the headers are read. `None` means that the probe's time ended first.
     pub(super) async fn fetch_first_byte(&self, segment: &Segment, url: &Url) -> Option<Fetched> {
         let offset = segment.byte_range.map_or(0, |r| r.offset);
-        let fetched = self.fetch_headers(segment, url, Some(ByteRange { offset, length: 1 })).await?;
+        let patience = self.min_download_time(segment);
+        let fetched = self.headers(url, Some(ByteRange { offset, length: 1 }), patience).await?;
         let is_refused = fetched.result.as_ref().is_ok_and(|answer| RANGE_REFUSED.contains(&answer.status));
         if segment.byte_range.is_some() || !is_refused {
             return Some(fetched);
         }
-        self.fetch_headers(segment, url, None).await
-    }
-
-    async fn fetch_headers(&self, segment: &Segment, url: &Url, range: Option<ByteRange>) -> Option<Fetched> {
-        let request = FetchRequest { range, headers_only: true, ..self.request(url) };
-        let began = Instant::now();
-        let fetched = self.requests.client.get(request, self.budget.segments(), |_| {}).await;
-        (!cut_by_budget(&fetched, began, self.min_download_time(segment))).then_some(fetched)
+        self.headers(url, None, patience).await
     }
 
     /// Returns whether a fresh playlist still lists the segment. A segment may leave the window between the answers for
@@ -371,11 +360,7 @@ impl Capturer<'_> {
             let since = facts.playlist_at.map_or(Seconds::ZERO, |at| Seconds::between(at, self.clock.now()));
             return Some(timeline.ended || since.0 < time_listed(timeline, segment).0);
         };
-        let began = Instant::now();
-        let (fetched, body) = self.fetch_text(url, self.budget.segments()).await;
-        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
-            return None;
-        }
+        let (fetched, body) = self.text(url, self.budget.segments()).await?;
         // Only segment numbers are compared, so the values of variables don't matter.
         let variables = Variables::new();
         let again = fetched.ok().and_then(|e| parse_media_playlist(&body, &e.final_url, &variables).0);

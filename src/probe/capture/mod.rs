@@ -3,6 +3,7 @@
 
 mod alternatives;
 mod dash;
+mod downloads;
 mod growing;
 mod heads;
 mod i_frames;
@@ -13,8 +14,8 @@ mod media;
 mod plan;
 mod reader;
 mod remote_elements;
+mod requests;
 mod second_request;
-mod downloads;
 mod sessions;
 mod steering;
 mod updates;
@@ -35,7 +36,6 @@ use crate::facts::{
     Capture, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SessionFacts, SignalFacts,
     StageDurations,
 };
-use crate::fetch::FetchRequest;
 use crate::history::{AlreadyInspected, History, OutputKey, SignalTurn};
 use futures_util::stream::{self, StreamExt};
 use growing::GrowingSegments;
@@ -105,16 +105,13 @@ pub(crate) async fn capture(capturers: &[Capturer<'_>], started_at: Timestamp) -
 impl Capturer<'_> {
     async fn capture_output(&self) -> (OutputFacts, StageDurations) {
         let (output, began) = (self.output, Instant::now());
-        let mut listing = self.fetch_manifest(&output.url).await;
+        let Listing { asked_at, arrived_at, fetched, body } = self.fetch_manifest(&output.url).await;
         let manifest_done = Instant::now();
-        if listing.is_cut_by_budget() {
-            listing.fetched.result = Err(budget_failure(manifest_done - began));
-        }
-        let Listing { asked_at, arrived_at, fetched: manifest, body, .. } = listing;
+        let out_of_time = || Fetched { url: output.url.clone(), result: Err(budget_failure(manifest_done - began)) };
         let mut facts = OutputFacts {
             name: output.name.clone(),
             url: output.url.clone(),
-            manifest,
+            manifest: fetched.unwrap_or_else(out_of_time),
             manifest_failed_first: None,
             // The answer may correct what the address indicates.
             content: ManifestFacts::Unreadable(Protocol::of_address(output.url.path())),
@@ -306,49 +303,6 @@ impl Capturer<'_> {
         }
         (facts, arrived)
     }
-
-    /// Fetches the manifest of an output. If the server refuses it with the channel's cookies, it is requested once
-    /// more without cookies, as by a new viewer.
-    async fn fetch_manifest(&self, url: &Url) -> Listing {
-        let deadline = self.budget.manifest();
-        let listing = self.fetch_listing(url, deadline).await;
-        let refused = matches!(&listing.fetched.result, Ok(e) if matches!(e.status, 401 | 403));
-        let again = if refused {
-            self.requests.client.body_without_cookies(self.text_request(url), deadline).await
-        } else {
-            None
-        };
-        match again {
-            Some((fetched, body)) => Listing { arrived_at: self.clock.now(), fetched, body, ..listing },
-            None => listing,
-        }
-    }
-
-    /// Fetches a text once. It is empty if there was no answer.
-    async fn fetch_text(&self, url: &Url, deadline: Instant) -> (Fetched, Vec<u8>) {
-        self.requests.client.body(self.text_request(url), deadline).await
-    }
-
-    fn text_request<'u>(&'u self, url: &'u Url) -> FetchRequest<'u> {
-        FetchRequest { max_bytes: self.bounds.max_manifest_bytes, compressed: true, ..self.request(url) }
-    }
-
-    /// A request for a URL of the output.
-    fn request<'u>(&'u self, url: &'u Url) -> FetchRequest<'u> {
-        let settings = self.requests.settings(url);
-        let max_bytes = self.bounds.max_segment_bytes;
-        let now = self.clock.now();
-        FetchRequest {
-            url,
-            settings,
-            range: None,
-            may_end_early: false,
-            max_bytes,
-            compressed: false,
-            headers_only: false,
-            now,
-        }
-    }
 }
 
 impl RenditionFacts {
@@ -361,22 +315,6 @@ impl RenditionFacts {
         (self.timeline, self.defects) = (answer.timeline.map(Arc::new), answer.defects);
         true
     }
-}
-
-/// Shortest time that a playlist request must have had for its timeout to be reported. If the probe's deadline ends a
-/// request sooner, the cause is the probe's lack of time and not the stream.
-const MIN_PLAYLIST_TIME: Seconds = Seconds(1.0);
-
-/// Returns whether the probe's own deadline ended the request before it had waited for `patience` seconds. The failure
-/// then isn't the stream's, and isn't reported.
-fn cut_by_budget(fetched: &Fetched, began: Instant, patience: Seconds) -> bool {
-    use crate::facts::FailureKind::{Deadline, Timeout};
-    let (failure, took) = match &fetched.result {
-        Err(failure) => (Some(failure), began.elapsed().into()),
-        // The total excludes the wait for a free connection, which is the exporter's own.
-        Ok(exchange) => (exchange.broken.as_ref(), exchange.timings.total),
-    };
-    failure.is_some_and(|f| f.kind == Deadline || (f.kind == Timeout && took < patience))
 }
 
 fn budget_failure(had: Duration) -> Failure {
@@ -428,40 +366,5 @@ fn direct_rendition(url: &Url) -> Rendition {
         name: DIRECT.to_owned(),
         uri: Some(url.clone()),
         ..Rendition::new(Media::Video, RenditionIdentity::place(DIRECT))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::facts::Exchange;
-    use crate::testing;
-
-    fn fetched(result: Result<Exchange, Failure>) -> Fetched {
-        Fetched { url: Url::parse("http://packager/a").unwrap(), result }
-    }
-
-    fn cut_after(seconds: f64, kind: FailureKind) -> Fetched {
-        let mut exchange = testing::exchange(&testing::url("http://packager/a"));
-        (exchange.timings.total, exchange.broken) = (Seconds(seconds), Some(testing::failure(kind)));
-        fetched(Ok(exchange))
-    }
-
-    #[test]
-    fn a_silent_server_is_to_blame_only_after_the_shortest_time() {
-        use FailureKind::{Connect, Deadline, Timeout};
-        let now = Instant::now();
-        let judged = |kind, began| cut_by_budget(&fetched(Err(testing::failure(kind))), began, Seconds(1.0));
-        assert!(judged(Timeout, now) && judged(Deadline, now) && !judged(Connect, now));
-        let long_ago = now - Duration::from_secs(1);
-        assert!(!judged(Timeout, long_ago) && judged(Deadline, long_ago));
-    }
-
-    #[test]
-    fn a_body_is_judged_by_its_own_time_not_by_the_wait_for_a_connection() {
-        use FailureKind::{Cut, Timeout};
-        let began = Instant::now();
-        let judged = |fetched| cut_by_budget(&fetched, began, Seconds(1.0));
-        assert!(judged(cut_after(0.99, Timeout)) && !judged(cut_after(1.0, Timeout)) && !judged(cut_after(0.1, Cut)));
     }
 }

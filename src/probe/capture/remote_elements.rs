@@ -1,9 +1,8 @@
 //! Remote elements of an MPD: fetched where a player can't start without them (ISO/IEC 23009-1 5.5).
 
-use super::{Capturer, MIN_PLAYLIST_TIME, cut_by_budget};
+use super::Capturer;
 use packager_media::dash::{self, Mpd, RemoteElement};
 use packager_media::defect::Defect;
-use tokio::time::Instant;
 use url::Url;
 
 impl Capturer<'_> {
@@ -26,11 +25,7 @@ impl Capturer<'_> {
 
     /// Fetches the document of a remote element. `None` if the probe's time ended first.
     async fn fetch_remote_element(&self, remote: &RemoteElement) -> Option<Result<Vec<u8>, String>> {
-        let began = Instant::now();
-        let (fetched, body) = self.fetch_text(&remote.url, self.budget.playlists()).await;
-        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
-            return None;
-        }
+        let (fetched, body) = self.text(&remote.url, self.budget.playlists()).await?;
         Some(fetched.problem().map_or(Ok(body), Err))
     }
 }

@@ -1,9 +1,10 @@
 //! The second request for what a first request didn't bring. Players repeat a request that a server refuses once, so that one
 //! failure doesn't stop them.
 
+use super::Capturer;
 use super::downloads::{FreshDownload, Repeats, resource_of};
 use super::media::Wanted;
-use super::{Capturer, MIN_PLAYLIST_TIME, cut_by_budget};
+use super::requests::MIN_PLAYLIST_TIME;
 use crate::facts::{FailureKind, Fetched, OutputFacts};
 use packager_media::stream::{Protocol, Segment};
 use packager_media::units::{Seconds, Timestamp};
@@ -92,17 +93,17 @@ impl Capturer<'_> {
         let downloads = &self.requests.downloads;
         let repeats = downloads.listing_repeats();
         let second = SecondRequest { repeats, is_newest: false, needs: MIN_PLAYLIST_TIME, deadline };
-        let answer = second.ask(|| self.fetch_listing_once(url, deadline), |listing| Some(&listing.fetched)).await;
-        if let Some(first) = answer.failed_first {
-            downloads.add_repeated(&(url.clone(), None), first.fetched);
+        let answer = second.ask(|| self.fetch_listing_once(url, deadline), |listing| listing.fetched.as_ref()).await;
+        if let Some(first) = answer.failed_first.and_then(|first| first.fetched) {
+            downloads.add_repeated(&(url.clone(), None), first);
         }
         answer.counts
     }
 
     async fn fetch_listing_once(&self, url: &Url, deadline: Instant) -> Listing {
-        let (asked_at, began) = (self.clock.now(), Instant::now());
-        let (fetched, body) = self.fetch_text(url, deadline).await;
-        Listing { asked_at, began, arrived_at: self.clock.now(), fetched, body }
+        let asked_at = self.clock.now();
+        let (fetched, body) = self.text(url, deadline).await.unzip();
+        Listing { asked_at, arrived_at: self.clock.now(), fetched, body: body.unwrap_or_default() }
     }
 
     /// Stores which manifests and playlists of the output came with the second request.
@@ -129,18 +130,10 @@ impl Capturer<'_> {
 pub(super) struct Listing {
     pub(super) asked_at: Timestamp,
     pub(super) arrived_at: Timestamp,
-    pub(super) fetched: Fetched,
+    /// The request and its answer; `None` if the probe's time ended first.
+    pub(super) fetched: Option<Fetched>,
     /// Empty if there was no answer.
     pub(super) body: Vec<u8>,
-    /// Instant at which the request began.
-    pub(super) began: Instant,
-}
-
-impl Listing {
-    /// Returns whether the probe's own deadline ended the request, so that its failure isn't the stream's.
-    pub(super) fn is_cut_by_budget(&self) -> bool {
-        cut_by_budget(&self.fetched, self.began, MIN_PLAYLIST_TIME)
-    }
 }
 
 /// Whether the failure may be gone a second later. A segment that isn't there is asked for again if it is the newest one: a playlist may

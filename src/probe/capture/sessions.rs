@@ -166,10 +166,9 @@ impl Capturer<'_> {
     pub(super) async fn fetch_playlist(&self, url: &Url, variables: &Variables) -> PlaylistAnswer {
         let listing = self.fetch_listing(url, self.budget.playlists()).await;
         let arrived = Instant::now();
-        if listing.is_cut_by_budget() {
+        let Listing { asked_at, arrived_at, fetched: Some(fetched), body } = listing else {
             return PlaylistAnswer { arrived, ..PlaylistAnswer::none(listing.asked_at) };
-        }
-        let Listing { asked_at, arrived_at, fetched, body, .. } = listing;
+        };
         let read = fetched.ok().map(|exchange| parse_media_playlist(&body, &exchange.final_url, variables));
         let (timeline, defects) = read.unwrap_or_default();
         PlaylistAnswer { asked_at, arrived_at, fetched: Some(fetched), timeline, defects, arrived }
@@ -256,10 +255,7 @@ impl Capturer<'_> {
     /// Fetches an MPD. `Err` contains the answer that isn't an MPD; it is `None` if the probe's time ended first.
     async fn fetch_mpd(&self, url: &Url) -> Result<MpdAnswer, Option<Fetched>> {
         let listing = self.fetch_listing(url, self.budget.playlists()).await;
-        if listing.is_cut_by_budget() {
-            return Err(None);
-        }
-        let Listing { asked_at, arrived_at, fetched, body, .. } = listing;
+        let Listing { asked_at, arrived_at, fetched: Some(fetched), body } = listing else { return Err(None) };
         let Some(base) = fetched.ok().map(|exchange| exchange.final_url.clone()) else { return Err(Some(fetched)) };
         match self.parse_mpd(&body, &base).await {
             (Some(mpd), defects) => Ok(MpdAnswer { mpd, defects, body, asked_at, arrived_at, fetched }),

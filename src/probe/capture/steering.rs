@@ -1,12 +1,11 @@
 //! Request to the steering server that a manifest names, as a player sends it.
 
-use super::{Capturer, MIN_PLAYLIST_TIME, cut_by_budget};
+use super::Capturer;
 use crate::facts::{ClonedPlaylist, SteeringFacts};
 use crate::history::AlreadyInspected;
 use packager_media::steering::{ContentSteering, PathwayClone, parse_steering_manifest};
 use packager_media::stream::{Protocol, Rendition};
 use std::sync::Arc;
-use tokio::time::Instant;
 use url::Url;
 
 /// Largest number of playlists that are requested of a pathway that the steering server added, if none answers.
@@ -24,15 +23,12 @@ impl Capturer<'_> {
         known: &AlreadyInspected,
     ) -> Option<Arc<SteeringFacts>> {
         let steering = steering.filter(|_| self.template.checks.content_steering_failed.enabled)?;
-        let (asked_at, began) = (self.clock.now(), Instant::now());
+        let asked_at = self.clock.now();
         if let Some(earlier) = known.steering.as_ref().filter(|earlier| earlier.holds(&steering, asked_at)) {
             return Some(Arc::clone(earlier));
         }
         let url = asked(&steering, protocol);
-        let (fetched, body) = self.fetch_text(&url, self.budget.playlists()).await;
-        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
-            return None;
-        }
+        let (fetched, body) = self.text(&url, self.budget.playlists()).await?;
         let manifest = fetched.ok().map(|_| parse_steering_manifest(&body));
         let chosen = manifest.as_ref().and_then(|manifest| manifest.as_ref().ok()?.chosen(&steering));
         let cloned = match chosen.and_then(|chosen| chosen.clone) {
@@ -46,11 +42,7 @@ impl Capturer<'_> {
     async fn fetch_cloned(&self, clone: &PathwayClone, variants: &[Rendition]) -> Vec<ClonedPlaylist> {
         let mut cloned = Vec::new();
         for url in variants.iter().filter_map(|variant| variant.playlist_in(clone)).take(MAX_CLONED) {
-            let began = Instant::now();
-            let (fetched, body) = self.fetch_text(&url, self.budget.playlists()).await;
-            if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
-                return Vec::new();
-            }
+            let Some((fetched, body)) = self.text(&url, self.budget.playlists()).await else { return Vec::new() };
             let no_playlist = || (!body.starts_with(b"#EXTM3U")).then(|| "the answer is no playlist".to_owned());
             let problem = fetched.problem().or_else(no_playlist);
             let answers = problem.is_none();

@@ -1,13 +1,11 @@
 //! Fetching of MPD updates as a player does: from the MPD's Location, and as a patch of an earlier MPD.
 
-use super::{Capturer, MIN_PLAYLIST_TIME, cut_by_budget};
+use super::Capturer;
 use crate::facts::{Fetched, LocationFacts, PatchFacts, PatchableMpd};
 use crate::history::AlreadyInspected;
 use packager_media::dash::{self, Mpd};
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
-use tokio::time::Instant;
-use url::Url;
 
 /// Size in bytes of the largest MPD that is kept so that its patches can be tried.
 const MAX_KEPT: usize = 256 * 1024;
@@ -21,7 +19,7 @@ impl Capturer<'_> {
         let asked = [Some(&manifest.url), manifest.ok().map(|e| &e.final_url)];
         let url =
             mpd.locations.first().filter(|url| mpd.dynamic && self.updates_wanted() && !asked.contains(&Some(*url)));
-        let (fetched, body) = self.fetch_update(url?).await?;
+        let (fetched, body) = self.text(url?, self.budget.playlists()).await?;
         let mpd = match fetched.ok() {
             Some(exchange) => self.parse_mpd(&body, &exchange.final_url).await.0.map(Box::new),
             None => None,
@@ -44,7 +42,7 @@ impl Capturer<'_> {
         let there = |p: &&Arc<PatchableMpd>| p.locations.iter().any(|l| is_alive(p, l.ttl, now));
         let of = before.chain([newest]).find(there)?.clone();
         let location = of.locations.iter().find(|l| is_alive(&of, l.ttl, now))?.clone();
-        let (fetched, body) = self.fetch_update(&location.url).await?;
+        let (fetched, body) = self.text(&location.url, self.budget.playlists()).await?;
         let came = fetched.ok().is_some() && !body.is_empty();
         let whole = came && dash::looks_like(&body);
         let (patch, defects) = match came && !whole {
@@ -58,12 +56,6 @@ impl Capturer<'_> {
     /// Returns whether updates are fetched: a template that disables their check avoids the requests.
     fn updates_wanted(&self) -> bool {
         self.template.checks.dash_update_failed.enabled
-    }
-
-    async fn fetch_update(&self, url: &Url) -> Option<(Fetched, Vec<u8>)> {
-        let began = Instant::now();
-        let (fetched, body) = self.fetch_text(url, self.budget.playlists()).await;
-        (!cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME)).then_some((fetched, body))
     }
 }
 
@@ -83,6 +75,7 @@ pub(super) fn patchable(mpd: &Mpd, body: &[u8]) -> Option<Arc<PatchableMpd>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use url::Url;
 
     fn of(ttl: f64, now: f64) -> bool {
         let publish_time = Timestamp::from_second(1_800_000_000).unwrap();
