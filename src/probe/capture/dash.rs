@@ -1,9 +1,10 @@
 //! Capture of an MPD: its clock and, by that clock, its renditions with their media.
 
 use super::growing::GrowingSegments;
+use super::hls::Variables;
 use super::requests::MIN_PLAYLIST_TIME;
 use super::sessions::MpdAnswer;
-use super::{Capturer, DecodedRenditions, RENDITIONS_AT_ONCE, Variables, updates};
+use super::{Capturer, DecodedRenditions, RENDITIONS_AT_ONCE, updates};
 use crate::catalog::Coverage;
 use crate::facts::{
     ClockFacts, DashFacts, Fetched, LocationFacts, ManifestFacts, OutputFacts, RenditionFacts, SessionFacts,

@@ -1,7 +1,8 @@
 //! Capture of I-frame playlists: each playlist, and one byte of its newest I-frame to see whether it exists.
 
+use super::Capturer;
+use super::hls::{Variables, parse_media_playlist};
 use super::requests::MIN_PLAYLIST_TIME;
-use super::{Capturer, Variables, parse_media_playlist};
 use crate::facts::{Fetched, IFrameFacts};
 use futures_util::stream::{self, StreamExt};
 use packager_media::stream::{ByteRange, Rendition, Segment, Timeline};

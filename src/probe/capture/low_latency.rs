@@ -2,10 +2,11 @@
 //! holds back the first two until they are available. All are sent at the same time, once in each probe, so that a
 //! healthy stream takes at most the duration of one part.
 
+use super::Capturer;
+use super::hls::{Variables, parse_media_playlist};
 use super::media::ReadInits;
 use super::reader::{BodyReader, ReadBody};
 use super::requests::MIN_PLAYLIST_TIME;
-use super::{Capturer, Variables, parse_media_playlist};
 use crate::catalog::CoverageMode;
 use crate::checks::hls::ll_hls_blocking_reload_failed;
 use crate::facts::{BlockingReloadFacts, Decryption, DeltaUpdateFacts, LowLatencyFacts, PartFacts, PreloadHintFacts};

@@ -1,15 +1,16 @@
 //! Capture of a rendition's media: initialization segments, the segments to inspect from the newest to the oldest, and
 //! the oldest segment of the window.
 
+use super::Capturer;
 use super::alternatives::alternatives;
 use super::downloads::{DownloadedBody, FreshDownload, resource_of};
 use super::growing::GrowingSegments;
 use super::heads;
+use super::hls::{Variables, parse_media_playlist};
 use super::keys::Access;
 use super::plan::{DownloadPlan, HeadsBudget, plan_downloads};
 use super::reader::{BodyReader, ReadBody};
 use super::requests::MIN_PLAYLIST_TIME;
-use super::{Capturer, Variables, parse_media_playlist};
 use crate::catalog::Coverage;
 use crate::checks::delivery::segment_download_slow::SHORTEST_PLAY;
 use crate::facts::{

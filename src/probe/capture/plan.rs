@@ -137,7 +137,7 @@ mod tests {
     fn known(timeline: &Timeline, numbers: &[u64]) -> AlreadyInspected {
         let now = Timestamp::UNIX_EPOCH;
         let inspected = |s: &Segment| Arc::new(testing::segment_facts(s.clone(), now));
-        let mut rendition = RenditionFacts::unrequested(super::super::direct_rendition(&url("index.m3u8")));
+        let mut rendition = RenditionFacts::unrequested(super::super::hls::direct_rendition(&url("index.m3u8")));
         rendition.timeline = Some(Arc::new(timeline.clone()));
         rendition.segments = timeline.segments.iter().filter(|s| numbers.contains(&s.number)).map(inspected).collect();
         let facts = testing::output("hls", &url("index.m3u8"), vec![rendition]);

@@ -2,8 +2,9 @@
 //! that an earlier multivariant playlist listed, or the Location of an earlier MPD. Each probe also requests the
 //! manifest, which shows what a new viewer would get. The URLs in it are requested only if another session begins.
 
+use super::hls::{Variables, parse_media_playlist};
 use super::second_request::Listing;
-use super::{Capturer, RENDITIONS_AT_ONCE, Variables, parse_media_playlist};
+use super::{Capturer, RENDITIONS_AT_ONCE};
 use crate::facts::{Fetched, SessionFacts};
 use crate::history::AlreadyInspected;
 use crate::probe::sessions::{SessionAddresses, SessionEnd, SessionStep};
