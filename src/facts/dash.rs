@@ -2,7 +2,7 @@
 
 use super::Fetched;
 use packager_media::dash::timing::ClockSource;
-use packager_media::dash::{Descriptor, Mpd, Patch, PatchLocation};
+use packager_media::dash::{Descriptor, Mpd, Patch, PatchLocation, Period, current_period};
 use packager_media::defect::Defect;
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
@@ -115,5 +115,17 @@ impl DashFacts {
     pub fn clock_offset(&self) -> Seconds {
         let offset = |clock: &ClockFacts| clock.offset.or(self.earlier_offset);
         self.clock.as_ref().and_then(offset).unwrap_or(Seconds::ZERO)
+    }
+
+    /// Returns the time by the MPD's clock at an instant of the exporter's clock.
+    #[must_use]
+    pub fn mpd_time(&self, at: Timestamp) -> Timestamp {
+        self.clock_offset().after(at)
+    }
+
+    /// Returns the Period that plays at an instant of the exporter's clock. `None`: none has begun.
+    #[must_use]
+    pub fn period_at(&self, at: Timestamp) -> Option<&Period> {
+        current_period(&self.mpd, self.mpd_time(at))
     }
 }

@@ -51,7 +51,7 @@ impl RepresentationIds {
     }
 
     fn of(dash: &DashFacts, now: Timestamp) -> Option<Self> {
-        let period = dash::current_period(&dash.mpd, dash.clock_offset().after(now)).filter(|_| dash.mpd.dynamic)?;
+        let period = dash.period_at(now).filter(|_| dash.mpd.dynamic)?;
         let place = |(set, representation): (&AdaptationSet, &Representation)| {
             let id: String = representation.id.chars().take(MAX_ID).collect();
             let set_at = period.sets.iter().position(|one| std::ptr::eq(one, set))?;

@@ -5,7 +5,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::{Observation, RenditionHistory};
-use packager_media::dash::{Mpd, Representation, current_period, playable_representations};
+use packager_media::dash::{Mpd, Representation, playable_representations};
 use packager_media::stream::{Media, Timeline, labels};
 use packager_media::units::{Seconds, Timestamp};
 
@@ -47,7 +47,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let limits = AgeLimits { major_after, critical_after, date_allowance };
     // The unit of subtitles is the whole time for which they may pause.
     let text_limits = AgeLimits { major_after: 1.0, critical_after: f64::INFINITY, ..limits };
-    let period = current_period(&dash.mpd, dash.clock_offset().after(context.now));
+    let period = dash.period_at(context.now);
     let period_ends = period.is_some_and(|period| period.duration.is_some());
     let has_end =
         |r: &Representation| r.addressing.listed_end().is_some() || (period_ends && r.addressing.segments.is_paced());

@@ -43,7 +43,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let Some(dash) = output.dash() else { return CheckVerdict::NotRun(NO_MANIFEST) };
     let defects = output.defects.iter().filter(|d| d.kind == DefectKind::Update);
     let mut found: Vec<_> = defects.map(|d| defect_violation(&output.url, d)).collect();
-    let asked_at = dash.clock_offset().after(dash.asked_at);
+    let asked_at = dash.mpd_time(dash.asked_at);
     match reload::reload(&dash.mpd, asked_at, validity_events::are_never_sent(context)) {
         Reload::WithoutList if found.is_empty() && dash.location.is_none() && dash.patch.is_none() => {
             return CheckVerdict::NotRun(MISSING);
@@ -52,7 +52,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         Reload::ByPeriod(late) => found.extend(late.or_else(|| short_list::short_list(context, dash))),
     }
     found.extend(validity_events::outlived_mpd(context, dash));
-    let now = dash.clock_offset().after(context.now);
+    let now = dash.mpd_time(context.now);
     found.extend(dash.location.as_ref().and_then(|location| wrong_location(location, &dash.mpd, now)));
     if let Some(facts) = &dash.patch {
         found.extend(missing_patch(facts));

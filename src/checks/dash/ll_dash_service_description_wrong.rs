@@ -24,9 +24,8 @@ const NO_LOW_LATENCY: &str = "no segment of the MPD can be requested while it is
 pub fn check(context: &CheckContext<'_>, _: &Params) -> CheckVerdict {
     let Some(dash) = context.output.dash() else { return CheckVerdict::NotRun(NO_MANIFEST) };
     let mpd = dash.mpd.as_ref();
-    let now = dash.clock_offset().after(context.now);
     let grows = |period| dash::playable_representations(period).any(|(_, r)| !r.addressing.availability_time_complete);
-    if !mpd.dynamic || !dash::current_period(mpd, now).is_some_and(grows) {
+    if !mpd.dynamic || !dash.period_at(context.now).is_some_and(grows) {
         return CheckVerdict::NotRun(NO_LOW_LATENCY);
     }
     let mut found: Vec<Violation> = mpd.latency.as_ref().into_iter().flat_map(contradictions).collect();

@@ -6,7 +6,7 @@ use crate::expectations::Expectations;
 use crate::facts::{DashFacts, ManifestFacts, OutputFacts, RenditionFacts};
 use crate::finding::Severity;
 use packager_media::dash::{
-    AdaptationSet, Mpd, Period, REMOTE, Representation, SegmentScheme, current_period, playable_representations,
+    AdaptationSet, Mpd, Period, REMOTE, Representation, SegmentScheme, playable_representations,
 };
 use packager_media::redact::{self, Quoted};
 use packager_media::stream::{Media, VariantCounts};
@@ -113,8 +113,8 @@ fn in_mpd(context: &CheckContext<'_>, dash: &DashFacts) -> Result<Option<String>
     if mpd.dynamic && mpd.availability_start.is_none() {
         return Ok(Some(NO_CLOCK.to_owned()));
     }
-    let now = dash.clock_offset().after(context.now);
-    let Some(period) = current_period(mpd, now) else {
+    let now = dash.mpd_time(context.now);
+    let Some(period) = dash.period_at(context.now) else {
         return Ok(not_begun(mpd, now).filter(|_| context.expected.live));
     };
     let Some(problem) = in_period(period).or_else(|| lost_picture(mpd, period)) else { return Ok(None) };

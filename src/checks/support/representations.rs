@@ -27,7 +27,7 @@ pub(in crate::checks) fn of_rendition<'a>(
     facts: &RenditionFacts,
 ) -> Option<&'a Representation> {
     let dash = context.output.dash()?;
-    let period = dash::current_period(&dash.mpd, dash.clock_offset().after(context.now))?;
+    let period = dash.period_at(context.now)?;
     dash::playable_representations(period).map(|(_, r)| r).find(|r| Some(r.line) == facts.rendition.line)
 }
 
@@ -40,14 +40,19 @@ pub(in crate::checks) fn judge_live_representations(
     if !dash.mpd.dynamic {
         return CheckVerdict::NotRun(STATIC_MPD);
     }
-    let now = dash.clock_offset().after(context.now);
-    let Some(period) = dash::current_period(&dash.mpd, now) else { return CheckVerdict::NotRun("no Period has begun") };
+    let Some(period) = dash.period_at(context.now) else { return CheckVerdict::NotRun("no Period has begun") };
     let mut found = Vec::new();
     for (set, representation) in dash::playable_representations(period) {
         let id = labels::slug(&representation.id);
         let same = |r: &&RenditionFacts| r.rendition.media == set.media && r.rendition.id.as_ref() == Some(&id);
         let Some(facts) = context.output.renditions.iter().find(same) else { continue };
-        let violations = judge(&LiveRepresentation { mpd: &dash.mpd, period, representation, facts, now });
+        let violations = judge(&LiveRepresentation {
+            mpd: &dash.mpd,
+            period,
+            representation,
+            facts,
+            now: dash.mpd_time(context.now),
+        });
         found.extend(cap_violations(violations).into_iter().map(|v| v.in_rendition(&facts.rendition.name)));
     }
     CheckVerdict::Ran(found)

@@ -76,7 +76,7 @@ impl Capturer<'_> {
         let earlier_offset = self.history.clock_offset(&self.key, &facts.url, self.template.retention());
         let known = DashFacts { arrived_at, clock, dead_clocks, other_clocks, ..DashFacts::new(mpd, asked_at) };
         let mut dash = DashFacts { earlier_offset, patchable, ..known };
-        let mpds_now = dash.clock_offset().after(self.clock.now());
+        let mpds_now = dash.mpd_time(self.clock.now());
         let now = Seconds(-EDGE_MARGIN.0).after(mpds_now);
         dash.listed_at = now;
         let (all_read, defects) = self.read_indexes(Arc::make_mut(&mut dash.mpd), now).await;

@@ -38,7 +38,7 @@ fn inspected_events<'a>(context: &CheckContext<'a>) -> impl Iterator<Item = (&'a
 /// Media3 asks for a newer one at that time, and stops if it gets the same again and again.
 pub(super) fn outlived_mpd(context: &CheckContext<'_>, dash: &DashFacts) -> Option<Violation> {
     let published = dash.mpd.publish_time.filter(|_| dash.mpd.dynamic)?;
-    let now = dash.clock_offset().after(dash.asked_at);
+    let now = dash.mpd_time(dash.asked_at);
     let late = |facts: &SegmentFacts, event: &EventMessage| {
         let expires = event.expires.filter(|expires| *expires >= published)?;
         let late = Seconds::between(wall_clock_time(facts, event)?, now);

@@ -17,9 +17,7 @@ const LEAD: Seconds = Seconds(30.0);
 const INBAND_SCHEME: &str = "urn:scte:scte35:2013:bin";
 
 pub(super) fn check(context: &CheckContext<'_>, dash: &DashFacts, params: &Params) -> CheckVerdict {
-    let now = dash.clock_offset().after(context.now);
-    let sets: Vec<_> =
-        dash::current_period(&dash.mpd, now).into_iter().flat_map(dash::playable_representations).collect();
+    let sets: Vec<_> = dash.period_at(context.now).into_iter().flat_map(dash::playable_representations).collect();
     select::judge_renditions(context, NO_MARKER, |facts, past| {
         let same_id = |id: &str| facts.rendition.id.as_deref() == Some(&labels::slug(id));
         let set = sets.iter().find(|(set, r)| set.media == facts.rendition.media && same_id(&r.id));

@@ -3,7 +3,7 @@
 use crate::checks::support::select::cap_violations;
 use crate::checks::{CheckContext, Violation};
 use crate::facts::RenditionFacts;
-use packager_media::dash::{Representation, SegmentAddressing, TimelineRun, current_period, playable_representations};
+use packager_media::dash::{Representation, SegmentAddressing, TimelineRun, playable_representations};
 use packager_media::stream::{Media, labels};
 
 /// Largest distance in seconds between the S elements of audio and video for the same time: packagers cut audio at the frame next
@@ -17,8 +17,7 @@ const LEAST: usize = 3;
 /// 5.3.9.6, 7.2.1). Audio on a clock of its own has other times in its list, and says nothing. Empty for HLS.
 pub(super) fn shifted_audio(context: &CheckContext<'_>, max: f64) -> Vec<Violation> {
     let Some(dash) = context.output.dash() else { return Vec::new() };
-    let now = dash.clock_offset().after(context.now);
-    let Some(period) = current_period(&dash.mpd, now) else { return Vec::new() };
+    let Some(period) = dash.period_at(context.now) else { return Vec::new() };
     let of = |media: Media| playable_representations(period).filter(move |(set, _)| set.media == media).map(|(_, r)| r);
     let Some(video) = of(Media::Video).find(|r| r.addressing.segments.runs().is_some()) else { return Vec::new() };
     let found = of(Media::Audio).filter_map(|audio| {
