@@ -14,7 +14,9 @@ use crate::facts::{
     GrowingSegmentFacts, LowLatencyFacts, ManifestFacts, OutputFacts, PartFacts, PreloadHintFacts, RenditionFacts,
     SegmentFacts, Timings,
 };
-use crate::history::{ListedSegment, MpdState, MpdWindow, Observation, OutputHistory, PeriodStart, RenditionHistory};
+use crate::history::{
+    ListedSegment, MpdState, MpdWindow, Observation, ObservedChanges, OutputHistory, PeriodStart, RenditionHistory,
+};
 use crate::testing;
 pub(super) use crate::testing::failure;
 use packager_media::codec::parameters::{AudioParameters, CodecParameters, VideoParameters};
@@ -384,7 +386,10 @@ impl Scene {
     }
 
     pub(super) fn past(&mut self) -> &mut RenditionHistory {
-        self.history.renditions.get_mut(NAME).unwrap()
+        let past = self.history.renditions.get_mut(NAME).unwrap();
+        // The test may give it other observations.
+        past.changes = ObservedChanges::default();
+        past
     }
 
     pub(super) fn observe(&mut self, observations: impl IntoIterator<Item = Observation>) {

@@ -90,6 +90,8 @@ impl<S: ObservedTimes> ObservedTimes for RenditionHistory<S> {
     fn shift(&mut self, by: Seconds) {
         let Self {
             observations,
+            // No interval between two observations changes.
+            changes: _,
             segments,
             heads,
             keys,

@@ -15,7 +15,7 @@ use super::outputs::Outputs;
 use super::patchable;
 use super::signal_turn::SignalTurns;
 use super::uri_names::UriNames;
-use super::{KeyUsage, ListedSegment, Observation, OutputHistory, RenditionHistory};
+use super::{KeyUsage, ListedSegment, Observation, ObservedChanges, OutputHistory, RenditionHistory};
 use crate::facts::{OutputFacts, PatchableMpd, RenditionFacts, SteeringFacts};
 use packager_media::stream::labels::LabelMemory;
 use packager_media::stream::{Rendition, RenditionIdentity, Timeline};
@@ -523,6 +523,7 @@ impl RenditionHistory<RememberedSegments> {
     fn with_facts(&self, now: Timestamp, hold: Seconds) -> RenditionHistory {
         let Self {
             observations,
+            changes: _,
             segments,
             heads,
             keys,
@@ -540,6 +541,7 @@ impl RenditionHistory<RememberedSegments> {
             segments: segments.facts(horizon, newest),
             heads: heads.facts(horizon, newest),
             observations: observations.clone(),
+            changes: ObservedChanges::default(),
             keys: keys.clone(),
             coverage: coverage.clone(),
             edge_since: *edge_since,

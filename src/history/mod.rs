@@ -21,6 +21,7 @@ mod mpds;
 mod observation;
 mod outputs;
 mod patchable;
+mod playlist_change;
 mod segment_delta;
 mod mos;
 mod signal;
@@ -39,6 +40,7 @@ pub(crate) use memory::{History, OutputKey, Retention};
 pub(crate) use mos::{MosHistory, MosTrend};
 pub(crate) use mpds::{MpdState, MpdWindow, PeriodStart, SAME_START};
 pub(crate) use observation::{ListedSegment, Observation};
+pub(crate) use playlist_change::{ObservedChange, ObservedChanges, PlaylistChange};
 pub(crate) use signal::{
     FollowUp, PictureHistory, SignalHistory, SoundHistory, Thumbnail, UNDECODABLE_PIECES, Undecodable,
 };
@@ -91,6 +93,8 @@ pub struct RenditionHistory<S = Vec<Arc<SegmentFacts>>> {
     /// Distinct observations of the rendition's playlist or MPD, oldest first. The first may be older than the
     /// template's `hold`, because the second is compared with it.
     pub observations: Vec<Arc<Observation>>,
+    /// Changes between the observations, in the history that the checks of one probe get.
+    pub(crate) changes: ObservedChanges,
     /// Segments that were inspected within the template's `hold`, in order of inspection. The newest listed segment is
     /// among them if it was ever inspected.
     pub segments: S,

@@ -5,20 +5,11 @@
 
 use crate::checks::CheckContext;
 use crate::facts::RenditionFacts;
-use crate::history::{ListedSegment, Observation, RenditionHistory, SAME_DATE};
+pub(in crate::checks) use crate::history::PlaylistChange;
+use crate::history::{ListedSegment, Observation, ObservedChange, RenditionHistory, SAME_DATE};
 use packager_media::units::Seconds;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::checks) enum PlaylistChange {
-    /// The window of the playlist stayed or moved forward.
-    Continued,
-    /// The window of the playlist went back to segments that it had left: a stale cache, or two origins out of step.
-    Regressed,
-    /// The playlist lists new segments, and their numbers began anew.
-    Restarted,
-}
 
 /// Two consecutive observations of a rendition's playlist, and the kind of change between them.
 #[derive(Debug, Clone, Copy)]
@@ -50,15 +41,24 @@ pub(in crate::checks) fn recent_steps<'a>(
 /// Returns every remembered change between consecutive observations of the playlist, oldest first. Observations without
 /// segments are left out, because they have no media sequence number to compare.
 pub(in crate::checks) fn all_steps(past: &RenditionHistory) -> Vec<PlaylistStep<'_>> {
+    let seen = |index: usize| past.observations.get(index).map(AsRef::as_ref);
+    let step = |observed: &ObservedChange| {
+        let ObservedChange { earlier, later: index, change, is_cut } = *observed;
+        Some(PlaylistStep { earlier: seen(earlier)?, later: seen(index)?, change, index, is_cut })
+    };
+    past.changes.get_or_classify(|| classify(past)).iter().filter_map(step).collect()
+}
+
+fn classify(past: &RenditionHistory) -> Vec<ObservedChange> {
     let seen: Vec<_> =
         past.observations.iter().map(AsRef::as_ref).enumerate().filter(|(_, o)| !o.segments.is_empty()).collect();
     let pairs = seen.iter().zip(seen.iter().skip(1)).enumerate();
     pairs
-        .map(|(n, ((_, earlier), (index, later)))| {
+        .map(|(n, ((earlier_at, earlier), (later_at, later)))| {
             let before = || seen.iter().take(n).map(|(_, o)| *o);
             let change = change_between(before(), earlier, later);
             let is_cut = change == PlaylistChange::Regressed && is_cut(before(), earlier, later);
-            PlaylistStep { earlier, later, change, index: *index, is_cut }
+            ObservedChange { earlier: *earlier_at, later: *later_at, change, is_cut }
         })
         .collect()
 }
