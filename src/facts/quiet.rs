@@ -1,6 +1,6 @@
 //! Spans over several segments in which nothing happens, such as digital silence.
 
-use super::SegmentFacts;
+use super::{FaultSpan, SegmentFacts};
 use packager_media::container::Track;
 use packager_media::quiet::QuietSpans;
 use packager_media::units::Seconds;
@@ -13,31 +13,20 @@ pub(crate) struct QuietTrack {
     /// Media up to the end of the newest segment that was judged without a gap.
     pub judged: Seconds,
     /// Quiet spans, oldest first. Of each segment only the first, the last and the longest span count.
-    pub spans: Vec<QuietSpan>,
-}
-
-/// A span of media in which nothing happens.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct QuietSpan {
-    pub duration: Seconds,
-    /// Media between the end of the span and the end of the newest segment; 0 if the span lasts until there.
-    pub ago: Seconds,
-    /// Whether the span began before the oldest segment that was judged, so that it may be longer than `duration`.
-    pub began_before: bool,
+    pub spans: Vec<FaultSpan>,
 }
 
 impl QuietTrack {
-    /// Duration of the quiet span at the end of the newest segment; 0 if there is none.
+    /// Returns the duration of the quiet span at the end of the newest segment; 0 if there is none.
     #[must_use]
     pub(crate) fn now(&self) -> Seconds {
-        self.spans.last().filter(|s| s.ago.0 <= 0.0).map_or(Seconds::ZERO, |s| s.duration)
+        FaultSpan::lasting(&self.spans)
     }
 
-    /// The longest span that lasts, or that ended less than `recovery` ago.
+    /// Returns the longest span that lasts, or that ended less than `recovery` ago.
     #[must_use]
-    pub(crate) fn longest(&self, recovery: Seconds) -> Option<QuietSpan> {
-        let recent = self.spans.iter().filter(|s| s.ago.0 <= 0.0 || s.ago < recovery);
-        recent.copied().max_by(|a, b| a.duration.0.total_cmp(&b.duration.0))
+    pub(crate) fn longest(&self, recovery: Seconds) -> Option<FaultSpan> {
+        FaultSpan::longest(&self.spans, recovery)
     }
 }
 
@@ -75,25 +64,26 @@ fn quiet_tracks(segments: &[&SegmentFacts], spans: fn(&Track) -> Option<QuietSpa
 impl QuietTrack {
     /// Adds the spans of the next segment.
     fn add(&mut self, next: QuietSpans) {
-        let began_before = self.judged.0 <= 0.0;
+        let is_first = self.judged.0 <= 0.0;
         let open = self.spans.pop_if(|last| last.ago.0 <= 0.0);
         self.spans.iter_mut().for_each(|span| span.ago = span.ago + next.total);
         self.judged = self.judged + next.total;
         let duration = open.map_or(Seconds::ZERO, |o| o.duration) + next.leading;
         let ago = if next.whole { Seconds::ZERO } else { next.total - next.leading };
-        let began_before = open.map_or(began_before && next.leading > Seconds::ZERO, |o| o.began_before);
-        self.push(QuietSpan { duration, ago, began_before });
+        // A span that began before the oldest judged segment may be longer.
+        let at_least = open.map_or(is_first && next.leading > Seconds::ZERO, |open| open.at_least);
+        self.push(FaultSpan { duration, ago, at_least });
         if next.whole {
             return;
         }
         if next.longest > next.leading && next.longest > next.trailing {
             // Where in the segment the span lies isn't known. It ended before the last span began, if there is one.
-            self.push(QuietSpan { duration: next.longest, ago: after_inner(next), began_before: false });
+            self.push(FaultSpan { duration: next.longest, ago: after_inner(next), at_least: false });
         }
-        self.push(QuietSpan { duration: next.trailing, ago: Seconds::ZERO, began_before: false });
+        self.push(FaultSpan { duration: next.trailing, ago: Seconds::ZERO, at_least: false });
     }
 
-    fn push(&mut self, span: QuietSpan) {
+    fn push(&mut self, span: FaultSpan) {
         if span.duration > Seconds::ZERO {
             self.spans.push(span);
         }
@@ -124,15 +114,15 @@ mod tests {
     fn a_span_goes_on_over_segment_boundaries() {
         let track = track(&[&[(1.0, false), (1.0, true)], &[(2.0, true)], &[(2.0, true)]]);
         assert_eq!((track.now().0, track.judged.0), (5.0, 6.0));
-        assert_eq!(track.spans, [QuietSpan { duration: Seconds(5.0), ago: Seconds::ZERO, began_before: false }]);
+        assert_eq!(track.spans, [FaultSpan { duration: Seconds(5.0), ago: Seconds::ZERO, at_least: false }]);
     }
 
     #[test]
     fn what_began_before_the_first_segment_may_be_longer() {
-        let began_before = |segments: &[&[(f64, bool)]]| track(segments).spans.last().map(|s| s.began_before);
-        assert_eq!(began_before(&[&[(2.0, true)], &[(2.0, true)]]), Some(true));
-        assert_eq!(began_before(&[&[(2.0, true)], &[(1.0, true), (1.0, false)]]), Some(true));
-        assert_eq!(began_before(&[&[(2.0, false)], &[(2.0, true)]]), Some(false));
+        let at_least = |segments: &[&[(f64, bool)]]| track(segments).spans.last().map(|s| s.at_least);
+        assert_eq!(at_least(&[&[(2.0, true)], &[(2.0, true)]]), Some(true));
+        assert_eq!(at_least(&[&[(2.0, true)], &[(1.0, true), (1.0, false)]]), Some(true));
+        assert_eq!(at_least(&[&[(2.0, false)], &[(2.0, true)]]), Some(false));
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(crate) use signal::{
     FollowUp, PictureHistory, SignalHistory, SoundHistory, Thumbnail, UNDECODABLE_PIECES, Undecodable,
 };
 pub(crate) use signal_turn::SignalTurn;
-pub(crate) use spans::{FaultSpan, FaultSpans};
+pub(crate) use spans::FaultSpans;
 pub(crate) use uri_names::SAME_DATE;
 #[cfg(test)]
 pub(crate) use {

@@ -1,5 +1,6 @@
 //! Spans of a fault of picture or sound, added up over the pieces of media that were decoded.
 
+use crate::facts::FaultSpan;
 use packager_media::units::Seconds;
 use packager_signal::Span;
 
@@ -22,17 +23,6 @@ pub struct FaultSpans {
     spans: Vec<FaultSpan>,
     /// Whether the newest piece has the fault from its beginning to its end.
     whole: bool,
-}
-
-/// A period of decoded media in which one fault lasted without interruption.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct FaultSpan {
-    /// Duration of the decoded media that has the fault, with the time between two pieces that have the same picture throughout.
-    pub duration: Seconds,
-    /// Time between the end of the span and the end of the newest decoded media; 0 if the span lasts until there.
-    pub ago: Seconds,
-    /// Whether the span may be longer than `duration`, because media before, within or after it weren't decoded.
-    pub at_least: bool,
 }
 
 /// How a piece of decoded media follows the piece before.
@@ -116,7 +106,7 @@ impl FaultSpans {
     /// Duration of the span at the end of the newest decoded media; 0 if there is none.
     #[must_use]
     pub fn now(&self) -> Seconds {
-        self.spans.last().filter(|span| span.ago.0 <= 0.0).map_or(Seconds::ZERO, |span| span.duration)
+        FaultSpan::lasting(&self.spans)
     }
 
     /// The remembered spans, oldest first.
@@ -127,8 +117,7 @@ impl FaultSpans {
     /// The longest span that lasts, or that ended less than `recovery` ago; `None` without such a span.
     #[must_use]
     pub fn longest(&self, recovery: Seconds) -> Option<FaultSpan> {
-        let recent = self.spans.iter().filter(|span| span.ago.0 <= 0.0 || span.ago < recovery);
-        recent.copied().max_by(|a, b| a.duration.0.total_cmp(&b.duration.0))
+        FaultSpan::longest(&self.spans, recovery)
     }
 }
 

@@ -1,8 +1,7 @@
 use crate::checks::support::decoded::{self, HoldTimes};
 use crate::checks::support::select::{self, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
-use crate::facts::quiet::{self, QuietSpan};
-use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::facts::{FaultSpan, RenditionFacts, SegmentFacts, quiet};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::stream::Media;
@@ -89,9 +88,9 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
     Some(silent)
 }
 
-fn violation(newest: &SegmentFacts, span: QuietSpan, params: &Params) -> Violation {
+fn violation(newest: &SegmentFacts, span: FaultSpan, params: &Params) -> Violation {
     let (number, seconds) = (newest.segment.number, span.duration.0);
-    let least = if span.began_before { "at least " } else { "" };
+    let least = if span.at_least { "at least " } else { "" };
     let until = match span.ago.0 {
         ago if ago > 0.0 => format!("it ended {ago:.1} s before the end of segment {number}"),
         _ => format!("it lasts until the end of segment {number}"),

@@ -2,9 +2,9 @@
 
 use super::select;
 use crate::checks::{CheckContext, CheckVerdict, Violation};
-use crate::facts::{RenditionFacts, SegmentFacts, Undecoded, quiet};
+use crate::facts::{FaultSpan, RenditionFacts, SegmentFacts, Undecoded, quiet};
 use crate::finding::Severity;
-use crate::history::{FaultSpan, PictureHistory, RenditionHistory, SignalHistory, SoundHistory};
+use crate::history::{PictureHistory, RenditionHistory, SignalHistory, SoundHistory};
 use packager_media::stream::Media;
 use packager_media::units::Seconds;
 
@@ -178,7 +178,7 @@ fn known_sounds(context: &CheckContext<'_>, counts: impl Fn(Seconds, Seconds) ->
         let decoded = |sound: &SoundHistory| sound.silent.spans().iter().any(|span| counts(span.duration, span.ago));
         let segments = select::inspected_segments(facts, past).unwrap_or_default();
         let coded = quiet::silence(&segments);
-        let is_quiet = |span: &quiet::QuietSpan| counts(span.duration, span.ago);
+        let is_quiet = |span: &FaultSpan| counts(span.duration, span.ago);
         let coded: Vec<(u32, bool)> = coded.iter().map(|track| (track.id, track.spans.iter().any(is_quiet))).collect();
         let has_picture = has_picture(&segments);
         if !sounds.is_empty() {

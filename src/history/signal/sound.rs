@@ -1,7 +1,8 @@
 //! State of one audio stream by the media that were decoded so far: silence, dead channels, clipping and loudness.
 
 use super::PieceStep;
-use crate::history::spans::{FaultSpan, FaultSpans, Joint};
+use crate::facts::FaultSpan;
+use crate::history::spans::{FaultSpans, Joint};
 use packager_media::units::{Seconds, Timestamp};
 use packager_signal::sound::{LoudnessPool, Position, Sound};
 use std::collections::VecDeque;
