@@ -2,7 +2,6 @@
 //! by the answer's headers, without the cost of the whole segment.
 
 use super::Capturer;
-use super::keys::Access;
 use super::media::{ReadInits, SegmentAttempt, init_of};
 use super::reader::BodyReader;
 use crate::facts::{Exchange, InspectedShare, RenditionFacts, SegmentExtent, SegmentFacts};
@@ -75,18 +74,14 @@ impl Capturer<'_> {
         newest: bool,
         known: &AlreadyInspected,
     ) -> HeadAttempt {
-        let lock = match segment.key.as_deref().filter(|k| k.encrypts_wholly()) {
-            Some(key) => Some(self.access(key, Some(segment.number), known).await),
-            None => None,
-        };
+        let key = segment.key.as_deref().filter(|key| key.encrypts_wholly());
+        let access = self.access(key, Some(segment.number), known).await;
         let deadline = self.budget.segments();
-        if Instant::now() >= deadline || matches!(lock, Some(Access::OutOfTime)) {
-            return HeadAttempt::OutOfTime;
-        }
+        let Some(access) = access.filter(|_| Instant::now() < deadline) else { return HeadAttempt::OutOfTime };
         let within = segment.byte_range.unwrap_or(ByteRange { offset: 0, length: u64::MAX });
         let range = Some(ByteRange { offset: within.offset, length: within.length.min(HEAD_BYTES) });
         let request = FetchRequest { range, may_end_early: true, ..self.request(&segment.uri) };
-        let mut reader = BodyReader::new(init, lock);
+        let mut reader = BodyReader::new(init, access);
         let patience = self.min_download_time(segment);
         let Some(fetched) = self.get(request, deadline, patience, |piece| reader.push(piece)).await else {
             return HeadAttempt::OutOfTime;

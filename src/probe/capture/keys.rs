@@ -35,14 +35,14 @@ impl KeyCache {
     }
 }
 
-/// Access to a body that is encrypted as a whole: its decryptor, or why there is none.
+/// Access to a body: its decryptor if it is encrypted as a whole, or why there is none.
 pub(super) enum Access {
+    /// The playlist announces no encryption of the whole body.
+    Unencrypted,
     /// The key is known, so that the body can be decrypted.
     Key(Box<Decryptor>),
     /// No key arrived, or its format is one that only a player's DRM system understands.
     NoKey,
-    /// The probe's time ended before the key arrived.
-    OutOfTime,
 }
 
 impl Capturer<'_> {
@@ -65,19 +65,26 @@ impl Capturer<'_> {
         asked.into_iter().flatten().collect()
     }
 
-    /// Returns the access to a body that is encrypted with `key`. `number` is the segment's media sequence number,
-    /// which is the initialization vector if the playlist gives none.
-    pub(super) async fn access(&self, key: &Key, number: Option<u64>, known: &AlreadyInspected) -> Access {
+    /// Returns the access to a body that is encrypted as a whole with `key`, if there is one. `number` is the segment's media sequence
+    /// number, which is the initialization vector if the playlist gives none. `None`: the probe's time ended before the key arrived.
+    pub(super) async fn access(
+        &self,
+        key: Option<&Key>,
+        number: Option<u64>,
+        known: &AlreadyInspected,
+    ) -> Option<Access> {
+        let Some(key) = key else { return Some(Access::Unencrypted) };
         let vector = match (&key.iv, number) {
             (Some(written), _) => InitVector::parse(written),
             (None, number) => number.map(InitVector::from_sequence_number),
         };
-        let (true, Some(vector)) = (is_aes_128(key) && http_url(key).is_some(), vector) else { return Access::NoKey };
-        let Some(facts) = self.key(key, known).await else { return Access::OutOfTime };
-        match &facts.secret {
+        let (true, Some(vector)) = (is_aes_128(key) && http_url(key).is_some(), vector) else {
+            return Some(Access::NoKey);
+        };
+        Some(match &self.key(key, known).await?.secret {
             Some(secret) => Access::Key(Box::new(Decryptor::new(secret, vector))),
             None => Access::NoKey,
-        }
+        })
     }
 
     /// Fetches one key, or returns the answer that is remembered. `None` if the key has no http(s) URI, or the probe's

@@ -4,6 +4,7 @@
 
 use super::Capturer;
 use super::hls::{Variables, parse_media_playlist};
+use super::keys::Access;
 use super::media::ReadInits;
 use super::reader::{BodyReader, ReadBody};
 use super::requests::MIN_PLAYLIST_TIME;
@@ -148,12 +149,10 @@ impl Capturer<'_> {
         init: Option<&InitSegment>,
         known: &AlreadyInspected,
     ) -> Option<PartFacts> {
-        let lock = match part_key(part, timeline).filter(|k| k.encrypts_wholly()) {
-            Some(key) => Some(self.access(key, Some(part.segment), known).await),
-            None => None,
-        };
-        let locked = lock.is_some();
-        let mut reader = BodyReader::new(init, lock);
+        let key = part_key(part, timeline).filter(|key| key.encrypts_wholly());
+        // A part whose key didn't arrive is requested all the same: whether it is there says something.
+        let access = self.access(key, Some(part.segment), known).await.unwrap_or(Access::NoKey);
+        let mut reader = BodyReader::new(init, access);
         let request = FetchRequest { range: part.byte_range, ..self.request(&part.uri) };
         let deadline = self.budget.segments();
         let fetched = self.get(request, deadline, MIN_PLAYLIST_TIME, |piece| reader.push(piece)).await?;
@@ -162,7 +161,7 @@ impl Capturer<'_> {
         // whole.
         let open = |read: &ReadBody| match &read.decryption {
             Some(done) => *done == Decryption::Done && read.inspection.as_ref().is_some_and(|i| i.defects.is_empty()),
-            None => !locked,
+            None => key.is_none(),
         };
         let inspection = read.filter(open).and_then(|read| read.inspection);
         Some(PartFacts { part: part.clone(), fetched, inspection })

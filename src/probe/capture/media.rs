@@ -7,7 +7,6 @@ use super::downloads::{DownloadedBody, FreshDownload, resource_of};
 use super::growing::GrowingSegments;
 use super::heads;
 use super::hls::{Variables, parse_media_playlist};
-use super::keys::Access;
 use super::plan::{DownloadPlan, HeadsBudget, plan_downloads};
 use super::reader::{BodyReader, ReadBody};
 use super::requests::MIN_PLAYLIST_TIME;
@@ -164,12 +163,9 @@ impl Capturer<'_> {
     }
 
     async fn download_init(&self, map: &Map, url: &Url, known: &AlreadyInspected) -> Option<ReadInit> {
-        let lock = match &map.key {
-            Some(key) => Some(self.access(key, None, known).await).filter(|l| !matches!(l, Access::OutOfTime))?.into(),
-            None => None,
-        };
+        let access = self.access(map.key.as_ref(), None, known).await?;
         let most = if self.requests.downloads.largest_kept() > 0 { MAX_KEPT_INIT } else { 0 };
-        let mut reader = BodyReader::new(None, lock).keeping(most);
+        let mut reader = BodyReader::new(None, access).keeping(most);
         let mut digest = DefaultHasher::new();
         let request =
             FetchRequest { range: map.byte_range, max_bytes: self.bounds.max_manifest_bytes, ..self.request(url) };
@@ -292,15 +288,13 @@ impl Capturer<'_> {
     /// Downloads and inspects a segment at `url`. `None` if the probe's time ended first.
     pub(super) async fn download_segment(&self, wanted: &Wanted<'_>, url: &Url) -> Option<FreshDownload> {
         let Wanted { segment, init, known, keep, .. } = *wanted;
-        let lock = match segment.key.as_deref().filter(|k| k.encrypts_wholly()) {
-            Some(key) => Some(self.access(key, Some(segment.number), known).await),
-            None => None,
-        };
+        let key = segment.key.as_deref().filter(|key| key.encrypts_wholly());
+        let access = self.access(key, Some(segment.number), known).await?;
         let deadline = self.budget.segments();
-        if Instant::now() >= deadline || matches!(lock, Some(Access::OutOfTime)) {
+        if Instant::now() >= deadline {
             return None;
         }
-        let mut reader = BodyReader::new(init, lock).keeping(keep);
+        let mut reader = BodyReader::new(init, access).keeping(keep);
         let request = FetchRequest { range: segment.byte_range, ..self.request(url) };
         let patience = self.min_download_time(segment);
         let fetched = self.get(request, deadline, patience, |piece| reader.push(piece)).await?;

@@ -42,13 +42,12 @@ pub(super) struct ReadBody {
 }
 
 impl BodyReader {
-    /// Makes a reader of one segment's body. `lock` has the decryptor of a body that is encrypted as a whole, or says
-    /// why there is none. It is `None` for a body that isn't encrypted as a whole.
-    pub(super) fn new(init: Option<&InitSegment>, lock: Option<Access>) -> Self {
-        let state = match lock {
-            None => ReaderState::Unencrypted,
-            Some(Access::Key(decryptor)) => ReaderState::Undecided(Vec::new(), Some(decryptor)),
-            Some(Access::NoKey | Access::OutOfTime) => ReaderState::Undecided(Vec::new(), None),
+    /// Makes a reader of one segment's body. `access` has the decryptor of a body that is encrypted as a whole.
+    pub(super) fn new(init: Option<&InitSegment>, access: Access) -> Self {
+        let state = match access {
+            Access::Unencrypted => ReaderState::Unencrypted,
+            Access::Key(decryptor) => ReaderState::Undecided(Vec::new(), Some(decryptor)),
+            Access::NoKey => ReaderState::Undecided(Vec::new(), None),
         };
         Self { inspector: SegmentInspector::new(init), state, opening: Vec::new(), kept: None }
     }
@@ -205,8 +204,8 @@ mod tests {
         Access::Key(Box::new(Decryptor::new(&AesKey::new(&key).unwrap(), vector)))
     }
 
-    fn read(lock: Option<Access>, body: &[u8], complete: bool) -> (Option<Container>, Option<Decryption>) {
-        let mut reader = BodyReader::new(None, lock);
+    fn read(access: Access, body: &[u8], complete: bool) -> (Option<Container>, Option<Decryption>) {
+        let mut reader = BodyReader::new(None, access);
         body.chunks(100).for_each(|piece| reader.push(piece));
         let read = reader.finish(complete);
         (read.inspection.map(|i| i.container), read.decryption)
@@ -215,61 +214,58 @@ mod tests {
     #[test]
     fn decrypted_content_is_inspected() {
         let (media, body) = (packets(), encrypted(&packets()));
-        assert_eq!(read(None, &media, true), (Some(Container::MpegTs), None));
-        assert_eq!(read(Some(open(KEY, 5)), &body, true), (Some(Container::MpegTs), Some(Decryption::Done)));
-        assert_eq!(read(Some(open(KEY, 5)), &body[..1000], false), (Some(Container::MpegTs), None));
+        assert_eq!(read(Access::Unencrypted, &media, true), (Some(Container::MpegTs), None));
+        assert_eq!(read(open(KEY, 5), &body, true), (Some(Container::MpegTs), Some(Decryption::Done)));
+        assert_eq!(read(open(KEY, 5), &body[..1000], false), (Some(Container::MpegTs), None));
         let cues = encrypted(b"WEBVTT\n");
-        assert_eq!(read(Some(open(KEY, 5)), &cues, true), (Some(Container::WebVtt), Some(Decryption::Done)));
+        assert_eq!(read(open(KEY, 5), &cues, true), (Some(Container::WebVtt), Some(Decryption::Done)));
     }
 
     #[test]
     fn a_wrong_key_a_wrong_vector_and_a_wrong_end_are_distinguished() {
         let body = encrypted(&packets());
         let failed = |misfit| Some(Decryption::Failed(misfit));
-        assert_eq!(read(Some(open([8; 16], 5)), &body, true), (None, failed(DecryptError::WrongKey)));
+        assert_eq!(read(open([8; 16], 5), &body, true), (None, failed(DecryptError::WrongKey)));
         let another = InitVector::parse(&format!("0x{}", "f".repeat(32))).unwrap();
-        assert_eq!(read(Some(under(KEY, another)), &body, true), (None, failed(DecryptError::WrongVector)));
+        assert_eq!(read(under(KEY, another), &body, true), (None, failed(DecryptError::WrongVector)));
         let cut = &body[..body.len() - 7];
         let length = failed(DecryptError::Length(cut.len() as u64));
-        assert_eq!(read(Some(open(KEY, 5)), cut, true), (None, length));
+        assert_eq!(read(open(KEY, 5), cut, true), (None, length));
         let other_end = [&body[..], &body[..16]].concat();
-        assert_eq!(
-            read(Some(open(KEY, 5)), &other_end, true),
-            (Some(Container::MpegTs), failed(DecryptError::Padding))
-        );
+        assert_eq!(read(open(KEY, 5), &other_end, true), (Some(Container::MpegTs), failed(DecryptError::Padding)));
     }
 
     #[test]
     fn a_clear_body_is_inspected_with_and_without_a_key() {
-        for lock in [open(KEY, 5), Access::NoKey] {
-            assert_eq!(read(Some(lock), &packets(), true), (Some(Container::MpegTs), Some(Decryption::Clear)));
+        for access in [open(KEY, 5), Access::NoKey] {
+            assert_eq!(read(access, &packets(), true), (Some(Container::MpegTs), Some(Decryption::Clear)));
         }
         let page = b"<!DOCTYPE html><html><head><title>Sign in</title></head></html>";
-        assert_eq!(read(Some(open(KEY, 5)), page, true), (Some(Container::Unknown), Some(Decryption::Text)));
+        assert_eq!(read(open(KEY, 5), page, true), (Some(Container::Unknown), Some(Decryption::Text)));
     }
 
     #[test]
     fn what_is_kept_for_the_decoder_is_clear() {
-        let kept = |lock, body: &[u8], most| {
-            let mut reader = BodyReader::new(None, lock).keeping(most);
+        let kept = |access, body: &[u8], most| {
+            let mut reader = BodyReader::new(None, access).keeping(most);
             body.chunks(100).for_each(|piece| reader.push(piece));
             reader.finish(true).kept
         };
         let clear = packets();
-        assert_eq!(kept(None, &clear, clear.len()).as_deref(), Some(&*clear));
-        assert_eq!(kept(Some(open(KEY, 5)), &encrypted(&clear), 1 << 20).as_deref(), Some(&*clear));
-        assert_eq!(kept(Some(open([8; 16], 5)), &encrypted(&clear), 1 << 20), None, "noise");
-        assert_eq!(kept(None, &clear, 0), None);
-        assert_eq!(kept(None, &clear, clear.len() - 1), None, "too much");
+        assert_eq!(kept(Access::Unencrypted, &clear, clear.len()).as_deref(), Some(&*clear));
+        assert_eq!(kept(open(KEY, 5), &encrypted(&clear), 1 << 20).as_deref(), Some(&*clear));
+        assert_eq!(kept(open([8; 16], 5), &encrypted(&clear), 1 << 20), None, "noise");
+        assert_eq!(kept(Access::Unencrypted, &clear, 0), None);
+        assert_eq!(kept(Access::Unencrypted, &clear, clear.len() - 1), None, "too much");
     }
 
     #[test]
     fn without_a_key_the_content_is_unknown() {
-        assert_eq!(read(Some(Access::NoKey), &encrypted(&packets()), true), (None, Some(Decryption::Locked)));
+        assert_eq!(read(Access::NoKey, &encrypted(&packets()), true), (None, Some(Decryption::Locked)));
     }
 
     #[test]
     fn an_empty_body_is_neither_encrypted_nor_clear() {
-        assert_eq!(read(Some(open(KEY, 5)), b"", true), (None, None));
+        assert_eq!(read(open(KEY, 5), b"", true), (None, None));
     }
 }
