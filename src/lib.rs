@@ -7,6 +7,8 @@
 
 mod address_class;
 mod rfc3339;
+mod backoff;
+mod eviction;
 mod permits;
 mod assignment;
 pub mod finding;

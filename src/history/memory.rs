@@ -16,6 +16,7 @@ use super::patchable;
 use super::signal_turn::SignalTurns;
 use super::uri_names::UriNames;
 use super::{KeyUsage, ListedSegment, Observation, ObservedChanges, OutputHistory, RenditionHistory};
+use crate::eviction::evict;
 use crate::facts::{OutputFacts, PatchableMpd, RenditionFacts, SteeringFacts};
 use packager_media::stream::labels::LabelMemory;
 use packager_media::stream::{Rendition, RenditionIdentity, Timeline};
@@ -309,12 +310,7 @@ impl Memory {
 
     fn forget(&mut self, now: Timestamp) {
         self.renditions.retain(|_, r| Seconds::between(r.touched, now) < FORGET_RENDITION);
-        while self.renditions.len() > MAX_RENDITIONS {
-            let Some(oldest) = self.renditions.iter().min_by_key(|(_, r)| r.touched).map(|(n, _)| n.clone()) else {
-                return;
-            };
-            self.renditions.remove(&oldest);
-        }
+        evict(&mut self.renditions, MAX_RENDITIONS, None, |rendition| rendition.touched);
     }
 
     /// Returns the history of the renditions that this probe found, by their labels.

@@ -3,6 +3,7 @@
 
 use super::clock_step::ObservedTimes;
 use super::memory::OutputKey;
+use crate::eviction::evict;
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,7 +39,7 @@ impl<M: Default + ObservedTimes> Outputs<M> {
     pub(super) fn bound(&self, max_outputs: usize) {
         let bound = max_outputs.max(1);
         if self.max_outputs.swap(bound, Ordering::Relaxed) > bound {
-            evict(&mut lock(&self.entries), bound);
+            evict(&mut lock(&self.entries), bound, None, |entry| entry.touched);
         }
     }
 
@@ -65,7 +66,8 @@ impl<M: Default + ObservedTimes> Outputs<M> {
     fn enter(&self, key: &MemoryKey, now: Timestamp) -> Arc<Mutex<M>> {
         let mut entries = lock(&self.entries);
         if !entries.contains_key(key) {
-            evict(&mut entries, self.max_outputs.load(Ordering::Relaxed).saturating_sub(1));
+            let most = self.max_outputs.load(Ordering::Relaxed).saturating_sub(1);
+            evict(&mut entries, most, None, |entry| entry.touched);
         }
         let new = || Entry { touched: now, memory: Arc::default() };
         let entry = entries.entry(key.clone()).or_insert_with(new);
@@ -86,13 +88,6 @@ impl<M: Default + ObservedTimes> Outputs<M> {
 /// Locks a value. What the lock guards is valid after every statement, so a panic elsewhere leaves nothing half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn evict<M>(entries: &mut HashMap<MemoryKey, Entry<M>>, leave: usize) {
-    while entries.len() > leave {
-        let Some(oldest) = entries.iter().min_by_key(|(_, e)| e.touched).map(|(key, _)| key.clone()) else { return };
-        entries.remove(&oldest);
-    }
 }
 
 #[cfg(test)]

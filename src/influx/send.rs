@@ -1,6 +1,7 @@
 //! Sends batches of lines to InfluxDB: to `/api/v2/write` with a token, or to `/write` of InfluxDB 1.
 
 use super::{CountLines, LineBatch, LineResult};
+use crate::backoff::Backoff;
 use crate::config::{ConfigHandle, InfluxdbSettings};
 use crate::fetch::{read_service_answer, service_client};
 use async_compression::tokio::write::GzipEncoder;
@@ -61,7 +62,7 @@ impl BatchSender {
             return;
         }
         let Ok(body) = gzip(&batch.text).await else { return (self.count)(LineResult::Refused, batch.count) };
-        let mut wait = RETRY;
+        let mut backoff = Backoff::new(RETRY, RETRY_AT_MOST);
         loop {
             let loaded = self.live.current();
             match self.post(&loaded.exporter.influxdb, body.clone()).await {
@@ -77,11 +78,10 @@ impl BatchSender {
                     return (self.count)(LineResult::Written, batch.count - dropped);
                 }
                 Err(WriteError::Temporary(why, least)) => {
-                    let pause = wait.max(least);
+                    let pause = backoff.failed().max(least);
                     tracing::warn!(why, retry_in = ?pause, "InfluxDB did not accept the lines; they will be \
                          sent again");
                     sleep(pause).await;
-                    wait = (wait * 2).min(RETRY_AT_MOST);
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Cookies of all channels, each channel with its own jar.
 
+use crate::eviction::evict;
 use crate::fetch::CookieJar;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,13 +29,7 @@ impl ChannelCookies {
         let known = jars.entry(code.to_owned()).or_insert_with(|| ChannelJar { jar: Arc::default(), used: now });
         known.used = known.used.max(now);
         let jar = Arc::clone(&known.jar);
-        while jars.len() > max_channels.max(1) {
-            let others = jars.iter().filter(|(other, _)| *other != code);
-            let Some(unused) = others.min_by_key(|(_, known)| known.used).map(|(other, _)| other.clone()) else {
-                break;
-            };
-            jars.remove(&unused);
-        }
+        evict(&mut jars, max_channels.max(1), Some(&code.to_owned()), |known| known.used);
         jar
     }
 }

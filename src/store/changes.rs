@@ -2,6 +2,7 @@
 
 use super::alerts::{AlertRow, DOCUMENT};
 use super::{Store, StoreError, writable};
+use crate::backoff::Backoff;
 use sqlx::postgres::PgListener;
 use sqlx::types::Json;
 use std::collections::BTreeMap;
@@ -33,15 +34,15 @@ impl Store {
     /// Calls `report` with every change of an alert until the future is dropped. No alert is read while `has_listeners`
     /// returns false.
     pub async fn alert_changes(self, has_listeners: impl Fn() -> bool, mut report: impl FnMut(AlertEvent)) {
-        let mut pause = RETRY;
+        let mut backoff = Backoff::new(RETRY, MAX_RETRY);
         let mut missed = false;
         loop {
-            let Err(error) = self.follow_changes(&has_listeners, &mut report, &mut pause, missed).await;
+            let Err(error) = self.follow_changes(&has_listeners, &mut report, &mut backoff, missed).await;
             missed = true;
+            let pause = backoff.failed();
             // `follow` logs at the same time, as an error, that the database is away.
             tracing::debug!(%error, retry_in = ?pause, "changes of alerts are not read");
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(MAX_RETRY);
         }
     }
 
@@ -49,12 +50,12 @@ impl Store {
         &self,
         has_listeners: &impl Fn() -> bool,
         report: &mut impl FnMut(AlertEvent),
-        pause: &mut Duration,
+        backoff: &mut Backoff,
         missed: bool,
     ) -> Result<Infallible, StoreError> {
         let mut listener = PgListener::connect_with(&self.pool).await?;
         listener.listen("packager_alerts").await?;
-        *pause = RETRY;
+        backoff.reset();
         if missed {
             report(AlertEvent::Gap);
         }

@@ -3,6 +3,7 @@
 
 use super::table::comma_separated;
 use super::{Health, Store, StoreError, on_blocking_thread, writable};
+use crate::backoff::Backoff;
 use crate::catalog::{self, CatalogSnapshot, ChannelRow, TemplateRow};
 use crate::config::ConfigHandle;
 use crate::document::DocumentErrors;
@@ -48,14 +49,14 @@ impl Store {
     /// Keeps the catalogue in force up to date with the database until the future is dropped. While the database can't
     /// be reached, the last catalogue stays in force.
     pub async fn follow(self, live: Arc<ConfigHandle>, variables: BTreeMap<String, String>) {
-        let mut pause = RETRY;
+        let mut backoff = Backoff::new(RETRY, MAX_RETRY);
         loop {
-            let Err(error) = self.follow_notices(&live, &variables, &mut pause).await;
+            let Err(error) = self.follow_notices(&live, &variables, &mut backoff).await;
             let error = self.explained(error).await;
+            let pause = backoff.failed();
             tracing::error!(%error, retry_in = ?pause, "database; the last catalogue stays in force");
             self.health.send_replace(Health::Away { why: error.to_string() });
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(MAX_RETRY);
         }
     }
 
@@ -63,7 +64,7 @@ impl Store {
         &self,
         live: &ConfigHandle,
         variables: &BTreeMap<String, String>,
-        pause: &mut Duration,
+        backoff: &mut Backoff,
     ) -> Result<std::convert::Infallible, StoreError> {
         self.migrate().await?;
         if !self.was_read() {
@@ -73,7 +74,7 @@ impl Store {
         listener.listen("packager_catalogue").await?;
         loop {
             self.refresh(live, variables).await?;
-            *pause = RETRY;
+            backoff.reset();
             await_notice(&mut listener).await?;
             tokio::time::sleep(SETTLE_TIME).await;
             while listener.next_buffered().is_some() {}

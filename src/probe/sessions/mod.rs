@@ -5,6 +5,7 @@
 
 mod matching;
 
+use crate::eviction::evict;
 use crate::facts::EndedSession;
 use crate::history::OutputKey;
 use packager_media::stream::Presentation;
@@ -215,11 +216,7 @@ impl SessionTable {
             entered: false,
         };
         self.by_output.insert(key.clone(), session);
-        while self.by_output.len() > max_outputs.max(1) {
-            let others = self.by_output.iter().filter(|(other, _)| *other != key);
-            let Some(unused) = others.min_by_key(|(_, s)| s.used_at).map(|(other, _)| other.clone()) else { break };
-            self.by_output.remove(&unused);
-        }
+        evict(&mut self.by_output, max_outputs.max(1), Some(key), |session| session.used_at);
         SessionStep { number, followed: None, begun: true, ended: None }
     }
 }

@@ -1,6 +1,7 @@
 //! Failed logins: each is counted and logged without its credentials, and many of one address are answered more and
 //! more slowly. A request with valid credentials never waits.
 
+use crate::eviction::evict;
 use http::StatusCode;
 use packager_media::units::Timestamp;
 use std::collections::HashMap;
@@ -135,11 +136,7 @@ impl AuthFailures {
 /// Removes the addresses whose failures are forgotten, and the one that failed least recently if there are none.
 fn make_room(addresses: &mut HashMap<IpAddr, Failures>, now: Instant) {
     addresses.retain(|_, failures| now.saturating_duration_since(failures.last) < FORGET);
-    if addresses.len() >= MAX_ADDRESSES
-        && let Some(oldest) = addresses.iter().min_by_key(|(_, failures)| failures.last).map(|(address, _)| *address)
-    {
-        addresses.remove(&oldest);
-    }
+    evict(addresses, MAX_ADDRESSES - 1, None, |failures| failures.last);
 }
 
 /// Returns the delay of the answer to the `count`th failure of an address. `None`: there is no delay.

@@ -1,6 +1,7 @@
 //! Sessions of the web page: a signed cookie in place of a token that a page would have to keep. A session ends after
 //! twelve hours without a request, at the logout, and with the token or user with which it began.
 
+use crate::eviction::evict;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use cookie::{Cookie, SameSite};
@@ -169,11 +170,7 @@ impl Ended {
             return;
         }
         self.until.retain(|_, until| *until > second);
-        if self.until.len() >= MAX_ENDED
-            && let Some(first) = self.until.iter().min_by_key(|(_, until)| **until).map(|(id, _)| id.clone())
-        {
-            self.until.remove(&first);
-        }
+        evict(&mut self.until, MAX_ENDED - 1, None, |until| *until);
         self.until.insert(id, second.saturating_add(LIFETIME));
     }
 }
