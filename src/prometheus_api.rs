@@ -22,7 +22,7 @@ pub(crate) struct PrometheusApi {
     /// URL of Prometheus without a slash at its end.
     base: Arc<str>,
     /// The same for messages, without user and password.
-    shown: Arc<str>,
+    redacted_url: Arc<str>,
     contact: ContactRecord,
 }
 
@@ -88,8 +88,8 @@ impl PrometheusApi {
     pub(crate) fn new(url: &Url) -> Result<Self, String> {
         let client = service_client(REQUEST_TIMEOUT).map_err(|e| format!("no HTTP client for Prometheus: {e}"))?;
         let base = url.as_str().trim_end_matches('/').into();
-        let shown = redact::url(url).trim_end_matches('/').into();
-        Ok(Self { client, base, shown, contact: ContactRecord::default() })
+        let redacted_url = redact::url(url).trim_end_matches('/').into();
+        Ok(Self { client, base, redacted_url, contact: ContactRecord::default() })
     }
 
     /// Returns when Prometheus last answered a query of a chart.
@@ -108,7 +108,7 @@ impl PrometheusApi {
     }
 
     async fn send_query(&self, query: &str, range: TimeRange) -> Result<Vec<RangeSeries>, PrometheusError> {
-        let why = |e: String| format!("Prometheus at {} gave no usable answer: {e}", self.shown);
+        let why = |e: String| format!("Prometheus at {} gave no usable answer: {e}", self.redacted_url);
         let (away, refused) = (|e| PrometheusError::Away(why(e)), |e| PrometheusError::Refused(why(e)));
         let url = Url::parse(&format!("{}/api/v1/query_range", self.base));
         let mut url = url.map_err(|e| refused(e.to_string()))?;

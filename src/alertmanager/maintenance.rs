@@ -108,7 +108,7 @@ impl Alertmanager {
     pub(crate) async fn maintenances(&self) -> Result<Vec<Maintenance>, String> {
         let silences: Vec<Silence> = answer(self.client.get(format!("{}/api/v2/silences", self.base)))
             .await
-            .map_err(|e| format!("Alertmanager at {} does not list its silences: {e}", self.shown))?;
+            .map_err(|e| format!("Alertmanager at {} does not list its silences: {e}", self.redacted_url))?;
         let mut found: Vec<Maintenance> = silences.into_iter().filter_map(Silence::maintenance).collect();
         let ends_at = |maintenance: &Maintenance| maintenance.ends_at.parse::<Timestamp>().ok();
         found.sort_by_key(ends_at);
@@ -129,7 +129,7 @@ impl Alertmanager {
         duration: Duration,
     ) -> Result<Maintenance, String> {
         let why = |e: &dyn std::fmt::Display| {
-            format!("Alertmanager at {} took no silence, so nothing was changed: {e}", self.shown)
+            format!("Alertmanager at {} took no silence, so nothing was changed: {e}", self.redacted_url)
         };
         let before = self.maintenances().await.map_err(|e| why(&e))?;
         let before = before.into_iter().find(|other| other.is_active && other.label == label && other.value == value);

@@ -35,7 +35,7 @@ pub(crate) struct Alertmanager {
     /// URL of Alertmanager without a slash at its end.
     base: Arc<str>,
     /// The same for messages, without user and password.
-    shown: Arc<str>,
+    redacted_url: Arc<str>,
     contact: ContactRecord,
 }
 
@@ -151,8 +151,8 @@ impl Alertmanager {
     pub(crate) fn new(url: &Url) -> Result<Self, String> {
         let client = service_client(REQUEST_TIMEOUT).map_err(|e| format!("no HTTP client for Alertmanager: {e}"))?;
         let base = url.as_str().trim_end_matches('/').into();
-        let shown = redact::url(url).trim_end_matches('/').into();
-        Ok(Self { client, base, shown, contact: ContactRecord::default() })
+        let redacted_url = redact::url(url).trim_end_matches('/').into();
+        Ok(Self { client, base, redacted_url, contact: ContactRecord::default() })
     }
 
     /// Returns when Alertmanager last said what it knows.
@@ -179,7 +179,7 @@ impl Alertmanager {
         duration: Duration,
     ) -> Result<String, String> {
         let why = |e: &dyn std::fmt::Display| {
-            format!("Alertmanager at {} took no silence, so nothing was changed: {e}", self.shown)
+            format!("Alertmanager at {} took no silence, so nothing was changed: {e}", self.redacted_url)
         };
         let body = SilenceRequest::new(labels, created_by, comment, Timestamp::now(), duration);
         let body = serde_json::to_string(&body).map_err(|e| why(&e))?;
@@ -215,8 +215,9 @@ impl Alertmanager {
     /// # Errors
     /// Returns a text that says why Alertmanager didn't end the silence, and that nothing was changed.
     pub(crate) async fn end_silence(&self, id: &str) -> Result<(), String> {
-        let why =
-            |e: String| format!("Alertmanager at {} did not end the silence, so nothing was changed: {e}", self.shown);
+        let why = |e: String| {
+            format!("Alertmanager at {} did not end the silence, so nothing was changed: {e}", self.redacted_url)
+        };
         if !(SilenceCreated { id: id.to_owned() }).has_safe_id() {
             return Err(why("its id has characters that no path may have".to_owned()));
         }
@@ -255,7 +256,10 @@ impl Alertmanager {
     /// Returns a text that says why Alertmanager didn't answer, and that nothing was changed.
     pub(crate) async fn firing(&self) -> Result<HashSet<String>, String> {
         let alerts = self.alerts().await.map_err(|e| {
-            format!("Alertmanager at {} does not say which alerts still fire, so nothing was changed: {e}", self.shown)
+            format!(
+                "Alertmanager at {} does not say which alerts still fire, so nothing was changed: {e}",
+                self.redacted_url
+            )
         })?;
         Ok(alerts.into_iter().map(|present| present.alert.fingerprint).collect())
     }

@@ -103,7 +103,7 @@ impl TableRow for ChannelRow {
     ];
 
     fn values(&self) -> JsonObject {
-        let mut values = self.shown_values();
+        let mut values = self.public_values();
         values.insert("outputs".to_owned(), self.outputs.clone().into());
         values.insert("request".to_owned(), self.request.clone().into());
         values
@@ -155,7 +155,7 @@ impl From<&Channel> for ChannelRow {
     /// Makes the row of a channel of channels.yml. Columns that only a database has are absent, and values in the
     /// queries of URLs are redacted.
     fn from(channel: &Channel) -> Self {
-        let others = channel.outputs.iter().skip(1).map(|output| (output.name.clone(), shown_output(output)));
+        let others = channel.outputs.iter().skip(1).map(|output| (output.name.clone(), redacted_output(output)));
         let ladder = channel.ladder.as_ref().map(serde_json::to_value).and_then(Result::ok);
         Self {
             id: None,
@@ -186,7 +186,7 @@ impl From<&Channel> for ChannelRow {
 }
 
 /// An output of channels.yml as a row shows it: its URL, within its settings if it has any of its own.
-fn shown_output(output: &Output) -> serde_json::Value {
+fn redacted_output(output: &Output) -> serde_json::Value {
     let mut shown = serde_json::to_value(output).unwrap_or_default();
     let Some(keys) = shown.as_object_mut() else { return serde_json::Value::Null };
     keys.remove("name");

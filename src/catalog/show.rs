@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use url::Url;
 
-const MASK: &str = "<secret>";
+const REDACTED: &str = "<secret>";
 
 /// Serializes the path of a secret file: where secrets are is nobody's business who reads `/config` or a report.
 pub(super) fn path<S: Serializer>(_: &Path, s: S) -> Result<S::Ok, S::Error> {
@@ -24,13 +24,13 @@ pub(super) fn optional_path<S: Serializer>(path: &Option<PathBuf>, s: S) -> Resu
 pub(super) fn headers<S: Serializer>(headers: &[(String, String)], s: S) -> Result<S::Ok, S::Error> {
     let mut map = s.serialize_map(Some(headers.len()))?;
     for (name, _) in headers {
-        map.serialize_entry(name, MASK)?;
+        map.serialize_entry(name, REDACTED)?;
     }
     map.end()
 }
 
 pub(super) fn url<S: Serializer>(url: &Url, s: S) -> Result<S::Ok, S::Error> {
-    redact::url(url).replace(redact::REDACTED, MASK).serialize(s)
+    redact::url(url).replace(redact::REDACTED, REDACTED).serialize(s)
 }
 
 impl CatalogSnapshot {

@@ -43,12 +43,12 @@ pub(crate) trait TableRow: Serialize + DeserializeOwned + ToSchema + Send + Unpi
     /// Returns the values of all columns of this row by column name, with references to secrets.
     #[must_use]
     fn values(&self) -> JsonObject {
-        self.shown_values()
+        self.public_values()
     }
 
     /// Returns the values of all columns of this row by column name, as clients may read them.
     #[must_use]
-    fn shown_values(&self) -> JsonObject {
+    fn public_values(&self) -> JsonObject {
         match serde_json::to_value(self) {
             Ok(Value::Object(values)) => values,
             _ => JsonObject::new(),

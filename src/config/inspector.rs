@@ -20,7 +20,7 @@ pub struct InspectorSettings {
     /// synchronisation created.
     pub name: String,
     /// Address of the list of programs, such as `https://live-packager-01:8443/api/v1/programs`.
-    #[serde(serialize_with = "masked")]
+    #[serde(serialize_with = "redacted")]
     pub url: Option<Url>,
     /// File with the bearer token, relative to the folder of exporter.yml. It is read at each synchronisation.
     pub token_file: Option<PathBuf>,
@@ -53,7 +53,7 @@ pub struct InspectorSettings {
 }
 
 /// Writes an address without user, password and the values of its query, which may be tokens.
-fn masked<S: Serializer>(url: &Option<Url>, serializer: S) -> Result<S::Ok, S::Error> {
+fn redacted<S: Serializer>(url: &Option<Url>, serializer: S) -> Result<S::Ok, S::Error> {
     url.as_ref().map(redact::url).serialize(serializer)
 }
 

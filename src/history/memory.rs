@@ -258,7 +258,7 @@ impl Memory {
                 memory.take(rendition, facts.upscaling(rendition), now, kept);
             }
         }
-        self.take_turn(facts, now);
+        self.record_turn(facts, now);
         self.forget(now);
         self.past(facts, now, retention.hold)
     }

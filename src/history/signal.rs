@@ -4,7 +4,7 @@ mod sound;
 
 use super::clock_step::ObservedTimes;
 use super::mos::MosHistory;
-use super::spans::{FaultSpans, Joint};
+use super::spans::{FaultSpans, PieceTransition};
 use crate::facts::{DecodedFacts, RenditionFacts, Undecoded};
 use bytes::Bytes;
 use packager_media::units::{Seconds, Timestamp};
@@ -336,11 +336,11 @@ enum PieceStep {
 
 impl PieceStep {
     /// The joint for a fault that goes on if `same`, and whose time between pieces counts if `counts`.
-    fn joint(self, same: bool, counts: bool) -> Joint {
+    fn joint(self, same: bool, counts: bool) -> PieceTransition {
         match self {
-            Self::First => Joint::First,
-            Self::Contiguous => Joint::Contiguous(same),
-            Self::Unseen(passed) => Joint::Unseen { passed, joins: same && passed < MAX_UNSEEN, counts },
+            Self::First => PieceTransition::First,
+            Self::Contiguous => PieceTransition::Contiguous(same),
+            Self::Unseen(passed) => PieceTransition::Unseen { passed, joins: same && passed < MAX_UNSEEN, counts },
         }
     }
 }

@@ -60,12 +60,12 @@ impl SignalTurns {
     }
 
     /// Records whether a decode in the probe that began at `now` confirmed the suspicion that the picture stands still.
-    pub(super) fn take_suspicion(&mut self, is_confirmed: bool, now: Timestamp) {
+    pub(super) fn record_suspicion(&mut self, is_confirmed: bool, now: Timestamp) {
         self.refuted = (!is_confirmed).then_some(now);
     }
 
     /// Records whether the output was decoded in the probe that began at `now`, or its turn has to be put off.
-    pub(super) fn take(&mut self, facts: &SignalFacts, now: Timestamp) {
+    pub(super) fn record(&mut self, facts: &SignalFacts, now: Timestamp) {
         if facts.attempted {
             self.end(now);
         } else if facts.missing.is_put_off() {
@@ -141,13 +141,13 @@ mod tests {
         let mut turns = SignalTurns::default();
         let due = |turns: &mut SignalTurns, second| turns.is_due(at(second), Seconds(300.0), Seconds(40.0));
         assert!(!due(&mut turns, 0));
-        turns.take(&refused, at(20));
+        turns.record(&refused, at(20));
         assert!(due(&mut turns, 45), "only a turn that has come is put off");
-        turns.take(&refused, at(45));
+        turns.record(&refused, at(45));
         assert!(!due(&mut turns, 60) && due(&mut turns, 70), "30 s after it was due");
-        turns.take(&SignalFacts { missing: Undecoded::Failed, ..refused }, at(70));
+        turns.record(&SignalFacts { missing: Undecoded::Failed, ..refused }, at(70));
         assert!(due(&mut turns, 71));
-        turns.take(&SignalFacts { attempted: true, ..refused }, at(75));
+        turns.record(&SignalFacts { attempted: true, ..refused }, at(75));
         assert!(!due(&mut turns, 365) && due(&mut turns, 370));
     }
 
@@ -155,12 +155,12 @@ mod tests {
     fn a_refuted_suspicion_waits_for_an_interval_and_a_confirmed_one_does_not() {
         let mut turns = SignalTurns::default();
         assert!(!turns.is_due(at(0), Seconds(300.0), Seconds(40.0)) && turns.may_suspect(at(0)));
-        turns.take_suspicion(false, at(10));
+        turns.record_suspicion(false, at(10));
         assert!(!turns.may_suspect(at(20)) && !turns.may_suspect(at(309)) && turns.may_suspect(at(310)));
-        turns.take_suspicion(false, at(310));
-        turns.take_suspicion(true, at(320));
+        turns.record_suspicion(false, at(310));
+        turns.record_suspicion(true, at(320));
         assert!(turns.may_suspect(at(321)));
-        turns.take_suspicion(false, at(330));
+        turns.record_suspicion(false, at(330));
         turns.shift(Seconds(-100.0));
         assert!(!turns.may_suspect(at(529)) && turns.may_suspect(at(530)), "a clock that is set changes no age");
     }

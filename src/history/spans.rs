@@ -27,7 +27,7 @@ pub struct FaultSpans {
 
 /// How a piece of decoded media follows the piece before.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Joint {
+pub(crate) enum PieceTransition {
     /// The piece is the first one, or begins a new timeline.
     First,
     /// The piece plays directly after the one before. The flag says whether the state of the one before may go on in it.
@@ -39,25 +39,25 @@ pub(crate) enum Joint {
 
 impl FaultSpans {
     /// Adds the spans of the next piece of media, whose duration is `total`.
-    pub(crate) fn add(&mut self, piece: &[Span], total: Seconds, joint: Joint) {
-        if joint == Joint::First {
+    pub(crate) fn add(&mut self, piece: &[Span], total: Seconds, joint: PieceTransition) {
+        if joint == PieceTransition::First {
             *self = Self::default();
         }
         let unseen = match joint {
-            Joint::Unseen { passed, .. } => passed,
-            Joint::First | Joint::Contiguous(_) => Seconds::ZERO,
+            PieceTransition::Unseen { passed, .. } => passed,
+            PieceTransition::First | PieceTransition::Contiguous(_) => Seconds::ZERO,
         };
         let is_whole = matches!(piece, [one] if starts(one) && ends(one, total));
         let open = self.spans.pop_if(|last| last.ago.0 <= 0.0);
         self.spans.iter_mut().for_each(|span| span.ago = span.ago + unseen + total);
         let (goes_on, counted) = match joint {
-            Joint::First => (false, Seconds::ZERO),
-            Joint::Contiguous(same) => (same, Seconds::ZERO),
-            Joint::Unseen { joins, counts, passed } => {
+            PieceTransition::First => (false, Seconds::ZERO),
+            PieceTransition::Contiguous(same) => (same, Seconds::ZERO),
+            PieceTransition::Unseen { joins, counts, passed } => {
                 (joins && self.whole && is_whole, if counts { passed } else { Seconds::ZERO })
             }
         };
-        let is_cut = !self.judged || matches!(joint, Joint::Unseen { .. });
+        let is_cut = !self.judged || matches!(joint, PieceTransition::Unseen { .. });
         let mut rest = piece;
         if let Some(open) = open {
             rest = self.close(open, piece, total, goes_on.then_some(counted), is_cut);
@@ -142,9 +142,9 @@ mod tests {
     use super::*;
 
     const TOTAL: Seconds = Seconds(6.0);
-    const GAP: Joint = Joint::Unseen { passed: Seconds(24.0), joins: true, counts: true };
+    const GAP: PieceTransition = PieceTransition::Unseen { passed: Seconds(24.0), joins: true, counts: true };
 
-    fn spans(pieces: &[(&[(f64, f64)], Joint)]) -> FaultSpans {
+    fn spans(pieces: &[(&[(f64, f64)], PieceTransition)]) -> FaultSpans {
         let mut spans = FaultSpans::default();
         for (piece, joint) in pieces {
             let piece: Vec<_> = piece.iter().map(|(start, end)| Span { start: *start, end: *end }).collect();
@@ -160,50 +160,50 @@ mod tests {
     #[test]
     fn a_span_goes_on_over_contiguous_pieces() {
         let first: &[_] = &[(4.0, 6.0)];
-        let joined = spans(&[(first, Joint::First), (&[(0.0, 6.0)], Joint::Contiguous(true))]);
+        let joined = spans(&[(first, PieceTransition::First), (&[(0.0, 6.0)], PieceTransition::Contiguous(true))]);
         assert_eq!((joined.now().0, longest(&joined)), (8.0, Some((8.0, 0.0, false))));
-        let ended = spans(&[(first, Joint::First), (&[(0.04, 1.0)], Joint::Contiguous(true))]);
+        let ended = spans(&[(first, PieceTransition::First), (&[(0.04, 1.0)], PieceTransition::Contiguous(true))]);
         assert_eq!((ended.now().0, longest(&ended)), (0.0, Some((2.96, 5.0, false))));
-        let another = spans(&[(first, Joint::First), (&[(0.0, 6.0)], Joint::Contiguous(false))]);
+        let another = spans(&[(first, PieceTransition::First), (&[(0.0, 6.0)], PieceTransition::Contiguous(false))]);
         assert_eq!((another.now().0, longest(&another)), (6.0, Some((6.0, 0.0, false))), "another still picture");
     }
 
     #[test]
     fn the_time_between_two_pieces_counts_only_if_both_have_the_fault_throughout() {
         let whole: &[_] = &[(0.0, 6.0)];
-        let both = spans(&[(whole, Joint::First), (whole, GAP)]);
+        let both = spans(&[(whole, PieceTransition::First), (whole, GAP)]);
         assert_eq!(longest(&both), Some((36.0, 0.0, true)));
-        let part = spans(&[(&[(1.0, 6.0)], Joint::First), (whole, GAP)]);
+        let part = spans(&[(&[(1.0, 6.0)], PieceTransition::First), (whole, GAP)]);
         assert_eq!(longest(&part), Some((6.0, 0.0, true)));
-        let then = spans(&[(whole, Joint::First), (&[(0.0, 5.0)], GAP)]);
+        let then = spans(&[(whole, PieceTransition::First), (&[(0.0, 5.0)], GAP)]);
         assert_eq!((then.now().0, longest(&then)), (0.0, Some((6.0, 6.0, true))));
-        let seen_only = Joint::Unseen { passed: Seconds(24.0), joins: true, counts: false };
-        assert_eq!(longest(&spans(&[(whole, Joint::First), (whole, seen_only)])), Some((12.0, 0.0, true)));
-        let apart = Joint::Unseen { passed: Seconds(24.0), joins: false, counts: false };
-        assert_eq!(longest(&spans(&[(whole, Joint::First), (whole, apart)])), Some((6.0, 0.0, true)));
+        let seen_only = PieceTransition::Unseen { passed: Seconds(24.0), joins: true, counts: false };
+        assert_eq!(longest(&spans(&[(whole, PieceTransition::First), (whole, seen_only)])), Some((12.0, 0.0, true)));
+        let apart = PieceTransition::Unseen { passed: Seconds(24.0), joins: false, counts: false };
+        assert_eq!(longest(&spans(&[(whole, PieceTransition::First), (whole, apart)])), Some((6.0, 0.0, true)));
     }
 
     #[test]
     fn ten_seconds_without_it_end_the_fault() {
         let whole: &[_] = &[(0.0, 6.0)];
         let clear: &[_] = &[];
-        let next = Joint::Contiguous(true);
-        let once = spans(&[(whole, Joint::First), (clear, next)]);
+        let next = PieceTransition::Contiguous(true);
+        let once = spans(&[(whole, PieceTransition::First), (clear, next)]);
         assert_eq!(longest(&once), Some((6.0, 6.0, true)));
-        assert_eq!(longest(&spans(&[(whole, Joint::First), (clear, next), (clear, next)])), None);
-        let gap = Joint::Unseen { passed: Seconds(4.0), joins: true, counts: true };
+        assert_eq!(longest(&spans(&[(whole, PieceTransition::First), (clear, next), (clear, next)])), None);
+        let gap = PieceTransition::Unseen { passed: Seconds(4.0), joins: true, counts: true };
         assert_eq!(
-            longest(&spans(&[(whole, Joint::First), (clear, gap)])),
+            longest(&spans(&[(whole, PieceTransition::First), (clear, gap)])),
             Some((6.0, 6.0, true)),
             "it may have lasted"
         );
-        assert_eq!(longest(&spans(&[(whole, Joint::First), (clear, next), (clear, gap)])), None);
+        assert_eq!(longest(&spans(&[(whole, PieceTransition::First), (clear, next), (clear, gap)])), None);
     }
 
     #[test]
     fn a_new_timeline_begins_anew() {
         let whole: &[_] = &[(0.0, 6.0)];
-        let again = spans(&[(whole, Joint::First), (whole, Joint::First)]);
+        let again = spans(&[(whole, PieceTransition::First), (whole, PieceTransition::First)]);
         assert_eq!(longest(&again), Some((6.0, 0.0, true)));
         assert!(!FaultSpans::default().is_judged() && again.is_judged());
     }
@@ -213,10 +213,10 @@ mod tests {
         let mut all = FaultSpans::default();
         for _ in 0..100 {
             let piece = [(0.5, 1.5), (2.0, 3.0), (3.5, 3.6)].map(|(start, end)| Span { start, end });
-            all.add(&piece, TOTAL, Joint::Contiguous(true));
+            all.add(&piece, TOTAL, PieceTransition::Contiguous(true));
         }
         assert_eq!(all.spans.len(), MAX_SPANS);
-        all.add(&[], Seconds(700.0), Joint::Contiguous(true));
+        all.add(&[], Seconds(700.0), PieceTransition::Contiguous(true));
         assert!(all.spans.is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! Maps programs of Inspector LIVE to channels, by the configured fields, defaults and rules.
 
 use crate::config::{InspectorSettings, Set};
-use crate::store::Wanted;
+use crate::store::ListedChannel;
 use packager_media::redact;
 use regex::Regex;
 use serde_json::{Map, Value};
@@ -18,7 +18,7 @@ const MAX_SHOWN_CHARS: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct MappedPrograms {
     /// The channels, each with the catalogue columns that were made of its Inspector LIVE program.
-    pub(crate) wanted: Vec<Wanted>,
+    pub(crate) wanted: Vec<ListedChannel>,
     /// The channel codes of Inspector LIVE programs with an unusable field. Their channels aren't changed, and they
     /// aren't disabled as missing either.
     pub(crate) present: BTreeSet<String>,
@@ -55,7 +55,7 @@ pub(crate) fn map_programs(inspector: &InspectorSettings, programs: Vec<Value>) 
             continue;
         }
         match program.columns(inspector, &code) {
-            Ok(Some((columns, uncertain))) => mapped.wanted.push(Wanted { at, code, columns, uncertain }),
+            Ok(Some((columns, uncertain))) => mapped.wanted.push(ListedChannel { at, code, columns, uncertain }),
             Ok(None) => {}
             Err(why) => {
                 mapped.bad.push((at, why));

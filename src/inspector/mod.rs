@@ -53,7 +53,7 @@ pub(crate) async fn sync(
     let sync = Sync {
         source: &source,
         wanted: mapped.wanted,
-        present: mapped.present,
+        unusable_codes: mapped.present,
         owned: inspector.owns.iter().map(|owned| owned.column()).collect(),
         adopt: inspector.adopt,
         disable: inspector.disable_missing.then_some(inspector.max_disabled).filter(|_| mapped.all_named),

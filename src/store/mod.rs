@@ -35,7 +35,7 @@ pub use handovers::{HandoverRow, StoredHandover};
 pub use probes::{ProbeRow, ProbeWritten};
 pub(crate) use states::{ChannelPast, ChannelStateRow, StateChange};
 pub use statuses::{FailedCheck, LastProbe, Rungs, SharedStatus, StatusPosition, StatusRow};
-pub use sync::{Changed, Sync, Synced, Wanted};
+pub use sync::{Changed, ListedChannel, Sync, Synced};
 
 use crate::catalog::SecretPlaces;
 use sqlx::migrate::Migrator;

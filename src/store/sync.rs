@@ -14,10 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Sync<'a> {
     /// Name of the synchronisation, such as `inspector_live/live-packager-01`.
     pub source: &'a str,
-    pub wanted: Vec<Wanted>,
+    pub wanted: Vec<ListedChannel>,
     /// Codes of the channels that the server lists, but that aren't written because their programs can't be used. They
     /// aren't disabled as missing.
-    pub present: BTreeSet<String>,
+    pub unusable_codes: BTreeSet<String>,
     /// Columns that every synchronisation writes. The other columns are only written when a channel is created.
     pub owned: Vec<&'static str>,
     /// Whether channels with the same code that no synchronisation created belong to this synchronisation from now on.
@@ -30,7 +30,7 @@ pub struct Sync<'a> {
 /// One channel as the server describes it: values by column, with the names of template and probe in place of their
 /// ids.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct ListedChannel {
     /// Position of the channel in the server's answer, for messages.
     pub at: String,
     pub code: String,
@@ -128,7 +128,7 @@ async fn known(connection: &mut PgConnection, sync: &Sync<'_>) -> Result<BTreeMa
 impl Sync<'_> {
     fn plan_channel(
         &self,
-        wanted: &Wanted,
+        wanted: &ListedChannel,
         known: &BTreeMap<String, StoredChannel>,
         names: &Names,
         secrets: &SecretPlaces,
@@ -175,7 +175,7 @@ impl Sync<'_> {
             .iter()
             .filter(|(_, known)| known.source.as_deref() == Some(self.source) && known.row.enabled)
             .collect();
-        let gone = |code: &str| !here.contains(code) && !self.present.contains(code);
+        let gone = |code: &str| !here.contains(code) && !self.unusable_codes.contains(code);
         // A missing channel that a person enabled again stays enabled.
         let (again, gone): (Vec<_>, Vec<_>) =
             ours.iter().filter(|(code, _)| gone(code)).partition(|(_, known)| known.missing);
@@ -260,13 +260,13 @@ mod tests {
         (code.to_owned(), StoredChannel { source: source.map(str::to_owned), missing, row })
     }
 
-    fn wanted(code: &str, columns: JsonObject) -> Wanted {
-        Wanted { at: "program 1".to_owned(), code: code.to_owned(), columns, uncertain: BTreeSet::new() }
+    fn wanted(code: &str, columns: JsonObject) -> ListedChannel {
+        ListedChannel { at: "program 1".to_owned(), code: code.to_owned(), columns, uncertain: BTreeSet::new() }
     }
 
     fn sync(codes: &[&str], disable: Option<f64>) -> Sync<'static> {
         let wanted = codes.iter().map(|code| self::wanted(code, JsonObject::new())).collect();
-        Sync { source: SOURCE, wanted, present: BTreeSet::new(), owned: vec!["tier"], adopt: false, disable }
+        Sync { source: SOURCE, wanted, unusable_codes: BTreeSet::new(), owned: vec!["tier"], adopt: false, disable }
     }
 
     fn missing(sync: &Sync<'_>, all: &[(&str, bool, bool)]) -> Synced {
@@ -303,16 +303,16 @@ mod tests {
         let done =
             missing(&sync(&[], Some(1.0)), &[("OFF", false, false), ("AGAIN", true, true), ("GONE", true, false)]);
         assert_eq!((done.disabled, done.missing), (vec!["GONE".to_owned()], vec!["AGAIN".to_owned()]));
-        let mut present = sync(&[], Some(1.0));
-        present.present.insert("GONE".to_owned());
-        assert!(missing(&present, &[("GONE", true, false)]).disabled.is_empty());
+        let mut unusable = sync(&[], Some(1.0));
+        unusable.unusable_codes.insert("GONE".to_owned());
+        assert!(missing(&unusable, &[("GONE", true, false)]).disabled.is_empty());
     }
 
     fn plan(sync: &Sync<'_>, wanted: Value, before: Option<(String, StoredChannel)>) -> (Plan, Synced) {
         plan_wanted(sync, self::wanted("A", columns(wanted)), before)
     }
 
-    fn plan_wanted(sync: &Sync<'_>, wanted: Wanted, before: Option<(String, StoredChannel)>) -> (Plan, Synced) {
+    fn plan_wanted(sync: &Sync<'_>, wanted: ListedChannel, before: Option<(String, StoredChannel)>) -> (Plan, Synced) {
         let names = Names { templates: [("T".to_owned(), 7)].into(), probes: [("P".to_owned(), 9)].into() };
         let (mut plan, mut done) = (Plan::default(), Synced::default());
         let known = before.into_iter().collect();
@@ -346,7 +346,7 @@ mod tests {
 
     #[test]
     fn an_uncertain_column_is_only_written_to_a_new_channel() {
-        let uncertain = || Wanted {
+        let uncertain = || ListedChannel {
             uncertain: ["tier"].into(),
             ..wanted(
                 "A",

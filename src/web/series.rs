@@ -51,8 +51,8 @@ impl SeriesMetric {
         ("download_ratio", Self::DownloadRatio),
     ];
 
-    /// Returns the place of the metric's value in a sample. `None`: reports don't have the metric.
-    fn place(self) -> Option<usize> {
+    /// Returns the index of the metric's value in a sample. `None`: reports don't have the metric.
+    fn value_index(self) -> Option<usize> {
         match self {
             Self::Bitrate => Some(0),
             Self::Latency => Some(1),
@@ -63,10 +63,10 @@ impl SeriesMetric {
     }
 }
 
-/// Values of one rendition in a sample, by [`SeriesMetric::place`]. A value that the probe didn't measure is NaN.
-type Values = [f32; 4];
+/// Values of one rendition in a sample, by [`SeriesMetric::value_index`]. A value that the probe didn't measure is NaN.
+type SampleValues = [f32; 4];
 
-fn values(rendition: &RenditionView<'_>) -> Values {
+fn values(rendition: &RenditionView<'_>) -> SampleValues {
     [
         rendition.rendition_bandwidth_bits_per_second.measured,
         rendition.playlist.live_edge_latency_seconds,
@@ -77,7 +77,7 @@ fn values(rendition: &RenditionView<'_>) -> Values {
 }
 
 /// A rendition of a chart: name of the output and name of the rendition.
-type Line = (Arc<str>, Arc<str>);
+type SeriesKey = (Arc<str>, Arc<str>);
 
 /// What one probe measured.
 #[derive(Debug)]
@@ -85,19 +85,19 @@ struct Sample {
     /// Start of the probe, in seconds since 1970.
     at: i64,
     /// Values by the index of the line. Lines beyond the end were not known yet.
-    values: Box<[Values]>,
+    values: Box<[SampleValues]>,
 }
 
 /// The last probes of one channel, oldest first.
 #[derive(Debug, Default)]
-struct Ring {
-    lines: Vec<Line>,
+struct ChannelSamples {
+    lines: Vec<SeriesKey>,
     samples: VecDeque<Sample>,
 }
 
 /// The last probes of each channel, by its code.
 #[derive(Debug, Default)]
-pub(super) struct SeriesMemory(BTreeMap<String, Ring>);
+pub(super) struct SeriesMemory(BTreeMap<String, ChannelSamples>);
 
 /// One line of a chart. Its values belong to the times of the answer, in the same order.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -125,8 +125,8 @@ impl SeriesMemory {
         let at = started_at.as_second();
         self.0.entry(report.target.to_owned()).or_default().push(report, at);
         if self.0.len() > channels.max(1) {
-            let newest = |ring: &Ring| ring.samples.back().map(|sample| sample.at);
-            let oldest = self.0.iter().min_by_key(|(_, ring)| newest(ring)).map(|(code, _)| code.clone());
+            let newest = |probes: &ChannelSamples| probes.samples.back().map(|sample| sample.at);
+            let oldest = self.0.iter().min_by_key(|(_, samples)| newest(samples)).map(|(code, _)| code.clone());
             if let Some(code) = oldest {
                 self.0.remove(&code);
             }
@@ -136,12 +136,14 @@ impl SeriesMemory {
     /// Returns the values of a metric that the channel's probes since `since` measured, in seconds since 1970. A time without
     /// values stands where no probe ran.
     pub(super) fn chart(&self, code: &str, metric: SeriesMetric, since: i64) -> Chart {
-        let (Some(ring), Some(place)) = (self.0.get(code), metric.place()) else { return Chart::default() };
-        ring.chart(place, since)
+        let (Some(samples), Some(value_index)) = (self.0.get(code), metric.value_index()) else {
+            return Chart::default();
+        };
+        samples.chart(value_index, since)
     }
 }
 
-impl Ring {
+impl ChannelSamples {
     fn push(&mut self, report: &ReportView<'_>, at: i64) {
         // Another probe of the same second, or one after the clock was set back.
         if self.samples.back().is_some_and(|last| last.at >= at) {
@@ -163,7 +165,7 @@ impl Ring {
         for (output, rendition) in measured {
             let own = values(rendition);
             match self.index(output, rendition.name).and_then(|index| sample.get_mut(index)) {
-                Some(place) => *place = own,
+                Some(values) => *values = own,
                 None => {
                     self.lines.push((output.into(), rendition.name.into()));
                     sample.push(own);
@@ -180,7 +182,7 @@ impl Ring {
         self.lines.iter().position(|(o, r)| **o == *output && **r == *rendition)
     }
 
-    fn chart(&self, place: usize, since: i64) -> Chart {
+    fn chart(&self, value_index: usize, since: i64) -> Chart {
         let samples: Vec<&Sample> = self.samples.iter().filter(|sample| sample.at >= since).collect();
         let usual = usual_distance(&samples);
         let mut columns: Vec<(i64, Option<&Sample>)> = Vec::with_capacity(samples.len());
@@ -193,7 +195,7 @@ impl Ring {
             columns.push((sample.at, Some(sample)));
         }
         let value = |sample: Option<&Sample>, line: usize| {
-            let value = f64::from(*sample?.values.get(line)?.get(place)?);
+            let value = f64::from(*sample?.values.get(line)?.get(value_index)?);
             value.is_finite().then_some(value)
         };
         let lines = self.lines.iter().enumerate().map(|(index, (output, rendition))| SeriesLine {
@@ -233,12 +235,12 @@ pub(super) struct SeriesAnswers {
 }
 
 impl SeriesAnswers {
-    /// Returns the place of the answer to a question. Whoever finds it empty asks; others who have the same question meanwhile wait
+    /// Returns the cell of the answer to a question. Whoever finds it empty asks Prometheus; others who have the same question meanwhile wait
     /// for that answer.
     ///
     /// # Errors
     /// Returns why Prometheus didn't answer another question less than [`AWAY_AGE`] ago.
-    pub(super) fn place(&mut self, key: AnswerKey) -> Result<SeriesAnswer, String> {
+    pub(super) fn answer_cell(&mut self, key: AnswerKey) -> Result<SeriesAnswer, String> {
         self.kept.retain(|_, (at, _)| at.elapsed() < ANSWER_AGE);
         if let Some((_, kept)) = self.kept.get(&key) {
             return Ok(Arc::clone(kept));
@@ -246,11 +248,11 @@ impl SeriesAnswers {
         if let Some((_, why)) = self.away.as_ref().filter(|(at, _)| at.elapsed() < AWAY_AGE) {
             return Err(why.clone());
         }
-        let place = SeriesAnswer::default();
+        let cell = SeriesAnswer::default();
         if self.kept.len() < MAX_ANSWERS {
-            self.kept.insert(key, (Instant::now(), Arc::clone(&place)));
+            self.kept.insert(key, (Instant::now(), Arc::clone(&cell)));
         }
-        Ok(place)
+        Ok(cell)
     }
 
     /// Remembers that Prometheus didn't answer.

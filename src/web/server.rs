@@ -8,7 +8,7 @@ use super::security::Security;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use connections::{BusyBody, Connections, Place};
+use connections::{BusyBody, ConnectionPermit, Connections};
 use http::header::{CONNECTION, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use hyper::body::Incoming;
@@ -128,13 +128,13 @@ async fn accept(
             }
         };
         let peer = peer.ip().to_canonical();
-        let Some(place) = connections.admit(peer) else {
+        let Some(permit) = connections.admit(peer) else {
             tracing::debug!(%peer, "connection refused: its address has too many");
             continue;
         };
         let (server, watcher) = (Arc::clone(&server), graceful.watcher());
         tokio::spawn(async move {
-            if let Err(error) = PEER.scope(Some(peer), server.connection(stream, watcher, Arc::new(place))).await {
+            if let Err(error) = PEER.scope(Some(peer), server.connection(stream, watcher, Arc::new(permit))).await {
                 tracing::debug!(%error, "connection ended");
             }
         });
@@ -177,10 +177,10 @@ pub(crate) async fn to_the_end<T: Send + 'static>(
 async fn answer(
     app: Router,
     request: hyper::Request<Incoming>,
-    place: Arc<Place>,
+    permit: Arc<ConnectionPermit>,
 ) -> Result<Response<BusyBody>, Infallible> {
-    let in_flight = place.begin();
-    let response = if place.is_reserved() && !may_use_reserved(request.uri().path()) {
+    let in_flight = permit.begin();
+    let response = if permit.is_reserved() && !may_use_reserved(request.uri().path()) {
         crowded()
     } else {
         app.oneshot(request.map(Body::new)).await?
@@ -205,7 +205,12 @@ fn crowded() -> Response {
 type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Server {
-    async fn connection(&self, stream: TcpStream, watcher: Watcher, place: Arc<Place>) -> Result<(), ConnectionError> {
+    async fn connection(
+        &self,
+        stream: TcpStream,
+        watcher: Watcher,
+        permit: Arc<ConnectionPermit>,
+    ) -> Result<(), ConnectionError> {
         let requested = Arc::new(AtomicBool::new(false));
         let first_request_late = async {
             sleep(self.bounds.first_request).await;
@@ -214,8 +219,8 @@ impl Server {
             }
         };
         tokio::select! {
-            ended = self.handshake(stream, watcher, &requested, &place) => ended,
-            () = place.taken() => Err("idle, and another connection needs the place".into()),
+            ended = self.handshake(stream, watcher, &requested, &permit) => ended,
+            () = permit.taken() => Err("idle, and another connection needs the place".into()),
             () = first_request_late => Err("no complete request in time".into()),
         }
     }
@@ -225,16 +230,16 @@ impl Server {
         stream: TcpStream,
         watcher: Watcher,
         requested: &Arc<AtomicBool>,
-        place: &Arc<Place>,
+        permit: &Arc<ConnectionPermit>,
     ) -> Result<(), ConnectionError> {
         let _ = stream.set_nodelay(true);
         let stream = StallGuard::new(stream, self.bounds.write_stall);
         let Some(tls) = self.security.current().await.tls() else {
-            return self.exchange(stream, false, watcher, (requested, place)).await;
+            return self.exchange(stream, false, watcher, (requested, permit)).await;
         };
         let stream = TlsAcceptor::from(tls).accept(stream).await?;
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        self.exchange(stream, http2, watcher, (requested, place)).await
+        self.exchange(stream, http2, watcher, (requested, permit)).await
     }
 
     async fn exchange<S>(
@@ -242,16 +247,16 @@ impl Server {
         stream: S,
         http2: bool,
         watcher: Watcher,
-        (requested, place): (&Arc<AtomicBool>, &Arc<Place>),
+        (requested, permit): (&Arc<AtomicBool>, &Arc<ConnectionPermit>),
     ) -> Result<(), ConnectionError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (app, requested, place, peer) = (self.app.clone(), Arc::clone(requested), Arc::clone(place), peer());
+        let (app, requested, permit, peer) = (self.app.clone(), Arc::clone(requested), Arc::clone(permit), peer());
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
             requested.store(true, Ordering::Relaxed);
             // HTTP/2 answers each request in a task of its own.
-            PEER.scope(peer, answer(app.clone(), request, Arc::clone(&place)))
+            PEER.scope(peer, answer(app.clone(), request, Arc::clone(&permit)))
         });
         let builder = self.builder();
         let builder = if http2 { builder.http2_only() } else { builder.http1_only() };

@@ -26,7 +26,7 @@ pub(super) struct StateChanges(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    now: BTreeMap<String, Now>,
+    now: BTreeMap<String, CurrentCondition>,
     waiting: VecDeque<StateChange>,
     /// Number of changes that were dropped since changes were last written.
     dropped: usize,
@@ -49,7 +49,7 @@ impl Inner {
 }
 
 #[derive(Debug)]
-struct Now {
+struct CurrentCondition {
     state: ChannelCondition,
     failed_checks: Vec<&'static str>,
     seen_at: Timestamp,
@@ -79,7 +79,8 @@ impl StateChanges {
             now.is_new = true;
             return;
         }
-        let now = Now { state, failed_checks: failed_checks.clone(), seen_at: report.started_at, is_new: true };
+        let now =
+            CurrentCondition { state, failed_checks: failed_checks.clone(), seen_at: report.started_at, is_new: true };
         inner.now.insert(channel.clone(), now);
         if inner.now.len() > catalog.channels.len() {
             inner.now.retain(|code, _| catalog.channels.contains_key(code));

@@ -128,7 +128,7 @@ struct Observed {
 
 /// The newest status of a channel, with the name of the exporter that probed it, if another exporter did.
 #[derive(Clone, Copy)]
-pub(super) struct Known<'a> {
+pub(super) struct NewestStatus<'a> {
     pub(super) status: &'a SharedStatus,
     exporter: Option<&'a str>,
     /// Time of the last probe by the clock of this exporter; for another exporter, the time at which its row was written.
@@ -229,12 +229,12 @@ impl ChannelStates {
     /// Returns the newest status of a channel. While Prometheus scrapes the channel through this exporter, this
     /// exporter's own status counts, so that the state of a channel that two exporters probe doesn't alternate between
     /// them. `None` if no probe of the channel is known.
-    pub(super) fn known(&self, code: &str, now: Timestamp) -> Option<Known<'_>> {
+    pub(super) fn known(&self, code: &str, now: Timestamp) -> Option<NewestStatus<'_>> {
         let observed = self.observed.get(code);
         let is_scraped = observed.is_some_and(|own| own.is_scraped(now));
         let own = observed.map(|own| &own.status);
-        let own = own.map(|status| Known { status, exporter: None, heard_at: status.last_probe.started_at });
-        let other = self.elsewhere.get(code).map(|other| Known {
+        let own = own.map(|status| NewestStatus { status, exporter: None, heard_at: status.last_probe.started_at });
+        let other = self.elsewhere.get(code).map(|other| NewestStatus {
             status: &other.row.status,
             exporter: Some(&other.row.exporter),
             heard_at: other.heard_at,
@@ -282,7 +282,7 @@ impl ChannelStates {
 }
 
 /// Returns the state of a channel at the time `now`, which may be later than its last probe.
-pub(super) fn state_at(channel: &Channel, known: Option<Known<'_>>, now: Timestamp) -> ChannelState {
+pub(super) fn state_at(channel: &Channel, known: Option<NewestStatus<'_>>, now: Timestamp) -> ChannelState {
     match known {
         _ if !channel.enabled => ChannelState::Disabled,
         Some(known) if !known.is_outdated(now) => known.status.state.into(),
@@ -311,7 +311,7 @@ fn reaches(earlier: &SharedStatus, at: Timestamp) -> bool {
     Seconds::between(earlier.last_probe.started_at, at).0 <= longest + SHARED_AFTER
 }
 
-impl Known<'_> {
+impl NewestStatus<'_> {
     fn is_outdated(&self, now: Timestamp) -> bool {
         let interval = self.status.interval_seconds.clamp(MIN_INTERVAL, MAX_INTERVAL);
         let later = if self.exporter.is_some() { SHARED_AFTER } else { 0.0 };

@@ -5,7 +5,7 @@ use crate::exporter::{Exporter, Files, PATIENCE, command, live_origin};
 use crate::influxdb;
 use crate::nginx::Nginx;
 use crate::prometheus::{Prometheus, Sample, free_port, shipped};
-use packager_testbed::grafana::{Dashboard, Source, read_descriptions};
+use packager_testbed::grafana::{Dashboard, DataSource, read_descriptions};
 use packager_testbed::harness::{TEMPLATES, with_patience};
 use packager_testbed::origin::Origin;
 use packager_testbed::postgres::Postgres;
@@ -131,8 +131,8 @@ fn every_required_panel_exists_and_channels_link_to_their_detail() {
         let variables = json["templating"]["list"].as_array().unwrap();
         let names: Vec<&str> = variables.iter().map(|variable| variable["name"].as_str().unwrap()).collect();
         let wanted: &[&str] = match dashboard.source {
-            Source::Prometheus => &["datasource", "tier", "packager", "channel", "exporter"],
-            Source::Influxdb => &["datasource", "channel"],
+            DataSource::Prometheus => &["datasource", "tier", "packager", "channel", "exporter"],
+            DataSource::Influxdb => &["datasource", "channel"],
         };
         assert_eq!(names, wanted, "{}", dashboard.title);
         for panel in json["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row") {
@@ -184,7 +184,7 @@ async fn every_panel_shows_something() {
         );
         for (title, expression) in queries(&dashboard) {
             // The next test asks those.
-            if dashboard.source == Source::Influxdb {
+            if dashboard.source == DataSource::Influxdb {
                 let _ = writeln!(text, "| {title} | `{}` | - |", expression.replace('|', "\\|"));
                 continue;
             }
@@ -317,7 +317,7 @@ async fn every_panel_of_influxdb_shows_something() {
     files.write("exporter.yml", &server.settings());
     let exporter = Exporter::start(files.folder()).await;
     let dashboards = read_descriptions(&folder()).unwrap();
-    let dashboard = dashboards.iter().find(|dashboard| dashboard.source == Source::Influxdb).unwrap();
+    let dashboard = dashboards.iter().find(|dashboard| dashboard.source == DataSource::Influxdb).unwrap();
     for (title, expression) in queries(dashboard) {
         let query = expression.replace("$timeFilter", "time > now() - 1h").replace("$__interval", "1h");
         let query = query.replace("/^$channel$/", "/^.*$/");

@@ -27,13 +27,15 @@ pub enum DefectKind {
     SyntaxFatal,
     /// The syntax of an HLS playlist is broken in a way that players read as it was meant, such as whitespace in an
     /// attribute list.
-    SyntaxHabit,
+    #[serde(rename = "syntax_habit")]
+    SyntaxTolerated,
     /// An MPD can't be read, or it breaks its schema or a rule of its standard.
     Mpd,
     /// An MPD breaks a rule of its standard so that players don't start, or stop at once.
     MpdFatal,
     /// An MPD breaks a rule of its standard whose breach doesn't disturb players.
-    MpdHabit,
+    #[serde(rename = "mpd_habit")]
+    MpdTolerated,
     /// An MPD's Location or PatchLocation, or an MPD patch, is invalid.
     Update,
     /// An EventStream or an Event of an MPD is invalid.
@@ -49,7 +51,8 @@ pub enum DefectKind {
     /// Rendition groups of a multivariant playlist aren't defined, or their members contradict each other.
     Groups,
     /// Rendition groups of a multivariant playlist break a rule whose breach doesn't disturb players.
-    GroupHabit,
+    #[serde(rename = "group_habit")]
+    GroupTolerated,
     /// EXT-X-VERSION is lower than the version that the playlist's features need.
     Version,
     /// The structure of a container is broken: lost sync, malformed boxes, truncation.

@@ -98,13 +98,14 @@ pub fn parse_steering_manifest(body: &[u8]) -> Result<SteeringManifest, String> 
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let written: Written = serde_json::from_slice(body).map_err(|e| format!("it is no JSON object: {e}"))?;
     if written.version.as_ref().and_then(Value::as_f64) != Some(1.0) {
-        return Err(format!("VERSION is {}, not 1", shown(written.version.as_ref())));
+        return Err(format!("VERSION is {}, not 1", quoted_json(written.version.as_ref())));
     }
     let ttl = written.ttl.as_ref().and_then(Value::as_f64).filter(|ttl| *ttl > 0.0);
-    let ttl = Seconds(ttl.ok_or_else(|| format!("TTL is {}, not a number above 0", shown(written.ttl.as_ref())))?);
+    let ttl =
+        Seconds(ttl.ok_or_else(|| format!("TTL is {}, not a number above 0", quoted_json(written.ttl.as_ref())))?);
     let priority = texts(written.priority.as_ref());
     if priority.is_empty() {
-        return Err(format!("PATHWAY-PRIORITY is {}, not a list of pathways", shown(written.priority.as_ref())));
+        return Err(format!("PATHWAY-PRIORITY is {}, not a list of pathways", quoted_json(written.priority.as_ref())));
     }
     let clones = written.clones.as_array().into_iter().flatten().take(MAX_PATHWAYS);
     Ok(SteeringManifest { ttl, priority, clones: clones.filter_map(PathwayClone::read).collect() })
@@ -140,7 +141,7 @@ fn texts(list: Option<&Value>) -> Vec<String> {
 }
 
 /// Returns a value as the message shows it: shortened JSON, or `missing`.
-fn shown(value: Option<&Value>) -> String {
+fn quoted_json(value: Option<&Value>) -> String {
     value.map_or_else(|| "missing".to_owned(), |value| Quoted(&value.to_string()).to_string())
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::input::{Coded, PictureChoice, Wanted};
+use crate::input::{Coded, DecodeOutputs, PictureChoice};
 use crate::sound::MOST_STREAMS;
 
 /// The address space of ffmpeg in bytes for pictures of up to 1080 lines. The libraries of Debian's ffmpeg alone take 280 MB of
@@ -65,7 +65,7 @@ fn input(coded: &Coded) -> Vec<OsString> {
 ///
 /// One process and one pipe carry all that is measured: a second output of smaller pictures would cost a scaler in ffmpeg, and
 /// a second pipe can't be handed over without unsafe code. `showinfo` says when a picture is shown.
-pub(crate) fn for_pictures(coded: &Coded, wanted: Wanted, bounds: &Bounds) -> Vec<OsString> {
+pub(crate) fn for_pictures(coded: &Coded, wanted: DecodeOutputs, bounds: &Bounds) -> Vec<OsString> {
     let mut options = input(coded);
     options.extend(words(&["-max_pixels", &bounds.pixels.to_string()]));
     if wanted.pictures == PictureChoice::KeyFrames {

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use crate::command::{self, Bounds};
 use crate::confine::Limits;
 use crate::decoded::{Decoded, NotDecoded};
-use crate::input::{Coded, PictureChoice, Wanted};
+use crate::input::{Coded, DecodeOutputs, PictureChoice};
 use crate::picture::{self, DecodedPictures};
-use crate::process::{self, Finished, Job, Launcher};
+use crate::process::{self, Launcher, ProcessInput, ProcessOutput};
 use crate::sound::{self, Sound};
 
 /// How long ffmpeg may take to say its version: loading its libraries took 10 s on a machine with 25 processes waiting.
@@ -54,7 +54,7 @@ impl Decoder {
         let ffmpeg = locate(path)?;
         let limits = Limits { memory: command::MEMORY_HD, cpu: VERSION_CPU };
         let arguments = vec![OsString::from("-version")];
-        let job = Job { arguments, limits, input: Vec::new(), message_bytes: 65_536 };
+        let job = ProcessInput { arguments, limits, input: Vec::new(), message_bytes: 65_536 };
         let deadline = Instant::now() + VERSION_TIME;
         let failed = |reason: String| NoDecoder::DoesNotStart { path: ffmpeg.clone(), reason };
         let finished = process::run(&launcher, &ffmpeg, job, deadline, first_line).await;
@@ -89,7 +89,7 @@ impl Decoder {
     ///
     /// Returns by `deadline`; processes that aren't ready then are killed. If pictures or sound fail and the other doesn't,
     /// the result has what was decoded, and the error of the one that failed.
-    pub async fn decode(&self, coded: &Coded, wanted: Wanted, deadline: Instant) -> Result<Decoded, NotDecoded> {
+    pub async fn decode(&self, coded: &Coded, wanted: DecodeOutputs, deadline: Instant) -> Result<Decoded, NotDecoded> {
         let pictures = wanted.pictures != PictureChoice::No && coded.container.has_pictures();
         match (pictures, wanted.sound) {
             (false, false) => Err(NotDecoded::NothingAsked),
@@ -102,7 +102,12 @@ impl Decoder {
         }
     }
 
-    async fn pictures(&self, coded: &Coded, wanted: Wanted, deadline: Instant) -> Result<DecodedPictures, NotDecoded> {
+    async fn pictures(
+        &self,
+        coded: &Coded,
+        wanted: DecodeOutputs,
+        deadline: Instant,
+    ) -> Result<DecodedPictures, NotDecoded> {
         let bounds = Bounds::of(coded);
         let job = self.job(coded, &bounds, command::for_pictures(coded, wanted, &bounds), deadline);
         let reader = picture::Reader { wanted, most: bounds.pictures, most_pixels: bounds.pixels };
@@ -127,11 +132,16 @@ impl Decoder {
         Ok(sounds_of(finished))
     }
 
-    fn job(&self, coded: &Coded, bounds: &Bounds, arguments: Vec<OsString>, deadline: Instant) -> Job {
+    fn job(&self, coded: &Coded, bounds: &Bounds, arguments: Vec<OsString>, deadline: Instant) -> ProcessInput {
         let input = coded.initialization.iter().chain(&coded.segments).cloned().collect();
         // The deadline ends the process; this limit holds if the exporter is gone.
         let cpu = deadline.saturating_duration_since(Instant::now()).as_secs().saturating_mul(2) + 2;
-        Job { arguments, limits: Limits { memory: bounds.memory, cpu }, input, message_bytes: bounds.message_bytes }
+        ProcessInput {
+            arguments,
+            limits: Limits { memory: bounds.memory, cpu },
+            input,
+            message_bytes: bounds.message_bytes,
+        }
     }
 }
 
@@ -143,8 +153,8 @@ struct DecodedSounds {
     cut: bool,
 }
 
-fn sounds_of(finished: Finished<sound::Heard>) -> DecodedSounds {
-    let Finished { output, messages, .. } = finished;
+fn sounds_of(finished: ProcessOutput<sound::SoundMeasurements>) -> DecodedSounds {
+    let ProcessOutput { output, messages, .. } = finished;
     DecodedSounds {
         cpu: output.cpu + messages.cpu,
         cut: output.cut || messages.too_many,

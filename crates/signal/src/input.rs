@@ -73,7 +73,7 @@ pub enum PictureChoice {
 
 /// Results that the caller of a decode wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
+pub struct DecodeOutputs {
     /// The pictures to decode.
     pub pictures: PictureChoice,
     /// Whether sound is decoded.

@@ -9,7 +9,7 @@
 //!
 //! ```no_run
 //! # async fn example(segment: bytes::Bytes) -> Result<(), Box<dyn std::error::Error>> {
-//! use packager_signal::{Coded, Container, Decoder, Launcher, PictureChoice, Wanted};
+//! use packager_signal::{Coded, Container, Decoder, Launcher, PictureChoice, DecodeOutputs};
 //!
 //! // The subcommand calls `packager_signal::confine::exec` with the arguments that follow it.
 //! let decoder = Decoder::find(None, Launcher::this_program("confined-ffmpeg")).await?;
@@ -21,7 +21,7 @@
 //!     duration: 6.0,
 //!     pixels: Some(1920 * 1080),
 //! };
-//! let wanted = Wanted { pictures: PictureChoice::Every, sound: true, thumbnail: false };
+//! let wanted = DecodeOutputs { pictures: PictureChoice::Every, sound: true, thumbnail: false };
 //! let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(5);
 //! let decoded = decoder.decode(&coded, wanted, deadline).await?;
 //! for span in decoded.pictures.iter().flat_map(|pictures| &pictures.frozen) {
@@ -47,7 +47,7 @@ mod decoder;
 
 pub use decoded::{Decoded, NotDecoded};
 pub use decoder::{Decoder, NoDecoder};
-pub use input::{Coded, Container, PictureChoice, Wanted};
+pub use input::{Coded, Container, DecodeOutputs, PictureChoice};
 pub use picture::{Pictures, Signature, Thumbnail};
 pub use process::Launcher;
 pub use sound::{LoudnessPool, Sound};

@@ -38,7 +38,7 @@ impl Launcher {
 }
 
 /// Arguments, limits and input with which a process is started.
-pub(crate) struct Job {
+pub(crate) struct ProcessInput {
     pub(crate) arguments: Vec<OsString>,
     pub(crate) limits: Limits,
     pub(crate) input: Vec<Bytes>,
@@ -47,13 +47,13 @@ pub(crate) struct Job {
 }
 
 /// Output, messages and exit status of a process that ended.
-pub(crate) struct Finished<T> {
+pub(crate) struct ProcessOutput<T> {
     pub(crate) output: T,
     pub(crate) messages: Messages,
     pub(crate) status: ExitStatus,
 }
 
-impl<T> Finished<T> {
+impl<T> ProcessOutput<T> {
     /// Returns the reason why a process ended without output.
     pub(crate) fn failure(&self) -> NotDecoded {
         match self.status.signal() {
@@ -76,10 +76,10 @@ impl<T> Finished<T> {
 pub(crate) async fn run<T: Send + 'static>(
     launcher: &Launcher,
     ffmpeg: &Path,
-    job: Job,
+    job: ProcessInput,
     deadline: Instant,
     read: impl FnOnce(PipeReader) -> T + Send + 'static,
-) -> Result<Finished<T>, NotDecoded> {
+) -> Result<ProcessOutput<T>, NotDecoded> {
     let (mut child, output) =
         start(launcher, ffmpeg, &job).map_err(|error| NotDecoded::NotStarted(error.to_string()))?;
     let reading = tokio::task::spawn_blocking(move || read(output));
@@ -92,10 +92,10 @@ pub(crate) async fn run<T: Send + 'static>(
     let status = status.map_err(|error| NotDecoded::NotStarted(error.to_string()))?;
     // The process is gone, so the pipe has an end.
     let output = reading.await.map_err(|_| NotDecoded::Stopped("a fault of the analysis".to_owned()))?;
-    Ok(Finished { output, messages, status })
+    Ok(ProcessOutput { output, messages, status })
 }
 
-fn start(launcher: &Launcher, ffmpeg: &Path, job: &Job) -> std::io::Result<(Child, PipeReader)> {
+fn start(launcher: &Launcher, ffmpeg: &Path, job: &ProcessInput) -> std::io::Result<(Child, PipeReader)> {
     let (reader, writer) = std::io::pipe()?;
     // A smaller pipe does as well, only with more switches between the two processes.
     let _ = rustix::pipe::fcntl_setpipe_size(&reader, PIPE_BYTES);
@@ -122,7 +122,7 @@ fn start(launcher: &Launcher, ffmpeg: &Path, job: &Job) -> std::io::Result<(Chil
 }
 
 /// Feeds the process and reads its messages until it ends.
-async fn follow(child: &mut Child, job: Job) -> (Messages, std::io::Result<ExitStatus>) {
+async fn follow(child: &mut Child, job: ProcessInput) -> (Messages, std::io::Result<ExitStatus>) {
     let stdin = child.stdin.take();
     let stderr = child.stderr.take();
     let feeding = feed(stdin, job.input);

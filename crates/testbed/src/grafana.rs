@@ -48,14 +48,14 @@ pub struct Dashboard {
     pub description: String,
     /// The kind of data source that the queries are for.
     #[serde(default)]
-    pub source: Source,
+    pub source: DataSource,
     panels: Vec<Item>,
 }
 
 /// A kind of data source, with its query language.
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
 #[serde(rename_all = "lowercase")]
-pub enum Source {
+pub enum DataSource {
     /// Prometheus and PromQL.
     #[default]
     Prometheus,
@@ -63,7 +63,7 @@ pub enum Source {
     Influxdb,
 }
 
-impl Source {
+impl DataSource {
     /// Grafana's id of the kind.
     fn id(self) -> &'static str {
         match self {
@@ -167,13 +167,13 @@ impl Dashboard {
             json!({"name": name, "datasource": self.source.reference(), "enable": true, "hide": false, "iconColor": color,
                 "expr": expr, "step": "30s", "titleFormat": title, "textFormat": "", "tagKeys": "severity"})
         };
-        if self.source == Source::Prometheus { ANNOTATIONS.map(annotation).to_vec() } else { Vec::new() }
+        if self.source == DataSource::Prometheus { ANNOTATIONS.map(annotation).to_vec() } else { Vec::new() }
     }
 
     fn variables(&self) -> Vec<Value> {
         match self.source {
-            Source::Prometheus => variables(),
-            Source::Influxdb => influxdb_variables(),
+            DataSource::Prometheus => variables(),
+            DataSource::Influxdb => influxdb_variables(),
         }
     }
 
@@ -201,7 +201,7 @@ impl Dashboard {
 }
 
 impl Panel {
-    fn json(&self, source: Source, id: usize, position: &Value) -> Value {
+    fn json(&self, source: DataSource, id: usize, position: &Value) -> Value {
         json!({
             "id": id, "type": self.grafana_type(), "title": self.title, "description": self.description,
             "gridPos": position, "datasource": source.reference(), "targets": self.targets(source), "options": self.options(),
@@ -223,11 +223,11 @@ impl Panel {
         ["stat", "wall", "table", "bargauge", "histogram"].contains(&self.kind.as_str())
     }
 
-    fn targets(&self, source: Source) -> Vec<Value> {
+    fn targets(&self, source: DataSource) -> Vec<Value> {
         let target = |(index, query): (usize, &Query)| {
             let name = char::from(b'A' + u8::try_from(index).unwrap_or_default()).to_string();
             let format = if self.kind == "table" { "table" } else { "time_series" };
-            if source == Source::Influxdb {
+            if source == DataSource::Influxdb {
                 return json!({"refId": name, "datasource": source.reference(), "query": query.expr, "rawQuery": true,
                     "resultFormat": format, "alias": query.legend});
             }
@@ -330,7 +330,7 @@ fn channel_links(channel: &str) -> Vec<Value> {
 
 /// The variables of a dashboard for InfluxDB.
 fn influxdb_variables() -> Vec<Value> {
-    let source = Source::Influxdb;
+    let source = DataSource::Influxdb;
     let query = "SHOW TAG VALUES FROM \"probe\" WITH KEY = \"channel\"";
     vec![
         data_source(source),
@@ -340,7 +340,7 @@ fn influxdb_variables() -> Vec<Value> {
     ]
 }
 
-fn data_source(source: Source) -> Value {
+fn data_source(source: DataSource) -> Value {
     json!({"name": "datasource", "label": "Data source", "type": "datasource", "query": source.id(),
         "hide": 0, "refresh": 1, "regex": "", "multi": false, "includeAll": false, "options": []})
 }
@@ -348,9 +348,9 @@ fn data_source(source: Source) -> Value {
 /// Returns the dashboard's variables; each offers the values that remain after the selection of the variables before
 /// it.
 fn variables() -> Vec<Value> {
-    let datasource = || Source::Prometheus.reference();
+    let datasource = || DataSource::Prometheus.reference();
     let mut chosen = String::new();
-    let mut variables = vec![data_source(Source::Prometheus)];
+    let mut variables = vec![data_source(DataSource::Prometheus)];
     for name in VARIABLES {
         let query = format!("label_values(up{{job=\"packager_channels\"{chosen}}}, {name})");
         chosen.push_str(&format!(",{name}=~\"${name}\""));

@@ -32,12 +32,12 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         let violation = defect_violation(&output.url, d);
         match d.kind {
             DefectKind::MpdFatal => violation.severity(Severity::Critical),
-            DefectKind::MpdHabit => violation.severity(Severity::Minor),
+            DefectKind::MpdTolerated => violation.severity(Severity::Minor),
             _ if d.reference == REMOTE => violation.severity(Severity::Minor),
             _ => violation,
         }
     };
-    let found = of(DefectKind::MpdFatal).chain(of(DefectKind::Mpd)).chain(of(DefectKind::MpdHabit)).map(violation);
+    let found = of(DefectKind::MpdFatal).chain(of(DefectKind::Mpd)).chain(of(DefectKind::MpdTolerated)).map(violation);
     CheckVerdict::Ran(cap_violations(found.collect()))
 }
 
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn what_players_cannot_start_with_is_critical_and_what_they_do_not_need_is_minor() {
         let mut scene = Scene::dash(&paced());
-        scene.output.defects = [DefectKind::MpdHabit, DefectKind::Mpd, DefectKind::MpdFatal].map(wrong).into();
+        scene.output.defects = [DefectKind::MpdTolerated, DefectKind::Mpd, DefectKind::MpdFatal].map(wrong).into();
         let severities: Vec<_> = violations(run(&scene)).iter().map(|v| v.severity).collect();
         assert_eq!(severities, [Some(Severity::Critical), None, Some(Severity::Minor)]);
     }

@@ -63,7 +63,7 @@ fn syntax(url: &Url, defects: &[Defect]) -> Vec<Violation> {
     let violation = |d: &Defect| match d.kind {
         DefectKind::Syntax => Some(defect_violation(url, d)),
         DefectKind::SyntaxFatal => Some(defect_violation(url, d).severity(Severity::Critical)),
-        DefectKind::Metadata | DefectKind::SyntaxHabit => Some(defect_violation(url, d).severity(Severity::Minor)),
+        DefectKind::Metadata | DefectKind::SyntaxTolerated => Some(defect_violation(url, d).severity(Severity::Minor)),
         _ => None,
     };
     defects.iter().filter_map(violation).collect()
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn what_players_ignore_or_read_as_it_was_meant_is_minor() {
         let mut scene = Scene::live();
-        for kind in [DefectKind::Metadata, DefectKind::SyntaxHabit] {
+        for kind in [DefectKind::Metadata, DefectKind::SyntaxTolerated] {
             scene.rendition().defects = vec![Defect { kind, ..wrong(7) }];
             assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Minor), "{kind:?}");
         }

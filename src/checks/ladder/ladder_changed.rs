@@ -64,13 +64,13 @@ fn moved(steps: &[(&Arc<LadderState>, &Arc<LadderState>)]) -> Option<Violation> 
     };
     let all: Vec<_> = steps.iter().rev().filter_map(other_place).collect();
     let (seen, was, is) = all.first()?;
-    let place = |one: &RepresentationPlace| format!("number {} of AdaptationSet {}", one.position, one.set);
+    let place_text = |one: &RepresentationPlace| format!("number {} of AdaptationSet {}", one.position, one.set);
     let message = format!(
         "the Representation {} was {} of the Period that plays now, and is {}: Media3 finds Representations by their places and may play \
          another one; keep their order",
         Quoted(&was.id),
-        place(was),
-        place(is)
+        place_text(was),
+        place_text(is)
     );
     let violation = Violation::new(message).with("changes", all.len()).with("seen_at", seen.to_string());
     Some(violation.severity(Severity::Minor))

@@ -30,7 +30,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         output.defects.iter().filter(move |d| d.kind == kind).map(|d| defect_violation(&output.url, d))
     };
     let mut found: Vec<Violation> = of(DefectKind::Groups).collect();
-    found.extend(of(DefectKind::GroupHabit).map(|v| v.severity(Severity::Warning)));
+    found.extend(of(DefectKind::GroupTolerated).map(|v| v.severity(Severity::Warning)));
     CheckVerdict::Ran(cap_violations(found))
 }
 
@@ -61,10 +61,10 @@ mod tests {
 
     #[test]
     fn broken_groups_fail_and_habits_are_warnings() {
-        let found = violations(run(&[DefectKind::GroupHabit, DefectKind::Groups]));
+        let found = violations(run(&[DefectKind::GroupTolerated, DefectKind::Groups]));
         let said: Vec<_> = found.iter().map(|v| (v.message.as_str(), v.severity)).collect();
         let warning = Some(Severity::Warning);
-        assert_eq!(said, [("line 2, column 1: Groups", None), ("line 2, column 1: GroupHabit", warning)]);
+        assert_eq!(said, [("line 2, column 1: Groups", None), ("line 2, column 1: GroupTolerated", warning)]);
     }
 
     #[test]

@@ -71,13 +71,13 @@ fn missing_rungs(video: &[&Rendition], rungs: &[ExpectedRung], params: &Params) 
     let mut taken: Vec<Option<usize>> = vec![None; video.len()];
     for rung in 0..rungs.len() {
         let mut tried = vec![false; video.len()];
-        place(rung, rungs, video, params, &mut taken, &mut tried);
+        assign_rung(rung, rungs, video, params, &mut taken, &mut tried);
     }
     let missing = rungs.iter().enumerate().filter(|(n, _)| !taken.contains(&Some(*n)));
     missing.map(|(_, rung)| Violation::new(format!("promised rung is missing: {}", describe(rung)))).collect()
 }
 
-fn place(
+fn assign_rung(
     rung: usize,
     rungs: &[ExpectedRung],
     video: &[&Rendition],
@@ -92,7 +92,7 @@ fn place(
             continue;
         }
         let holder = taken.get(n).copied().flatten();
-        if holder.is_none_or(|other| place(other, rungs, video, params, taken, tried)) {
+        if holder.is_none_or(|other| assign_rung(other, rungs, video, params, taken, tried)) {
             if let Some(slot) = taken.get_mut(n) {
                 *slot = Some(rung);
             }

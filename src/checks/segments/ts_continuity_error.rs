@@ -56,8 +56,9 @@ fn broken(segment: &SegmentFacts, ts: &TsFacts) -> Option<Violation> {
         return None;
     }
     let first = segment.inspection.iter().flat_map(|i| &i.defects).find(|d| d.kind == DefectKind::Continuity);
-    let place = first.map_or_else(String::new, |d| format!("; the first at {}: {}", d.at, d.message));
-    let message = format!("segment {}: {} in {} packets{place}", segment.segment.number, text.join(", "), ts.packets);
+    let place_text = first.map_or_else(String::new, |d| format!("; the first at {}: {}", d.at, d.message));
+    let message =
+        format!("segment {}: {} in {} packets{place_text}", segment.segment.number, text.join(", "), ts.packets);
     let violation = segment_violation(segment, message).with("continuity_errors", ts.continuity_errors);
     Some(violation.with("transport_errors", ts.transport_errors))
 }

@@ -232,11 +232,11 @@ pub(in crate::checks) fn segment_violation(segment: &SegmentFacts, message: impl
 
 /// Makes a violation from a defect that a parser found.
 pub(in crate::checks) fn defect_violation(url: &Url, defect: &Defect) -> Violation {
-    let place = match defect.at {
+    let place_text = match defect.at {
         Position::Whole => String::new(),
         at => format!("{at}: "),
     };
-    let violation = Violation::new(format!("{place}{}", defect.message))
+    let violation = Violation::new(format!("{place_text}{}", defect.message))
         .with("url", redact::url(url))
         .with("reference", defect.reference);
     match defect.at {

@@ -1,7 +1,9 @@
 //! What decoding shows.
 
 use packager_media::container::Container;
-use packager_signal::{Coded, Decoded, Decoder, Launcher, NotDecoded, PictureChoice, Pictures, Sound, Span, Wanted};
+use packager_signal::{
+    Coded, DecodeOutputs, Decoded, Decoder, Launcher, NotDecoded, PictureChoice, Pictures, Sound, Span,
+};
 use serde::Serialize;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -93,7 +95,7 @@ async fn decode_as(
         duration: files.iter().map(longest).sum(),
         pixels: None,
     };
-    let wanted = Wanted { pictures: PictureChoice::Every, sound: true, thumbnail: false };
+    let wanted = DecodeOutputs { pictures: PictureChoice::Every, sound: true, thumbnail: false };
     // A person waits for it.
     let deadline = Instant::now() + Duration::from_secs(300);
     let found = decoder.decode(&coded, wanted, deadline).await.map_err(|error| error.to_string())?;

@@ -55,11 +55,11 @@ impl History {
 impl Memory {
     /// Records whether the output's turn in the probe that began at `now` was used or is put off. The renditions must
     /// have recorded this probe's facts before.
-    pub(super) fn take_turn(&mut self, facts: &OutputFacts, now: Timestamp) {
-        self.signal_turns.take(&facts.signal, now);
+    pub(super) fn record_turn(&mut self, facts: &OutputFacts, now: Timestamp) {
+        self.signal_turns.record(&facts.signal, now);
         if facts.signal.attempted && self.is_suspected(now) {
             let lasts = self.renditions.values().any(|rendition| rendition.past.signal.has_lost_picture());
-            self.signal_turns.take_suspicion(lasts, now);
+            self.signal_turns.record_suspicion(lasts, now);
         }
     }
 

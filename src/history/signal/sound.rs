@@ -2,7 +2,7 @@
 
 use super::PieceStep;
 use crate::facts::FaultSpan;
-use crate::history::spans::{FaultSpans, Joint};
+use crate::history::spans::{FaultSpans, PieceTransition};
 use packager_media::units::{Seconds, Timestamp};
 use packager_signal::sound::{LoudnessPool, Position, Sound};
 use std::collections::VecDeque;
@@ -66,7 +66,7 @@ impl SoundHistory {
         self.silent.add(&sound.silent, total, step.joint(true, false));
         let joint = match step.joint(true, false) {
             // A dead channel of which nobody takes care stays dead for days, and is seen in samples only.
-            Joint::Unseen { passed, .. } => Joint::Unseen { passed, joins: true, counts: false },
+            PieceTransition::Unseen { passed, .. } => PieceTransition::Unseen { passed, joins: true, counts: false },
             joint => joint,
         };
         let channels = self.channels.iter_mut().zip(&sound.channels);

@@ -196,7 +196,7 @@ impl Capturer<'_> {
         // Another output that shares the download may decode it.
         let keep = if self.kept.wants(identity) { self.requests.downloads.largest_kept() } else { 0 };
         let newest = timeline.last_number() == Some(segment.number);
-        let wanted = Wanted { segment, is_newest: newest, init, known, keep };
+        let wanted = SegmentRequest { segment, is_newest: newest, init, known, keep };
         let mut own = None;
         let download = async || {
             let FreshDownload { body, bytes } = self.download_anywhere(facts, &wanted).await?;
@@ -231,7 +231,7 @@ impl Capturer<'_> {
 
     /// Downloads a segment from its address, or from the first alternative address that has it. If none has it, the address
     /// for players that ignore the MPD's Location is asked for its first byte.
-    async fn download_anywhere(&self, facts: &RenditionFacts, wanted: &Wanted<'_>) -> Option<FreshDownload> {
+    async fn download_anywhere(&self, facts: &RenditionFacts, wanted: &SegmentRequest<'_>) -> Option<FreshDownload> {
         let segment = wanted.segment;
         let first = self.download_with_second(wanted).await?;
         let others = alternatives(facts, &segment.uri);
@@ -286,8 +286,8 @@ impl Capturer<'_> {
     }
 
     /// Downloads and inspects a segment at `url`. `None` if the probe's time ended first.
-    pub(super) async fn download_segment(&self, wanted: &Wanted<'_>, url: &Url) -> Option<FreshDownload> {
-        let Wanted { segment, init, known, keep, .. } = *wanted;
+    pub(super) async fn download_segment(&self, wanted: &SegmentRequest<'_>, url: &Url) -> Option<FreshDownload> {
+        let SegmentRequest { segment, init, known, keep, .. } = *wanted;
         let key = segment.key.as_deref().filter(|key| key.encrypts_wholly());
         let access = self.access(key, Some(segment.number), known).await?;
         let deadline = self.budget.segments();
@@ -370,7 +370,7 @@ impl Capturer<'_> {
 }
 
 /// A segment to download, and what is needed to read it.
-pub(super) struct Wanted<'a> {
+pub(super) struct SegmentRequest<'a> {
     pub(super) segment: &'a Segment,
     /// Whether the segment is the newest one of its playlist.
     pub(super) is_newest: bool,

@@ -3,7 +3,7 @@
 
 use super::Capturer;
 use super::downloads::{FreshDownload, Repeats, resource_of};
-use super::media::Wanted;
+use super::media::SegmentRequest;
 use super::requests::MIN_PLAYLIST_TIME;
 use crate::facts::{FailureKind, Fetched, OutputFacts};
 use packager_media::stream::{Protocol, Segment};
@@ -64,8 +64,8 @@ impl SecondRequest<'_> {
 
 impl Capturer<'_> {
     /// Downloads a segment from its address, with a second request if the first one failed. `None`: the probe's time ended first.
-    pub(super) async fn download_with_second(&self, wanted: &Wanted<'_>) -> Option<FreshDownload> {
-        let Wanted { segment, is_newest, .. } = *wanted;
+    pub(super) async fn download_with_second(&self, wanted: &SegmentRequest<'_>) -> Option<FreshDownload> {
+        let SegmentRequest { segment, is_newest, .. } = *wanted;
         let downloads = &self.requests.downloads;
         let request = || self.download_segment(wanted, &segment.uri);
         let second = self.second_of(segment, downloads.repeats(), is_newest);

@@ -13,7 +13,7 @@ use bounds::{DecodeBounds, WATCHED_BYTES};
 use lookup::DecoderLookup;
 use packager_media::stream::RenditionIdentity;
 use packager_media::units::{Seconds, Timestamp};
-use packager_signal::{Decoded, Decoder, Launcher, NotDecoded, PictureChoice, Wanted};
+use packager_signal::{DecodeOutputs, Decoded, Decoder, Launcher, NotDecoded, PictureChoice};
 use pieces::{Piece, newest_piece};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
@@ -228,7 +228,7 @@ impl SignalDecoding {
             Err(missing) => return Some(Err(missing)),
         };
         let pictures = if piece.has_picture { PictureChoice::Every } else { PictureChoice::No };
-        let wanted = Wanted { pictures, sound: piece.has_sound, thumbnail: piece.has_picture };
+        let wanted = DecodeOutputs { pictures, sound: piece.has_sound, thumbnail: piece.has_picture };
         let decoded = decoder.decode(&piece.coded, wanted, deadline).await;
         let decoded = self.count(decoded).or_else(|error| piece.undecodable(error));
         Some(decoded.map(|signal| (piece.identity.clone(), piece.facts(now(), signal))))

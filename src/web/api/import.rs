@@ -299,7 +299,7 @@ pub(crate) fn csv_of(channels: &[ChannelRow]) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(&CELLS.columns)?;
     for channel in channels {
-        let values = channel.shown_values();
+        let values = channel.public_values();
         let cells = CELLS.columns.iter().map(|name| match values.get(*name) {
             None | Some(Value::Null) => String::new(),
             Some(Value::String(text)) => cell_of_text(text),

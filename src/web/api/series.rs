@@ -215,7 +215,7 @@ impl ServerState {
         let points = range / step;
         let key = (code.to_owned(), metric, end, step, points);
         let answers = || self.series_answers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let place = answers().place(key)?;
+        let cell = answers().answer_cell(key)?;
         let range = TimeRange { start: end - i64::from(points) * i64::from(step), end, step };
         let ask = async || match prometheus.query_range(&query(metric, code, step), range).await {
             Ok(found) => Ok(Arc::new(chart(&found, range))),
@@ -226,7 +226,7 @@ impl ServerState {
                 Err(error.to_string())
             }
         };
-        place.get_or_init(ask).await.clone()
+        cell.get_or_init(ask).await.clone()
     }
 }
 

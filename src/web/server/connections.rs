@@ -42,7 +42,7 @@ pub(crate) struct Connections {
 
 /// The place of one connection, which is free again when the value is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ConnectionPermit {
     connections: Arc<Connections>,
     id: u64,
     close: Arc<Notify>,
@@ -77,7 +77,7 @@ impl Connections {
 
     /// Gives a new connection a place. `None`: its address has half of all places with requests in flight, or every
     /// place is taken by a connection with a request in flight.
-    pub(crate) fn admit(self: &Arc<Self>, client: IpAddr) -> Option<Place> {
+    pub(crate) fn admit(self: &Arc<Self>, client: IpAddr) -> Option<ConnectionPermit> {
         let network = network(client);
         let mut table = self.table();
         let own = table.open.values().filter(|entry| entry.network == network).count();
@@ -96,7 +96,7 @@ impl Connections {
         table.next += 1;
         let entry = Entry { network, in_flight: 0, idle_since: Instant::now(), close: Arc::clone(&close) };
         table.open.insert(id, entry);
-        Some(Place { connections: Arc::clone(self), id, close, is_reserved })
+        Some(ConnectionPermit { connections: Arc::clone(self), id, close, is_reserved })
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -131,7 +131,7 @@ impl Table {
     }
 }
 
-impl Place {
+impl ConnectionPermit {
     /// Waits until another connection needs this place. The connection is idle then.
     pub(crate) async fn taken(&self) {
         self.close.notified().await;
@@ -150,7 +150,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.connections.table().open.remove(&self.id);
         self.connections.freed.notify_waiters();
@@ -214,8 +214,8 @@ mod tests {
     const A: [u8; 4] = [10, 0, 0, 1];
     const B: [u8; 4] = [10, 0, 0, 2];
 
-    async fn is_taken(place: &Place) -> bool {
-        tokio::time::timeout(std::time::Duration::ZERO, place.taken()).await.is_ok()
+    async fn is_taken(permit: &ConnectionPermit) -> bool {
+        tokio::time::timeout(std::time::Duration::ZERO, permit.taken()).await.is_ok()
     }
 
     #[tokio::test]
@@ -230,7 +230,7 @@ mod tests {
         let _busy = third.begin();
         assert!(connections.admit(A.into()).is_none(), "both of its places are busy");
         let others = [connections.admit(B.into()).unwrap(), connections.admit([10, 0, 0, 3].into()).unwrap()];
-        assert!(others.iter().all(|place| !place.is_reserved()));
+        assert!(others.iter().all(|permit| !permit.is_reserved()));
         drop(busy);
         let _fifth = connections.admit([10, 0, 0, 4].into()).unwrap();
         assert!(is_taken(&first).await, "of the address with the most connections");
@@ -258,8 +258,8 @@ mod tests {
     #[tokio::test]
     async fn a_connection_is_busy_until_its_body_has_ended() {
         let connections = Connections::new(2, 0);
-        let place = connections.admit(A.into()).unwrap();
-        let body = BusyBody::new(Body::from("text"), place.begin());
+        let permit = connections.admit(A.into()).unwrap();
+        let body = BusyBody::new(Body::from("text"), permit.begin());
         assert_eq!(body.size_hint().exact(), Some(4));
         assert!(connections.admit(A.into()).is_none());
         let bytes = axum::body::to_bytes(Body::new(body), 100).await.unwrap();

@@ -71,8 +71,8 @@ impl<'t> DefectLog<'t> {
     }
 
     /// Adds a violation of the standard that doesn't disturb players.
-    pub(super) fn habit(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
-        self.syntax.add(DefectKind::MpdHabit, (self.text, node.range().start), reference, message);
+    pub(super) fn tolerated(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
+        self.syntax.add(DefectKind::MpdTolerated, (self.text, node.range().start), reference, message);
     }
 
     /// Adds a missing or malformed attribute that players need to select a rendition.

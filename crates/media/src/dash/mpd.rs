@@ -71,13 +71,13 @@ fn required(root: Node<'_, '_>, mpd: &Mpd, log: &mut DefectLog<'_>) {
         let kind = if mpd.dynamic { "dynamic" } else { "static" };
         let message = format!("MPD@{name} is missing; a {kind} MPD must have it");
         if *name == "profiles" || (*name == "publishTime" && !needs_publish_time(root, mpd)) {
-            log.habit(root, MPD, format_args!("{message}"));
+            log.tolerated(root, MPD, format_args!("{message}"));
         } else {
             log.wrong(root, MPD, format_args!("{message}"));
         }
     }
     if mpd.profiles.is_empty() && attribute(root, "profiles").is_some() {
-        log.habit(root, MPD, format_args!("MPD@profiles names no profile"));
+        log.tolerated(root, MPD, format_args!("MPD@profiles names no profile"));
     }
 }
 

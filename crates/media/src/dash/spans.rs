@@ -103,7 +103,7 @@ fn places(run: &TimelineRun, listing: &SegmentListing, stretch: TickWindow) -> R
     let whole = start.saturating_add(written.saturating_mul(duration)) <= stretch.end;
     let within = if whole { written } else { written.min(fit(stretch.end + duration - 1)) };
     let end = within.min(i128::from(named(run, listing))).max(wanted);
-    place(wanted)..place(end)
+    clamped_index(wanted)..clamped_index(end)
 }
 
 /// Returns the number of segments from the run's first segment to the last one for which the MPD has a number or URL.
@@ -116,7 +116,7 @@ fn named(run: &TimelineRun, listing: &SegmentListing) -> u64 {
     listed.min(last).saturating_sub(run.number)
 }
 
-fn place(at: i128) -> u64 {
+fn clamped_index(at: i128) -> u64 {
     u64::try_from(at.max(0)).unwrap_or(u64::MAX)
 }
 

@@ -1,6 +1,6 @@
 //! Parser for HLS attribute lists: `NAME=value,NAME="value"` (RFC 8216bis 4.2).
 
-use super::defects::Habit;
+use super::defects::ToleratedBreach;
 use super::tag_values::TagReport;
 use crate::redact::Quoted;
 use std::collections::HashSet;
@@ -68,7 +68,11 @@ pub(super) fn split<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> At
         }
     }
     if let Some(comma) = text.strip_suffix(',').and_then(|most| text.get(most.len()..)) {
-        report.list_habit(Habit::LastComma, comma, format_args!("the list ends with a comma; leave it out"));
+        report.tolerated_in_list(
+            ToleratedBreach::LastComma,
+            comma,
+            format_args!("the list ends with a comma; leave it out"),
+        );
     }
     list
 }
@@ -87,8 +91,8 @@ fn next_pair<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> (Option<A
     match spaced.strip_prefix('"') {
         Some(inner) => {
             if spaced.len() != value.len() {
-                report.list_habit(
-                    Habit::Whitespace,
+                report.tolerated_in_list(
+                    ToleratedBreach::Whitespace,
                     value,
                     format_args!("whitespace before the value of {}; leave it out", Quoted(name)),
                 );
@@ -102,8 +106,8 @@ fn next_pair<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> (Option<A
 fn check_name<'a>(written: &'a str, name: &'a str, report: &mut TagReport<'_, '_, 'a>) {
     let legal = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-';
     if written.len() != name.len() {
-        report.list_habit(
-            Habit::Whitespace,
+        report.tolerated_in_list(
+            ToleratedBreach::Whitespace,
             written,
             format_args!("whitespace around attribute name {}; leave it out", Quoted(name)),
         );
@@ -128,8 +132,8 @@ fn quoted<'a>(
         Some(next) if rest.len() == after.len() => (Some(pair), next),
         None if rest.is_empty() => (Some(pair), rest),
         Some(next) => {
-            report.list_habit(
-                Habit::Whitespace,
+            report.tolerated_in_list(
+                ToleratedBreach::Whitespace,
                 after,
                 format_args!("whitespace after the value of {}; leave it out", Quoted(name)),
             );
@@ -151,8 +155,8 @@ fn unquoted<'a>(
     let (written, rest) = value.split_at(end);
     let value = written.trim_ascii();
     if value.len() != written.len() {
-        report.list_habit(
-            Habit::Whitespace,
+        report.tolerated_in_list(
+            ToleratedBreach::Whitespace,
             written,
             format_args!("whitespace around the value of {}; leave it out", Quoted(name)),
         );

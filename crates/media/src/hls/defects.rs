@@ -6,14 +6,14 @@ use crate::defect::{Defect, DefectKind, Position};
 use std::fmt;
 
 /// Largest number of defects in each of the three lists of a playlist's defects. Together with one defect per list that
-/// counts the rest, and one for each [`Habit`], they are at most [`super::MAX_DEFECTS`]. There are three lists so that
+/// counts the rest, and one for each [`ToleratedBreach`], they are at most [`super::MAX_DEFECTS`]. There are three lists so that
 /// many defects of one kind don't hide the only defect of another kind from its check.
-const KEPT: usize = (super::MAX_DEFECTS - Habit::COUNT) / 3 - 1;
+const KEPT: usize = (super::MAX_DEFECTS - ToleratedBreach::COUNT) / 3 - 1;
 
 /// A breach of the syntax that players read as it was meant. A packager that makes it usually makes it in every line,
 /// so each one is reported once in a playlist, with the number of its repetitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Habit {
+pub(super) enum ToleratedBreach {
     /// There is whitespace around the value of a tag, or around the names, values and commas of an attribute list.
     Whitespace,
     /// There is a comma at the end of a tag's attribute list.
@@ -26,7 +26,7 @@ pub(super) enum Habit {
     Tab,
 }
 
-impl Habit {
+impl ToleratedBreach {
     const COUNT: usize = 5;
 }
 
@@ -38,8 +38,8 @@ pub(super) struct DefectList {
     other: BoundedDefects,
     /// Maps columns of the playlist after variable substitution to columns of the playlist as it was received.
     columns: ColumnMap,
-    /// The first defect of each kind of tolerated syntax error ([`Habit`]), and the number of its repetitions.
-    habits: Vec<(Habit, Defect, u64)>,
+    /// The first defect of each kind of tolerated syntax error ([`ToleratedBreach`]), and the number of its repetitions.
+    tolerated: Vec<(ToleratedBreach, Defect, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -63,21 +63,21 @@ impl DefectList {
         kept.add(|| Defect { kind, at: at(), message: message.to_string(), reference });
     }
 
-    /// Adds a syntax error that players tolerate ([`Habit`]), at byte `offset` of `line`. A repetition is only counted.
-    pub(super) fn add_habit(
+    /// Adds a syntax error that players tolerate ([`ToleratedBreach`]), at byte `offset` of `line`. A repetition is only counted.
+    pub(super) fn add_tolerated(
         &mut self,
-        habit: Habit,
+        breach: ToleratedBreach,
         (line, offset): (&PlaylistLine<'_>, usize),
         reference: &'static str,
         message: fmt::Arguments<'_>,
     ) {
-        if let Some((.., more)) = self.habits.iter_mut().find(|(known, ..)| *known == habit) {
+        if let Some((.., more)) = self.tolerated.iter_mut().find(|(known, ..)| *known == breach) {
             *more = more.saturating_add(1);
             return;
         }
         let at = self.columns.original_position(line.position(offset));
-        let defect = Defect { kind: DefectKind::SyntaxHabit, at, message: message.to_string(), reference };
-        self.habits.push((habit, defect, 0));
+        let defect = Defect { kind: DefectKind::SyntaxTolerated, at, message: message.to_string(), reference };
+        self.tolerated.push((breach, defect, 0));
     }
 
     /// Adds a defect at a line and column that no text of the playlist gives, such as line 1 for a missing tag.
@@ -101,12 +101,12 @@ impl DefectList {
 
     /// Returns all defects in the order of their lines, followed by the counts of the defects that weren't kept.
     pub(super) fn finish(self) -> Vec<Defect> {
-        let Self { syntax, attribute, other, habits, .. } = self;
+        let Self { syntax, attribute, other, tolerated, .. } = self;
         let rest: Vec<Defect> = [syntax.rest(), attribute.rest(), other.rest()].into_iter().flatten().collect();
         let mut all = syntax.list;
         all.extend(attribute.list);
         all.extend(other.list);
-        all.extend(habits.into_iter().map(|(_, defect, more)| counted(defect, more)));
+        all.extend(tolerated.into_iter().map(|(_, defect, more)| counted(defect, more)));
         all.sort_by_key(|d| match d.at {
             Position::Line { line, column } => (line, column),
             _ => (0, 0),
@@ -118,7 +118,9 @@ impl DefectList {
     fn kept(&mut self, kind: DefectKind) -> (&mut BoundedDefects, &ColumnMap) {
         let kept = match kind {
             DefectKind::Attribute | DefectKind::AttributeMissing => &mut self.attribute,
-            DefectKind::Groups | DefectKind::GroupHabit | DefectKind::Version | DefectKind::AdMarker => &mut self.other,
+            DefectKind::Groups | DefectKind::GroupTolerated | DefectKind::Version | DefectKind::AdMarker => {
+                &mut self.other
+            }
             _ => &mut self.syntax,
         };
         (kept, &self.columns)

@@ -3,7 +3,7 @@
 
 use super::attributes::AttributeList;
 use super::defects::DefectList;
-use crate::defect::DefectKind::{GroupHabit, Groups as Broken};
+use crate::defect::DefectKind::{GroupTolerated, Groups as Broken};
 use crate::redact::Quoted;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,7 +84,7 @@ impl<'a> RenditionGroups<'a> {
             }
             if kind == "AUDIO" && group.defaults == 0 && !group.autoselected {
                 defects.add_at(
-                    GroupHabit,
+                    GroupTolerated,
                     group.at,
                     "RFC 8216bis 4.4.6.1",
                     format_args!("no member {of} has DEFAULT=YES or AUTOSELECT=YES: a player may choose none"),
@@ -102,7 +102,7 @@ impl<'a> RenditionGroups<'a> {
             let &mut (other, names) = first.entry(kind).or_insert((id, &group.names));
             if *names != group.names {
                 defects.add_at(
-                    GroupHabit,
+                    GroupTolerated,
                     group.at,
                     GROUPS,
                     format_args!("{kind} groups {} and {} have other members", Quoted(other), Quoted(id)),

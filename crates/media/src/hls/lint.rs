@@ -86,7 +86,7 @@ impl<'a> Lint<'a> {
     ) -> Option<StatementContent<'a>> {
         let (index, tag) = tags::find(name)?;
         let mut report = TagReport { defects, line, tag };
-        let in_place = self.place(&mut report);
+        let in_place = self.is_in_scope(&mut report);
         let is_allowed = self.may_stand_here(index, &mut report);
         if in_place {
             self.order(&mut report);
@@ -104,7 +104,7 @@ impl<'a> Lint<'a> {
         (in_place && is_allowed).then_some(StatementContent::Tag(tag.name, reading))
     }
 
-    fn place(&self, report: &mut TagReport<'_, '_, '_>) -> bool {
+    fn is_in_scope(&self, report: &mut TagReport<'_, '_, '_>) -> bool {
         let (here, name) = (report.line.tag_text(), report.tag.name);
         match (report.tag.place, self.kind) {
             (TagScope::Multivariant, PlaylistKind::Media) => {
@@ -135,7 +135,7 @@ impl<'a> Lint<'a> {
             if name == "EXTM3U" {
                 report.tag(here, format_args!("{text}"));
             } else {
-                report.place(here, format_args!("{text}"));
+                report.report_at(here, format_args!("{text}"));
             }
         }
         !report.tag.once
@@ -150,13 +150,13 @@ impl<'a> Lint<'a> {
             }
             "EXT-X-DISCONTINUITY" => self.first_discontinuity = true,
             "EXT-X-MEDIA-SEQUENCE" | "EXT-X-DISCONTINUITY-SEQUENCE" if self.first_segment => {
-                report.place(here, format_args!("{name} is after a segment; it must be before the first"));
+                report.report_at(here, format_args!("{name} is after a segment; it must be before the first"));
             }
             "EXT-X-DISCONTINUITY-SEQUENCE" if self.first_discontinuity => {
                 report.tag(here, format_args!("{name} is after EXT-X-DISCONTINUITY; it must be before the first"));
             }
             "EXTM3U" if report.line.number != 1 && self.counts.extm3u == Some(report.line.number) => {
-                report.place(here, format_args!("EXTM3U is here; it must be the first line"));
+                report.report_at(here, format_args!("EXTM3U is here; it must be the first line"));
             }
             _ => {}
         }

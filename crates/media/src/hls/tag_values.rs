@@ -2,7 +2,7 @@
 
 use super::attribute_types;
 use super::attributes::{self, AttributeList};
-use super::defects::{DefectList, Habit};
+use super::defects::{DefectList, ToleratedBreach};
 use super::lines::PlaylistLine;
 use super::tags::{AttributeDefinition, TagDefinition, TagScope, ValueType};
 use crate::defect::DefectKind;
@@ -42,7 +42,7 @@ impl<'a> TagReport<'_, '_, 'a> {
 
     /// Reports that the HLS tag stands in the wrong place or again, for which players refuse the playlist if the tag is vital; `part` is the
     /// slice of the line at which the defect stands.
-    pub(super) fn place(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
+    pub(super) fn report_at(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         let kind = if self.tag.vital { DefectKind::SyntaxFatal } else { self.kind() };
         self.defects.add(kind, at, self.tag.reference, message);
@@ -55,17 +55,17 @@ impl<'a> TagReport<'_, '_, 'a> {
         self.defects.add(self.kind(), at, attributes::REFERENCE, message);
     }
 
-    /// Reports a syntax error that players tolerate ([`Habit`]), at the slice `part` of the line, with the clause that
+    /// Reports a syntax error that players tolerate ([`ToleratedBreach`]), at the slice `part` of the line, with the clause that
     /// defines the tag.
-    pub(super) fn tag_habit(&mut self, habit: Habit, part: &'a str, message: fmt::Arguments<'_>) {
+    pub(super) fn tolerated_in_tag(&mut self, breach: ToleratedBreach, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
-        self.defects.add_habit(habit, at, self.tag.reference, message);
+        self.defects.add_tolerated(breach, at, self.tag.reference, message);
     }
 
-    /// Reports a syntax error in an attribute list that players tolerate ([`Habit`]), at the slice `part` of the line.
-    pub(super) fn list_habit(&mut self, habit: Habit, part: &'a str, message: fmt::Arguments<'_>) {
+    /// Reports a syntax error in an attribute list that players tolerate ([`ToleratedBreach`]), at the slice `part` of the line.
+    pub(super) fn tolerated_in_list(&mut self, breach: ToleratedBreach, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
-        self.defects.add_habit(habit, at, attributes::REFERENCE, message);
+        self.defects.add_tolerated(breach, at, attributes::REFERENCE, message);
     }
 
     /// Reports a malformed or forbidden attribute. The tags that declare renditions have their own kind of defect
@@ -125,12 +125,16 @@ pub(super) fn read<'a>(rest: &'a str, report: &mut TagReport<'_, '_, 'a>) -> Opt
 }
 
 /// Returns the value without whitespace around it. Such whitespace is reported as a syntax error that players tolerate
-/// ([`Habit`]).
+/// ([`ToleratedBreach`]).
 fn without_blanks<'a>(value: &'a str, report: &mut TagReport<'_, '_, 'a>) -> &'a str {
     let bare = value.trim_ascii();
     if bare.len() != value.len() && !bare.is_empty() {
         let name = report.tag.name;
-        report.tag_habit(Habit::Whitespace, value, format_args!("whitespace around the value of {name}; leave it out"));
+        report.tolerated_in_tag(
+            ToleratedBreach::Whitespace,
+            value,
+            format_args!("whitespace around the value of {name}; leave it out"),
+        );
     }
     bare
 }
@@ -163,8 +167,8 @@ fn duration<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> Option<Tag
     };
     if !comma {
         let end = text.get(text.len()..).unwrap_or(text);
-        report.tag_habit(
-            Habit::NoExtinfComma,
+        report.tolerated_in_tag(
+            ToleratedBreach::NoExtinfComma,
             end,
             format_args!("EXTINF has no comma after its duration; write `#EXTINF:{seconds},`"),
         );
@@ -180,8 +184,8 @@ fn program_date_time<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> O
     };
     if !date.zoned {
         let shown = Quoted(text);
-        report.tag_habit(
-            Habit::NoTimeZone,
+        report.tolerated_in_tag(
+            ToleratedBreach::NoTimeZone,
             text,
             format_args!("{shown} names no time zone and is read as UTC; end it with Z or an offset"),
         );

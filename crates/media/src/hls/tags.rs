@@ -54,11 +54,11 @@ pub(super) fn find(name: &str) -> Option<(usize, &'static TagDefinition)> {
     TAGS.iter().enumerate().find(|(_, tag)| tag.name == name)
 }
 
-const fn must(name: &'static str, kind: AttributeType) -> AttributeDefinition {
+const fn required(name: &'static str, kind: AttributeType) -> AttributeDefinition {
     AttributeDefinition { name, kind, required: true }
 }
 
-const fn may(name: &'static str, kind: AttributeType) -> AttributeDefinition {
+const fn optional(name: &'static str, kind: AttributeType) -> AttributeDefinition {
     AttributeDefinition { name, kind, required: false }
 }
 
@@ -114,146 +114,150 @@ pub(super) static TAGS: [TagDefinition; 32] = [
     once("EXT-X-CONTENT-STEERING", TagScope::Multivariant, ValueType::Attributes(CONTENT_STEERING), "RFC 8216bis 4.4.6.6"),
 ];
 
-const START: &[AttributeDefinition] = &[must("TIME-OFFSET", SignedFloat), may("PRECISE", YES_NO)];
+const START: &[AttributeDefinition] = &[required("TIME-OFFSET", SignedFloat), optional("PRECISE", YES_NO)];
 const VARIABLE: AttributeType = Form(&attribute_formats::VARIABLE);
 /// Attributes of EXT-X-DEFINE. It needs one of NAME, IMPORT and QUERYPARAM, which `tag_rules` checks.
-const DEFINE: &[AttributeDefinition] =
-    &[may("NAME", VARIABLE), may("VALUE", EmptyText), may("IMPORT", VARIABLE), may("QUERYPARAM", VARIABLE)];
-const PART_INF: &[AttributeDefinition] = &[must("PART-TARGET", Float)];
+const DEFINE: &[AttributeDefinition] = &[
+    optional("NAME", VARIABLE),
+    optional("VALUE", EmptyText),
+    optional("IMPORT", VARIABLE),
+    optional("QUERYPARAM", VARIABLE),
+];
+const PART_INF: &[AttributeDefinition] = &[required("PART-TARGET", Float)];
 const SERVER_CONTROL: &[AttributeDefinition] = &[
-    may("CAN-SKIP-UNTIL", Float),
-    may("CAN-SKIP-DATERANGES", YES_NO),
-    may("HOLD-BACK", Float),
-    may("PART-HOLD-BACK", Float),
-    may("CAN-BLOCK-RELOAD", YES_NO),
+    optional("CAN-SKIP-UNTIL", Float),
+    optional("CAN-SKIP-DATERANGES", YES_NO),
+    optional("HOLD-BACK", Float),
+    optional("PART-HOLD-BACK", Float),
+    optional("CAN-BLOCK-RELOAD", YES_NO),
 ];
 /// Attributes of EXT-X-KEY. URI is required too unless METHOD is NONE, which `key_rules` checks.
 const KEY: &[AttributeDefinition] = &[
-    must("METHOD", Word(&["NONE", "AES-128", "SAMPLE-AES", "SAMPLE-AES-CTR", "AES-256-GCM"])),
-    may("URI", Text),
-    may("IV", Iv),
-    may("KEYFORMAT", Text),
-    may("KEYFORMATVERSIONS", Form(&attribute_formats::KEY_VERSIONS)),
+    required("METHOD", Word(&["NONE", "AES-128", "SAMPLE-AES", "SAMPLE-AES-CTR", "AES-256-GCM"])),
+    optional("URI", Text),
+    optional("IV", Iv),
+    optional("KEYFORMAT", Text),
+    optional("KEYFORMATVERSIONS", Form(&attribute_formats::KEY_VERSIONS)),
 ];
 const SESSION_KEY: &[AttributeDefinition] = &[
-    must("METHOD", Word(&["AES-128", "SAMPLE-AES", "SAMPLE-AES-CTR", "AES-256-GCM"])),
-    must("URI", Text),
-    may("IV", Iv),
-    may("KEYFORMAT", Text),
-    may("KEYFORMATVERSIONS", Form(&attribute_formats::KEY_VERSIONS)),
+    required("METHOD", Word(&["AES-128", "SAMPLE-AES", "SAMPLE-AES-CTR", "AES-256-GCM"])),
+    required("URI", Text),
+    optional("IV", Iv),
+    optional("KEYFORMAT", Text),
+    optional("KEYFORMATVERSIONS", Form(&attribute_formats::KEY_VERSIONS)),
 ];
-const MAP: &[AttributeDefinition] = &[must("URI", Text), may("BYTERANGE", MapRange)];
+const MAP: &[AttributeDefinition] = &[required("URI", Text), optional("BYTERANGE", MapRange)];
 const PART: &[AttributeDefinition] = &[
-    must("URI", Text),
-    must("DURATION", Float),
-    may("INDEPENDENT", YES_NO),
-    may("BYTERANGE", Range),
-    may("GAP", YES_NO),
+    required("URI", Text),
+    required("DURATION", Float),
+    optional("INDEPENDENT", YES_NO),
+    optional("BYTERANGE", Range),
+    optional("GAP", YES_NO),
 ];
 /// Attributes of EXT-X-DATERANGE. START-DATE is required only in the first tag with an ID.
 const DATERANGE: &[AttributeDefinition] = &[
-    must("ID", Text),
-    may("CLASS", Text),
-    may("START-DATE", Date),
-    may("CUE", WORDS),
-    may("END-DATE", Date),
-    may("DURATION", Float),
-    may("PLANNED-DURATION", Float),
-    may("SCTE35-CMD", Hexadecimal),
-    may("SCTE35-OUT", Hexadecimal),
-    may("SCTE35-IN", Hexadecimal),
-    may("END-ON-NEXT", Word(&["YES"])),
+    required("ID", Text),
+    optional("CLASS", Text),
+    optional("START-DATE", Date),
+    optional("CUE", WORDS),
+    optional("END-DATE", Date),
+    optional("DURATION", Float),
+    optional("PLANNED-DURATION", Float),
+    optional("SCTE35-CMD", Hexadecimal),
+    optional("SCTE35-OUT", Hexadecimal),
+    optional("SCTE35-IN", Hexadecimal),
+    optional("END-ON-NEXT", Word(&["YES"])),
 ];
 const WORDS: AttributeType = Form(&attribute_formats::WORDS);
 /// Attributes that EXT-X-DATERANGE has in addition with CLASS `com.apple.hls.interstitial` (RFC 8216bis Appendix D).
 pub(super) const INTERSTITIAL: &[AttributeDefinition] = &[
-    may("X-ASSET-URI", Text),
-    may("X-ASSET-LIST", Text),
-    may("X-RESUME-OFFSET", SignedFloat),
-    may("X-PLAYOUT-LIMIT", Float),
-    may("X-SNAP", WORDS),
-    may("X-RESTRICT", WORDS),
-    may("X-CONTENT-MAY-VARY", Text),
-    may("X-TIMELINE-OCCUPIES", Text),
-    may("X-TIMELINE-STYLE", Text),
-    may("X-SKIP-CONTROL-OFFSET", Integer),
-    may("X-SKIP-CONTROL-DURATION", Integer),
-    may("X-SKIP-CONTROL-LABEL-ID", Text),
+    optional("X-ASSET-URI", Text),
+    optional("X-ASSET-LIST", Text),
+    optional("X-RESUME-OFFSET", SignedFloat),
+    optional("X-PLAYOUT-LIMIT", Float),
+    optional("X-SNAP", WORDS),
+    optional("X-RESTRICT", WORDS),
+    optional("X-CONTENT-MAY-VARY", Text),
+    optional("X-TIMELINE-OCCUPIES", Text),
+    optional("X-TIMELINE-STYLE", Text),
+    optional("X-SKIP-CONTROL-OFFSET", Integer),
+    optional("X-SKIP-CONTROL-DURATION", Integer),
+    optional("X-SKIP-CONTROL-LABEL-ID", Text),
 ];
 /// Attributes that EXT-X-DATERANGE has in addition with CLASS `com.apple.hls.preload` (RFC 8216bis Appendix F).
 pub(super) const PRELOAD: &[AttributeDefinition] =
-    &[may("X-URI", Text), may("X-TARGET-ID", Text), may("X-TARGET-CLASS", Text)];
+    &[optional("X-URI", Text), optional("X-TARGET-ID", Text), optional("X-TARGET-CLASS", Text)];
 const SKIP: &[AttributeDefinition] =
-    &[must("SKIPPED-SEGMENTS", Integer), may("RECENTLY-REMOVED-DATERANGES", EmptyText)];
+    &[required("SKIPPED-SEGMENTS", Integer), optional("RECENTLY-REMOVED-DATERANGES", EmptyText)];
 const PRELOAD_HINT: &[AttributeDefinition] = &[
-    must("TYPE", Word(&["PART", "MAP"])),
-    must("URI", Text),
-    may("BYTERANGE-START", Integer),
-    may("BYTERANGE-LENGTH", Integer),
+    required("TYPE", Word(&["PART", "MAP"])),
+    required("URI", Text),
+    optional("BYTERANGE-START", Integer),
+    optional("BYTERANGE-LENGTH", Integer),
 ];
 /// Attributes of EXT-X-RENDITION-REPORT. None is required, because a server may leave out even mandatory ones.
 const RENDITION_REPORT: &[AttributeDefinition] =
-    &[may("URI", Text), may("LAST-MSN", Integer), may("LAST-PART", Integer)];
+    &[optional("URI", Text), optional("LAST-MSN", Integer), optional("LAST-PART", Integer)];
 const MEDIA: &[AttributeDefinition] = &[
-    must("TYPE", Word(&["AUDIO", "VIDEO", "SUBTITLES", "CLOSED-CAPTIONS"])),
-    must("GROUP-ID", Text),
-    must("NAME", Text),
-    may("URI", Text),
-    may("LANGUAGE", Form(&attribute_formats::LANGUAGE)),
-    may("ASSOC-LANGUAGE", Form(&attribute_formats::LANGUAGE)),
-    may("STABLE-RENDITION-ID", Form(&attribute_formats::STABLE)),
-    may("DEFAULT", YES_NO),
-    may("AUTOSELECT", YES_NO),
-    may("FORCED", YES_NO),
-    may("INSTREAM-ID", Form(&attribute_formats::INSTREAM)),
-    may("BIT-DEPTH", Integer),
-    may("SAMPLE-RATE", Integer),
-    may("CHARACTERISTICS", Text),
-    may("CHANNELS", Form(&attribute_formats::CHANNELS)),
+    required("TYPE", Word(&["AUDIO", "VIDEO", "SUBTITLES", "CLOSED-CAPTIONS"])),
+    required("GROUP-ID", Text),
+    required("NAME", Text),
+    optional("URI", Text),
+    optional("LANGUAGE", Form(&attribute_formats::LANGUAGE)),
+    optional("ASSOC-LANGUAGE", Form(&attribute_formats::LANGUAGE)),
+    optional("STABLE-RENDITION-ID", Form(&attribute_formats::STABLE)),
+    optional("DEFAULT", YES_NO),
+    optional("AUTOSELECT", YES_NO),
+    optional("FORCED", YES_NO),
+    optional("INSTREAM-ID", Form(&attribute_formats::INSTREAM)),
+    optional("BIT-DEPTH", Integer),
+    optional("SAMPLE-RATE", Integer),
+    optional("CHARACTERISTICS", Text),
+    optional("CHANNELS", Form(&attribute_formats::CHANNELS)),
 ];
 const STREAM_INF: &[AttributeDefinition] = &[
-    must("BANDWIDTH", Integer),
-    may("AVERAGE-BANDWIDTH", Integer),
-    may("SCORE", Positive),
-    may("CODECS", Codecs),
-    may("SUPPLEMENTAL-CODECS", Form(&attribute_formats::SUPPLEMENTAL)),
-    may("RESOLUTION", Resolution),
-    may("FRAME-RATE", Float),
-    may("HDCP-LEVEL", HDCP_LEVEL),
-    may("ALLOWED-CPC", Form(&attribute_formats::CPC)),
-    may("VIDEO-RANGE", VIDEO_RANGE),
-    may("REQ-VIDEO-LAYOUT", Form(&attribute_formats::LAYOUT)),
-    may("STABLE-VARIANT-ID", Form(&attribute_formats::STABLE)),
-    may("AUDIO", Text),
-    may("VIDEO", Text),
-    may("SUBTITLES", Text),
-    may("CLOSED-CAPTIONS", GroupOrNone),
-    may("PATHWAY-ID", Form(&attribute_formats::PATHWAY)),
+    required("BANDWIDTH", Integer),
+    optional("AVERAGE-BANDWIDTH", Integer),
+    optional("SCORE", Positive),
+    optional("CODECS", Codecs),
+    optional("SUPPLEMENTAL-CODECS", Form(&attribute_formats::SUPPLEMENTAL)),
+    optional("RESOLUTION", Resolution),
+    optional("FRAME-RATE", Float),
+    optional("HDCP-LEVEL", HDCP_LEVEL),
+    optional("ALLOWED-CPC", Form(&attribute_formats::CPC)),
+    optional("VIDEO-RANGE", VIDEO_RANGE),
+    optional("REQ-VIDEO-LAYOUT", Form(&attribute_formats::LAYOUT)),
+    optional("STABLE-VARIANT-ID", Form(&attribute_formats::STABLE)),
+    optional("AUDIO", Text),
+    optional("VIDEO", Text),
+    optional("SUBTITLES", Text),
+    optional("CLOSED-CAPTIONS", GroupOrNone),
+    optional("PATHWAY-ID", Form(&attribute_formats::PATHWAY)),
 ];
 const I_FRAME_STREAM_INF: &[AttributeDefinition] = &[
-    must("BANDWIDTH", Integer),
-    must("URI", Text),
-    may("AVERAGE-BANDWIDTH", Integer),
-    may("SCORE", Positive),
-    may("CODECS", Codecs),
-    may("SUPPLEMENTAL-CODECS", Form(&attribute_formats::SUPPLEMENTAL)),
-    may("RESOLUTION", Resolution),
-    may("HDCP-LEVEL", HDCP_LEVEL),
-    may("ALLOWED-CPC", Form(&attribute_formats::CPC)),
-    may("VIDEO-RANGE", VIDEO_RANGE),
-    may("REQ-VIDEO-LAYOUT", Form(&attribute_formats::LAYOUT)),
-    may("STABLE-VARIANT-ID", Form(&attribute_formats::STABLE)),
-    may("VIDEO", Text),
-    may("PATHWAY-ID", Form(&attribute_formats::PATHWAY)),
+    required("BANDWIDTH", Integer),
+    required("URI", Text),
+    optional("AVERAGE-BANDWIDTH", Integer),
+    optional("SCORE", Positive),
+    optional("CODECS", Codecs),
+    optional("SUPPLEMENTAL-CODECS", Form(&attribute_formats::SUPPLEMENTAL)),
+    optional("RESOLUTION", Resolution),
+    optional("HDCP-LEVEL", HDCP_LEVEL),
+    optional("ALLOWED-CPC", Form(&attribute_formats::CPC)),
+    optional("VIDEO-RANGE", VIDEO_RANGE),
+    optional("REQ-VIDEO-LAYOUT", Form(&attribute_formats::LAYOUT)),
+    optional("STABLE-VARIANT-ID", Form(&attribute_formats::STABLE)),
+    optional("VIDEO", Text),
+    optional("PATHWAY-ID", Form(&attribute_formats::PATHWAY)),
 ];
 const HDCP_LEVEL: AttributeType = Word(&["TYPE-0", "TYPE-1", "NONE"]);
 const VIDEO_RANGE: AttributeType = Word(&["SDR", "HLG", "PQ"]);
 const SESSION_DATA: &[AttributeDefinition] = &[
-    must("DATA-ID", Text),
-    may("VALUE", Text),
-    may("URI", Text),
-    may("FORMAT", Word(&["JSON", "RAW"])),
-    may("LANGUAGE", Form(&attribute_formats::LANGUAGE)),
+    required("DATA-ID", Text),
+    optional("VALUE", Text),
+    optional("URI", Text),
+    optional("FORMAT", Word(&["JSON", "RAW"])),
+    optional("LANGUAGE", Form(&attribute_formats::LANGUAGE)),
 ];
 const CONTENT_STEERING: &[AttributeDefinition] =
-    &[must("SERVER-URI", Text), may("PATHWAY-ID", Form(&attribute_formats::PATHWAY))];
+    &[required("SERVER-URI", Text), optional("PATHWAY-ID", Form(&attribute_formats::PATHWAY))];

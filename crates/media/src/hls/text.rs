@@ -1,6 +1,6 @@
 //! Decoding of a playlist's bytes to text, with the defects of the encoding (RFC 8216bis 4.1).
 
-use super::defects::{DefectList, Habit};
+use super::defects::{DefectList, ToleratedBreach};
 use super::lines::{self, LineContent, PlaylistLine};
 use crate::defect::DefectKind::{Metadata, Syntax};
 use icu_normalizer::ComposingNormalizerBorrowed;
@@ -72,16 +72,21 @@ fn normal_form(line: &PlaylistLine<'_>, defects: &mut DefectList) {
     }
 }
 
-/// Reports the first control character of a line, and white space before the line's content. A tab is a habit, except in a
+/// Reports the first control character of a line, and white space before the line's content. A tab is tolerated, except in a
 /// URI: players read the line as it was meant.
 fn characters(line: &PlaylistLine<'_>, defects: &mut DefectList) {
-    let is_habit = |c: char| c == '\t' && !matches!(line.content, LineContent::Uri(_));
-    if let Some((offset, c)) = line.control_characters().find(|(_, c)| !is_habit(*c)) {
+    let is_tolerated = |c: char| c == '\t' && !matches!(line.content, LineContent::Uri(_));
+    if let Some((offset, c)) = line.control_characters().find(|(_, c)| !is_tolerated(*c)) {
         let what = if c == '\r' { "a carriage return that ends no line" } else { "a control character" };
         let code = u32::from(c);
         defects.add(Syntax, (line, offset), REFERENCE, format_args!("{what} (U+{code:04X}); leave it out"));
     } else if let Some((offset, _)) = line.control_characters().next() {
-        defects.add_habit(Habit::Tab, (line, offset), REFERENCE, format_args!("a tab (U+0009); leave it out"));
+        defects.add_tolerated(
+            ToleratedBreach::Tab,
+            (line, offset),
+            REFERENCE,
+            format_args!("a tab (U+0009); leave it out"),
+        );
     }
     if line.indent > 0 && !matches!(line.content, LineContent::Blank | LineContent::TooLong) {
         defects.add(Syntax, (line, 0), REFERENCE, format_args!("whitespace before the line's content; leave it out"));

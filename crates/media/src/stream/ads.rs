@@ -173,7 +173,7 @@ impl AdBreak {
 
     /// Returns the prefix `line 12: ` for a message about the break; empty for event messages.
     #[must_use]
-    pub fn place(&self) -> String {
+    pub fn place_text(&self) -> String {
         if self.line == 0 { String::new() } else { format!("line {}: ", self.line) }
     }
 }
@@ -276,13 +276,13 @@ impl Timeline {
                     if let Some(before) = breaks.last_mut().filter(open) {
                         before.end(&elapsed_media, marker.number, BreakState::Overrun);
                     }
-                    let start = self.place(marker.number).and_then(|at| *starts.get(at)?);
+                    let start = self.index_of(marker.number).and_then(|at| *starts.get(at)?);
                     breaks.push(cue_break(marker, Some(marker.number), start, announced));
                 }
                 MarkerKind::Continues { elapsed, announced } => match breaks.last_mut().filter(open) {
                     Some(known) => known.announced = known.announced.or(announced),
                     None => {
-                        let date = self.place(marker.number).and_then(|at| *starts.get(at)?);
+                        let date = self.index_of(marker.number).and_then(|at| *starts.get(at)?);
                         let start = date.and_then(|d| Some(Seconds(-elapsed?.0).after(d)));
                         let mut begun = cue_break(marker, None, start, announced);
                         begun.elapsed = elapsed.map(|e| e + elapsed_media.from(marker.number));
@@ -307,7 +307,7 @@ impl Timeline {
         breaks
     }
 
-    fn place(&self, number: u64) -> Option<usize> {
+    fn index_of(&self, number: u64) -> Option<usize> {
         let first = self.segments.first()?.number;
         usize::try_from(number.checked_sub(first)?).ok()
     }

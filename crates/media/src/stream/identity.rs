@@ -152,11 +152,11 @@ fn differing_parameters(renditions: &[&mut Rendition], equal: &[usize]) -> Vec<(
         *values.entry(name).or_default().entry(value).or_default() += 1;
     }
     let shared = |name: &String, value: &String| values.get(name).and_then(|of| of.get(value)) == Some(&all.len());
-    let told = |own: &BTreeMap<String, String>| {
+    let distinguishing_text = |own: &BTreeMap<String, String>| {
         let short = own.iter().filter(|(name, value)| value.len() <= MAX_QUERY_VALUE && !shared(name, value));
         short.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
     };
-    all.iter().map(|(at, own)| (*at, told(own))).filter(|(_, text)| !text.is_empty()).collect()
+    all.iter().map(|(at, own)| (*at, distinguishing_text(own))).filter(|(_, text)| !text.is_empty()).collect()
 }
 
 fn properties(rendition: &Rendition) -> String {

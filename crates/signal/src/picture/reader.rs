@@ -11,7 +11,7 @@ use super::small::Small;
 use super::timing::Times;
 use super::{Complexity, Pictures, Thumbnail, blocks, thumbnail, y4m};
 use crate::cpu::ThreadTime;
-use crate::input::{PictureChoice, Wanted};
+use crate::input::{DecodeOutputs, PictureChoice};
 use crate::messages::{Messages, PictureInfo};
 
 /// How often the costly measures are taken, in pictures a second.
@@ -19,7 +19,7 @@ const SAMPLES_A_SECOND: f64 = 5.0;
 
 /// Reads the output of ffmpeg for pictures.
 pub(crate) struct Reader {
-    pub(crate) wanted: Wanted,
+    pub(crate) wanted: DecodeOutputs,
     /// The largest number of pictures.
     pub(crate) most: u32,
     /// The largest number of pixels of a picture.
@@ -28,7 +28,7 @@ pub(crate) struct Reader {
 
 /// What the pictures show, without their times.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct PictureMeasurements {
     size: (usize, usize),
     rate: Option<f64>,
     marks: Vec<Mark>,
@@ -59,9 +59,9 @@ pub(crate) struct DecodedPictures {
 
 impl Reader {
     /// Reads and measures the pictures until the output ends, or until `most` pictures were read.
-    pub(crate) fn read(self, output: impl Read) -> Seen {
+    pub(crate) fn read(self, output: impl Read) -> PictureMeasurements {
         let time = ThreadTime::now();
-        let mut seen = Seen::default();
+        let mut seen = PictureMeasurements::default();
         if let Some(mut pictures) = y4m::Pictures::open(output, self.most_pixels) {
             self.measure(&mut pictures, &mut seen);
         }
@@ -69,7 +69,7 @@ impl Reader {
         seen
     }
 
-    fn measure(&self, pictures: &mut y4m::Pictures<impl Read>, seen: &mut Seen) {
+    fn measure(&self, pictures: &mut y4m::Pictures<impl Read>, seen: &mut PictureMeasurements) {
         let header = pictures.header();
         seen.size = (header.width, header.height);
         seen.rate = header.rate;
@@ -117,7 +117,7 @@ impl Reader {
     }
 }
 
-impl Seen {
+impl PictureMeasurements {
     /// Whether there is no picture.
     pub(crate) fn is_empty(&self) -> bool {
         self.marks.is_empty()
@@ -136,7 +136,7 @@ impl Seen {
 }
 
 /// Joins the pictures' measures with what ffmpeg said about them. `None` if there is no picture.
-pub(crate) fn combine(seen: Seen, messages: Messages, wanted: Wanted) -> Option<DecodedPictures> {
+pub(crate) fn combine(seen: PictureMeasurements, messages: Messages, wanted: DecodeOutputs) -> Option<DecodedPictures> {
     let key_frames_only = wanted.pictures == PictureChoice::KeyFrames;
     let times = Times::new(seen.marks.len(), &messages.pictures, seen.rate, key_frames_only);
     let (first, last) = seen.signatures.clone()?;

@@ -10,7 +10,7 @@ mod reader;
 
 pub use pool::LoudnessPool;
 
-pub(crate) use reader::{Heard, read};
+pub(crate) use reader::{SoundMeasurements, read};
 
 /// The largest number of audio streams that are decoded.
 pub(crate) const MOST_STREAMS: usize = 8;

@@ -10,7 +10,7 @@ use crate::cpu::ThreadTime;
 
 /// Measurements of the decoded sound of all audio streams.
 #[derive(Debug, Default)]
-pub(crate) struct Heard {
+pub(crate) struct SoundMeasurements {
     pub(crate) sounds: Vec<Sound>,
     pub(crate) cpu: Duration,
     pub(crate) cut: bool,
@@ -18,9 +18,9 @@ pub(crate) struct Heard {
 
 /// Reads the output of ffmpeg for sound and measures at most `seconds` of each audio stream. `streams` are the numbers of these streams in
 /// their order in the output; empty if the numbers aren't known.
-pub(crate) fn read(output: impl Read, seconds: f64, streams: &[u32]) -> Heard {
+pub(crate) fn read(output: impl Read, seconds: f64, streams: &[u32]) -> SoundMeasurements {
     let time = ThreadTime::now();
-    let mut heard = Heard::default();
+    let mut heard = SoundMeasurements::default();
     let mut avi = Avi::new(output);
     let mut listeners: Vec<Listener> = Vec::new();
     while let Some(piece) = avi.next() {

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
-use packager_signal::{Coded, Container, Decoded, Decoder, Launcher, PictureChoice, Pictures, Span, Wanted};
+use packager_signal::{Coded, Container, DecodeOutputs, Decoded, Decoder, Launcher, PictureChoice, Pictures, Span};
 use tokio::time::Instant;
 
 /// Long enough for a machine that does other work.
@@ -61,10 +61,11 @@ pub(crate) fn transport_stream(segments: Vec<Bytes>, duration: f64) -> Coded {
     Coded { container, initialization: None, audio_streams: Vec::new(), segments, duration, pixels }
 }
 
-pub(crate) const PICTURES: Wanted = Wanted { pictures: PictureChoice::Every, sound: false, thumbnail: false };
-pub(crate) const SOUND: Wanted = Wanted { pictures: PictureChoice::No, sound: true, thumbnail: false };
+pub(crate) const PICTURES: DecodeOutputs =
+    DecodeOutputs { pictures: PictureChoice::Every, sound: false, thumbnail: false };
+pub(crate) const SOUND: DecodeOutputs = DecodeOutputs { pictures: PictureChoice::No, sound: true, thumbnail: false };
 
-pub(crate) async fn decode(coded: &Coded, wanted: Wanted) -> Decoded {
+pub(crate) async fn decode(coded: &Coded, wanted: DecodeOutputs) -> Decoded {
     decoder().await.decode(coded, wanted, Instant::now() + PATIENCE).await.unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! What decoding costs. Run by hand, the result is in docs/signal.md:
 //! `cargo test -p packager_signal --test decode -- --ignored --nocapture cost`
 
-use packager_signal::{PictureChoice, Wanted};
+use packager_signal::{DecodeOutputs, PictureChoice};
 use tokio::time::Instant;
 
 use crate::clips::{PATIENCE, SOUND, clip, decoder, transport_stream};
@@ -22,11 +22,11 @@ async fn cost_of_a_segment_of_6_s() {
         ("2160p HEVC 10 bit, 15 Mb/s", "3840x2160", x265("15M", "yuv420p10le")),
     ];
     let decoder = decoder().await;
-    let no_sound = Wanted { pictures: PictureChoice::Every, sound: false, thumbnail: true };
+    let no_sound = DecodeOutputs { pictures: PictureChoice::Every, sound: false, thumbnail: true };
     for (name, size, codec) in clips {
         let mut coded = transport_stream(vec![clip(&[&source(size), &codec])], 6.0);
         coded.pixels = None;
-        for wanted in [no_sound, Wanted { pictures: PictureChoice::KeyFrames, ..no_sound }, SOUND] {
+        for wanted in [no_sound, DecodeOutputs { pictures: PictureChoice::KeyFrames, ..no_sound }, SOUND] {
             let began = Instant::now();
             let found = decoder.decode(&coded, wanted, Instant::now() + PATIENCE).await;
             let cpu = found.as_ref().map(|found| found.cpu);

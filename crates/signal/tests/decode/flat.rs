@@ -1,6 +1,6 @@
 //! Black, one colour, colour bars; visible blocks; the thumbnail.
 
-use packager_signal::{Coded, Container, PictureChoice, Wanted};
+use packager_signal::{Coded, Container, DecodeOutputs, PictureChoice};
 
 use crate::clips::{PICTURES, clip, covers, decode, fragmented, near, pictures, rounded, transport_stream};
 
@@ -123,7 +123,7 @@ async fn fragmented_mp4_gives_pictures_sound_and_a_thumbnail() {
         duration: 2.0,
         pixels: None,
     };
-    let found = decode(&coded, Wanted { pictures: PictureChoice::Every, sound: true, thumbnail: true }).await;
+    let found = decode(&coded, DecodeOutputs { pictures: PictureChoice::Every, sound: true, thumbnail: true }).await;
     let pictures = found.pictures.unwrap();
     assert_eq!((pictures.count, pictures.width, pictures.height, pictures.interlaced), (50, 640, 360, false));
     assert!((pictures.duration - 2.0).abs() < 0.01 && (pictures.picture_duration - 0.04).abs() < 0.001);
@@ -146,7 +146,7 @@ async fn fragmented_mp4_gives_pictures_sound_and_a_thumbnail() {
 #[tokio::test]
 async fn a_thumbnail_has_the_colours_of_the_picture() {
     let red = clip(&["-f lavfi -i color=red:s=320x180:r=25:d=0.4", ENCODE]);
-    let wanted = Wanted { thumbnail: true, ..PICTURES };
+    let wanted = DecodeOutputs { thumbnail: true, ..PICTURES };
     let thumbnail = decode(&transport_stream(vec![red], 1.0), wanted).await.thumbnail.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("red.jpg");

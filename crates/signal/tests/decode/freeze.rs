@@ -104,7 +104,7 @@ async fn key_frames_alone_show_a_long_freeze() {
     let frozen =
         clip(&["-f lavfi -i testsrc2=s=320x180:r=25:d=1 -vf loop=-1:1:0 -t 6 -c:v libx264 -preset veryfast -g 25"]);
     let moving = clip(&["-f lavfi -i testsrc2=s=320x180:r=25:d=6 -c:v libx264 -preset veryfast -g 25"]);
-    let wanted = packager_signal::Wanted { pictures: packager_signal::PictureChoice::KeyFrames, ..PICTURES };
+    let wanted = packager_signal::DecodeOutputs { pictures: packager_signal::PictureChoice::KeyFrames, ..PICTURES };
     let decoder = decoder().await;
     for (coded, expected) in [(frozen, true), (moving, false)] {
         let deadline = tokio::time::Instant::now() + crate::clips::PATIENCE;

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use packager_signal::{Decoder, NoDecoder, NotDecoded, PictureChoice, Wanted};
+use packager_signal::{DecodeOutputs, Decoder, NoDecoder, NotDecoded, PictureChoice};
 use tokio::time::Instant;
 
 use crate::clips::{PATIENCE, PICTURES, SOUND, clip, decoder, launcher, transport_stream};
 
-const BOTH: Wanted = Wanted { pictures: PictureChoice::Every, sound: true, thumbnail: true };
+const BOTH: DecodeOutputs = DecodeOutputs { pictures: PictureChoice::Every, sound: true, thumbnail: true };
 
 /// The processes whose parent is this one, with their names and states.
 fn children() -> Vec<String> {

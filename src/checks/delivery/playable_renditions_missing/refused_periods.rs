@@ -12,10 +12,10 @@ use packager_media::stream::Media;
 pub(super) fn refused_period(mpd: &Mpd) -> Option<Violation> {
     let is_known = |period: &&Period| period.start.is_some() && !period.is_remote && !mpd.list;
     mpd.periods.iter().filter(is_known).find_map(|period| {
-        let place = place(period);
+        let place_text = place_text(period);
         if period.sets.is_empty() {
             let message = format!(
-                "{place} has no AdaptationSet: Shaka Player and dash.js refuse the whole MPD; remove the Period or fill it"
+                "{place_text} has no AdaptationSet: Shaka Player and dash.js refuse the whole MPD; remove the Period or fill it"
             );
             let violation = Violation::new(message).with("line", period.line);
             // The standard allows it, and yet Shaka Player refuses it.
@@ -27,14 +27,14 @@ pub(super) fn refused_period(mpd: &Mpd) -> Option<Violation> {
         let id = empty.id.as_deref().map_or_else(String::new, |id| format!(" {}", Quoted(id)));
         let kind = empty.media.as_str();
         let message = format!(
-            "{place} has an AdaptationSet{id} of {kind} without Representation: Shaka Player and dash.js refuse the whole MPD; remove the \
+            "{place_text} has an AdaptationSet{id} of {kind} without Representation: Shaka Player and dash.js refuse the whole MPD; remove the \
              AdaptationSet or fill it"
         );
         Some(Violation::new(message).with("line", period.line))
     })
 }
 
-fn place(period: &Period) -> String {
+fn place_text(period: &Period) -> String {
     let name = period.id.as_deref().map_or_else(String::new, |id| format!(" {}", Quoted(id)));
     format!("line {}: the Period{name}", period.line)
 }

@@ -83,11 +83,11 @@ fn differing_messages(timeline: &Timeline, past: &RenditionHistory, declared: bo
 
 fn announced_differently(event: &AdBreak, carried: &AdBreak, params: &Params) -> Option<String> {
     let (a, b) = event.announced.zip(carried.announced)?;
-    let (place, listed, sent) = (event.place(), duration_text(Some(a)), duration_text(Some(b)));
+    let (place_text, listed, sent) = (event.place_text(), duration_text(Some(a)), duration_text(Some(b)));
     let differs = (a - b).abs().0 > params.duration_tolerance;
     differs.then(|| {
         format!(
-            "{place}the MPD's Event announces {listed}; the emsg of the segments announces {sent} for the same break"
+            "{place_text}the MPD's Event announces {listed}; the emsg of the segments announces {sent} for the same break"
         )
     })
 }
@@ -97,10 +97,10 @@ fn announced_differently(event: &AdBreak, carried: &AdBreak, params: &Params) ->
 fn missing_message(event: &AdBreak, past: &RenditionHistory, slack: Seconds) -> Option<String> {
     let (start, seen) = (event.start?, past.ads.inspected?);
     let all = seen.from <= Seconds(-LEAD.0).after(start) && seen.to >= slack.after(start);
-    let place = event.place();
+    let place_text = event.place_text();
     all.then(|| {
         format!(
-            "{place}the MPD's Event begins an ad break at {start} that no emsg of the segments announces, although an \
+            "{place_text}the MPD's Event begins an ad break at {start} that no emsg of the segments announces, although an \
              InbandEventStream declares such messages"
         )
     })

@@ -51,7 +51,7 @@ enum Condition {
     Attribute(String, String),
     /// The condition of a patch selector: a child element with this local name has this text.
     Child(String, String),
-    Own(String),
+    TextEquals(String),
 }
 
 /// Evaluates the selector `path` from the top of `document`. Every visited node lowers `effort` by one.
@@ -123,7 +123,7 @@ impl Condition {
         match self {
             Self::Position(_) => true,
             Self::Attribute(name, value) => document.attribute(node, name) == Some(value),
-            Self::Own(value) => document.text(node) == *value,
+            Self::TextEquals(value) => document.text(node) == *value,
             Self::Child(name, value) => {
                 document.children(node).iter().any(|child| named(child, name) && document.text(*child) == *value)
             }
@@ -190,7 +190,7 @@ fn condition(text: &str) -> Result<(Condition, &str), Miss> {
     let rest = rest.trim_start().strip_prefix(']').ok_or(Miss::Malformed)?;
     let value = value.to_owned();
     let condition = match left.trim() {
-        "." => Condition::Own(value),
+        "." => Condition::TextEquals(value),
         left => match left.strip_prefix('@') {
             Some(attribute) => Condition::Attribute(name(attribute)?, value),
             None => Condition::Child(name(left)?, value),

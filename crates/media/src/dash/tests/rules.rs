@@ -74,9 +74,13 @@ fn players_need_neither_profiles_nor_a_publish_time_without_patches_and_validity
     assert_eq!(kinds(&live(template)), []);
     let publish_time = "publishTime=\"2026-01-01T00:00:00Z\"";
     let without = live(template).replace(publish_time, "");
-    assert_eq!(kinds(&without), [DefectKind::MpdHabit]);
+    assert_eq!(kinds(&without), [DefectKind::MpdTolerated]);
     for profiles in ["", "profiles=\"\""] {
-        assert_eq!(kinds(&live(template).replace("profiles=\"p\"", profiles)), [DefectKind::MpdHabit], "{profiles}");
+        assert_eq!(
+            kinds(&live(template).replace("profiles=\"p\"", profiles)),
+            [DefectKind::MpdTolerated],
+            "{profiles}"
+        );
     }
     let patched = without.replace("<Period", "<PatchLocation>x.mpp</PatchLocation><Period");
     assert!(kinds(&patched).contains(&DefectKind::Mpd));

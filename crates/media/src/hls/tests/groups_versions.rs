@@ -43,12 +43,12 @@ fn members_differ_in_name_and_one_is_the_default() {
 
 #[test]
 fn what_players_cope_with_is_a_habit() {
-    let silent = groups(&member("a", "vi", ""), DefectKind::GroupHabit);
+    let silent = groups(&member("a", "vi", ""), DefectKind::GroupTolerated);
     assert!(silent[0].starts_with("no member of AUDIO group `a`"), "{silent:?}");
     let same = member("a", "vi", YES) + &member("b", "vi", YES);
-    assert_eq!(groups(&same, DefectKind::GroupHabit), [""; 0]);
+    assert_eq!(groups(&same, DefectKind::GroupTolerated), [""; 0]);
     let other = member("a", "vi", YES) + &member("b", "en", YES);
-    assert_eq!(groups(&other, DefectKind::GroupHabit), ["AUDIO groups `a` and `b` have other members"]);
+    assert_eq!(groups(&other, DefectKind::GroupTolerated), ["AUDIO groups `a` and `b` have other members"]);
 }
 
 /// Returns the EXT-X-VERSION that `lines` need: the lowest one without a defect.

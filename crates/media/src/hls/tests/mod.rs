@@ -25,8 +25,8 @@ fn base() -> Url {
 /// examples here are too short to be without them.
 fn parse(bytes: &[u8], base: &Url) -> (Playlist, Vec<Defect>) {
     let (playlist, mut defects) = super::parse(bytes, base);
-    use DefectKind::{Attribute, AttributeMissing, Metadata, Syntax, SyntaxFatal, SyntaxHabit};
-    let kept = |kind| matches!(kind, Syntax | SyntaxFatal | SyntaxHabit | Metadata | Attribute | AttributeMissing);
+    use DefectKind::{Attribute, AttributeMissing, Metadata, Syntax, SyntaxFatal, SyntaxTolerated};
+    let kept = |kind| matches!(kind, Syntax | SyntaxFatal | SyntaxTolerated | Metadata | Attribute | AttributeMissing);
     defects.retain(|d| kept(d.kind));
     (playlist, defects)
 }

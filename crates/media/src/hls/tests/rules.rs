@@ -2,7 +2,7 @@
 //! it.
 
 use super::*;
-use DefectKind::{Attribute, AttributeMissing, Syntax, SyntaxFatal, SyntaxHabit};
+use DefectKind::{Attribute, AttributeMissing, Syntax, SyntaxFatal, SyntaxTolerated};
 
 const MEDIA: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6.0,\na.ts\n";
 const MULTIVARIANT: &str = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1000000\nv.m3u8\n";
@@ -133,7 +133,7 @@ fn numbers() {
     rule(&media("#EXT-X-MEDIA-SEQUENCE:-1"), (Syntax, 2, 23), "`-1`", &sound);
     rule(&media("#EXT-X-MEDIA-SEQUENCE:"), (Syntax, 2, 23), "``", &sound);
     rule(&media("#EXT-X-MEDIA-SEQUENCE"), (Syntax, 2, 22), "has no value", &sound);
-    rule(&media("#EXT-X-MEDIA-SEQUENCE: 5"), (SyntaxHabit, 2, 23), "whitespace", &sound);
+    rule(&media("#EXT-X-MEDIA-SEQUENCE: 5"), (SyntaxTolerated, 2, 23), "whitespace", &sound);
     rule(&media("#EXT-X-VERSION:3.0"), (Syntax, 2, 16), "`3.0`", &media("#EXT-X-VERSION:3"));
     rule(&MEDIA.replace("ON:6", "ON:0"), (Syntax, 2, 23), "from 1", MEDIA);
     rule(&MEDIA.replace("ON:6", "ON:6.5"), (Syntax, 2, 23), "`6.5`", MEDIA);
@@ -146,8 +146,8 @@ fn extinf_has_a_number_and_a_comma() {
     rule(&MEDIA.replace("6.0,", ","), (Syntax, 3, 9), "seconds", MEDIA);
     rule(&MEDIA.replace("6.0,", "-6.0,"), (Syntax, 3, 9), "`-6.0`", &MEDIA.replace("6.0,", "6,"));
     rule(&MEDIA.replace("6.0,", "1e3,"), (Syntax, 3, 9), "`1e3`", &MEDIA.replace("6.0,", "6.0,a, b"));
-    rule(&MEDIA.replace("6.0,", "6.0"), (SyntaxHabit, 3, 12), "no comma", MEDIA);
-    rule(&MEDIA.replace("6.0,", " 6.0,"), (SyntaxHabit, 3, 9), "whitespace", MEDIA);
+    rule(&MEDIA.replace("6.0,", "6.0"), (SyntaxTolerated, 3, 12), "no comma", MEDIA);
+    rule(&MEDIA.replace("6.0,", " 6.0,"), (SyntaxTolerated, 3, 9), "whitespace", MEDIA);
     assert_eq!(timeline(&MEDIA.replace("6.0,", "6.0, News ")).1, [], "a title may have blanks around it");
 }
 
@@ -170,7 +170,7 @@ fn dates() {
     rule(&date("yesterday"), (Syntax, 2, 26), "no ISO 8601", &date("2024-03-05T07:08:09Z"));
     rule(
         &date("2024-03-05T07:08:09.250"),
-        (SyntaxHabit, 2, 26),
+        (SyntaxTolerated, 2, 26),
         "no time zone",
         &date("2024-03-05T14:08:09.250+07:00"),
     );
@@ -181,16 +181,16 @@ fn attribute_lists() {
     let list = |l: &str| multivariant(&format!("#EXT-X-STREAM-INF:{l}\nu.m3u8"));
     let sound = list("BANDWIDTH=2000000,CODECS=\"avc1.640028,mp4a.40.2\",X-OWN-1=anything");
     rule(&list("BANDWIDTH=2000000,bandwidth=1"), (Syntax, 2, 37), "no attribute name", &sound);
-    rule(&list("BANDWIDTH=2000000, CODECS=\"a\""), (SyntaxHabit, 2, 37), "whitespace", &sound);
-    rule(&list("BANDWIDTH=2000000,CODECS= \"a\""), (SyntaxHabit, 2, 44), "whitespace", &sound);
-    rule(&list("BANDWIDTH= 2000000"), (SyntaxHabit, 2, 29), "whitespace", &sound);
-    rule(&list("BANDWIDTH=2000000,CODECS=\"a\" ,SCORE=1"), (SyntaxHabit, 2, 47), "whitespace", &sound);
+    rule(&list("BANDWIDTH=2000000, CODECS=\"a\""), (SyntaxTolerated, 2, 37), "whitespace", &sound);
+    rule(&list("BANDWIDTH=2000000,CODECS= \"a\""), (SyntaxTolerated, 2, 44), "whitespace", &sound);
+    rule(&list("BANDWIDTH= 2000000"), (SyntaxTolerated, 2, 29), "whitespace", &sound);
+    rule(&list("BANDWIDTH=2000000,CODECS=\"a\" ,SCORE=1"), (SyntaxTolerated, 2, 47), "whitespace", &sound);
     rule(&list("CODECS=\"a\"BANDWIDTH=2000000"), (Syntax, 2, 29), "no comma", &sound);
     rule(&list("BANDWIDTH=2000000,CODECS=\"avc1"), (Syntax, 2, 37), "closing quote", &sound);
     rule(&list("BANDWIDTH=2000000,BANDWIDTH=1"), (Syntax, 2, 37), "twice", &sound);
     rule(&list("BANDWIDTH=2000000,CODECS"), (Syntax, 2, 37), "NAME=value", &sound);
     rule(&list("BANDWIDTH=2000000,,SCORE=1"), (Syntax, 2, 37), "NAME=value", &sound);
-    rule(&list("BANDWIDTH=2000000,"), (SyntaxHabit, 2, 36), "ends with a comma", &sound);
+    rule(&list("BANDWIDTH=2000000,"), (SyntaxTolerated, 2, 36), "ends with a comma", &sound);
 }
 
 #[test]
@@ -201,8 +201,8 @@ fn what_players_read_as_it_was_meant_is_reported_once_in_a_playlist() {
     let zone = "`2024-03-05T07:08:09` names no time zone and is read as UTC; end it with Z or an offset (and 2 more like this)";
     let comma = "EXTINF has no comma after its duration; write `#EXTINF:6,` (and 2 more like this)";
     let blank = "whitespace around attribute name `START-DATE`; leave it out (and 2 more like this)";
-    assert_eq!(found, [zone, comma, blank].map(|message| (SyntaxHabit, message)));
-    assert_eq!(places(&defects), [(SyntaxHabit, 3, 26), (SyntaxHabit, 4, 12), (SyntaxHabit, 5, 25)]);
+    assert_eq!(found, [zone, comma, blank].map(|message| (SyntaxTolerated, message)));
+    assert_eq!(places(&defects), [(SyntaxTolerated, 3, 26), (SyntaxTolerated, 4, 12), (SyntaxTolerated, 5, 25)]);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn tabs_are_reported_once_in_a_playlist_and_other_control_characters_each() {
     let segment = "#EXTINF:6.0,\tone\n# a\tcomment\na.ts\n";
     let (_, defects) = timeline(&format!("#EXTM3U\n#EXT-X-TARGETDURATION:6\n{}", segment.repeat(3)));
     let found: Vec<_> = defects.iter().map(|d| (d.kind, d.message.as_str())).collect();
-    assert_eq!(found, [(SyntaxHabit, "a tab (U+0009); leave it out (and 5 more like this)")]);
+    assert_eq!(found, [(SyntaxTolerated, "a tab (U+0009); leave it out (and 5 more like this)")]);
     let others = "#EXTINF:6.0,\t\u{7}\na\tb.ts\n";
     let (_, defects) = timeline(&format!("#EXTM3U\n#EXT-X-TARGETDURATION:6\n{}", others.repeat(2)));
     let control: Vec<_> = defects.into_iter().filter(|d| d.message.starts_with("a control character")).collect();
