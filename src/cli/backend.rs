@@ -6,7 +6,7 @@ use crate::config::{Config, ConfigHandle, ConfigPaths};
 use crate::influx::InfluxQueue;
 use crate::inspector::{self, SyncEvent};
 use crate::metrics::{ProbeResult, SelfMetrics};
-use crate::probe::{Clock, DecodeTotals, ProbeAnswer, ProbeError, ProbeRequest, Prober, SignalSettings};
+use crate::probe::{Clock, DecodeTotals, ProbeAnswer, ProbeError, ProbeRequest, Prober, ProberParts, SignalSettings};
 use crate::report::Report;
 use crate::store::{Health, Store};
 use crate::web::Backend;
@@ -37,8 +37,9 @@ pub(super) fn backend(
     for warning in &live.current().warnings {
         tracing::warn!("{warning}");
     }
-    let prober =
-        Prober::with_store(live.clone(), Clock::System, Some(signal), store.clone()).map_err(|e| e.to_string())?;
+    let parts =
+        ProberParts { signal: Some(signal), store: store.clone(), ..ProberParts::new(live.clone(), Clock::System) };
+    let prober = Prober::new(parts).map_err(|e| e.to_string())?;
     let own = SelfMetrics::new().map_err(|e| e.to_string())?;
     own.links(&links.exporter, &links.grafana);
     if let Some(store) = store.clone() {

@@ -6,7 +6,7 @@ use crate::catalog::CatalogSnapshot;
 use crate::config::{self, Config, ConfigHandle};
 use crate::finding::Severity;
 use crate::metrics;
-use crate::probe::{Clock, ProbeRequest, Prober};
+use crate::probe::{Clock, ProbeRequest, Prober, ProberParts};
 use crate::report::{self, Report, TextDetail};
 use crate::store::Store;
 use packager_media::units::Timestamp;
@@ -57,8 +57,8 @@ async fn probes(args: &Probe, seen: &mut ProbeResults) -> Result<(), String> {
         loaded.snapshot = catalog_of_database(&store, &source.variables, &args.target).await?;
     }
     let live = Arc::new(ConfigHandle::fixed(allow_any_host(loaded, &args.target), Timestamp::now()));
-    let prober =
-        Prober::with_decoder(live, Clock::System, Some(args.signal.settings(true))).map_err(|e| e.to_string())?;
+    let parts = ProberParts { signal: Some(args.signal.settings(true)), ..ProberParts::new(live, Clock::System) };
+    let prober = Prober::new(parts).map_err(|e| e.to_string())?;
     let ask =
         ProbeRequest { target: args.target.clone(), template: args.template.clone(), output: args.output.clone() };
     let began = Instant::now();

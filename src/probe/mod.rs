@@ -78,6 +78,25 @@ pub struct Prober {
     shared: Arc<Shared>,
 }
 
+/// What a prober works with.
+#[derive(Debug)]
+pub struct ProberParts {
+    pub live: Arc<ConfigHandle>,
+    pub clock: Clock,
+    /// Limits within which picture and sound are decoded as the templates say; `None`: nothing is decoded.
+    pub signal: Option<SignalSettings>,
+    /// Database in which handovers of history are read and written; `None`: there are no handovers.
+    pub store: Option<Store>,
+}
+
+impl ProberParts {
+    /// Returns the parts of a prober that decodes nothing and has no handovers.
+    #[must_use]
+    pub fn new(live: Arc<ConfigHandle>, clock: Clock) -> Self {
+        Self { live, clock, signal: None, store: None }
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     live: Arc<ConfigHandle>,
@@ -99,38 +118,12 @@ struct Shared {
 }
 
 impl Prober {
-    /// Makes a prober with an empty history, which decodes nothing.
+    /// Makes a prober with an empty history.
     ///
     /// # Errors
     /// A fetch setting makes an HTTP client impossible; the error names the setting.
-    pub fn new(live: Arc<ConfigHandle>, clock: Clock) -> Result<Self, ClientError> {
-        Self::with_decoder(live, clock, None)
-    }
-
-    /// Makes a prober with an empty history. It decodes picture and sound as the templates say, within the limits in
-    /// `signal`; with `None` it decodes nothing.
-    ///
-    /// # Errors
-    /// A fetch setting makes an HTTP client impossible; the error names the setting.
-    pub fn with_decoder(
-        live: Arc<ConfigHandle>,
-        clock: Clock,
-        signal: Option<SignalSettings>,
-    ) -> Result<Self, ClientError> {
-        Self::with_store(live, clock, signal, None)
-    }
-
-    /// Makes a prober as [`Prober::with_decoder`] does. It reads and writes handovers of history in the database
-    /// `store`; with `None` it has no handovers.
-    ///
-    /// # Errors
-    /// A fetch setting makes an HTTP client impossible; the error names the setting.
-    pub fn with_store(
-        live: Arc<ConfigHandle>,
-        clock: Clock,
-        signal: Option<SignalSettings>,
-        store: Option<Store>,
-    ) -> Result<Self, ClientError> {
+    pub fn new(parts: ProberParts) -> Result<Self, ClientError> {
+        let ProberParts { live, clock, signal, store } = parts;
         let exporter = live.current().exporter.clone();
         let client = Client::new(&exporter.fetch)?;
         let shared = Shared {

@@ -5,7 +5,7 @@ use crate::exporter::Files;
 use packager_exporter::checks::CheckResult;
 use packager_exporter::config::{ConfigHandle, ConfigPaths};
 use packager_exporter::finding::Severity;
-use packager_exporter::probe::{Clock, ProbeRequest, Prober};
+use packager_exporter::probe::{Clock, ProbeRequest, Prober, ProberParts};
 use packager_exporter::report::Report;
 use packager_media::units::{Seconds, Timestamp};
 use packager_testbed::ffmpeg::SEGMENT;
@@ -87,7 +87,7 @@ impl PackagerMonitor {
         files.write("templates.yml", TEMPLATES);
         let source = ConfigPaths { file: Some(files.path("exporter.yml")), ..ConfigPaths::default() };
         let live = ConfigHandle::start(source, Timestamp::now()).unwrap();
-        let prober = Prober::new(Arc::new(live), Clock::System).unwrap();
+        let prober = Prober::new(ProberParts::new(Arc::new(live), Clock::System)).unwrap();
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let interval = EVERY.as_secs_f64();

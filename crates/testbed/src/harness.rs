@@ -4,7 +4,9 @@
 use crate::origin::{self, Origin};
 use crate::pace;
 use packager_exporter::config::{ConfigHandle, ConfigPaths};
-use packager_exporter::probe::{Clock, LAUNCHER, ProbeAnswer, ProbeError, ProbeRequest, Prober, SignalSettings};
+use packager_exporter::probe::{
+    Clock, LAUNCHER, ProbeAnswer, ProbeError, ProbeRequest, Prober, ProberParts, SignalSettings,
+};
 use packager_exporter::report::Report;
 use packager_signal::Launcher;
 use std::fmt::Write as _;
@@ -232,5 +234,6 @@ fn prober_trusting(
     write("exporter.yml", exporter);
     let source = ConfigPaths { file: Some(files.path().join("exporter.yml")), ..ConfigPaths::default() };
     let live = ConfigHandle::start(source, clock.now()).expect("a sound configuration");
-    (Prober::with_decoder(Arc::new(live), clock, signal).expect("a client"), files)
+    let parts = ProberParts { signal, ..ProberParts::new(Arc::new(live), clock) };
+    (Prober::new(parts).expect("a client"), files)
 }

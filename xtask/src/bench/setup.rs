@@ -1,7 +1,7 @@
 //! Set-up of benchmarks: the origin as a separate process, and probers.
 
 use packager_exporter::config::{ConfigHandle, ConfigPaths};
-use packager_exporter::probe::{Clock, ProbeRequest, Prober};
+use packager_exporter::probe::{Clock, ProbeRequest, Prober, ProberParts};
 use packager_exporter::report::Report;
 use packager_media::units::Timestamp;
 use std::fmt::Write as _;
@@ -89,7 +89,7 @@ impl ProbeSetup {
         configure(folder.path(), channels, exporter);
         let source = ConfigPaths { file: Some(folder.path().join("exporter.yml")), ..ConfigPaths::default() };
         let live = ConfigHandle::start(source, Timestamp::now()).unwrap_or_else(|e| panic!("{e}"));
-        let prober = Prober::new(Arc::new(live), Clock::System).expect("a client");
+        let prober = Prober::new(ProberParts::new(Arc::new(live), Clock::System)).expect("a client");
         Self { prober, _folder: folder }
     }
 
