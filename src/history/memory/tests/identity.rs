@@ -1,6 +1,7 @@
 //! What is the same output, rendition or segment in the next probe.
 
 use super::*;
+use crate::history::Observation;
 
 #[test]
 fn tokens_in_the_query_do_not_change_a_segment() {

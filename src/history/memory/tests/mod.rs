@@ -1,10 +1,12 @@
 use super::*;
 use crate::facts::{
-    DashFacts, Exchange, FailureKind, Fetched, InitFacts, KeyFacts, ManifestFacts, SegmentFacts, SessionFacts, Timings,
+    DashFacts, Exchange, FailureKind, Fetched, InitFacts, KeyFacts, ManifestFacts, RenditionFacts, SegmentFacts,
+    SessionFacts, Timings,
 };
+use crate::history::RenditionHistory;
 use crate::testing::{self, at};
 use packager_media::crypt::AesKey;
-use packager_media::stream::{Map, Media, Protocol, Rendition, RenditionIdentity, Segment, VariantCounts};
+use packager_media::stream::{Map, Media, Protocol, Rendition, RenditionIdentity, Segment, Timeline, VariantCounts};
 use url::Url;
 
 mod ads;
