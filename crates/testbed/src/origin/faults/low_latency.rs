@@ -1,0 +1,61 @@
+//! Faults of low-latency HLS and DASH.
+
+use super::{Effect, Fault, LOW_LATENCY, fault};
+
+#[rustfmt::skip]
+pub(super) const LOW_LATENCY_HLS: &[Fault] = &[
+    fault("ll_part_duration", Effect::PartTarget, "LL1", "PART-TARGET is 0.3 s, parts last 0.4 s.",
+        &["ll_hls_part_duration_wrong"], &[]),
+    fault("ll_hold_back", Effect::PartHoldBack, "LL1", "PART-HOLD-BACK is 0.6 s, one and a half part targets.",
+        &["ll_hls_hold_back_short"], &[]),
+    fault("ll_parts_sum", Effect::PartsSum, "LL1", "Whole segments are listed without their last part.",
+        &["ll_hls_parts_sum_mismatch"], &[]),
+    fault("ll_hint_missing", Effect::HintMissing, "LL1", "No preload hint announces the next part.",
+        &["ll_hls_preload_hint_wrong"], &[]),
+    fault("ll_hint_renamed", Effect::HintRenamed, "LL1", "The hinted part is available, but is then listed under another name.",
+        &["ll_hls_preload_hint_wrong"], &[]),
+    fault("ll_hint_start", Effect::HintStart, "LB1", "BYTERANGE-START of the hint is 100 bytes into the next part.",
+        &["ll_hls_preload_hint_wrong"], &[]),
+    fault("ll_part_range", Effect::PartRangeShort, "LB1", "BYTERANGE of each part is 100 bytes short of its end.",
+        &["ll_hls_part_invalid"], &["ll_hls_preload_hint_wrong"]),
+    fault("ll_reports_missing", Effect::ReportsMissing, "LL1", "No playlist has a rendition report for 720p.",
+        &["ll_hls_rendition_report_wrong"], &[]),
+    fault("ll_reports_behind", Effect::ReportsBehind, "LL1", "Rendition reports are two segments behind.",
+        &["ll_hls_rendition_report_wrong"], &[]),
+    fault("ll_hint_404", Effect::HintUnanswered, "LL1", "The hinted part answers 404 until it is listed.",
+        &["ll_hls_preload_hint_wrong"], &[]),
+    fault("ll_reload_503", Effect::ReloadFails, "LL1", "Blocking reloads answer 503.",
+        &["ll_hls_blocking_reload_failed"], &[]),
+    fault("ll_reload_early", Effect::ReloadEarly, "LL1", "Blocking reloads are answered at once, without the requested part.",
+        &["ll_hls_blocking_reload_failed"], &[]),
+    fault("ll_reload_late", Effect::ReloadLate, "LL1", "Blocking reloads are answered 1.5 s after the part is available.",
+        &["ll_hls_blocking_reload_failed"], &[]),
+    fault("ll_part_404", Effect::PartsMissing, "LL1", "The two newest listed parts answer 404.",
+        &["ll_hls_part_invalid"], &[]),
+    fault("ll_part_independent", Effect::PartsIndependent, "LL1", "Every part is marked INDEPENDENT, but only one in five has a key frame.",
+        &["ll_hls_part_invalid"], &[]),
+    fault("ll_delta_count", Effect::DeltaCount, "LL1", "Delta updates announce one skipped segment too few.",
+        &["ll_hls_delta_update_wrong"], &[]),
+    fault("ll_delta_unrequested", Effect::DeltaUnrequested, "LL1", "Each request for a media playlist gets a delta update, as from a cache that ignores the query.",
+        &["hls_syntax_error"], &["container_invalid"]),
+    fault("ll_delta_whole", Effect::DeltaWhole, "LL1", "A request for a delta update gets the whole playlist.",
+        &["ll_hls_delta_update_wrong"], &[]),
+];
+
+#[rustfmt::skip]
+pub(super) const LOW_LATENCY_DASH: &[Fault] = &[
+    Fault { path: LOW_LATENCY, ..fault("ll_dash_whole", Effect::GrowingSegmentRefused, "LL1", "The newest segment answers 404 until it is complete.",
+        &["ll_dash_segment_unavailable"], &[]) },
+    Fault { path: "low_latency_time.mpd", ..fault("ll_dash_whole_timeline", Effect::GrowingSegmentRefused, "LL1",
+        "The newest segment of a SegmentTimeline answers 404 until it is complete.", &["ll_dash_segment_unavailable"], &[]) },
+    Fault { path: LOW_LATENCY, ..fault("ll_dash_early", Effect::MpdStart(-4), "LL1", "availabilityStartTime is 4 s too early: every segment is late.",
+        &["ll_dash_segment_unavailable"], &["segment_unavailable"]) },
+    Fault { path: LOW_LATENCY, ..fault("ll_dash_burst", Effect::ChunksAtEnd, "LL1", "The newest segment answers at once, and all of its bytes come when it is complete.",
+        &["ll_dash_chunks_late"], &[]) },
+    Fault { path: LOW_LATENCY, ..fault("ll_dash_one_chunk", Effect::OneChunk, "LL1", "Segments are one chunk each, which can't be complete when availabilityTimeOffset promises it.",
+        &["ll_dash_chunks_late"], &[]) },
+    Fault { path: LOW_LATENCY, ..fault("ll_dash_resync", Effect::ResyncShort, "LL1", "Resync@dT is 0.2 s, chunks last 0.4 s.",
+        &["ll_dash_resync_wrong"], &[]) },
+    Fault { path: LOW_LATENCY, ..fault("ll_dash_rate", Effect::PlaybackRateSlow, "LL1", "PlaybackRate allows players at most 0.98 of the normal speed.",
+        &["ll_dash_service_description_wrong"], &[]) },
+];
