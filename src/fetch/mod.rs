@@ -36,6 +36,7 @@ use packager_media::units::Timestamp;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+pub(crate) use tcp_dialer::first_to_connect;
 use tokio::time::Instant;
 use url::Url;
 

@@ -131,7 +131,7 @@ fn in_order(addresses: Vec<IpAddr>, source: Option<IpAddr>) -> Vec<IpAddr> {
 ///
 /// # Errors
 /// The first attempt's failure, when all have failed.
-pub(super) async fn first_to_connect<A, T, F>(
+pub(crate) async fn first_to_connect<A, T, F>(
     addresses: Vec<A>,
     stagger: Duration,
     mut attempt: impl FnMut(A) -> F,

@@ -1,8 +1,10 @@
 //! Client of Zabbix's sender protocol. It is written by hand because the crate `zbx_sender` allocates as much memory as
 //! an answer claims to have. <https://www.zabbix.com/documentation/current/en/manual/appendix/protocols/zabbix_sender>.
 
+use crate::fetch::first_to_connect;
 use serde::{Deserialize, Serialize};
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -67,15 +69,16 @@ impl TrapperSender<'_> {
         let found = tokio::net::lookup_host((self.server.as_str(), self.port)).await?;
         let addresses: Vec<_> = found.take(MAX_ADDRESSES).collect();
         let share = PATIENCE / 2 / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
-        let mut failure = io::Error::other("the name has no address");
-        for address in addresses {
-            match timeout(share, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => failure = io::Error::new(error.kind(), format!("{address}: {error}")),
-                Err(_) => failure = io::Error::other(format!("{address}: no connection within {share:?}")),
-            }
+        if addresses.is_empty() {
+            return Err(io::Error::other("the name has no address"));
         }
-        Err(failure)
+        let attempt = |address: SocketAddr| async move {
+            match timeout(share, TcpStream::connect(address)).await {
+                Ok(connected) => connected.map_err(|error| format!("{address}: {error}").into()),
+                Err(_) => Err(format!("{address}: no connection within {share:?}").into()),
+            }
+        };
+        first_to_connect(addresses, share, attempt).await.map_err(io::Error::other)
     }
 
     async fn exchange(&self, request: &[u8]) -> io::Result<Vec<u8>> {
