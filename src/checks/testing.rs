@@ -15,7 +15,7 @@ use crate::facts::{
     SegmentFacts, Timings,
 };
 use crate::history::{
-    ListedSegment, MpdState, MpdWindow, Observation, ObservedChanges, OutputHistory, PeriodStart, RenditionHistory,
+    DerivedOnce, ListedSegment, MpdState, MpdWindow, Observation, OutputHistory, PeriodStart, RenditionHistory,
 };
 use crate::testing;
 pub(super) use crate::testing::failure;
@@ -387,8 +387,8 @@ impl Scene {
 
     pub(super) fn past(&mut self) -> &mut RenditionHistory {
         let past = self.history.renditions.get_mut(NAME).unwrap();
-        // The test may give it other observations.
-        past.changes = ObservedChanges::default();
+        // The test may give it other observations and segments.
+        (past.changes, past.judged) = (DerivedOnce::default(), DerivedOnce::default());
         past
     }
 

@@ -90,9 +90,9 @@ impl<S: ObservedTimes> ObservedTimes for RenditionHistory<S> {
     fn shift(&mut self, by: Seconds) {
         let Self {
             observations,
-            // No interval between two observations changes.
             changes: _,
             segments,
+            judged: _,
             heads,
             keys,
             coverage,

@@ -11,6 +11,7 @@ mod already_inspected;
 mod clock_step;
 mod compact;
 mod delta;
+mod derived;
 mod handover;
 mod inits;
 mod inputs;
@@ -21,7 +22,6 @@ mod mpds;
 mod observation;
 mod outputs;
 mod patchable;
-mod playlist_change;
 mod segment_delta;
 mod mos;
 mod signal;
@@ -31,6 +31,7 @@ mod uri_names;
 
 pub(crate) use ads::AdHistory;
 pub(crate) use already_inspected::AlreadyInspected;
+pub(crate) use derived::{DerivedOnce, ObservedChange, PlaylistChange};
 pub(crate) use handover::OutputHandover;
 pub(crate) use inits::InitState;
 pub(crate) use inputs::InputState;
@@ -40,7 +41,6 @@ pub(crate) use memory::{History, OutputKey, Retention};
 pub(crate) use mos::{MosHistory, MosTrend};
 pub(crate) use mpds::{MpdState, MpdWindow, PeriodStart, SAME_START};
 pub(crate) use observation::{ListedSegment, Observation};
-pub(crate) use playlist_change::{ObservedChange, ObservedChanges, PlaylistChange};
 pub(crate) use signal::{
     FollowUp, PictureHistory, SignalHistory, SoundHistory, Thumbnail, UNDECODABLE_PIECES, Undecodable,
 };
@@ -93,11 +93,13 @@ pub struct RenditionHistory<S = Vec<Arc<SegmentFacts>>> {
     /// Distinct observations of the rendition's playlist or MPD, oldest first. The first may be older than the
     /// template's `hold`, because the second is compared with it.
     pub observations: Vec<Arc<Observation>>,
-    /// Changes between the observations, in the history that the checks of one probe get.
-    pub(crate) changes: ObservedChanges,
+    /// Changes between the observations, oldest first.
+    pub(crate) changes: DerivedOnce<Vec<ObservedChange>>,
     /// Segments that were inspected within the template's `hold`, in order of inspection. The newest listed segment is
     /// among them if it was ever inspected.
     pub segments: S,
+    /// Indices of those of the segments that checks judge: of several downloads of one segment the one that counts.
+    pub(crate) judged: DerivedOnce<Vec<usize>>,
     /// Segments of which only the first bytes were fetched, within the template's `hold`, in order of inspection.
     pub heads: S,
     /// The newest answer of each key URI that was requested within the template's `hold`.

@@ -46,7 +46,7 @@ pub(in crate::checks) fn all_steps(past: &RenditionHistory) -> Vec<PlaylistStep<
         let ObservedChange { earlier, later: index, change, is_cut } = *observed;
         Some(PlaylistStep { earlier: seen(earlier)?, later: seen(index)?, change, index, is_cut })
     };
-    past.changes.get_or_classify(|| classify(past)).iter().filter_map(step).collect()
+    past.changes.get_or_derive(|| classify(past)).iter().filter_map(step).collect()
 }
 
 fn classify(past: &RenditionHistory) -> Vec<ObservedChange> {

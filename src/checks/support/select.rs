@@ -92,18 +92,24 @@ pub(in crate::checks) fn inspected_segments<'a>(
     if past.segments.is_empty() || (!facts.covered && facts.segments.is_empty()) {
         return None;
     }
-    let mut places: HashMap<(u64, &Url, Option<ByteRange>), usize> = HashMap::new();
-    let mut segments: Vec<&SegmentFacts> = Vec::new();
-    for segment in past.segments.iter().map(AsRef::as_ref) {
-        let key = (segment.segment.number, &segment.segment.uri, segment.segment.byte_range);
-        let place = *places.entry(key).or_insert(segments.len());
-        match segments.get_mut(place) {
-            Some(known) if fetch_rank(segment) > fetch_rank(known) => *known = segment,
+    let judged = past.judged.get_or_derive(|| judged_downloads(&past.segments));
+    Some(judged.iter().filter_map(|index| past.segments.get(*index)).map(AsRef::as_ref).collect())
+}
+
+/// Returns the indices of the downloads that checks judge, one of each segment.
+fn judged_downloads(downloads: &[Arc<SegmentFacts>]) -> Vec<usize> {
+    let mut positions: HashMap<(u64, &Url, Option<ByteRange>), usize> = HashMap::new();
+    let mut judged: Vec<(usize, u8)> = Vec::new();
+    for (index, download) in downloads.iter().enumerate() {
+        let (segment, rank) = (&download.segment, fetch_rank(download));
+        let position = *positions.entry((segment.number, &segment.uri, segment.byte_range)).or_insert(judged.len());
+        match judged.get_mut(position) {
+            Some(known) if rank > known.1 => *known = (index, rank),
             Some(_) => {}
-            None => segments.push(segment),
+            None => judged.push((index, rank)),
         }
     }
-    Some(segments)
+    judged.into_iter().map(|(index, _)| index).collect()
 }
 
 /// Returns those of the segments that the rendition's attributes in the manifest describe. In an MPD those are the segments of the

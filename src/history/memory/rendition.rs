@@ -5,7 +5,7 @@ use crate::facts::RenditionFacts;
 use crate::history::clock_step::ObservedTimes;
 use crate::history::compact::RememberedSegments;
 use crate::history::uri_names::UriNames;
-use crate::history::{KeyUsage, ListedSegment, Observation, ObservedChanges, RenditionHistory, inits};
+use crate::history::{DerivedOnce, KeyUsage, ListedSegment, Observation, RenditionHistory, inits};
 use packager_media::stream::Timeline;
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
@@ -197,6 +197,7 @@ impl RenditionHistory<RememberedSegments> {
             observations,
             changes: _,
             segments,
+            judged: _,
             heads,
             keys,
             coverage,
@@ -213,7 +214,8 @@ impl RenditionHistory<RememberedSegments> {
             segments: segments.facts(horizon, newest),
             heads: heads.facts(horizon, newest),
             observations: observations.clone(),
-            changes: ObservedChanges::default(),
+            changes: DerivedOnce::default(),
+            judged: DerivedOnce::default(),
             keys: keys.clone(),
             coverage: coverage.clone(),
             edge_since: *edge_since,

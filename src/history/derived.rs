@@ -1,8 +1,8 @@
-//! How a playlist changed from one observation to the next. Checks classify the changes; the history keeps their result for the checks
-//! of one probe.
+//! What several checks derive from the history of a rendition. The history keeps each answer for the checks of one probe.
 
 use std::sync::OnceLock;
 
+/// How a playlist changed from one observation to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PlaylistChange {
     /// The window of the playlist stayed or moved forward.
@@ -23,19 +23,24 @@ pub(crate) struct ObservedChange {
     pub(crate) is_cut: bool,
 }
 
-/// All changes between the observations of a rendition, classified when a check first asks for them: a dozen checks do, and comparing the
-/// windows of many observations takes longer than any of these checks.
-#[derive(Debug, Default)]
-pub(crate) struct ObservedChanges(OnceLock<Vec<ObservedChange>>);
+/// What the first check that needs it derives from the rest of a history, and the other checks of the probe use again.
+#[derive(Debug)]
+pub(crate) struct DerivedOnce<T>(OnceLock<T>);
 
-impl ObservedChanges {
-    pub(crate) fn get_or_classify(&self, classify: impl FnOnce() -> Vec<ObservedChange>) -> &[ObservedChange] {
-        self.0.get_or_init(classify)
+impl<T> DerivedOnce<T> {
+    pub(crate) fn get_or_derive(&self, derive: impl FnOnce() -> T) -> &T {
+        self.0.get_or_init(derive)
     }
 }
 
-/// A copy of a history may get other observations.
-impl Clone for ObservedChanges {
+impl<T> Default for DerivedOnce<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+/// A copy of a history may get other observations and segments.
+impl<T> Clone for DerivedOnce<T> {
     fn clone(&self) -> Self {
         Self::default()
     }
