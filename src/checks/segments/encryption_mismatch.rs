@@ -6,6 +6,7 @@ use crate::facts::{Decryption, InitFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::crypt::BLOCK_SIZE;
+use packager_media::redact;
 use packager_media::stream::Protocol;
 use samples::Announcement;
 
@@ -16,8 +17,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when a segment is clear although the playlist or MPD announces it as encrypted (samples that a protected initialization \
-           segment leaves clear hold), is encrypted although nothing announces \
-           it, is encrypted with another scheme or key ID than announced, or is encrypted under an EXT-X-KEY with a METHOD that no \
+           segment leaves clear hold), when an initialization segment after an EXT-X-KEY with METHOD=AES-128 is clear, or when a segment is \
+           encrypted although nothing announces it, is encrypted with another scheme or key ID than announced, or is encrypted under an EXT-X-KEY with a METHOD that no \
            player knows; major if of the key ID and the `pssh` box that a DRM system gets only one names the key",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.4, 5.2, 6.3.1; ISO/IEC 23001-7; ISO/IEC 23009-1 5.8.4.1",
     needs_history: false,
@@ -40,11 +41,13 @@ fn announcing_tag(protocol: Protocol) -> &'static str {
 
 fn judge(protocol: Protocol, facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violation>> {
     let segments = select::inspected_segments(facts, past).unwrap_or_default();
-    if !segments.iter().any(|s| s.inspection.is_some() || s.decryption.is_some()) {
+    let is_read = segments.iter().any(|s| s.inspection.is_some() || s.decryption.is_some());
+    if !is_read && !facts.inits.iter().any(|init| init.decryption.is_some()) {
         return None;
     }
     let tag = announcing_tag(protocol);
-    let mut found: Vec<_> = unannounced_noise(&segments, tag).into_iter().collect();
+    let mut found: Vec<_> = facts.inits.iter().filter_map(|init| clear_init(init)).collect();
+    found.extend(unannounced_noise(&segments, tag));
     found.extend(segments.iter().rev().filter_map(|s| {
         let announcement = Announcement { tag, clear_samples_allowed: clear_samples_allowed(protocol, facts, s) };
         mismatch(s, &announcement)
@@ -63,6 +66,18 @@ fn clear_samples_allowed(protocol: Protocol, facts: &RenditionFacts, segment: &S
         (Protocol::Hls, None) => segment.segment.map.is_some() && facts.inits.iter().any(|init| is_protected(init)),
         (Protocol::Dash, _) => facts.inits.iter().any(|init| is_protected(init)),
     }
+}
+
+/// Returns a violation if an initialization segment is clear although its EXT-X-MAP is after an EXT-X-KEY, which applies to each
+/// initialization segment declared after it (RFC 8216bis 4.4.4.4).
+fn clear_init(facts: &InitFacts) -> Option<Violation> {
+    if facts.decryption != Some(Decryption::Clear) {
+        return None;
+    }
+    let method = facts.map.key.as_ref().map_or("NONE", |key| key.method.as_str());
+    let message =
+        format!("the initialization segment is announced as {method} and is clear: players decrypt it into noise");
+    Some(Violation::new(message).with("url", redact::url(&facts.map.uri)).with("method", method))
 }
 
 fn mismatch(facts: &SegmentFacts, announcement: &Announcement) -> Option<Violation> {
@@ -163,6 +178,33 @@ mod tests {
         };
         assert_holds(run(true));
         assert_eq!(messages(run(false)), "segment 5 is announced as SAMPLE-AES and is clear");
+    }
+
+    #[test]
+    fn a_clear_initialization_segment_after_the_key_fails() {
+        let run = |decryption| {
+            let mut scene = Scene::live();
+            let segment = under("AES-128", |s| s.decryption = Some(Decryption::Done));
+            let key = segment.segment.key.as_deref().cloned();
+            scene.remember([segment]);
+            let init = InitFacts {
+                map: Map { uri: url("init.mp4"), byte_range: None, key },
+                fetched: answered("init.mp4", "video/mp4"),
+                inspection: None,
+                decryption,
+                digest: None,
+                kept: None,
+            };
+            scene.rendition().inits = vec![Arc::new(init)];
+            check(&scene.context(), &Params::default())
+        };
+        for healthy in [None, Some(Decryption::Done), Some(Decryption::Locked)] {
+            assert_holds(run(healthy));
+        }
+        let found = violations(run(Some(Decryption::Clear)));
+        let message = "the initialization segment is announced as AES-128 and is clear: players decrypt it into noise";
+        assert_eq!((found.len(), found[0].message.as_str(), found[0].severity), (1, message, None));
+        assert_eq!(found[0].evidence["method"], "AES-128");
     }
 
     #[test]
