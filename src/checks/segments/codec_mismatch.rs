@@ -16,7 +16,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when no announced codec string (CODECS of HLS, @codecs of DASH) can be read or covers the codec, profile and level of the bitstream; \
-           a string with a higher profile or level than the bitstream's passes. Minor if hvc1 is announced and the sample entry is hev1 \
+           a string with a higher profile or level than the bitstream's passes; it also fails when strings are announced and none is for \
+           sound, although the segments or the variant's audio group have sound. Minor if hvc1 is announced and the sample entry is hev1 \
            (dvh1 and dvhe alike), which Apple's players don't play",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; RFC 6381 3.3, 3.4; HLS authoring specification 1.10",
     needs_history: false,
@@ -30,6 +31,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let terms = terms(context.output.protocol());
     select::judge_renditions(context, MISSING, |facts, past| {
         let announced = announced_codecs(&facts.rendition, context.output);
+        let silent = codecs_without_sound(&facts.rendition, context.output);
         let tracks = bitstream::newest_first_with_heads(context, facts, past).filter(|_| !announced.is_empty())?;
         let newest = |media: Media| {
             // The sound in the segments of a picture may be that of one of its audio groups only.
@@ -38,7 +40,10 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
             let tracks = || tracks.iter().filter(|t| t.track.media == Some(media));
             // A picture in a rendition of sound is what tracks_missing reports.
             let is_expected = facts.rendition.media == Media::Video || media != Media::Video;
-            variants.iter().find_map(|codecs| tracks().find_map(|track| mismatch(track, codecs, terms, is_expected)))
+            let differs = |codecs: &[String]| tracks().find_map(|track| mismatch(track, codecs, terms, is_expected));
+            let differing = variants.iter().copied().find_map(differs);
+            let silent = silent.as_deref().filter(|_| media == Media::Audio);
+            differing.or_else(|| Some(without_sound(tracks().next()?, silent?, terms)))
         };
         let older = older_video(context, facts, past, &announced, terms);
         Some([Media::Video, Media::Audio].into_iter().filter_map(newest).chain(older).collect())
@@ -88,6 +93,31 @@ fn codecs_with<'r>(variant: &'r Rendition, audio: &'r Rendition) -> impl Iterato
         variant.variant_codecs.iter().filter(|(group, _)| audio.groups().any(|own| Some(own) == group.as_ref()));
     let all = variant.codecs.iter().filter(|_| variant.variant_codecs.is_empty());
     of_group.flat_map(|(_, codecs)| codecs).chain(all)
+}
+
+/// Returns the codecs of a variant that declares codecs, but none for sound: of a variant whose playlist the rendition is, or one whose group
+/// the audio rendition is in. `None` if there is no such variant, and for DASH.
+fn codecs_without_sound(rendition: &Rendition, output: &OutputFacts) -> Option<Vec<String>> {
+    let is_video = rendition.media == Media::Video;
+    if output.dash().is_some() || (!is_video && !rendition.codecs.is_empty()) {
+        return None;
+    }
+    let is_own_variant = |r: &Rendition| if is_video { r.name == rendition.name } else { r.shares_group(rendition) };
+    let others = output.renditions.iter().map(|r| &r.rendition);
+    let mut variants = others.filter(|r| r.media == Media::Video && is_own_variant(r));
+    variants.find_map(|variant| {
+        let is_own_group = |group: Option<&String>| is_video || rendition.groups().any(|own| Some(own) == group);
+        let in_group = variant.variant_codecs.iter().filter(|(group, _)| is_own_group(group.as_ref()));
+        let all = Some(&variant.codecs).filter(|_| variant.variant_codecs.is_empty());
+        in_group.map(|(_, codecs)| codecs).chain(all).find(|codecs| names_no_sound(codecs)).cloned()
+    })
+}
+
+/// Returns whether codec strings are announced and each of them is one for video or text.
+fn names_no_sound(codecs: &[String]) -> bool {
+    let is_single = |text: &str| !text.trim().contains(char::is_whitespace);
+    let is_no_sound = |text: &String| is_single(text) && NO_SOUND.iter().any(|name| starts_with(text, name));
+    !codecs.is_empty() && codecs.iter().all(is_no_sound)
 }
 
 /// Returns the codecs of each variant whose playlist the rendition is: a player that chooses one decodes by its strings. Otherwise those that
@@ -150,8 +180,8 @@ fn other_sample_entry(
 }
 
 /// Returns a violation for a track for whose medium no announced string can be read. Players leave out renditions with strings that
-/// they don't know. `None` for the older form of H.264 strings, which players read, and for sound without a string of its own, of
-/// which other checks speak.
+/// they don't know. `None` for the older form of H.264 strings, which players read, and for sound without a string of its own, which
+/// [`without_sound`] reports.
 fn unread(track: &ParsedTrack<'_>, announced: &[String], terms: &Terms) -> Option<Violation> {
     let is_video = track.parameters.codec.is_video();
     let unread = || announced.iter().filter(|text| Codec::parse(text).is_none());
@@ -165,6 +195,13 @@ fn unread(track: &ParsedTrack<'_>, announced: &[String], terms: &Terms) -> Optio
     let mut violation = track.mismatch(terms.codecs, &text, &track.parameters.codec.to_string());
     violation.message.push_str("; players leave out a rendition whose strings they can't play");
     Some(violation)
+}
+
+/// Returns the violation for sound of which no announced string speaks.
+fn without_sound(track: &ParsedTrack<'_>, announced: &[String], terms: &Terms) -> Violation {
+    let mut violation = track.mismatch(terms.codecs, &announced.join(","), &track.parameters.codec.to_string());
+    violation.message.push_str(", and no string is for sound; players that prepare by the strings play without sound");
+    violation
 }
 
 /// Beginnings of codec strings for video and text.
@@ -278,10 +315,10 @@ mod tests {
             let mut segment = segment_with(5, video("hvc1.2.4.L120.B0"), audio("mp4a.40.2", 2, 48_000));
             segment.inspection.as_mut().unwrap().tracks[0].sets_in_samples = in_samples;
             scene.remember([segment]);
-            scene.rendition().rendition.codecs = announced.split(',').map(str::to_owned).collect();
+            scene.rendition().rendition.codecs = announced.split(',').chain(["mp4a.40.2"]).map(str::to_owned).collect();
             check(&scene.context(), &Params::default())
         };
-        let found = violations(run(true, "hvc1.2.4.L120.B0,mp4a.40.2"));
+        let found = violations(run(true, "hvc1.2.4.L120.B0"));
         let message =
             "CODECS is hvc1.2.4.L120.B0; the sample entry of segment 5 is hev1, which Apple's players don't play";
         assert_eq!((found[0].message.as_str(), found[0].severity), (message, Some(Severity::Minor)));
@@ -328,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_that_no_player_reads_fail_and_missing_sound_does_not() {
+    fn strings_that_no_player_reads_fail() {
         for (declared, fails) in [
             (["wxyz.1", "mp4a.40.2"], 1),
             (["h264", "aac"], 2),
@@ -337,7 +374,8 @@ mod tests {
             (["avc1.64001f", "mp4a"], 1),
             (["vp09.00.10.08", "alac"], 2),
             (["mp4a.40.2", "wvtt"], 1),
-            (["avc1.64001f", "stpp"], 0),
+            (["avc1.64001f", "stpp"], 1),
+            (["avc1.64001f", "mp4a.40.2"], 0),
         ] {
             let found = violations(with_codecs("avc1.64001f", "mp4a.40.2", &declared));
             assert_eq!(found.len(), fails, "{declared:?}: {found:?}");
@@ -387,7 +425,41 @@ mod tests {
         assert_eq!(messages(with_codecs("avc1.64001f", "ac-3", &["avc1.64001f", "mp4a.40.2"])), message);
         assert_eq!(violations(with_codecs("avc1.64001f", "ec-3", &["avc1.64001f", "ac-3"])).len(), 1);
         assert_eq!(violations(with_codecs("avc1.64001f", "mp4a.40.42", &["avc1.64001f", "mp4a.40.2"])).len(), 1);
-        assert_holds(with_codecs("avc1.64001f", "mp4a.40.2", &["avc1.64001f"]));
+    }
+
+    #[test]
+    fn sound_without_a_string_fails() {
+        let message = "CODECS is avc1.64001f; the bitstream of segment 5 has mp4a.40.2, and no string is for sound; \
+                       players that prepare by the strings play without sound";
+        let found = violations(with_codecs("avc1.64001f", "mp4a.40.2", &["avc1.64001f"]));
+        assert_eq!((found.len(), found[0].message.as_str(), found[0].severity), (1, message, None));
+        assert_not_run(with_codecs("avc1.64001f", "mp4a.40.2", &[]), MISSING);
+        let mut scene = Scene::live();
+        let mut picture_only = segment_with(5, video("avc1.64001f"), stereo());
+        picture_only.inspection.as_mut().unwrap().tracks.pop();
+        scene.remember([picture_only]);
+        scene.rendition().rendition.codecs = vec!["avc1.64001f".to_owned()];
+        assert_holds(check(&scene.context(), &Params::default()));
+    }
+
+    #[test]
+    fn sound_of_a_group_without_a_string_in_one_of_the_variants_fails() {
+        let run = |codecs: [&[&str]; 2]| {
+            let mut scene = grouped_scene("mp4a.40.2", "a");
+            let mut lower = scene.rendition().clone();
+            lower.rendition.name = "360p".to_owned();
+            let [upper, lower_codecs] = codecs.map(|codecs| codecs.iter().map(|c| (*c).to_owned()).collect());
+            scene.rendition().rendition.codecs = upper;
+            lower.rendition.codecs = lower_codecs;
+            scene.output.renditions.push(lower);
+            violations(check(&scene.context(), &Params::default()))
+        };
+        let full: &[&str] = &["avc1.64001f", "mp4a.40.2"];
+        assert_eq!(run([full, full]), []);
+        assert_eq!(run([full, &[]]), [], "without CODECS players look into the segments");
+        let found = run([full, &["avc1.64001f"]]);
+        assert_eq!((found.len(), found[0].rendition.as_deref()), (1, Some("audio-en")));
+        assert!(found[0].message.starts_with("CODECS is avc1.64001f; the bitstream of segment 5 has mp4a.40.2, and"));
     }
 
     #[test]
@@ -407,7 +479,7 @@ mod tests {
             let mut actual = video("hvc1.2.4.L153.B0");
             let dolby_vision = Some(DolbyVisionConfig { profile, level: 6, compatibility: 0 });
             actual.video.as_mut().unwrap().dolby_vision = dolby_vision;
-            run(actual, stereo(), &[declared])
+            run(actual, stereo(), &[declared, "mp4a.40.2"])
         };
         assert_holds(run(5, "dvh1.05.06"));
         assert_holds(run(5, "dvh1.05.07"));
