@@ -122,6 +122,7 @@ impl<'b> TimelineBuilder<'b> {
             ("EXT-X-DATERANGE", TagValue::Attributes(list)) => {
                 self.markers.date_range(&list, line, self.count, defects);
             }
+            ("EXT-X-START", TagValue::Attributes(list)) => self.timeline.start_offset = start_offset(&list),
             (_, TagValue::Attributes(list)) => self.parts.take(name, &list, (self.base, line), defects),
             (_, reading) => self.header(name, &reading),
         }
@@ -198,7 +199,6 @@ impl<'b> TimelineBuilder<'b> {
             ("EXT-X-ENDLIST", TagValue::Nothing) => timeline.ended = true,
             ("EXT-X-INDEPENDENT-SEGMENTS", TagValue::Nothing) => timeline.independent_segments = true,
             ("EXT-X-I-FRAMES-ONLY", TagValue::Nothing) => timeline.i_frames_only = true,
-            ("EXT-X-START", TagValue::Attributes(list)) => timeline.start_offset = start_offset(list),
             ("EXT-X-PLAYLIST-TYPE", TagValue::Word(word)) => timeline.playlist_type = Some((*word).to_owned()),
             ("EXT-X-VERSION", TagValue::Integer(version)) => timeline.version = u32::try_from(*version).ok(),
             ("EXT-X-TARGETDURATION", TagValue::Integer(n)) => timeline.target_duration = Some(Seconds(*n as f64)),

@@ -22,6 +22,14 @@ fn the_header() {
 }
 
 #[test]
+fn the_start_is_read_from_a_media_playlist() {
+    let start = |tag: &str| timeline(&format!("#EXTM3U\n#EXT-X-TARGETDURATION:6\n{tag}\n#EXTINF:6,\na.ts\n"));
+    let (started, defects) = start("#EXT-X-START:TIME-OFFSET=-12.5,PRECISE=YES");
+    assert_eq!((started.start_offset, defects), (Some(-12.5), Vec::new()));
+    assert_eq!(start("#EXT-X-PART-INF:PART-TARGET=0.5").0.start_offset, None);
+}
+
+#[test]
 fn what_the_header_lacks_is_none() {
     let (timeline, _) = timeline("#EXTM3U\n#EXTINF:6,\na.ts\n");
     assert_eq!((timeline.version, timeline.target_duration, timeline.playlist_type), (None, None, None));
