@@ -1,11 +1,13 @@
+use crate::checks::support::ad_breaks;
 use crate::checks::support::bitstream::{self, ParsedTrack};
 use crate::checks::support::select;
 use crate::checks::support::terms::{Terms, terms};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
+use crate::history::RenditionHistory;
 use packager_media::codec::parameters::VideoParameters;
-use packager_media::stream::{Media, Rendition, Resolution};
+use packager_media::stream::{Media, Rendition, Resolution, Timeline};
 
 pub const META: CheckMeta = CheckMeta {
     id: "resolution_mismatch",
@@ -15,7 +17,8 @@ pub const META: CheckMeta = CheckMeta {
     alert: Some("SegmentsBroken"),
     help: "fails when the announced resolution (RESOLUTION of HLS, @width and @height of DASH) differs from the size of the pictures in \
            the bitstream by more than `tolerance`; where LCEVC enhances the pictures, two or four times their size may be announced. \
-           Major if the rendition lists the segments of a rung with another resolution",
+           Major if the rendition lists the segments of a rung with another resolution, except those of an ad break or between \
+           discontinuities, which all rungs may share",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; ISO/IEC 23009-1 5.3.7.2; ISO/IEC 23094-2",
     needs_history: false,
 };
@@ -32,11 +35,23 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, MISSING, |facts, past| {
         facts.rendition.resolution?;
         let tracks = bitstream::newest_first_with_heads(context, facts, past)?;
-        let mut pictures = tracks.iter().filter_map(|t| Some((t, t.parameters.video?))).peekable();
-        pictures.peek()?;
-        let first = pictures.find_map(|(track, picture)| mismatch(track, &picture, &facts.rendition, terms, params));
-        Some(first.map(|violation| of_another_rung(context, facts, violation)).into_iter().collect())
+        let pictures: Vec<_> = tracks.iter().filter_map(|t| Some((t, t.parameters.video?))).collect();
+        pictures.first()?;
+        let differing = |(track, picture): &(&ParsedTrack<'_>, VideoParameters)| {
+            let violation = mismatch(track, picture, &facts.rendition, terms, params)?;
+            Some((track.segment.segment.discontinuity_sequence, violation))
+        };
+        let Some((sequence, violation)) = pictures.iter().find_map(differing) else { return Some(Vec::new()) };
+        let mut elsewhere = pictures.iter().filter(|(t, _)| t.segment.segment.discontinuity_sequence != sequence);
+        let fits_elsewhere = elsewhere.any(|pair| differing(pair).is_none());
+        let is_inserted = fits_elsewhere || is_in_break(facts, past);
+        Some(vec![if is_inserted { violation } else { of_another_rung(context, facts, violation) }])
     })
+}
+
+/// Returns whether the rendition is in an ad break, whose segments all rungs may share.
+fn is_in_break(facts: &RenditionFacts, past: &RenditionHistory) -> bool {
+    facts.timeline.as_deref().is_some_and(|timeline| ad_breaks::is_in_break(timeline, past))
 }
 
 fn mismatch(
@@ -63,18 +78,24 @@ fn mismatch(
 /// Makes the violation major if the rendition lists the segments of a rung with another resolution, as when a CDN leaves out the query that
 /// tells them apart: nobody gets the pictures that are announced.
 fn of_another_rung(context: &CheckContext<'_>, facts: &RenditionFacts, violation: Violation) -> Violation {
-    let newest =
-        |facts: &RenditionFacts| facts.timeline.as_ref()?.segments.last().map(|s| (s.uri.clone(), s.byte_range));
-    let own = newest(facts);
     let mut others = context.output.renditions.iter().filter(|other| other.rendition.media == Media::Video);
     let same = others.find(|other| {
         let is_other = other.rendition.resolution.is_some() && other.rendition.resolution != facts.rendition.resolution;
-        is_other && own.is_some() && newest(other) == own
+        let timelines = facts.timeline.as_deref().zip(other.timeline.as_deref());
+        is_other && timelines.is_some_and(|(own, other)| list_same_segments(own, other))
     });
     let Some(other) = same else { return violation };
     let mut major = violation.severity(Severity::Major).with("same_segments_as", other.rendition.name.as_str());
     major.message = format!("{}: the segments are those of {}", major.message, other.rendition.name);
     major
+}
+
+/// Returns whether two playlists have segments in common, and all of them are the same resources. A slate that all rungs share is the same
+/// beside segments that aren't.
+fn list_same_segments(a: &Timeline, b: &Timeline) -> bool {
+    let same_number = |number: u64| b.segments.get(b.segments.binary_search_by_key(&number, |s| s.number).ok()?);
+    let mut common = a.segments.iter().rev().filter_map(|own| Some((own, same_number(own.number)?))).peekable();
+    common.peek().is_some() && common.all(|(a, b)| a.uri == b.uri && a.byte_range == b.byte_range)
 }
 
 /// Whether the manifest announces LCEVC (`lvc1`) for the rendition, which enhances the pictures of another codec.
@@ -171,6 +192,38 @@ mod tests {
         assert_eq!(same.severity, Some(Severity::Major));
         assert!(same.message.ends_with("has 640x360: the segments are those of 360p"), "{}", same.message);
         assert_eq!(run("other.ts").severity, None);
+    }
+
+    #[test]
+    fn a_slate_that_all_rungs_share_is_not_the_content_of_a_rung() {
+        let sized = |number, height, sequence| {
+            let mut actual = video("avc1.64001f");
+            let width = height * 16 / 9;
+            actual.video.as_mut().unwrap().resolution = Some(Resolution { width, height });
+            let mut segment = segment_with(number, actual, stereo());
+            segment.segment.discontinuity_sequence = sequence;
+            segment
+        };
+        // The rungs share the segments from `shared` on; segment 13, which is the newest that was inspected, is of a slate.
+        let run = |shared: u64, before: SegmentFacts| {
+            let mut scene = Scene::live();
+            scene.remember([before, sized(13, 360, 1)]);
+            let mut lower = scene.output.renditions[0].clone();
+            lower.rendition.name = "360p".to_owned();
+            lower.rendition.resolution = Some(Resolution { width: 640, height: 360 });
+            for segment in &mut Arc::make_mut(lower.timeline.as_mut().unwrap()).segments {
+                if segment.number < shared {
+                    segment.uri = segment.uri.join("low.ts").unwrap();
+                }
+            }
+            scene.output.renditions.push(lower);
+            violations(check(&scene.context(), &Params::default())).remove(0)
+        };
+        assert_eq!(run(0, sized(12, 360, 1)).severity, Some(Severity::Major), "the whole window");
+        assert_eq!(run(13, sized(12, 360, 1)).severity, None, "other segments stand beside the slate");
+        let inserted = run(0, sized(9, 720, 0));
+        assert_eq!(inserted.severity, None, "the slate fills the window");
+        assert_eq!(inserted.message, "RESOLUTION is 1280x720; the bitstream of segment 13 has 640x360");
     }
 
     #[test]
