@@ -13,7 +13,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("RenditionDown"),
     help: "fails when a media playlist or an initialization segment doesn't answer or can't be read; major when the server ends one \
-           playback session after the other (a status of 4xx for the URLs that the manifest gave, or EXT-X-ENDLIST) although it is in use: players don't request the \
+           playback session after the other (a status of 4xx or a page instead of a playlist for the URLs that the manifest gave, or EXT-X-ENDLIST) although it is in use: players don't request the \
            manifest again; minor for a media playlist that comes with a second request 1 s after the first failed (a status of the server's \
            fault, or a cut answer)",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.3.4; ISO/IEC 23009-1 5.4.1",

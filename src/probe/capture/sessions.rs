@@ -249,7 +249,7 @@ impl Capturer<'_> {
             Err(Some(fetched)) if sign_of(&fetched, false) == SessionSign::Failed => {
                 Err(NoMpd::Failed(Box::new(fetched)))
             }
-            Err(Some(fetched)) => Err(NoMpd::Over(end_of(&fetched, false))),
+            Err(Some(_)) => Err(NoMpd::Over(SessionEnd::ByServer)),
         }
     }
 
@@ -300,10 +300,13 @@ impl PlaylistAnswer {
         }
     }
 
-    /// Returns why a session with this answer is over.
+    /// Returns why a session with this answer is over. An answer that is no playlist, such as a login page with status 200, ends it as a
+    /// refusal does: players don't request the manifest again.
     fn end(&self) -> SessionEnd {
-        let is_ended = self.timeline.as_ref().is_some_and(|timeline| timeline.ended);
-        self.fetched.as_ref().map_or(SessionEnd::Left, |fetched| end_of(fetched, is_ended))
+        match self.sign() {
+            SessionSign::Over => SessionEnd::ByServer,
+            SessionSign::GoesOn | SessionSign::Failed => SessionEnd::Left,
+        }
     }
 
     fn sign(&self) -> SessionSign {
@@ -322,15 +325,6 @@ impl MpdAnswer {
             Some(location) => SessionAddresses::Location(location.clone()),
             None => SessionAddresses::Manifest(answered.clone()),
         })
-    }
-}
-
-/// Returns why a session with this answer is over; `is_ended` is whether the answer is a playlist with EXT-X-ENDLIST. One that can't be read
-/// isn't the server's word for it.
-fn end_of(fetched: &Fetched, is_ended: bool) -> SessionEnd {
-    match is_ended || sign_of(fetched, true) == SessionSign::Over {
-        true => SessionEnd::ByServer,
-        false => SessionEnd::Left,
     }
 }
 
@@ -384,4 +378,32 @@ fn declarations(period: &Period) -> Vec<Declaration<'_>> {
         all.map(|(set, r)| (set.media, r.resolution, set.language.as_deref(), r.codecs.as_slice())).collect();
     all.sort_unstable();
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::FailureKind;
+    use crate::testing;
+
+    fn answer(status: u16, timeline: Option<Timeline>) -> PlaylistAnswer {
+        let url = testing::url("http://packager/720p.m3u8?session=1");
+        let mut exchange = testing::exchange(&url);
+        exchange.status = status;
+        let fetched = Some(Fetched { url, result: Ok(exchange) });
+        PlaylistAnswer { fetched, timeline, ..PlaylistAnswer::none(testing::at(0)) }
+    }
+
+    #[test]
+    fn a_refusal_an_ended_playlist_and_an_answer_that_is_no_playlist_end_a_session() {
+        let live = || testing::timeline(Vec::new());
+        assert_eq!(answer(403, None).end(), SessionEnd::ByServer);
+        assert_eq!(answer(200, Some(Timeline { ended: true, ..live() })).end(), SessionEnd::ByServer);
+        assert_eq!(answer(200, None).end(), SessionEnd::ByServer, "a login page");
+        assert_eq!(answer(200, Some(live())).end(), SessionEnd::Left);
+        assert_eq!(answer(503, None).end(), SessionEnd::Left, "a status of the server's fault");
+        let cut = testing::failed(&testing::url("http://packager/720p.m3u8"), FailureKind::Timeout);
+        let cut = PlaylistAnswer { fetched: Some(cut), ..PlaylistAnswer::none(testing::at(0)) };
+        assert_eq!(cut.end(), SessionEnd::Left);
+    }
 }

@@ -88,9 +88,9 @@ pub(crate) struct SessionStep {
 /// Why a playback session is replaced by another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SessionEnd {
-    /// The server refused its URLs, or ended its playlists.
+    /// The server refused its URLs, ended its playlists, or answered with something else than a playlist or MPD.
     ByServer,
-    /// The exporter left it, because it stands still, fails or can't be read.
+    /// The exporter left it, because it stands still or fails.
     Left,
 }
 
