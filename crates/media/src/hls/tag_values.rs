@@ -182,7 +182,11 @@ fn program_date_time<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> O
         report.tag(text, format_args!("{shown} is no ISO 8601 date and time; write it as 2024-03-05T07:08:09.250Z"));
         return None;
     };
-    if !date.zoned {
+    if !date.is_xs_date_time {
+        let shown = Quoted(text);
+        let what = "is a date that Media3 (Android) can't read, which refuses the playlist";
+        report.tag(text, format_args!("{shown} {what}; write it as 2024-03-05T07:08:09.250Z"));
+    } else if !date.zoned {
         let shown = Quoted(text);
         report.tolerated_in_tag(
             ToleratedBreach::NoTimeZone,

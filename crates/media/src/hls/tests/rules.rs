@@ -174,6 +174,12 @@ fn dates() {
         "no time zone",
         &date("2024-03-05T14:08:09.250+07:00"),
     );
+    for unread in ["2024-03-05 07:08:09Z", "20240305T070809Z", "2024-03-05T14:08:09+07", "2024-03-05T07:08:09Z[UTC]"] {
+        rule(&date(unread), (Syntax, 2, 26), "Media3", &date("2024-03-05T07:08:09.250Z"));
+        let (playlist, _) = timeline(&date(unread));
+        let expected = "2024-03-05T07:08:09Z".parse::<crate::units::Timestamp>().unwrap();
+        assert_eq!(playlist.segments[0].program_date_time, Some(expected), "{unread}: other players read it");
+    }
 }
 
 #[test]
