@@ -45,8 +45,8 @@ pub enum DefectKind {
     Metadata,
     /// An attribute of a rendition in a multivariant playlist is missing or malformed.
     Attribute,
-    /// An attribute that EXT-X-STREAM-INF, EXT-X-MEDIA or EXT-X-I-FRAME-STREAM-INF must have is missing, without which some players refuse the
-    /// whole multivariant playlist.
+    /// An attribute that EXT-X-STREAM-INF, EXT-X-MEDIA or EXT-X-I-FRAME-STREAM-INF must have is missing, or so malformed that players that
+    /// search for it don't find it. Without it some players refuse the whole multivariant playlist.
     AttributeMissing,
     /// Rendition groups of a multivariant playlist aren't defined, or their members contradict each other.
     Groups,

@@ -14,7 +14,8 @@ pub const META: CheckMeta = CheckMeta {
     help: "fails when BANDWIDTH, CODECS or RESOLUTION of a variant is missing, empty or malformed, or in an MPD @bandwidth, @codecs, \
            @width or @height of a Representation of video (the frame rate where require_frame_rate is set), or when two variants of one media \
            playlist differ in RESOLUTION, FRAME-RATE or VIDEO-RANGE; major when EXT-X-STREAM-INF has no BANDWIDTH, or EXT-X-MEDIA no TYPE, \
-           GROUP-ID or NAME: Android's players refuse the whole playlist",
+           GROUP-ID or NAME, or one that doesn't look like it (BANDWIDTH with quotes or letters, NAME without quotes): Android's players \
+           refuse the whole playlist",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; HLS authoring specification 9; ISO/IEC 23009-1 5.3.5.2, 5.3.7.2",
     needs_history: false,
 };

@@ -1,7 +1,7 @@
 //! Parser for the value of an HLS tag, as the table of tags defines it.
 
-use super::attribute_types;
-use super::attributes::{self, AttributeList};
+use super::attribute_types::{self, AttributeType};
+use super::attributes::{self, AttributeList, AttributePair};
 use super::defects::{DefectList, ToleratedBreach};
 use super::lines::PlaylistLine;
 use super::tags::{AttributeDefinition, TagDefinition, TagScope, ValueType};
@@ -81,6 +81,13 @@ impl<'a> TagReport<'_, '_, 'a> {
         let at = (self.line, self.line.offset_of(self.line.tag_text()));
         let (tag, reference) = (self.tag.name, self.tag.reference);
         self.defects.add(kind, at, reference, format_args!("{tag} has no {name}, which is required{when}"));
+    }
+
+    /// Reports a malformed attribute that players don't find in the tag's text although it is required; `part` is the slice of the line at
+    /// which the defect stands.
+    fn unfound(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
+        let kind = if self.declares_rendition() { DefectKind::AttributeMissing } else { self.kind() };
+        self.defects.add(kind, (self.line, self.line.offset_of(part)), self.tag.reference, message);
     }
 
     fn declares_rendition(&self) -> bool {
@@ -227,11 +234,29 @@ fn attribute_list<'a>(
             pair.sound = false;
             let (kind, shown) = (attribute.kind, Quoted(pair.value));
             let quotes = if pair.quoted { " in quotes" } else { "" };
-            report.attribute(pair.name, format_args!("{} is {shown}{quotes}; it must be {kind}", pair.name));
+            if attribute.required && !is_found_by_pattern(kind, pair) {
+                report.unfound(pair.name, format_args!("{} is {shown}{quotes}; it must be {kind}", pair.name));
+            } else {
+                report.attribute(pair.name, format_args!("{} is {shown}{quotes}; it must be {kind}", pair.name));
+            }
         }
     }
     for attribute in known.iter().filter(|a| a.required && !list.has(a.name)) {
         report.missing_attribute(attribute.name, "");
     }
     list
+}
+
+/// Returns whether a player that searches a tag for an attribute by a pattern, as Media3 does (`BANDWIDTH=(\d+)\b`, `NAME="(.+?)"`), finds
+/// a malformed one: digits that no letter follows, or a string in quotes.
+fn is_found_by_pattern(kind: AttributeType, pair: &AttributePair<'_>) -> bool {
+    match kind {
+        AttributeType::Integer => {
+            let rest = pair.value.trim_start_matches(|c: char| c.is_ascii_digit());
+            let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            !pair.quoted && rest.len() < pair.value.len() && !rest.starts_with(is_of_word)
+        }
+        AttributeType::Text => pair.quoted,
+        _ => false,
+    }
 }

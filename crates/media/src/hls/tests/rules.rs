@@ -228,14 +228,16 @@ fn attributes_of_a_variant() {
     let list = |l: &str| multivariant(&format!("#EXT-X-STREAM-INF:{l}\nu.m3u8"));
     let sound = list("BANDWIDTH=2000000,RESOLUTION=1920x1080,FRAME-RATE=29.97,CODECS=\"avc1.640028, mp4a.40.2\"");
     rule(&list("CODECS=\"avc1.640028\""), (AttributeMissing, 2, 1), "no BANDWIDTH", &sound);
-    for (broken, words) in [
-        ("BANDWIDTH=2M", "whole number"),
-        ("BANDWIDTH=\"2000000\"", "without quotes"),
-        ("BANDWIDTH=18446744073709551616", "18446744073709551615"),
-        ("BANDWIDTH=1.5", "`1.5`"),
-        ("BANDWIDTH=", "whole number"),
+    for (broken, kind, words) in [
+        ("BANDWIDTH=2M", AttributeMissing, "whole number"),
+        ("BANDWIDTH=\"2000000\"", AttributeMissing, "without quotes"),
+        ("BANDWIDTH=18446744073709551616", Attribute, "18446744073709551615"),
+        ("BANDWIDTH=1.5", Attribute, "`1.5`"),
+        ("BANDWIDTH=2_0", AttributeMissing, "`2_0`"),
+        ("BANDWIDTH=-1", AttributeMissing, "`-1`"),
+        ("BANDWIDTH=", AttributeMissing, "whole number"),
     ] {
-        rule(&list(broken), (Attribute, 2, 19), words, &sound);
+        rule(&list(broken), (kind, 2, 19), words, &sound);
     }
     for (broken, words) in [
         ("AVERAGE-BANDWIDTH=-1", "whole number"),
@@ -264,7 +266,9 @@ fn attributes_of_a_rendition() {
     rule(&tag("GROUP-ID=\"g\",NAME=\"n\""), (AttributeMissing, 2, 1), "no TYPE", &sound);
     rule(&tag("TYPE=AUDIO,NAME=\"n\""), (AttributeMissing, 2, 1), "no GROUP-ID", &sound);
     rule(&tag("TYPE=AUDIO,GROUP-ID=\"g\""), (AttributeMissing, 2, 1), "no NAME", &sound);
-    rule(&tag("TYPE=SOUND,GROUP-ID=\"g\",NAME=\"n\""), (Attribute, 2, 14), "AUDIO or VIDEO", &sound);
+    rule(&tag("TYPE=SOUND,GROUP-ID=\"g\",NAME=\"n\""), (AttributeMissing, 2, 14), "AUDIO or VIDEO", &sound);
+    rule(&tag("TYPE=AUDIO,GROUP-ID=\"g\",NAME=English"), (AttributeMissing, 2, 38), "in double quotes", &sound);
+    rule(&tag("TYPE=AUDIO,GROUP-ID=g,NAME=\"n\""), (AttributeMissing, 2, 25), "in double quotes", &sound);
     rule(&tag("TYPE=AUDIO,GROUP-ID=\"g\",NAME=\"\""), (Attribute, 2, 38), "not empty", &sound);
     rule(&tag("TYPE=AUDIO,GROUP-ID=\"g\",NAME=\"n\",DEFAULT=yes"), (Attribute, 2, 47), "YES or NO", &sound);
     rule(&tag("TYPE=SUBTITLES,GROUP-ID=\"g\",NAME=\"n\""), (Attribute, 2, 1), "no URI", &sound);
