@@ -131,19 +131,32 @@ pub(super) fn read<'a>(rest: &'a str, report: &mut TagReport<'_, '_, 'a>) -> Opt
     }
 }
 
-/// Returns the value without whitespace around it. Such whitespace is reported as a syntax error that players tolerate
-/// ([`ToleratedBreach`]).
+/// Returns the value without whitespace around it. Whitespace behind it, and before a value that no player needs, is reported as a syntax
+/// error that players tolerate ([`ToleratedBreach`]).
 fn without_blanks<'a>(value: &'a str, report: &mut TagReport<'_, '_, 'a>) -> &'a str {
     let bare = value.trim_ascii();
-    if bare.len() != value.len() && !bare.is_empty() {
-        let name = report.tag.name;
-        report.tolerated_in_tag(
-            ToleratedBreach::Whitespace,
-            value,
-            format_args!("whitespace around the value of {name}; leave it out"),
-        );
+    let name = report.tag.name;
+    if is_at_colon(name) && value.starts_with(|c: char| c.is_ascii_whitespace()) && !bare.is_empty() {
+        let what = "and the colon; Media3 (Android) looks for the value at the colon, and refuses the playlist";
+        report.tag(value, format_args!("whitespace between the value of {name} {what}"));
+    } else if bare.len() != value.len() && !bare.is_empty() {
+        report.tolerated_in_tag(ToleratedBreach::Whitespace, value, format_args!("whitespace around the value of {name}; leave it out"));
     }
     bare
+}
+
+/// Returns whether Media3 refuses a playlist with whitespace between the colon of this tag and the value.
+fn is_at_colon(name: &str) -> bool {
+    let tags = [
+        "EXTINF",
+        "EXT-X-PROGRAM-DATE-TIME",
+        "EXT-X-BYTERANGE",
+        "EXT-X-VERSION",
+        "EXT-X-TARGETDURATION",
+        "EXT-X-MEDIA-SEQUENCE",
+        "EXT-X-DISCONTINUITY-SEQUENCE",
+    ];
+    tags.contains(&name)
 }
 
 fn plain<'a>(text: &'a str, value: &ValueType, report: &mut TagReport<'_, '_, 'a>) -> Option<TagValue<'a>> {

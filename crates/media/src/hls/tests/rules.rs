@@ -133,7 +133,9 @@ fn numbers() {
     rule(&media("#EXT-X-MEDIA-SEQUENCE:-1"), (Syntax, 2, 23), "`-1`", &sound);
     rule(&media("#EXT-X-MEDIA-SEQUENCE:"), (Syntax, 2, 23), "``", &sound);
     rule(&media("#EXT-X-MEDIA-SEQUENCE"), (Syntax, 2, 22), "has no value", &sound);
-    rule(&media("#EXT-X-MEDIA-SEQUENCE: 5"), (SyntaxTolerated, 2, 23), "whitespace", &sound);
+    rule(&media("#EXT-X-MEDIA-SEQUENCE: 5"), (Syntax, 2, 23), "whitespace", &media("#EXT-X-MEDIA-SEQUENCE:5 "));
+    rule(&MEDIA.replace("ON:6", "ON: 6"), (Syntax, 2, 23), "at the colon", MEDIA);
+    rule(&media("#EXT-X-PLAYLIST-TYPE: EVENT"), (SyntaxTolerated, 2, 22), "leave it out", &sound);
     rule(&media("#EXT-X-VERSION:3.0"), (Syntax, 2, 16), "`3.0`", &media("#EXT-X-VERSION:3"));
     rule(&MEDIA.replace("ON:6", "ON:0"), (Syntax, 2, 23), "from 1", MEDIA);
     rule(&MEDIA.replace("ON:6", "ON:6.5"), (Syntax, 2, 23), "`6.5`", MEDIA);
@@ -147,7 +149,8 @@ fn extinf_has_a_number_and_a_comma() {
     rule(&MEDIA.replace("6.0,", "-6.0,"), (Syntax, 3, 9), "`-6.0`", &MEDIA.replace("6.0,", "6,"));
     rule(&MEDIA.replace("6.0,", "1e3,"), (Syntax, 3, 9), "`1e3`", &MEDIA.replace("6.0,", "6.0,a, b"));
     rule(&MEDIA.replace("6.0,", "6.0"), (SyntaxTolerated, 3, 12), "no comma", MEDIA);
-    rule(&MEDIA.replace("6.0,", " 6.0,"), (SyntaxTolerated, 3, 9), "whitespace", MEDIA);
+    rule(&MEDIA.replace("6.0,", " 6.0,"), (Syntax, 3, 9), "at the colon", MEDIA);
+    rule(&MEDIA.replace("6.0,", "6.0 ,"), (SyntaxTolerated, 3, 9), "whitespace", MEDIA);
     assert_eq!(timeline(&MEDIA.replace("6.0,", "6.0, News ")).1, [], "a title may have blanks around it");
 }
 
