@@ -22,8 +22,8 @@ pub enum DefectKind {
     /// The syntax of an HLS playlist is broken.
     Syntax,
     /// The syntax of an HLS playlist is broken so that players refuse the whole playlist: a variable has no value, or two (RFC 8216bis
-    /// 4.4.2.3, 6.3.1), a tag that players need is missing, misplaced or repeated (4.4.1.1, 4.4.1.2, 4.4.3.1, 4.4.3.2), or a byte range has
-    /// no beginning (4.4.4.2).
+    /// 4.4.2.3, 6.3.1), a tag that players need is missing, misplaced or repeated (4.4.1.1, 4.4.1.2, 4.4.3.1, 4.4.3.2), no segment has a
+    /// duration (4.4.4.1), or a byte range has no beginning (4.4.4.2).
     SyntaxFatal,
     /// The syntax of an HLS playlist is broken in a way that players read as it was meant, such as whitespace in an
     /// attribute list.

@@ -30,6 +30,12 @@ pub(super) struct Lint<'a> {
     seen: [u32; TAGS.len()],
     /// The last EXTINF or EXT-X-STREAM-INF with its position, if no URI has followed it yet.
     waiting: Option<(&'static TagDefinition, (u32, u32))>,
+    /// Whether the last EXTINF has a readable duration.
+    has_duration: bool,
+    /// Whether any segment has an EXTINF with a readable duration.
+    any_duration: bool,
+    /// Position of the first segment without such an EXTINF; `None` if all have one.
+    without_duration: Option<(u32, u32)>,
     first_segment: bool,
     first_discontinuity: bool,
     versions: RequiredVersion,
@@ -45,6 +51,9 @@ impl<'a> Lint<'a> {
             kind: counts.kind(),
             seen,
             waiting: None,
+            has_duration: false,
+            any_duration: false,
+            without_duration: None,
             first_segment: false,
             first_discontinuity: false,
             versions,
@@ -92,6 +101,9 @@ impl<'a> Lint<'a> {
             self.order(&mut report);
         }
         let reading = tag_values::read(rest, &mut report);
+        if tag.name == "EXTINF" {
+            self.has_duration = reading.is_some();
+        }
         self.versions.take(tag.name, rest.strip_prefix(':').unwrap_or(rest), reading.as_ref(), line);
         if let Some(TagValue::Attributes(list)) = &reading {
             tag_rules::check(list, &mut report);
@@ -169,7 +181,15 @@ impl<'a> Lint<'a> {
             PlaylistKind::Media => ("EXTINF", "RFC 8216bis 4.4.4.1"),
             PlaylistKind::Multivariant => ("EXT-X-STREAM-INF", "RFC 8216bis 4.4.6.2"),
         };
-        if self.waiting.take().is_none() {
+        let is_announced = self.waiting.take().is_some();
+        if inside && self.kind == PlaylistKind::Media {
+            if is_announced && self.has_duration {
+                self.any_duration = true;
+            } else {
+                self.without_duration.get_or_insert(line.start());
+            }
+        }
+        if !is_announced {
             defects.add(
                 Syntax,
                 (line, line.indent),
@@ -195,6 +215,10 @@ impl<'a> Lint<'a> {
         self.required("EXTM3U", "must be the first line", defects);
         if self.kind == PlaylistKind::Media {
             self.required("EXT-X-TARGETDURATION", "is required in a media playlist", defects);
+        }
+        if let Some(at) = self.without_duration.filter(|_| !self.any_duration) {
+            let what = "no segment of the playlist has an EXTINF with a duration: players find no segments";
+            defects.add_at(SyntaxFatal, at, "RFC 8216bis 4.4.4.1", format_args!("{what}"));
         }
         let dated = tags::find("EXT-X-PROGRAM-DATE-TIME").is_some_and(|(index, _)| self.seen.get(index) != Some(&0));
         self.playlist_rules.finish(dated, defects);

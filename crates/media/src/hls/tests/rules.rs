@@ -67,9 +67,23 @@ fn a_line_has_a_bound() {
 #[test]
 fn required_tags() {
     rule(&MEDIA.replace("#EXT-X-TARGETDURATION:6\n", ""), (SyntaxFatal, 1, 1), "no EXT-X-TARGETDURATION", MEDIA);
-    rule(&MEDIA.replace("#EXTINF:6.0,\n", ""), (Syntax, 3, 1), "no EXTINF", MEDIA);
+    let two = format!("{MEDIA}#EXTINF:6.0,\nb.ts\n");
+    rule(&two.replacen("#EXTINF:6.0,\n", "", 1), (Syntax, 3, 1), "no EXTINF", &two);
     let junk = MULTIVARIANT.replace("v.m3u8", "v.m3u8\nw.m3u8");
     rule(&junk, (Syntax, 4, 1), "no EXT-X-STREAM-INF", MULTIVARIANT);
+}
+
+#[test]
+fn without_any_duration_players_find_no_segments() {
+    let two = format!("{MEDIA}#EXTINF:6.0,\nb.ts\n");
+    for broken in ["#extinf:6.0,", "#EXTINF:six,", "# nothing"] {
+        let (playlist, defects) = timeline(&two.replace("#EXTINF:6.0,", broken));
+        let fatal: Vec<_> = places(&defects).into_iter().filter(|(kind, ..)| *kind == SyntaxFatal).collect();
+        assert_eq!(fatal, [(SyntaxFatal, 4, 1)], "{broken}");
+        assert_eq!((defects.len(), playlist.segments.len()), (3, 2), "{broken}");
+    }
+    let (_, defects) = timeline(&two.replacen("#EXTINF:6.0,", "#EXTINF:six,", 1));
+    assert_eq!(places(&defects), [(Syntax, 3, 9)], "the other segment has a duration");
 }
 
 #[test]
@@ -144,10 +158,11 @@ fn numbers() {
 
 #[test]
 fn extinf_has_a_number_and_a_comma() {
-    rule(&MEDIA.replace("6.0,", "six,"), (Syntax, 3, 9), "`six`", MEDIA);
-    rule(&MEDIA.replace("6.0,", ","), (Syntax, 3, 9), "seconds", MEDIA);
-    rule(&MEDIA.replace("6.0,", "-6.0,"), (Syntax, 3, 9), "`-6.0`", &MEDIA.replace("6.0,", "6,"));
-    rule(&MEDIA.replace("6.0,", "1e3,"), (Syntax, 3, 9), "`1e3`", &MEDIA.replace("6.0,", "6.0,a, b"));
+    let with = |duration: &str| format!("{}#EXTINF:6.0,\nb.ts\n", MEDIA.replace("6.0,", duration));
+    rule(&with("six,"), (Syntax, 3, 9), "`six`", MEDIA);
+    rule(&with(","), (Syntax, 3, 9), "seconds", MEDIA);
+    rule(&with("-6.0,"), (Syntax, 3, 9), "`-6.0`", &MEDIA.replace("6.0,", "6,"));
+    rule(&with("1e3,"), (Syntax, 3, 9), "`1e3`", &MEDIA.replace("6.0,", "6.0,a, b"));
     rule(&MEDIA.replace("6.0,", "6.0"), (SyntaxTolerated, 3, 12), "no comma", MEDIA);
     rule(&MEDIA.replace("6.0,", " 6.0,"), (Syntax, 3, 9), "at the colon", MEDIA);
     rule(&MEDIA.replace("6.0,", "6.0 ,"), (SyntaxTolerated, 3, 9), "whitespace", MEDIA);
