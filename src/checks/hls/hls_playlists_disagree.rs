@@ -135,10 +135,11 @@ fn ended(
     long.then(|| violation(playlist, format!("the playlist has EXT-X-ENDLIST; that of {} goes on", name(goes_on))))
 }
 
-/// Returns a violation for each rendition that has another discontinuity sequence than the first rendition, or than the picture beside which
-/// it plays: for a segment with the same date or, where nothing is dated, in a whole window without a discontinuity.
+/// Returns a violation for each rendition that has another discontinuity sequence than the first picture, or than the picture beside which
+/// it plays, wherever the manifest lists them: for a segment with the same date or, where nothing is dated, in a whole window without a discontinuity.
 fn discontinuities(playlists: &[ComparedPlaylist<'_>]) -> Vec<Violation> {
-    let Some((first, others)) = playlists.split_first() else { return Vec::new() };
+    let picture = playlists.iter().find(|playlist| playlist.facts.rendition.media == Media::Video);
+    let Some(first) = picture.or(playlists.first()) else { return Vec::new() };
     let differs = |s: &ComparedPlaylist<'_>| {
         let rendition = &s.facts.rendition;
         // Sound is compared with a picture beside which it plays.
@@ -157,7 +158,7 @@ fn discontinuities(playlists: &[ComparedPlaylist<'_>]) -> Vec<Violation> {
         let plays_together = beside.is_some() || rendition.group.is_none();
         Some(if is_other_media && plays_together { found.severity(Severity::Major) } else { found })
     };
-    others.iter().filter_map(differs).collect()
+    playlists.iter().filter(|playlist| !std::ptr::eq(*playlist, first)).filter_map(differs).collect()
 }
 
 fn in_dated_segments(s: &ComparedPlaylist<'_>, reference: &ComparedPlaylist<'_>) -> Option<Violation> {
@@ -285,6 +286,27 @@ mod tests {
             violations(found).iter().map(|v| v.severity).collect::<Vec<_>>()
         };
         assert_eq!((of(Media::Video), of(Media::Audio)), (vec![None], vec![Some(Severity::Major)]));
+    }
+
+    #[test]
+    fn the_order_of_the_manifest_decides_nothing() {
+        let run = |sound_at: usize| {
+            let mut scene = Scene::live();
+            scene.output.renditions.push(rendition("360p"));
+            scene.output.renditions.insert(sound_at, rendition("audio-en"));
+            scene.output.renditions[sound_at].rendition.media = Media::Audio;
+            for facts in &mut scene.output.renditions {
+                facts.rendition.group = Some("a".to_owned());
+                let segments = lines(facts).segments.iter_mut().enumerate();
+                segments.for_each(|(n, segment)| segment.program_date_time = Some(time(2.0 * n as f64)));
+            }
+            lines(&mut scene.output.renditions[sound_at]).segments[5].discontinuity_sequence = 1;
+            let found = violations(check(&scene.context(), &Params::default()));
+            found.into_iter().map(|v| (v.rendition.unwrap(), v.severity)).collect::<Vec<_>>()
+        };
+        for sound_at in 0..3 {
+            assert_eq!(run(sound_at), [("audio-en".to_owned(), Some(Severity::Major))], "{sound_at}");
+        }
     }
 
     #[test]
