@@ -5,7 +5,7 @@ use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::redact;
 use packager_media::stream::{Media, Segment, Timeline};
-use packager_media::units::Seconds;
+use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
     id: "hls_playlists_disagree",
@@ -197,12 +197,12 @@ fn only_sequence(timeline: &Timeline) -> Option<u64> {
     timeline.segments.iter().all(|s| s.discontinuity_sequence == first).then_some(first)
 }
 
-/// Returns pairs of segments of two playlists whose dates differ by at most a quarter of a segment's duration. Both
-/// lists must be in the order of time.
+/// Returns pairs of segments of two playlists whose dates differ by at most a quarter of a segment's duration, in the order of time. A date
+/// that stands for two segments of one playlist pairs none.
 fn same_dates<'a>(a: &'a [Segment], b: &'a [Segment]) -> Vec<(&'a Segment, &'a Segment)> {
-    let mut rest = b.iter().filter_map(|s| Some((s, s.program_date_time?))).peekable();
+    let mut rest = unambiguous_dates(b).into_iter().peekable();
     let mut pairs = Vec::new();
-    for (segment, at) in a.iter().filter_map(|s| Some((s, s.program_date_time?))) {
+    for (segment, at) in unambiguous_dates(a) {
         let near = 0.25 * segment.duration.0;
         while rest.next_if(|(_, other)| Seconds::between(*other, at).0 > near).is_some() {}
         if let Some((other, date)) = rest.peek()
@@ -212,6 +212,27 @@ fn same_dates<'a>(a: &'a [Segment], b: &'a [Segment]) -> Vec<(&'a Segment, &'a S
         }
     }
     pairs
+}
+
+/// Returns the segments with a date that is later than all dates before it and earlier than all after it: where dates go back at a
+/// discontinuity, those that the playlist has passed already stand for two segments.
+fn unambiguous_dates(segments: &[Segment]) -> Vec<(&Segment, Timestamp)> {
+    let dated: Vec<_> = segments.iter().filter_map(|s| Some((s, s.program_date_time?))).collect();
+    let mut earliest_after: Option<Timestamp> = None;
+    let mut unrepeated = Vec::new();
+    for (segment, at) in dated.into_iter().rev() {
+        unrepeated.push((segment, at, earliest_after.is_none_or(|later| at < later)));
+        earliest_after = Some(earliest_after.map_or(at, |later| later.min(at)));
+    }
+    let mut latest_before: Option<Timestamp> = None;
+    let mut unambiguous = Vec::new();
+    for (segment, at, is_before_all) in unrepeated.into_iter().rev() {
+        if is_before_all && latest_before.is_none_or(|earlier| earlier < at) {
+            unambiguous.push((segment, at));
+        }
+        latest_before = Some(latest_before.map_or(at, |earlier| earlier.max(at)));
+    }
+    unambiguous
 }
 
 #[cfg(test)]
@@ -286,6 +307,34 @@ mod tests {
             violations(found).iter().map(|v| v.severity).collect::<Vec<_>>()
         };
         assert_eq!((of(Media::Video), of(Media::Audio)), (vec![None], vec![Some(Severity::Major)]));
+    }
+
+    #[test]
+    fn dates_that_occur_twice_pair_no_segments() {
+        // The dates of segments 13 to 15 are those of segments 10 to 12, after a discontinuity.
+        let repeated = |f: &mut RenditionFacts| {
+            for segment in &mut lines(f).segments[3..] {
+                segment.discontinuity_sequence = 1;
+                segment.program_date_time = segment.program_date_time.map(|at| Seconds(-6.0).after(at));
+            }
+        };
+        let run = |change: fn(&mut RenditionFacts)| {
+            let mut scene = Scene::live();
+            scene.output.renditions.push(rendition("second"));
+            for facts in &mut scene.output.renditions {
+                let segments = lines(facts).segments.iter_mut().enumerate();
+                segments.for_each(|(n, segment)| segment.program_date_time = Some(time(2.0 * n as f64)));
+                repeated(facts);
+            }
+            change(&mut scene.output.renditions[1]);
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(run(|_| {}));
+        let found = messages(run(|f| {
+            let last = lines(f).segments.last_mut().unwrap();
+            last.discontinuity_sequence = 2;
+        }));
+        assert_eq!(found, "", "its date is that of segment 12 too");
     }
 
     #[test]
