@@ -12,7 +12,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Hls,
     alert: Some("PlaylistBroken"),
     help: "fails when EXT-X-PROGRAM-DATE-TIME is missing although `expected` is set, repeats, jumps by more than \
-           the durations between explain, or is in the future",
+           the durations between explain, or is in the future; minor where dates go back at a discontinuity to times that the playlist has \
+           passed already",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.6, 6.2.1",
     needs_history: false,
 };
@@ -64,12 +65,17 @@ fn future(now: Timestamp, timeline: &Timeline, params: &Params) -> Option<Violat
 fn jumps(timeline: &Timeline, params: &Params) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut last: Option<(&Segment, Timestamp)> = None;
+    let mut earliest: Option<Timestamp> = None;
     let mut between = Interval::default();
     for segment in &timeline.segments {
         between.discontinuity |= segment.discontinuity;
         if let Some(date) = segment.program_date_time {
-            found.extend(last.and_then(|(before, was)| between.judge((before, was), (segment, date), params)));
+            found.extend(last.and_then(|before| {
+                let repeated = || between.repeats(before, (segment, date), earliest?, params);
+                between.judge(before, (segment, date), params).or_else(repeated)
+            }));
             last = Some((segment, date));
+            earliest = Some(earliest.map_or(date, |earliest| earliest.min(date)));
             between = Interval::default();
         }
         between.add(segment);
@@ -116,6 +122,31 @@ impl Interval {
                 .with("before", was.to_string())
                 .with("off_seconds", off),
         )
+    }
+
+    /// Returns a violation if the dates go back at a discontinuity, but not before the playlist's first date `earliest`: then several segments
+    /// have the same times, and a player that looks for one of these times finds the wrong segment. Inserted media may have dates of their
+    /// own, which are far away.
+    fn repeats(
+        &self,
+        (before, was): (&Segment, Timestamp),
+        (segment, is): (&Segment, Timestamp),
+        earliest: Timestamp,
+        params: &Params,
+    ) -> Option<Violation> {
+        let off = Seconds::between(was, is).0 - self.duration.0;
+        let allowed = params.jump_tolerance.max(self.rounding);
+        if !self.discontinuity || off >= -allowed || is < earliest {
+            return None;
+        }
+        let message = format!(
+            "the dates go back by {:.3} s at the discontinuity between the segments {} and {}, to times that older segments have",
+            off.abs(),
+            before.number,
+            segment.number
+        );
+        let violation = date_violation(segment, message).severity(Severity::Minor).with("date", is.to_string());
+        Some(violation.with("before", was.to_string()).with("off_seconds", off))
     }
 }
 
@@ -178,6 +209,24 @@ mod tests {
             t.segments.truncate(2);
         })));
         assert!(message.starts_with("segments 10 and 11 carry the same date"), "{message}");
+    }
+
+    #[test]
+    fn dates_that_repeat_at_a_discontinuity_are_minor() {
+        let run = |off: f64, discontinuity: bool| {
+            run(&dated(|t| {
+                (3..6).for_each(|n| date(t, n, -14.0 + 2.002 * n as f64 + off));
+                t.segments[3].discontinuity = discontinuity;
+            }))
+        };
+        let found = violations(run(-4.0, true));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Minor)));
+        let message = "the dates go back by 4.000 s at the discontinuity between the segments 12 and 13, to times that older segments have";
+        assert_eq!(found[0].message, message);
+        assert_eq!(violations(run(-4.0, false))[0].severity, None, "without a discontinuity it is a jump");
+        for off in [-0.9, 0.9, 4.0, -3600.0] {
+            assert_holds(run(off, true));
+        }
     }
 
     #[test]
