@@ -1,3 +1,4 @@
+use crate::checks::support::date_offset::date_offset;
 use crate::checks::support::select::{self, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
@@ -14,7 +15,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Hls,
     alert: None,
     help: "fails when the audio and video playlists of one output differ in target duration, playlist type, \
-           discontinuities or EXT-X-ENDLIST, or only some of them have EXT-X-PROGRAM-DATE-TIME; major where the discontinuity \
+           discontinuities or EXT-X-ENDLIST, only some of them have EXT-X-PROGRAM-DATE-TIME, or the dates of the same media \
+           differ; major where the discontinuity \
            sequence of audio isn't that of video",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.5, 6.2.4",
     needs_history: false,
@@ -68,8 +70,39 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         },
     ));
     found.extend(playlists.iter().filter_map(|s| ended(context, s, &playlists)));
+    found.extend(dates(&playlists));
     found.extend(discontinuities(&playlists));
     CheckVerdict::Ran(found)
+}
+
+/// Returns the playlist with which the others are compared: that of the first picture, otherwise the first one.
+fn reference<'p, 'a>(playlists: &'p [ComparedPlaylist<'a>]) -> Option<&'p ComparedPlaylist<'a>> {
+    let picture = playlists.iter().find(|playlist| playlist.facts.rendition.media == Media::Video);
+    picture.or(playlists.first())
+}
+
+/// Returns the time by which the dates of a playlist are later than those of another for the same media. `None` if they are the same or
+/// nobody knows it.
+fn offset_of_dates(playlist: &ComparedPlaylist<'_>, other: &ComparedPlaylist<'_>) -> Option<Seconds> {
+    let own = select::inspected_segments(playlist.facts, playlist.past)?;
+    date_offset(own, select::inspected_segments(other.facts, other.past)?)
+}
+
+/// Returns a violation for each playlist whose dates aren't those of the first picture, although its segments have the same numbers and
+/// media: a player that switches by dates goes to another place.
+fn dates(playlists: &[ComparedPlaylist<'_>]) -> Vec<Violation> {
+    let Some(reference) = reference(playlists) else { return Vec::new() };
+    let differs = |playlist: &ComparedPlaylist<'_>| {
+        let offset = offset_of_dates(playlist, reference)?.0;
+        let side = if offset > 0.0 { "later" } else { "earlier" };
+        let message = format!(
+            "the dates (EXT-X-PROGRAM-DATE-TIME) are {:.3} s {side} than those of {} for the same segments",
+            offset.abs(),
+            name(reference)
+        );
+        Some(violation(playlist, message).with("off_seconds", offset).with("reference_rendition", name(reference)))
+    };
+    playlists.iter().filter_map(differs).collect()
 }
 
 fn name<'a>(playlist: &ComparedPlaylist<'a>) -> &'a str {
@@ -138,8 +171,7 @@ fn ended(
 /// Returns a violation for each rendition that has another discontinuity sequence than the first picture, or than the picture beside which
 /// it plays, wherever the manifest lists them: for a segment with the same date or, where nothing is dated, in a whole window without a discontinuity.
 fn discontinuities(playlists: &[ComparedPlaylist<'_>]) -> Vec<Violation> {
-    let picture = playlists.iter().find(|playlist| playlist.facts.rendition.media == Media::Video);
-    let Some(first) = picture.or(playlists.first()) else { return Vec::new() };
+    let Some(first) = reference(playlists) else { return Vec::new() };
     let differs = |s: &ComparedPlaylist<'_>| {
         let rendition = &s.facts.rendition;
         // Sound is compared with a picture beside which it plays.
@@ -152,7 +184,8 @@ fn discontinuities(playlists: &[ComparedPlaylist<'_>]) -> Vec<Violation> {
         if sequence.is_some() && sequence == only_sequence(reference.timeline) {
             return None;
         }
-        let found = in_dated_segments(s, reference).or_else(|| in_windows(s, reference))?;
+        let by_dates = if offset_of_dates(s, reference).is_none() { in_dated_segments(s, reference) } else { None };
+        let found = by_dates.or_else(|| in_windows(s, reference))?;
         // Players line up picture and sound by these numbers.
         let is_other_media = rendition.media != reference.facts.rendition.media;
         let plays_together = beside.is_some() || rendition.group.is_none();
@@ -307,6 +340,40 @@ mod tests {
             violations(found).iter().map(|v| v.severity).collect::<Vec<_>>()
         };
         assert_eq!((of(Media::Video), of(Media::Audio)), (vec![None], vec![Some(Severity::Major)]));
+    }
+
+    #[test]
+    fn other_dates_of_the_same_media_are_a_fault_of_the_dates() {
+        let run = |off: f64, media_off: f64| {
+            let mut scene = Scene::live();
+            scene.output.renditions.push(rendition("360p"));
+            let dated = |off: f64, media_off: f64| {
+                let segment = |n: u64| {
+                    let mut segment = ts_segment(10 + n, 20.0 + 2.0 * n as f64 + media_off, 2.0);
+                    segment.segment.program_date_time = Some(time(2.0 * n as f64 + off));
+                    Arc::new(segment)
+                };
+                RenditionHistory { segments: (0..6).map(segment).collect(), ..RenditionHistory::default() }
+            };
+            scene.history.renditions =
+                [(NAME.to_owned(), dated(0.0, 0.0)), ("360p".to_owned(), dated(off, media_off))].into();
+            for (facts, off) in scene.output.renditions.iter_mut().zip([0.0, off]) {
+                for (n, segment) in lines(facts).segments.iter_mut().enumerate() {
+                    segment.program_date_time = Some(time(2.0 * n as f64 + off));
+                    // With dates that are 4 s off, these pair other segments.
+                    segment.discontinuity_sequence = u64::from(n >= 3);
+                }
+            }
+            violations(check(&scene.context(), &Params::default()))
+        };
+        assert_eq!(run(0.0, 0.0), []);
+        let found = run(-4.0, 0.0);
+        let message = format!(
+            "the dates (EXT-X-PROGRAM-DATE-TIME) are 4.000 s earlier than those of {NAME} for the same segments"
+        );
+        assert_eq!((found.len(), &found[0].message, found[0].severity), (1, &message, None));
+        assert_eq!(found[0].rendition.as_deref(), Some("360p"));
+        assert!(run(-4.0, -4.0).iter().all(|v| !v.message.starts_with("the dates")), "other segments");
     }
 
     #[test]

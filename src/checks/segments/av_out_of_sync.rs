@@ -1,5 +1,6 @@
 mod presentation_offsets;
 
+use crate::checks::support::date_offset::date_offset;
 use crate::checks::support::mpd_step;
 use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
@@ -85,7 +86,10 @@ fn judge_separate_audio(
     restarts.extend(select::restart_times(past));
     restarts.extend(mpd_step::availability_start_changes(context));
     let sounds = starts(facts, past, Media::Audio)?;
-    let off = |sound: &TrackStart<'_>| pictures.iter().rev().find_map(|picture| sound.after(picture, &restarts));
+    let dates_off = date_offset(sounds.iter().map(|s| s.segment), pictures.iter().map(|p| p.segment));
+    let dates_off = dates_off.unwrap_or_default();
+    let after = |sound: &TrackStart<'_>, picture: &TrackStart<'_>| sound.after(picture, &restarts, dates_off);
+    let off = |sound: &TrackStart<'_>| pictures.iter().rev().find_map(|picture| after(sound, picture));
     let offsets: Vec<_> = sounds.iter().rev().filter_map(|s| Some((s.segment, off(s)?))).collect();
     let steady = steady_pairs(&offsets);
     let slack = |nth: usize, off: &StartOffset| if nth < steady { 0.0 } else { off.slack };
@@ -149,8 +153,9 @@ impl TrackStart<'_> {
     /// difference of their dates is subtracted. `None`: the segments aren't for the same time.
     ///
     /// Without dates only the number identifies the time, and the numbers of playlists may be independent (RFC 8216bis
-    /// 6.3.2). So a distance of half a segment or more may mean another segment then.
-    fn after(&self, video: &Self, restarts: &[Timestamp]) -> Option<StartOffset> {
+    /// 6.3.2). So a distance of half a segment or more may mean another segment then. `dates_off` is the time by which the dates of audio are
+    /// wrongly later than those of video.
+    fn after(&self, video: &Self, restarts: &[Timestamp], dates_off: Seconds) -> Option<StartOffset> {
         let (a, b) = (&self.segment.segment, &video.segment.segment);
         let (at, video_at) = (self.segment.inspected_at, video.segment.inspected_at);
         let runs = restarts.iter().any(|began| (at < *began) != (video_at < *began));
@@ -161,7 +166,7 @@ impl TrackStart<'_> {
         let off = self.at.since(video.at)?.0;
         let seconds = match (a.program_date_time, b.program_date_time) {
             (Some(a), Some(b)) => {
-                let later = Seconds::between(b, a).0;
+                let later = (Seconds::between(b, a) - dates_off).0;
                 (later.abs() < near).then_some(off - later)
             }
             _ => (a.number == b.number && off.abs() < near).then_some(off),
@@ -277,6 +282,24 @@ mod tests {
         assert_eq!(message, "segment 5: audio starts 1.000 s after video");
         assert!(messages(run_apart((10.0, Some(0.0)), (10.0, Some(0.9)))).contains("0.900 s before"));
         assert_not_run(run_apart((10.0, Some(0.0)), (10.0, Some(1.0))), NONE);
+    }
+
+    #[test]
+    fn dates_that_are_off_for_the_same_media_move_no_sound() {
+        let run = |media_off: f64| {
+            let mut scene = scene_with_offset((10.0, Some(0.0)), (10.0 + media_off, Some(0.9)));
+            for past in scene.history.renditions.values_mut() {
+                let mut next = (*past.segments[0]).clone();
+                next.segment.number = 6;
+                next.segment.program_date_time = next.segment.program_date_time.map(|at| Seconds(2.0).after(at));
+                let track = &mut next.inspection.as_mut().unwrap().tracks[0];
+                track.presentation_start = track.presentation_start.map(|start| start.moved_by(Seconds(2.0)));
+                past.segments.push(std::sync::Arc::new(next));
+            }
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(run(0.02));
+        assert_eq!(violations(run(1.8)).len(), 2, "the media are elsewhere by the dates");
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use crate::checks::support::date_offset::date_offset;
 use crate::checks::support::mpd_step;
 use crate::checks::support::select::{self, NO_MANIFEST, segment_violation, undamaged_inspection};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
@@ -45,8 +46,10 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     for (other, places, mut restarts) in renditions {
         restarts.extend(&began);
         restarts.extend(mpd_step::availability_start_changes(context));
-        let pairs: Vec<_> =
-            places.iter().rev().filter_map(|p| Some((p, matching(p, &reference, &restarts)?))).collect();
+        let dates_off = date_offset(places.iter().map(|(s, _)| *s), reference.iter().map(|(s, _)| *s));
+        let dates_off = dates_off.unwrap_or_default();
+        let matched = |p| matching(p, &reference, &restarts, dates_off);
+        let pairs: Vec<_> = places.iter().rev().filter_map(|p| Some((p, matched(p)?))).collect();
         compared |= !pairs.is_empty();
         found.extend(keyframes(&pairs, name, params).map(|v| v.in_rendition(other)));
         let off = pairs.into_iter().filter_map(|(p, r)| violation(p, r, name, params)).collect();
@@ -62,11 +65,13 @@ fn track(segment: &SegmentFacts) -> Option<&Track> {
 
 /// Returns the segment of the rendition to compare with that is for the same time as the segment `place`. If both have
 /// a date, the dates must be near each other. Otherwise the numbers must be equal and the media times near each other,
-/// because the numbers of renditions may be independent (RFC 8216bis 6.3.2).
+/// because the numbers of renditions may be independent (RFC 8216bis 6.3.2). `dates_off` is the time by which the dates of the rendition are
+/// wrongly later than those of the other one.
 fn matching<'p, 'a>(
     place: &VideoSegment<'_>,
     reference: &'p [VideoSegment<'a>],
     restarts: &[Timestamp],
+    dates_off: Seconds,
 ) -> Option<&'p VideoSegment<'a>> {
     let near = 0.5 * place.0.segment.duration.0;
     let fits = |other: &&VideoSegment<'_>| {
@@ -80,7 +85,7 @@ fn matching<'p, 'a>(
             return false;
         }
         match (a.program_date_time, b.program_date_time) {
-            (Some(a), Some(b)) => Seconds::between(a, b).0.abs() < near,
+            (Some(a), Some(b)) => (Seconds::between(b, a) - dates_off).0.abs() < near,
             _ => a.number == b.number && start_offset(place, other).is_some_and(|off| off.abs() < near),
         }
     };
@@ -242,6 +247,14 @@ mod tests {
             (&40.0.into(), &5.into())
         );
         assert_not_run(run(&[(5, 10.0, Some(0.0))], &[(5, 10.0, Some(1.0))]), FEW);
+    }
+
+    #[test]
+    fn dates_that_are_off_for_the_same_media_move_no_media() {
+        let reference = [(5, 10.0, Some(0.0)), (6, 12.0, Some(2.0)), (7, 14.0, Some(4.0))];
+        // By their dates, which are 2 s late, the segments would be those before.
+        assert_holds(run(&reference, &[(5, 10.0, Some(2.0)), (6, 12.0, Some(4.0)), (7, 14.0, Some(6.0))]));
+        assert_eq!(violations(run(&reference, &[(5, 12.0, Some(2.0)), (6, 14.5, Some(4.0))])).len(), 1);
     }
 
     #[test]

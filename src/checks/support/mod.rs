@@ -1,5 +1,6 @@
 pub(crate) mod ad_breaks;
 pub(crate) mod bitstream;
+pub(in crate::checks) mod date_offset;
 pub(in crate::checks) mod decoded;
 pub(crate) mod dolby_vision;
 pub(in crate::checks) mod language;

@@ -1,3 +1,4 @@
+use crate::checks::support::date_offset::date_offset;
 use crate::checks::support::select::{self, FIRST_OBSERVATION, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
@@ -32,6 +33,19 @@ struct Subject<'a> {
     facts: &'a RenditionFacts,
     past: &'a RenditionHistory,
     timeline: &'a Timeline,
+    /// Time by which the dates are wrongly later than those of the first rendition for the same media.
+    dates_off: Seconds,
+}
+
+impl Subject<'_> {
+    /// Returns the live edge of the rendition at a time, or now. `None`: it isn't known on this clock.
+    fn edge(&self, basis: EdgeClock, at: Option<Timestamp>) -> Option<LiveEdge> {
+        let edge = edge(self.past, basis, at)?;
+        Some(match edge {
+            LiveEdge::Date(_) => edge.moved_by(Seconds(-self.dates_off.0)),
+            LiveEdge::Media(_) => edge,
+        })
+    }
 }
 
 /// Clock on which the live edges of all renditions are compared: their dates, or the media time of their inspected
@@ -71,9 +85,17 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if !context.output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
+    let mut inspected = context.renditions().filter(|(facts, _)| facts.rendition.media != Media::Text);
+    let reference = inspected.find_map(|(facts, past)| select::inspected_segments(facts, past)).unwrap_or_default();
+    let dates_off = |facts: &RenditionFacts, past: &RenditionHistory| {
+        date_offset(select::inspected_segments(facts, past)?, reference.iter().copied())
+    };
     let live = context
         .renditions()
-        .filter_map(|(facts, past)| Some(Subject { facts, past, timeline: facts.timeline.as_deref()? }))
+        .filter_map(|(facts, past)| {
+            let timeline = facts.timeline.as_deref()?;
+            Some(Subject { facts, past, timeline, dates_off: dates_off(facts, past).unwrap_or_default() })
+        })
         .filter(|s| !s.timeline.ended);
     let (texts, subjects): (Vec<_>, Vec<_>) = live.partition(|s| s.facts.rendition.media == Media::Text);
     let targets = subjects.iter().filter_map(|s| select::target_duration(s.timeline));
@@ -83,7 +105,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if now.len() < 2 {
         return CheckVerdict::NotRun(FEW);
     }
-    let known = |(subject, now)| Some(Compared { subject, now, earlier: edge(subject.past, basis, Some(before))? });
+    let known = |(subject, now)| Some(Compared { subject, now, earlier: subject.edge(basis, Some(before))? });
     let compared: Vec<Compared<'_>> = now.into_iter().filter_map(known).collect();
     let (Some(ahead), true) = (MostAdvanced::of(&compared), compared.len() > 1) else {
         return CheckVerdict::NotRun(FIRST_OBSERVATION);
@@ -95,7 +117,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let allowed = longest(&texts).max(longest(&subjects)) + (params.extra_targets + HOLD_BACK) * target;
     // Without dates the live edge of subtitles isn't known, because the times of cues say nothing about it.
     found.extend(texts.iter().filter(|_| basis == EdgeClock::Dates).filter_map(|text| {
-        let (now, earlier) = edge(text.past, basis, None).zip(edge(text.past, basis, Some(before)))?;
+        let (now, earlier) = text.edge(basis, None).zip(text.edge(basis, Some(before)))?;
         Some(ahead.judge(&Compared { subject: text, now, earlier }, allowed)?.severity(Severity::Minor))
     }));
     CheckVerdict::Ran(found)
@@ -155,7 +177,7 @@ fn furthest_ahead<'a>(
 /// unknown or on another time scale than the first's is left out. Dates go before media time.
 fn current_edges<'a>(subjects: &'a [Subject<'a>]) -> (EdgeClock, Vec<(&'a Subject<'a>, LiveEdge)>) {
     let [dates, media] = [EdgeClock::Dates, EdgeClock::Media].map(|basis| {
-        let known: Vec<_> = subjects.iter().filter_map(|s| Some((s, edge(s.past, basis, None)?))).collect();
+        let known: Vec<_> = subjects.iter().filter_map(|s| Some((s, s.edge(basis, None)?))).collect();
         let first = known.first().map(|(_, edge)| *edge);
         known.into_iter().filter(|(_, edge)| first.is_some_and(|first| edge.since(first).is_some())).collect::<Vec<_>>()
     });
@@ -243,6 +265,25 @@ mod tests {
         };
         assert_eq!(severity(10.0), []);
         assert_eq!(severity(10.1), [("text".to_owned(), Some(Severity::Minor))]);
+    }
+
+    #[test]
+    fn dates_that_are_off_for_the_same_media_are_no_skew() {
+        let run = |media_off: f64| {
+            let mut scene = dated_scene(6.0, 6.0);
+            for (name, dates, media) in [(NAME, 0.0, 0.0), ("other", -6.0, media_off)] {
+                let segment = |n: u64| {
+                    let at = 2.0 * n as f64;
+                    let mut segment = ts_segment(n, 100.0 + at + media, 2.0);
+                    segment.segment.program_date_time = Some(time(-12.0 + at + dates));
+                    Arc::new(segment)
+                };
+                scene.history.renditions.get_mut(name).unwrap().segments = (10..16).map(segment).collect();
+            }
+            run(&scene)
+        };
+        assert_holds(run(0.0));
+        assert_eq!(violations(run(-6.0)).len(), 1, "the media are behind too");
     }
 
     #[test]
