@@ -11,7 +11,7 @@ pub const META: CheckMeta = CheckMeta {
     alert: Some("PlaylistStale"),
     help: "fails when a live playlist has had no new segment for `major_after` target durations; critical after \
            `critical_after`. On a first probe the age is taken from Last-Modified, or from an \
-           EXT-X-PROGRAM-DATE-TIME far in the past",
+           EXT-X-PROGRAM-DATE-TIME far in the past, and is never critical",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1",
     needs_history: false,
 };
@@ -99,10 +99,22 @@ mod tests {
         assert_holds(run(&scene));
         modified(&mut scene, 7.0);
         let found = violations(run(&scene));
-        assert_eq!(
-            (found[0].severity, &found[0].evidence["source"]),
-            (Some(Severity::Critical), &"Last-Modified".into())
-        );
+        assert_eq!((found[0].severity, &found[0].evidence["source"]), (None, &"Last-Modified".into()));
+        let message = "by Last-Modified there was no new segment for 7.0 s: 3.5 target durations of 2 s; the newest is 15; \
+                       only this header says so, and the next probe decides";
+        assert_eq!(found[0].message, message, "some servers never change the header");
+    }
+
+    #[test]
+    fn a_target_duration_without_a_new_segment_confirms_last_modified() {
+        for (seconds, severity) in [(1.9, None), (2.0, Some(Severity::Critical))] {
+            let mut scene = first_seen();
+            modified(&mut scene, 7.0);
+            scene.past().edge_since = Some(time(-seconds));
+            let found = violations(run(&scene));
+            assert_eq!(found[0].severity, severity, "{seconds}");
+            assert_eq!(found[0].message.contains("only this header"), severity.is_none(), "{seconds}");
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(in crate::checks) struct PublishedAt {
 struct EdgeAge {
     age: Seconds,
     source: &'static str,
-    /// Whether the source of a live edge's age suffices for a critical verdict. A date alone does not suffice, because
+    /// Whether the source of a live edge's age suffices for a critical verdict. A date or a header alone does not suffice, because
     /// it may be wrong.
     certain: bool,
 }
@@ -48,12 +48,17 @@ pub(in crate::checks) fn judge(
     made: &PublishedAt,
     limits: &AgeLimits,
 ) -> Option<Vec<Violation>> {
-    let still = edge_age(context, facts, past, timeline, made, limits)?;
+    let mut still = edge_age(context, facts, past, timeline, made, limits)?;
+    // Some servers give a playlist that advances the same old Last-Modified each time.
+    let seen = past.edge_since.map_or(0.0, |since| Seconds::between(since, context.now).0);
+    still.certain &= still.source != LAST_MODIFIED || seen >= unit.length.0;
     Some(violation(facts, timeline, unit, &still, limits).into_iter().collect())
 }
 
 /// Source of an age that the exporter itself observed.
 const OBSERVED: &str = "observed";
+/// Source of an age that only a header states.
+const LAST_MODIFIED: &str = "Last-Modified";
 
 fn violation(
     facts: &RenditionFacts,
@@ -74,7 +79,9 @@ fn violation(
         (length.0 * 1000.0).round() / 1000.0,
         timeline.last_number().map_or_else(|| "none".to_owned(), |n| n.to_string()),
     );
-    let violation = Violation::new(message)
+    let only_header = still.source == LAST_MODIFIED && !still.certain;
+    let doubt = if only_header { "; only this header says so, and the next probe decides" } else { "" };
+    let violation = Violation::new(message + doubt)
         .with("url", facts.playlist.as_ref().map(|p| redact::url(&p.url)))
         .with("age_seconds", still.age.0)
         .with(&format!("{}_seconds", name.replace(' ', "_")), length.0)
@@ -122,7 +129,7 @@ fn manifest_age(context: &CheckContext<'_>, facts: &RenditionFacts, made: &Publi
 /// Returns the time in the Last-Modified header of a rendition's playlist.
 pub(in crate::checks) fn last_modified(facts: &RenditionFacts) -> PublishedAt {
     let exchange = facts.playlist.as_ref().and_then(|p| p.ok());
-    PublishedAt { at: exchange.and_then(|e| e.last_modified), source: "Last-Modified" }
+    PublishedAt { at: exchange.and_then(|e| e.last_modified), source: LAST_MODIFIED }
 }
 
 /// Returns the target duration as the unit of age: EXT-X-TARGETDURATION, or the longest listed segment if the tag is
