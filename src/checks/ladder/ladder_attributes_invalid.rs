@@ -11,11 +11,11 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Ladder,
     scope: CheckScope::Any,
     alert: None,
-    help: "fails when BANDWIDTH, CODECS or RESOLUTION of a variant is missing, empty or malformed, or in an MPD @bandwidth, @codecs, \
+    help: "fails when BANDWIDTH, CODECS or RESOLUTION of a variant is missing, empty or malformed, when AVERAGE-BANDWIDTH is above BANDWIDTH, or in an MPD @bandwidth, @codecs, \
            @width or @height of a Representation of video (the frame rate where require_frame_rate is set), or when two variants of one media \
            playlist differ in RESOLUTION, FRAME-RATE or VIDEO-RANGE; major when EXT-X-STREAM-INF has no BANDWIDTH, or EXT-X-MEDIA no TYPE, \
            GROUP-ID or NAME, or one that doesn't look like it (BANDWIDTH with quotes or letters, NAME without quotes): Android's players \
-           refuse the whole playlist",
+           refuse the whole playlist. BANDWIDTH=0 is major too: players take the variant whatever the network bears",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; HLS authoring specification 9; ISO/IEC 23009-1 5.3.5.2, 5.3.7.2",
     needs_history: false,
 };
@@ -46,6 +46,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let missing =
             missing(rendition, terms, params).into_iter().filter(|name| !reported(&malformed, rendition, name));
         found.extend(missing.map(|name| violation(rendition, terms, name)));
+        found.extend(impossible_rates(rendition, terms));
     }
     CheckVerdict::Ran(found)
 }
@@ -58,6 +59,26 @@ fn missing(rendition: &Rendition, terms: &Terms, params: &Params) -> Vec<&'stati
         (terms.frame_rate, params.require_frame_rate && rendition.frame_rate.is_none()),
     ];
     absent.into_iter().filter(|(_, absent)| *absent).map(|(name, _)| name).collect()
+}
+
+/// Returns the violations of bit rates that no media have: a peak of 0, and an average above the peak.
+fn impossible_rates(rendition: &Rendition, terms: &Terms) -> Vec<Violation> {
+    let Some(peak) = rendition.bandwidth else { return Vec::new() };
+    let at = rendition.line.map_or_else(String::new, |line| format!("line {line}: "));
+    let rated = |message: String, name: &str| {
+        let violation = Violation::new(format!("{at}{message}")).in_rendition(&rendition.name);
+        violation.with("attribute", name).with("line", rendition.line)
+    };
+    let zero = (peak.0 == 0).then(|| {
+        let message = format!("{} is 0: players take the variant whatever the network bears", terms.bandwidth);
+        rated(message, terms.bandwidth).severity(Severity::Major)
+    });
+    let average = rendition.average_bandwidth.filter(|average| average.0 > peak.0 && peak.0 > 0);
+    let above = average.map(|average| {
+        let message = format!("AVERAGE-BANDWIDTH ({}) is above BANDWIDTH ({}), the peak", average.0, peak.0);
+        rated(message, "AVERAGE-BANDWIDTH")
+    });
+    zero.into_iter().chain(above).collect()
 }
 
 /// Whether the parser has already reported the attribute `name` as malformed on the line of this rendition.
@@ -82,6 +103,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
     use crate::facts::ManifestFacts;
+    use packager_media::units::BitsPerSecond;
 
     fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
@@ -101,6 +123,25 @@ mod tests {
         assert_eq!(found.len(), 3);
         assert_eq!(found[0].message, "line 4: EXT-X-STREAM-INF has no BANDWIDTH");
         assert_eq!(found[0].rendition.as_deref(), Some(NAME));
+    }
+
+    #[test]
+    fn a_peak_of_0_is_major_and_an_average_above_the_peak_is_minor() {
+        let run = |peak: u64, average: Option<u64>| {
+            let mut scene = Scene::live();
+            let declared = &mut scene.rendition().rendition;
+            declared.bandwidth = Some(BitsPerSecond(peak));
+            declared.average_bandwidth = average.map(BitsPerSecond);
+            violations(run(&scene))
+        };
+        assert_eq!(run(1, None), []);
+        assert_eq!(run(300_000, Some(300_000)), []);
+        let found = run(0, Some(200_000));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
+        assert_eq!(found[0].message, "line 4: BANDWIDTH is 0: players take the variant whatever the network bears");
+        let found = run(300_000, Some(300_001));
+        assert_eq!((found.len(), found[0].severity, found[0].rendition.as_deref()), (1, None, Some(NAME)));
+        assert_eq!(found[0].message, "line 4: AVERAGE-BANDWIDTH (300001) is above BANDWIDTH (300000), the peak");
     }
 
     #[test]
