@@ -5,7 +5,7 @@ use crate::facts::{RenditionFacts, derived};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::stream::Media;
-use packager_media::units;
+use packager_media::units::{self, BitsPerSecond};
 
 pub const META: CheckMeta = CheckMeta {
     id: "bitrate_collapsed",
@@ -20,8 +20,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Smallest allowed ratio of the measured mean bit rate to AVERAGE-BANDWIDTH. If AVERAGE-BANDWIDTH is missing, half
-    /// of this ratio to BANDWIDTH is allowed.
+    /// Smallest allowed ratio of the measured mean bit rate to AVERAGE-BANDWIDTH. If AVERAGE-BANDWIDTH is missing or above
+    /// BANDWIDTH, half of this ratio to BANDWIDTH is allowed.
     min_ratio: f64 = 0.2,
     /// Number of newest segments whose mean bit rate is judged. If fewer were inspected, the check does not run.
     segments: usize = 5,
@@ -44,7 +44,9 @@ fn judge(
     if rendition.media == Media::Text {
         return None;
     }
-    let (declared, name, least) = match (rendition.average_bandwidth, rendition.bandwidth) {
+    // An average above the peak is a mistake, so that the peak counts.
+    let plausible = |average: &BitsPerSecond| rendition.bandwidth.is_none_or(|peak| average.0 <= peak.0);
+    let (declared, name, least) = match (rendition.average_bandwidth.filter(plausible), rendition.bandwidth) {
         (Some(average), _) => (average.0 as f64, "AVERAGE-BANDWIDTH", params.min_ratio),
         (None, Some(peak)) => (peak.0 as f64, terms.bandwidth, params.min_ratio / 2.0),
         (None, None) => return None,
@@ -73,7 +75,6 @@ fn judge(
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use packager_media::units::BitsPerSecond;
 
     const FEW: &str = "too few segments of a variant with a declared bit rate were inspected";
 
@@ -101,6 +102,13 @@ mod tests {
         assert_holds(run(Some(20_000), 1_000_000, 5));
         let message = messages(run(Some(20_020), 1_000_000, 5));
         assert!(message.starts_with("the newest 5 segments have 4 kbit/s, 20.0 % of AVERAGE-BANDWIDTH"), "{message}");
+    }
+
+    #[test]
+    fn an_average_above_the_peak_does_not_count() {
+        assert_holds(run(Some(1_000_000), 40_000, 5));
+        assert!(messages(run(Some(1_000_000), 40_040, 5)).contains("of BANDWIDTH"));
+        assert_eq!(violations(run(Some(1_000_000), 1_000_000, 5)).len(), 1, "it may be the peak");
     }
 
     #[test]
