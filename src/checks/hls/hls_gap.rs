@@ -1,7 +1,7 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
-use packager_media::stream::{Segment, Timeline};
+use packager_media::stream::{Media, Segment, Timeline};
 
 pub const META: CheckMeta = CheckMeta {
     id: "hls_gap",
@@ -10,7 +10,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Hls,
     alert: Some("PlaylistBroken"),
     help: "fails when EXT-X-GAP marks segments in the last `within` seconds of the window, or GAP=YES parts, as missing; critical when the newest \
-           three segments are gaps, where players begin and play, or the window has nothing else; segment_unavailable reports missing segments without the mark",
+           three segments are gaps, where players begin and play, or the window has nothing else; minor in subtitles; segment_unavailable reports missing segments without the mark",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.7, 4.4.4.9",
     needs_history: false,
 };
@@ -31,7 +31,10 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let gaps_alone = timeline.segments.iter().rev().take(AT_THE_EDGE).all(|s| s.gap);
         let found = violation(timeline, params);
         let found = found.map(|v| if gaps_alone { v.severity(Severity::Critical) } else { v });
-        Some(found.into_iter().chain(parts(timeline, params)).collect())
+        let found = found.into_iter().chain(parts(timeline, params));
+        // Picture and sound go on without subtitles, and packagers mark the time in which nobody speaks.
+        let is_text = facts.rendition.media == Media::Text;
+        Some(found.map(|v| if is_text { v.severity(Severity::Minor) } else { v }).collect())
     })
 }
 
@@ -108,6 +111,16 @@ mod tests {
         assert_eq!(severity(&scene), Some(Severity::Critical));
         scene.timeline().segments[5].gap = false;
         assert_eq!(severity(&scene), None);
+    }
+
+    #[test]
+    fn gaps_in_subtitles_are_minor() {
+        for gaps in [1, 6] {
+            let mut scene = Scene::live();
+            scene.timeline().segments.iter_mut().take(gaps).for_each(|s| s.gap = true);
+            scene.rendition().rendition.media = Media::Text;
+            assert_eq!(violations(check(&scene.context(), &Params::default()))[0].severity, Some(Severity::Minor));
+        }
     }
 
     #[test]

@@ -1,7 +1,10 @@
 use crate::checks::support::live_edge_age::{self, AgeLimits};
 use crate::checks::support::select;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
+use crate::facts::RenditionFacts;
 use crate::finding::Severity;
+use crate::history::RenditionHistory;
+use packager_media::stream::Media;
 
 pub const META: CheckMeta = CheckMeta {
     id: "hls_playlist_stale",
@@ -11,7 +14,7 @@ pub const META: CheckMeta = CheckMeta {
     alert: Some("PlaylistStale"),
     help: "fails when a live playlist has had no new segment for `major_after` target durations; critical after \
            `critical_after`. On a first probe the age is taken from Last-Modified, or from an \
-           EXT-X-PROGRAM-DATE-TIME far in the past, and is never critical",
+           EXT-X-PROGRAM-DATE-TIME far in the past, and is never critical. Minor for subtitles while picture or sound goes on",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1",
     needs_history: false,
 };
@@ -31,10 +34,18 @@ const NO_LIVE: &str = "no live playlist with a history was read";
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let Params { major_after, critical_after, date_allowance, .. } = *params;
     let limits = AgeLimits { major_after, critical_after, date_allowance };
-    select::judge_renditions(context, NO_LIVE, |facts, past| {
+    let judge = |facts: &RenditionFacts, past: &RenditionHistory| {
         let timeline = facts.timeline.as_deref().filter(|t| !t.ended)?;
         let (unit, made) = (live_edge_age::target_duration_unit(timeline)?, live_edge_age::last_modified(facts));
         live_edge_age::judge(context, (facts, past, timeline), &unit, &made, &limits)
+    };
+    let is_text = |facts: &RenditionFacts| facts.rendition.media == Media::Text;
+    let mut others = context.renditions().filter(|(facts, _)| !is_text(facts));
+    let programme_goes_on = others.any(|(facts, past)| judge(facts, past).is_some_and(|found| found.is_empty()));
+    select::judge_renditions(context, NO_LIVE, |facts, past| {
+        let is_minor = is_text(facts) && programme_goes_on;
+        let rated = |v: Violation| if is_minor { v.severity(Severity::Minor) } else { v };
+        Some(judge(facts, past)?.into_iter().map(rated).collect())
     })
 }
 
@@ -76,6 +87,22 @@ mod tests {
         let found = violations(run(&still(6.01)));
         assert_eq!(found[0].severity, Some(Severity::Critical));
         assert_eq!(found[0].message, "no new segment for 6.0 s: 3.0 target durations of 2 s; the newest is 15");
+    }
+
+    #[test]
+    fn subtitles_that_stand_still_are_minor_while_the_picture_goes_on() {
+        let run = |picture: f64| {
+            let mut scene = still(picture);
+            let mut text = rendition("text-en");
+            text.rendition.media = Media::Text;
+            scene.output.renditions.push(text);
+            let past = still(100.0).history.renditions.remove(NAME).unwrap();
+            scene.history.renditions.insert("text-en".to_owned(), past);
+            violations(run(&scene)).into_iter().map(|v| (v.rendition.unwrap(), v.severity)).collect::<Vec<_>>()
+        };
+        assert_eq!(run(1.0), [("text-en".to_owned(), Some(Severity::Minor))]);
+        let critical = [NAME, "text-en"].map(|name| (name.to_owned(), Some(Severity::Critical)));
+        assert_eq!(run(100.0), critical, "everything stands still");
     }
 
     #[test]
