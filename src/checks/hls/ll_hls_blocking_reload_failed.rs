@@ -72,11 +72,14 @@ fn problem(reload: &BlockingReloadFacts) -> Option<Violation> {
     };
     (!timeline.ended && newest(timeline) < (segment, part)).then(|| {
         let (number, newest) = newest(timeline);
+        let end = match newest {
+            u64::MAX => format!("ends with segment {number}"),
+            part => format!("ends at part {part} of segment {number}"),
+        };
         let text = format!(
-            "the blocking reload for part {part} of segment {segment} was answered with a playlist that ends at part {newest} of \
-             segment {number}: the server doesn't wait"
+            "the blocking reload for part {part} of segment {segment} was answered with a playlist that {end}: the server doesn't wait"
         );
-        Violation::new(text).with("last_number", number).with("last_part", newest)
+        Violation::new(text).with("last_number", number).with("last_part", Some(newest).filter(|part| *part < u64::MAX))
     })
 }
 
@@ -140,6 +143,14 @@ mod tests {
             answered_with(r).low_latency.parts.pop();
             answered_with(r).ended = true;
         }));
+    }
+
+    #[test]
+    fn an_answer_that_ends_with_a_whole_segment_names_no_part() {
+        let found = violations(run(|r| answered_with(r).low_latency.parts.clear())).remove(0);
+        assert!(found.message.ends_with("a playlist that ends with segment 15: the server doesn't wait"), "{found:?}");
+        assert_eq!(found.evidence["last_number"], 15);
+        assert!(found.evidence["last_part"].is_null());
     }
 
     #[test]
