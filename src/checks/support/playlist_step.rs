@@ -129,6 +129,14 @@ fn is_cut<'a>(mut before: impl Iterator<Item = &'a Observation>, a: &Observation
 /// Whether each number that both observations of a playlist list has a later date in `b` than every segment of `a`,
 /// because a restarted packager overwrote the files.
 fn new_dates_under_old_numbers(a: &Observation, b: &Observation) -> bool {
+    let dates = || b.segments.iter().filter_map(|s| s.program_date_time);
+    // Dates that are all the same are those of the request, and say nothing about the segments.
+    if let (Some(first), Some(last)) = (dates().min(), dates().max())
+        && b.segments.len() > 1
+        && Seconds::between(first, last).0 <= SAME_DATE
+    {
+        return false;
+    }
     let Some(newest) = a.segments.iter().filter_map(|s| s.program_date_time).max() else { return false };
     let mut moved = common_segments(a, b).map(|(old, new)| match (old.program_date_time, new.program_date_time) {
         (Some(was), Some(is)) => Seconds::between(was, is).0 > SAME_DATE && is >= newest,
@@ -247,6 +255,18 @@ mod tests {
         assert_eq!(relations([a.clone(), dated(observation(-10, 30, 35), 10.0)]), [Restarted]);
         assert_eq!(relations([a.clone(), dated(observation(-10, 30, 35), -52.0)]), [Regressed]);
         assert_eq!(relations([a, dated(observation(-10, 49, 54), -14.0)]), [Regressed]);
+    }
+
+    #[test]
+    fn the_time_of_the_request_as_the_date_of_all_segments_is_no_restart() {
+        let asked = |seconds: i64, first, last| {
+            let mut seen = dated(observation(seconds, first, last), 0.0);
+            for segment in &mut seen.segments {
+                Arc::make_mut(segment).program_date_time = Some(time(seconds as f64));
+            }
+            seen
+        };
+        assert_eq!(relations([asked(-20, 50, 55), asked(-18, 51, 56), asked(-8, 51, 56)]), [Continued; 2]);
     }
 
     #[test]
