@@ -49,7 +49,7 @@ fn violation(step: &PlaylistStep<'_>) -> Violation {
     let (a, b) = (step.earlier, step.later);
     let cause = if step.is_cut {
         "only its end is missing, as when a playlist is sent while it is being written"
-    } else if b.last_number() > a.last_number() {
+    } else if b.last_number() >= a.last_number() {
         "older segments came back, as when the window is made longer; EXT-X-MEDIA-SEQUENCE must not decrease"
     } else {
         "a stale cache, or two origins out of step"
@@ -110,6 +110,18 @@ mod tests {
         );
         assert!(message(11, 14).ends_with("as when a playlist is sent while it is being written"));
         assert!(message(8, 13).ends_with("a stale cache, or two origins out of step"));
+    }
+
+    #[test]
+    fn a_window_that_grows_at_its_old_end_lists_older_segments_again() {
+        let cause = |first, last| {
+            let message = messages(run([observation(-20, 12, 17), observation(-10, first, last)]));
+            message.split_once(": ").unwrap().1.to_owned()
+        };
+        let grown =
+            "older segments came back, as when the window is made longer; EXT-X-MEDIA-SEQUENCE must not decrease";
+        assert_eq!([cause(10, 17), cause(10, 18)], [grown; 2]);
+        assert_eq!(cause(10, 16), "a stale cache, or two origins out of step");
     }
 
     #[test]
