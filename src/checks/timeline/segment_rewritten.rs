@@ -113,7 +113,10 @@ fn names_last(past: &RenditionHistory) -> bool {
 /// it may be removed together with the segments before it (RFC 8216bis 6.2.2).
 fn rewritten(step: &PlaylistStep<'_>, params: &Params, tags: bool) -> Option<Violation> {
     let first = step.later.media_sequence;
+    // A line without an EXTINF that can be read is no segment; hls_syntax_error reports it.
+    let are_segments = |(a, b): &(&ListedSegment, &ListedSegment)| a.duration.0 > 0.0 && b.duration.0 > 0.0;
     let changes = playlist_step::common_segments(step.earlier, step.later)
+        .filter(are_segments)
         .filter_map(|(a, b)| Some((b.number, changes(a, b, params, tags && b.number != first)?)));
     let changes: Vec<_> = changes.collect();
     let (number, what) = changes.last()?;
@@ -232,6 +235,18 @@ mod tests {
             1
         );
         assert_holds(run(|o| Arc::make_mut(&mut o.segments[0]).program_date_time = None));
+    }
+
+    #[test]
+    fn a_line_without_a_duration_is_no_segment() {
+        let mut scene = scene(|_| {});
+        let mut stray = |uri_identity, duration| {
+            let last = &mut Arc::make_mut(&mut scene.past().observations[0]).segments[5];
+            (Arc::make_mut(last).uri_identity, Arc::make_mut(last).duration) = (uri_identity, Seconds(duration));
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(stray(1, 0.0));
+        assert_eq!(messages(stray(1, 2.0)), "segment 15 came back with another URI");
     }
 
     #[test]
