@@ -4,8 +4,11 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use crate::history::{ListedSegment, RenditionHistory};
+use packager_media::redact;
+use packager_media::stream::{ByteRange, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::{BTreeMap, HashMap};
+use url::Url;
 
 pub const META: CheckMeta = CheckMeta {
     id: "segment_rewritten",
@@ -14,7 +17,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("PlaylistBroken"),
     help: "fails when the same media sequence number came back with another URI, duration, key, byte range or date-time, or \
-           with or without an EXT-X-DISCONTINUITY before it, or under another name with media of other timestamps",
+           with or without an EXT-X-DISCONTINUITY before it, or under another name with media of other timestamps, or when a playlist \
+           lists one file under two numbers without a discontinuity between them",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2",
     needs_history: true,
 };
@@ -36,7 +40,12 @@ const ROUNDING: f64 = 1e-6;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, FIRST_OBSERVATION, |facts, past| {
-        let steps = playlist_step::recent_steps(context, facts, past)?;
+        // In DASH a number is a time, and names are made from it.
+        let timeline = facts.timeline.as_deref().filter(|_| context.output.dash().is_none());
+        let reused = timeline.and_then(reused_name);
+        let Some(steps) = playlist_step::recent_steps(context, facts, past) else {
+            return reused.map(|violation| vec![violation]);
+        };
         // A step back or a restart is reported as what it is, not once for each segment.
         let renumbered = |s: &PlaylistStep<'_>| playlist_step::slid_under_old_numbers(s.earlier, s.later).is_some();
         let continued = steps.iter().rev().filter(|s| s.change == PlaylistChange::Continued && !renumbered(s));
@@ -50,8 +59,29 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let moved = moved_starts(past, began);
         let is_of_run = |s: &PlaylistStep<'_>| began.is_none_or(|began| s.later.first_seen >= began);
         let moved = |s: &PlaylistStep<'_>| if is_of_run(s) { other_media(s, &moved) } else { None };
-        Some(continued.filter_map(|s| rewritten(s, &params, tags).or_else(|| moved(s))).collect())
+        let rewritten = continued.filter_map(|s| rewritten(s, &params, tags).or_else(|| moved(s)));
+        Some(reused.into_iter().chain(rewritten).collect())
     })
+}
+
+/// Returns a violation if the playlist lists a file under two numbers, as when names come again after fewer segments than the window has:
+/// the file has the newer media, and who plays the older entry gets them too. A slate may be listed in a loop with a discontinuity before
+/// each round. Gaps have no media, and the byte ranges of one file are different media.
+fn reused_name(timeline: &Timeline) -> Option<Violation> {
+    let mut first: HashMap<(&Url, Option<ByteRange>, u64), &Segment> = HashMap::new();
+    let mut again = Vec::new();
+    for segment in timeline.segments.iter().filter(|segment| !segment.gap) {
+        let key = (&segment.uri, segment.byte_range, segment.discontinuity_sequence);
+        again.extend(first.insert(key, segment).map(|before| (before, segment)));
+    }
+    let (older, newer) = again.last()?;
+    let message = format!(
+        "segments {} and {} are the same file, and no discontinuity is between them: players get the same media twice",
+        older.number, newer.number
+    );
+    let violation = Violation::new(message).with("number", newer.number).with("older_number", older.number);
+    let violation = violation.with("url", redact::url(&newer.uri)).with("line", newer.line);
+    Some(violation.with("segments", again.len()))
 }
 
 /// Returns the violation if a segment that is listed under another name now, as all are, has other media: its number and its place are
@@ -152,7 +182,6 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
     use crate::history::Observation;
-    use packager_media::stream::ByteRange;
     use std::sync::Arc;
 
     fn scene(change: impl FnOnce(&mut Observation)) -> Scene {
@@ -182,6 +211,34 @@ mod tests {
             messages(run(|o| Arc::make_mut(&mut o.segments[2]).byte_range = range)),
             "segment 13 came back with another byte range"
         );
+    }
+
+    #[test]
+    fn a_name_under_two_numbers_of_a_window_fails() {
+        let run = |change: fn(&mut Segment)| {
+            let mut scene = scene(|_| {});
+            let segments = &mut scene.timeline().segments;
+            let name = segments[0].uri.clone();
+            segments[5].uri = name;
+            change(&mut segments[5]);
+            let again = check(&scene.context(), &Params::default());
+            scene.past().observations.clear();
+            (messages(again), check(&scene.context(), &Params::default()))
+        };
+        let message = "segments 10 and 15 are the same file, and no discontinuity is between them: players get the same media twice";
+        let (again, at_first) = run(|_| {});
+        assert_eq!((again.as_str(), messages(at_first).as_str()), (message, message));
+        let healthy: [fn(&mut Segment); 4] = [
+            |s| s.uri = url("720p/16.ts"),
+            |s| s.discontinuity_sequence = 1,
+            |s| s.gap = true,
+            |s| s.byte_range = Some(ByteRange { offset: 1000, length: 1000 }),
+        ];
+        for change in healthy {
+            let (again, at_first) = run(change);
+            assert_eq!(again, "");
+            assert_not_run(at_first, FIRST_OBSERVATION);
+        }
     }
 
     #[test]
