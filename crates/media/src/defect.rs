@@ -40,8 +40,8 @@ pub enum DefectKind {
     Update,
     /// An EventStream or an Event of an MPD is invalid.
     EventStream,
-    /// A part of an HLS playlist that players ignore is malformed: a date range, or text that isn't in normalization
-    /// form C.
+    /// A part of an HLS playlist that players ignore is malformed: a date range, text that isn't in normalization form C, or a tag or
+    /// attribute that has no effect.
     Metadata,
     /// An attribute of a rendition in a multivariant playlist is missing or malformed.
     Attribute,

@@ -16,7 +16,8 @@ pub const META: CheckMeta = CheckMeta {
     help: "fails when a playlist breaks the format: it isn't UTF-8, has a BOM or no EXTM3U, repeats an attribute, \
            has a misplaced tag, a bad number, whitespace before it or a date that Android's players can't read, or lacks a required tag or URI; critical for what players refuse: a variable without a value, no EXTM3U or EXT-X-TARGETDURATION, no EXTINF with a duration at all, a tag that must not be repeated, a byte range \
            without a beginning, or a delta update (EXT-X-SKIP) that nobody asked for; minor for a malformed date range, \
-           for text that isn't in normalization form C, and for what players read as it was meant: whitespace or a last comma in an \
+           for text that isn't in normalization form C, for what has no effect (CAN-SKIP-DATERANGES without CAN-SKIP-UNTIL, a preload hint at \
+           the end of the stream), and for what players read as it was meant: whitespace or a last comma in an \
            attribute list, EXTINF without a comma, a date without a time zone",
     reference: "draft-pantos-hls-rfc8216bis-22 4",
     needs_history: false,

@@ -9,7 +9,7 @@ use super::tag_rules;
 use super::tag_values::{self, TagReport, TagValue};
 use super::tags::{self, TAGS, TagDefinition, TagScope};
 use super::versions::RequiredVersion;
-use crate::defect::DefectKind::{Syntax, SyntaxFatal};
+use crate::defect::DefectKind::{Metadata, Syntax, SyntaxFatal};
 use crate::redact::Quoted;
 
 /// A well-formed playlist line that is passed on to build the model.
@@ -220,8 +220,18 @@ impl<'a> Lint<'a> {
             let what = "no segment of the playlist has an EXTINF with a duration: players find no segments";
             defects.add_at(SyntaxFatal, at, "RFC 8216bis 4.4.4.1", format_args!("{what}"));
         }
-        let dated = tags::find("EXT-X-PROGRAM-DATE-TIME").is_some_and(|(index, _)| self.seen.get(index) != Some(&0));
+        if let (Some(_), Some(hint)) = (self.first_line("EXT-X-ENDLIST"), self.first_line("EXT-X-PRELOAD-HINT")) {
+            let what = "EXT-X-PRELOAD-HINT in a playlist with EXT-X-ENDLIST, after which nothing comes";
+            defects.add_at(Metadata, (hint, 1), "RFC 8216bis 4.4.3.4, 4.4.5.3", format_args!("{what}"));
+        }
+        let dated = self.first_line("EXT-X-PROGRAM-DATE-TIME").is_some();
         self.playlist_rules.finish(dated, defects);
+    }
+
+    /// Returns the line number of the first tag with this name; `None` if there is none.
+    fn first_line(&self, name: &str) -> Option<u32> {
+        let (index, _) = tags::find(name)?;
+        self.seen.get(index).copied().filter(|line| *line > 0)
     }
 
     fn required(&self, name: &str, why: &str, defects: &mut DefectList) {

@@ -12,6 +12,7 @@ pub(super) fn check<'a>(list: &AttributeList<'a>, report: &mut TagReport<'_, '_,
         "EXT-X-STREAM-INF" | "EXT-X-I-FRAME-STREAM-INF" => variant(list, report),
         "EXT-X-DEFINE" => definition(list, report),
         "EXT-X-SESSION-DATA" => session_data(list, report),
+        "EXT-X-SERVER-CONTROL" => server_control(list, report),
         _ => {}
     }
 }
@@ -87,5 +88,12 @@ fn session_data<'a>(list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>
         let line = report.line.tag_text();
         let both = if given == 2 { "both" } else { "neither" };
         report.attribute(line, format_args!("EXT-X-SESSION-DATA must have either VALUE or URI; it has {both}"));
+    }
+}
+
+fn server_control<'a>(list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
+    if let Some(at) = list.name("CAN-SKIP-DATERANGES").filter(|_| !list.has("CAN-SKIP-UNTIL")) {
+        let what = "CAN-SKIP-DATERANGES without CAN-SKIP-UNTIL, without which nothing can be skipped";
+        report.without_effect(at, format_args!("{what}"));
     }
 }

@@ -75,6 +75,12 @@ impl<'a> TagReport<'_, '_, 'a> {
         self.defects.add(kind, (self.line, self.line.offset_of(part)), self.tag.reference, message);
     }
 
+    /// Reports something that the clause of the tag forbids and that players ignore; `part` is the slice of the line at which it stands.
+    pub(super) fn without_effect(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
+        let at = (self.line, self.line.offset_of(part));
+        self.defects.add(DefectKind::Metadata, at, self.tag.reference, message);
+    }
+
     /// Reports that the tag has no attribute `name`, which is required; `when` says for which tags, or is empty.
     pub(super) fn missing_attribute(&mut self, name: &str, when: &str) {
         let kind = if self.declares_rendition() { DefectKind::AttributeMissing } else { self.kind() };

@@ -131,6 +131,8 @@ fn keys_and_maps() {
         row("#EXT-X-BITRATE:2.5", Syntax, (2, 16), "whole number", "#EXT-X-BITRATE:2500"),
         row("#EXT-X-START:PRECISE=YES", Syntax, (2, 1), "no TIME-OFFSET", "#EXT-X-START:TIME-OFFSET=-12.5,PRECISE=YES"),
         row("#EXT-X-START:TIME-OFFSET=1,PRECISE=TRUE", Syntax, (2, 28), "YES or NO", "#EXT-X-START:TIME-OFFSET=1"),
+        row("#EXT-X-SERVER-CONTROL:CAN-SKIP-DATERANGES=YES", Metadata, (2, 23), "without CAN-SKIP-UNTIL", "#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=36,CAN-SKIP-DATERANGES=YES"),
+        row("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"p\"\n#EXT-X-ENDLIST", Metadata, (2, 1), "with EXT-X-ENDLIST", "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"p\""),
         row("#EXT-X-SKIP:RECENTLY-REMOVED-DATERANGES=\"\"", Syntax, (2, 1), "no SKIPPED-SEGMENTS", "#EXT-X-SKIP:SKIPPED-SEGMENTS=3"),
     ], media);
 }
