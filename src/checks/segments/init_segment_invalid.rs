@@ -7,7 +7,7 @@ use packager_media::codec::rfc6381::Codec;
 use packager_media::container::{Container, Inspection, Track};
 use packager_media::defect::DefectKind;
 use packager_media::redact;
-use packager_media::stream::Protocol;
+use packager_media::stream::{Protocol, Segment, Timeline};
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -19,7 +19,7 @@ pub const META: CheckMeta = CheckMeta {
     help: "fails when an initialization segment is cut, empty, not a media container or without a readable movie \
            box, when a sample entry lacks its decoder's configuration, when fragments don't fit it (major if AAC samples \
            only last longer or shorter than at its sample rate), or when its content changes under the same URI \
-           (major if an EXT-X-DISCONTINUITY announces it, minor if it comes with a new Period, a warning if tracks and codecs stay the same). rendition_unavailable reports one that doesn't answer",
+           (major if an EXT-X-DISCONTINUITY announces it, minor if it comes with a new Period, a warning if tracks and codecs stay the same). Major if segments that are fragmented MP4 by their names stand before the first EXT-X-MAP. rendition_unavailable reports one that doesn't answer",
     reference: "draft-pantos-hls-rfc8216bis-22 3.1.2, 4.4.4.5; ISO/IEC 14496-12 8.2, 8.8; ISO/IEC 23000-19 7.3.1; \
                 ISO/IEC 14496-3 1.6.2.1",
     needs_history: false,
@@ -37,8 +37,10 @@ fn judge(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHis
         facts.inits.iter().map(AsRef::as_ref).filter(answered).filter(|i| !i.fetched.probe_timed_out()).collect();
     let segments = select::inspected_segments(facts, past).unwrap_or_default();
     let fragments: Vec<_> = segments.iter().rev().filter(|s| s.segment.map.is_some()).collect();
+    let timeline = facts.timeline.as_deref().filter(|_| context.output.dash().is_none());
+    let unmapped = timeline.and_then(unmapped);
     if inits.is_empty() && fragments.is_empty() {
-        return None;
+        return unmapped.map(|violation| vec![violation]);
     }
     let mut found: Vec<_> = inits.iter().filter_map(|i| unplayable(i)).collect();
     // Fragments can't fit a broken initialization segment.
@@ -47,7 +49,31 @@ fn judge(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHis
         found.extend(fragments.iter().filter_map(|s| wrong_sample_rate(s)));
         found.extend(replaced(context, past));
     }
+    found.extend(unmapped);
     Some(found)
+}
+
+/// Endings of the names of fragmented MP4 segments, without the dot.
+const FRAGMENT_NAMES: [&str; 8] = ["m4s", "mp4", "m4v", "m4a", "cmfv", "cmfa", "cmft", "fmp4"];
+
+/// Returns a violation if segments that are fragmented MP4 by their names stand before the first EXT-X-MAP of a playlist, as after the tag
+/// has left the window together with its segment: nothing says how to decode them (RFC 8216bis 4.4.4.5). Without any EXT-X-MAP the segments
+/// may have their own movie boxes.
+fn unmapped(timeline: &Timeline) -> Option<Violation> {
+    let mapped = timeline.segments.iter().find(|segment| segment.map.is_some())?;
+    let is_fragment = |segment: &&Segment| {
+        let ending = segment.uri.path().rsplit_once('.').map(|(_, ending)| ending);
+        ending.is_some_and(|ending| FRAGMENT_NAMES.iter().any(|name| ending.eq_ignore_ascii_case(name)))
+    };
+    let before = timeline.segments.iter().take_while(|segment| segment.map.is_none()).filter(|segment| !segment.gap);
+    let fragments: Vec<_> = before.filter(is_fragment).collect();
+    let (first, last) = (fragments.first()?, fragments.last()?);
+    let message = format!(
+        "segments {} to {} are fragmented MP4 by their names, and the first EXT-X-MAP comes only before segment {}: players can't decode them",
+        first.number, last.number, mapped.number
+    );
+    let violation = Violation::new(message).severity(Severity::Major).with("number", last.number);
+    Some(violation.with("line", last.line).with("segments", fragments.len()))
 }
 
 /// Returns a violation for each initialization segment whose content changed under the same URI, because players fetch
@@ -224,6 +250,26 @@ mod tests {
     #[test]
     fn fragments_that_fit_hold() {
         assert_holds(run(|_| {}, fragment(5)));
+    }
+
+    #[test]
+    fn fragments_before_the_first_map_are_major() {
+        let run = |ending: &str, mapped_from: usize| {
+            let mut scene = Scene::live();
+            for (n, segment) in scene.timeline().segments.iter_mut().enumerate() {
+                segment.uri = url(&format!("720p/{}.{ending}", segment.number));
+                segment.map = (n >= mapped_from).then(|| map().into());
+            }
+            check(&scene.context(), &Params::default())
+        };
+        let found = violations(run("m4s", 2));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
+        let message =
+            "segments 10 to 11 are fragmented MP4 by their names, and the first EXT-X-MAP comes only before segment 12";
+        assert!(found[0].message.starts_with(message), "{}", found[0].message);
+        assert_not_run(run("ts", 2), NONE);
+        assert_not_run(run("m4s", 0), NONE);
+        assert_not_run(run("mp4", 6), NONE);
     }
 
     #[test]
