@@ -18,7 +18,8 @@ pub const META: CheckMeta = CheckMeta {
     alert: Some("SegmentsBroken"),
     help: "fails when a segment is clear although the playlist or MPD announces it as encrypted (samples that a protected initialization \
            segment leaves clear hold), when an initialization segment after an EXT-X-KEY with METHOD=AES-128 is clear, or when a segment is \
-           encrypted although nothing announces it, is encrypted with another scheme or key ID than announced, or is encrypted under an EXT-X-KEY with a METHOD that no \
+           encrypted although nothing announces it, is encrypted with another scheme or key ID than announced (where keys rotate in sample \
+           groups, the key ID of the initialization segment counts), or is encrypted under an EXT-X-KEY with a METHOD that no \
            player knows; major if of the key ID and the `pssh` box that a DRM system gets only one names the key",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.4, 5.2, 6.3.1; ISO/IEC 23001-7; ISO/IEC 23009-1 5.8.4.1",
     needs_history: false,

@@ -11,6 +11,10 @@ pub struct SampleEncryption {
     /// known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kid: Option<Uuid>,
+    /// Key identifier of the sample entry (default_KID of `tenc`) where the samples belong to a sample group (`seig`), which names a key of
+    /// its own. `None`: the samples belong to no group, or the sample entry names no key.
+    #[serde(skip)]
+    pub default_kid: Option<Uuid>,
     /// Pattern of encrypted and clear blocks; `None` when no pattern is used and whole ranges are encrypted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pattern: Option<EncryptionPattern>,

@@ -95,19 +95,28 @@ fn is_mpd_scheme(method: &str) -> bool {
 }
 
 fn wrong_key(segment: &Segment, track: &SampleEncryption, tag: &str) -> Option<String> {
-    let kid = track.kid?;
+    let group = track.kid?;
+    // Where keys rotate, a sample group names the key, and a manifest names the key of the sample entry (ISO/IEC 23001-7 6, 11.2.1;
+    // DASH-IF IOP 4.3, 7.5). Packagers write zeros for a key that only groups name.
+    let kid = track.default_kid.unwrap_or(group);
     segment.keys.iter().find_map(|key| {
         let named = key.kids();
-        let misses = !named.is_empty() && !named.contains(&kid);
+        let rotates =
+            track.default_kid.is_some() && (named.contains(&group) || kid == NO_KEY || named.contains(&NO_KEY));
+        let misses = !named.is_empty() && !named.contains(&kid) && !rotates;
         misses.then(|| format!("needs the key {kid}, the {tag} of {} names {}", key_system_name(key), list(&named)))
     })
 }
 
+/// Key identifier of zeros, which is written where only sample groups name keys.
+const NO_KEY: Uuid = Uuid::from_bytes([0; 16]);
+
 /// Returns a text if the key that the segment needs is named by only one of the key ID and the `pssh` box that a DRM system gets: a
 /// player requests a licence by the `pssh`, and chooses the key by its ID. `None` where a `pssh` lists no keys. Where neither
-/// names the key, [`mismatch`] says so.
+/// names the key, [`mismatch`] says so. Keys that sample groups name may have their `pssh` in the segments.
 pub(super) fn contradiction(segment: &Segment, inspection: &Inspection) -> Option<String> {
-    let needed = inspection.tracks.iter().filter_map(|t| t.encryption.as_deref()?.kid);
+    let encrypted = inspection.tracks.iter().filter_map(|t| t.encryption.as_deref());
+    let needed = encrypted.filter(|track| track.default_kid.is_none()).filter_map(|track| track.kid);
     let contradicting = |kid: Uuid| {
         segment.keys.iter().find_map(|key| {
             let (listed, system) = (key.pssh_kids(), key_system_name(key));
@@ -214,6 +223,33 @@ mod tests {
         let other = format!("0x{}", "08".repeat(16));
         let message = run(Some(KID), Some(&other)).unwrap();
         assert!(message.contains("needs the key 07070707-0707") && message.contains("of Widevine names 08080808-"));
+    }
+
+    #[test]
+    fn keys_that_rotate_are_compared_by_the_key_of_the_sample_entry() {
+        let uuid = |byte: u8| Uuid::from_slice(&[byte; 16]).unwrap();
+        let run = |entry: Option<u8>, group: u8, named: u8| {
+            let facts = ts_segment(5, 0.0, 2.0);
+            let (mut segment, mut inspection) = (facts.segment, facts.inspection.unwrap());
+            let key = Key { key_id: Some(uuid(named)), ..key("cenc", "urn:mpeg:dash:mp4protection:2011", None) };
+            segment.key = Some(Arc::new(key.clone()));
+            segment.keys = [key].into();
+            inspection.encrypted = true;
+            let protection = SampleEncryption {
+                scheme: Some(ProtectionScheme::CENC),
+                kid: Some(uuid(group)),
+                default_kid: entry.map(uuid),
+                ..SampleEncryption::default()
+            };
+            inspection.tracks[0].encryption = Some(Arc::new(protection));
+            let announcement = Announcement { tag: "ContentProtection", clear_samples_allowed: false };
+            mismatch(&segment, &inspection, &announcement).or_else(|| contradiction(&segment, &inspection))
+        };
+        assert_eq!([run(Some(0), 9, 0), run(Some(7), 9, 7), run(Some(7), 9, 9)], [const { None }; 3]);
+        assert_eq!([run(Some(0), 9, 7), run(Some(7), 9, 0)], [const { None }; 2], "one of the two says nothing");
+        let other = run(Some(7), 9, 8).unwrap();
+        assert!(other.contains("needs the key 07070707-") && other.contains("names 08080808-"), "{other}");
+        assert!(run(None, 9, 0).unwrap().contains("needs the key 09090909-"), "no sample group gives the key");
     }
 
     #[test]

@@ -89,6 +89,7 @@ impl<'a> EncryptionGroups<'a> {
             clear: protected == 0,
             iv_size: Some(vector_size),
             kid: entry_of_group.get(4..20).and_then(Uuid::from_slice),
+            default_kid: entry.kid,
             pattern: (pattern > 0).then_some(EncryptionPattern { crypt: pattern >> 4, skip: pattern & 15 }),
             ..entry.clone()
         })

@@ -37,6 +37,7 @@ fn scheme_and_key_of_each_track_are_read() {
     let cenc = SampleEncryption {
         scheme: Some(ProtectionScheme::CENC),
         kid: Uuid::parse(KID),
+        default_kid: None,
         pattern: None,
         iv_size: Some(8),
         clear: false,
@@ -111,9 +112,11 @@ fn a_sample_group_overrides_the_sample_entry() {
         let mdat = find(&bytes, b"mdat");
         protections(&inspect(&bytes[..mdat]))[0].clone()
     };
-    assert_eq!(run(&group(1, 9, 0x1_0001)).unwrap().kid, Uuid::from_slice(&[9; 16]));
+    let grouped = run(&group(1, 9, 0x1_0001)).unwrap();
+    assert_eq!((grouped.kid, grouped.default_kid), (Uuid::from_slice(&[9; 16]), Uuid::parse(KID)));
     assert_eq!(run(&group(0, 9, 0x1_0001)), None, "these samples are clear");
-    assert_eq!(run(&group(1, 9, 0)).unwrap().kid, Uuid::parse(KID), "in no group");
+    let ungrouped = run(&group(1, 9, 0)).unwrap();
+    assert_eq!((ungrouped.kid, ungrouped.default_kid), (Uuid::parse(KID), None), "in no group");
     for unknown in [1, 0x1_0000, 0x1_0002, u32::MAX] {
         assert_eq!(run(&group(1, 9, unknown)).unwrap().kid, None, "{unknown}");
     }
