@@ -95,7 +95,9 @@ fn behind(mpd: &Mpd, there: &Mpd, now: Timestamp) -> Option<f64> {
             .map(|s| (s.number as f64 / 1000.0 + s.duration.0, s.duration.0))
             .max_by(|(a, _), (b, _)| a.total_cmp(b))
     };
-    let ((edge, _), (edge_there, longest)) = (newest(mpd)?, newest(there)?);
+    // All segments of an MPD that stands still leave its time-shift buffer in the end.
+    let without_buffer = || newest(&Mpd { time_shift_buffer_depth: None, ..there.clone() });
+    let ((edge, _), (edge_there, longest)) = (newest(mpd)?, newest(there).or_else(without_buffer)?);
     Some(edge - edge_there).filter(|behind| *behind > LOCATION_BEHIND + 3.0 * longest)
 }
 
@@ -218,6 +220,21 @@ mod tests {
         assert_holds(moved(1.0));
         assert_holds(moved(-1.0));
         assert!(messages(moved(1.1)).contains("is 1.1 s later") && messages(moved(-1.1)).contains("earlier"));
+    }
+
+    #[test]
+    fn a_location_that_stands_still_stays_critical_when_its_segments_have_left_the_buffer() {
+        let listed = |t: u32| {
+            let text = timed(&format!("<S t=\"{t}\" d=\"2000\" r=\"4\"/>"));
+            let there_now = dash::parse(text.as_bytes(), &url("manifest.mpd")).0.unwrap();
+            located(there(), |mpd| mpd.periods = there_now.periods)
+        };
+        assert_holds(listed(976_000));
+        for (t, seconds) in [(970_000, 20), (800_000, 190)] {
+            let found = violations(listed(t));
+            assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Critical)), "{t}");
+            assert!(found[0].message.contains(&format!("an MPD that is {seconds} s behind this one")), "{found:?}");
+        }
     }
 
     #[test]
