@@ -5,7 +5,7 @@ use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::{Observation, RenditionHistory};
 use packager_media::redact;
-use packager_media::stream::Timeline;
+use packager_media::stream::{Media, Timeline};
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -16,7 +16,7 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when the new segments of a live rendition last less than the time in which they came, over at least `min_seconds`: \
            the packager works more slowly than real time. A single interruption doesn't count; hls_playlist_stale and \
-           dash_mpd_stale report it",
+           dash_mpd_stale report it. Subtitles of DASH aren't judged, because their list may leave out the time in which nobody speaks",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2; ISO/IEC 23009-1 5.3.1.2",
     needs_history: true,
 };
@@ -55,6 +55,9 @@ fn judge(
     past: &RenditionHistory,
     params: &Params,
 ) -> Option<Vec<Violation>> {
+    if has_pauses(context, facts) {
+        return None;
+    }
     let timeline = facts.timeline.as_deref().filter(|t| !t.ended && has_exact_durations(context, t))?;
     let target = select::target_duration(timeline)?;
     let advances = advances(context, past);
@@ -94,6 +97,11 @@ fn violation(facts: &RenditionFacts, (seconds, media): (f64, f64), params: &Para
 fn has_exact_durations(context: &CheckContext<'_>, timeline: &Timeline) -> bool {
     let whole = || timeline.segments.iter().all(|s| s.duration.0.fract() == 0.0);
     context.output.dash().is_some() || timeline.version.is_some_and(|v| v >= 3) || !whole()
+}
+
+/// Whether the rendition is subtitles of DASH, whose SegmentTimeline may leave out the time in which nobody speaks.
+fn has_pauses(context: &CheckContext<'_>, facts: &RenditionFacts) -> bool {
+    context.output.dash().is_some() && facts.rendition.media == Media::Text
 }
 
 /// Returns the changes between observations within the template's `hold`, up to the newest advance of the live edge.
@@ -238,6 +246,15 @@ mod tests {
         let mut short = scene(2, at(0.8));
         short.past().observations.drain(..38);
         assert_not_run(run(&short), TOO_SHORT);
+    }
+
+    #[test]
+    fn subtitles_of_dash_may_leave_out_silence() {
+        let mut scene = scene(2, at(0.8));
+        scene.become_dash();
+        assert_eq!(violations(run(&scene)).len(), 1, "video has no pauses");
+        scene.rendition().rendition.media = Media::Text;
+        assert_not_run(run(&scene), TOO_SHORT);
     }
 
     #[test]
