@@ -15,10 +15,10 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: Some("OriginsOutOfStep"),
-    help: "fails when an update of a live MPD changes availabilityStartTime while the timeline goes on, lists an older newest segment, \
-           or moves, removes or replaces a Period that had begun; major when the timeline goes back by a single segment of picture or \
-           sound (the shortest of their newest ones), as between two edges of a CDN, or a Period moves in steps of up to a second, or an \
-           announced Period is withdrawn; minor when only publishTime is older; packager_restarted reports a packager restart, and \
+    help: "fails when an update of a live MPD changes availabilityStartTime while the timeline goes on, or moves it with the clock at \
+           each request, lists an older newest segment, or moves, removes or replaces a Period that had begun; major when the timeline \
+           goes back by a single segment of picture or sound (the shortest of their newest ones), as between two edges of a CDN, or a \
+           Period moves in steps of up to a second, or an announced Period is withdrawn; minor when only publishTime is older; packager_restarted reports a packager restart, and \
            dash_period_id_wrong another id of a Period",
     reference: "ISO/IEC 23009-1 5.4.1, 5.3.1.2",
     needs_history: true,
@@ -37,7 +37,13 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     }
     let Some(updates) = mpd_step::recent_steps(context) else { return CheckVerdict::NotRun(FIRST_OBSERVATION) };
     let segment = newest_duration(context.output);
-    CheckVerdict::Ran(cap_violations(updates.iter().rev().filter_map(|update| violation(update, segment)).collect()))
+    let is_moving =
+        |update: &&MpdStep<'_>| matches!(update.change, MpdChange::Regressed(MpdRegression::MovingStart(_)));
+    // A start that moves with each request is one fault, whose newest step is reported.
+    let newest_move = updates.iter().rfind(is_moving);
+    let others = updates.iter().rev().filter(|update| !is_moving(update));
+    let reported = newest_move.into_iter().chain(others);
+    CheckVerdict::Ran(cap_violations(reported.filter_map(|update| violation(update, segment)).collect()))
 }
 
 /// Returns the duration of the shortest newest segment of the output's video and audio renditions; zero if none lists a
@@ -57,6 +63,13 @@ fn violation(update: &MpdStep<'_>, segment: Seconds) -> Option<Violation> {
         MpdRegression::Start(by) => format!(
             "availabilityStartTime changed from {} to {} ({:+.3} s) while the presentation goes on, or back to one seen before: players \
              seek segments at the wrong time",
+            text(a.availability_start),
+            text(b.availability_start),
+            by.0
+        ),
+        MpdRegression::MovingStart(by) => format!(
+            "availabilityStartTime moves with each request, from {} to {} ({:+.3} s, as much as the clock) at the last update: by the clock \
+             no segment ever becomes available; write the time at which the presentation began",
             text(a.availability_start),
             text(b.availability_start),
             by.0
@@ -161,6 +174,19 @@ mod tests {
         assert!(messages(run([mpd(-20, 980.0), moved])).contains("(+15.000 s)"));
         let older = MpdState { publish_time: Some(time(-25.0)), ..mpd(-10, 990.0) };
         assert_eq!(violations(run([mpd(-20, 980.0), older]))[0].severity, Some(Severity::Minor));
+    }
+
+    #[test]
+    fn a_start_that_moves_with_each_request_is_reported_once() {
+        let at = |second: i64| MpdState {
+            availability_start: Some(time(second as f64)),
+            ..mpd(second, 1000.0 + second as f64)
+        };
+        let found = violations(run([at(-40), at(-30), at(-20), at(-10)]));
+        assert_eq!((found.len(), found[0].severity), (1, None));
+        let begins = format!("availabilityStartTime moves with each request, from {} to {}", time(-20.0), time(-10.0));
+        assert!(found[0].message.starts_with(&begins), "{found:?}");
+        assert_holds(run([at(-40), MpdState { availability_start: Some(time(-40.0)), ..at(-30) }]));
     }
 
     #[test]

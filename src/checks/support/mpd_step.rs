@@ -28,6 +28,9 @@ pub(in crate::checks) enum MpdRegression {
     /// availabilityStartTime changed on the same timeline, or returned to an earlier value. The value is the
     /// difference, negative if it is earlier.
     Start(Seconds),
+    /// availabilityStartTime moves with the clock from request to request, by the time given here at this update. That is no restart:
+    /// it happened at the update before or after this one, too.
+    MovingStart(Seconds),
     /// The newest segment of the MPD is older than the newest one before, by the time given here.
     Edge(Seconds),
     /// A Period that had begun was moved, removed or replaced, or one that was announced was withdrawn.
@@ -64,12 +67,39 @@ pub(in crate::checks) fn recent_steps<'a>(context: &CheckContext<'a>) -> Option<
     let states = &context.past.mpds;
     let twice = states.len() > 1 || states.first().is_some_and(|s| s.last_seen > s.first_seen);
     let within = |u: &MpdStep<'_>| Seconds::between(u.later.first_seen, context.now) <= context.hold;
-    let pairs = states.iter().zip(states.iter().skip(1)).enumerate();
-    let updates = pairs.map(|(n, (earlier, later))| {
+    let pairs = || states.iter().zip(states.iter().skip(1));
+    let with_clock: Vec<Option<Seconds>> = pairs().map(|(a, b)| moved_with_clock(a, b)).collect();
+    let has_moved = |n: usize| with_clock.get(n).is_some_and(Option::is_some);
+    let moving = |n: usize| {
+        let by = with_clock.get(n).copied().flatten()?;
+        (has_moved(n + 1) || n.checked_sub(1).is_some_and(has_moved)).then_some(by)
+    };
+    let updates = pairs().enumerate().map(|(n, (earlier, later))| {
         let before: Vec<&MpdState> = states.iter().take(n).map(AsRef::as_ref).collect();
-        MpdStep { earlier, later, change: change_between(&before, earlier, later) }
+        let change = match moving(n) {
+            Some(by) => MpdChange::Regressed(MpdRegression::MovingStart(by)),
+            None => change_between(&before, earlier, later),
+        };
+        MpdStep { earlier, later, change }
     });
     twice.then(|| updates.filter(within).collect())
+}
+
+/// Returns by how much availabilityStartTime moved from MPD `a` to MPD `b`, if it moved by the time that passed between their requests.
+/// `None` also if it may be a restart: the timeline of `b` doesn't go on, and it began after `a` was seen and has available segments.
+fn moved_with_clock(a: &MpdState, b: &MpdState) -> Option<Seconds> {
+    let moved = start_moved(a, b).filter(|moved| moved.0 > SAME)?;
+    let passed = Seconds::between(a.last_seen, b.first_seen);
+    let is_new_run = !timeline_continues(a, b) && started_after(a, b) && !has_just_begun(b);
+    ((moved - passed).0.abs() <= SAME && !is_new_run).then_some(moved)
+}
+
+/// Whether the clock says that no segment of an MPD with a fixed segment duration was complete when the MPD was first seen.
+fn has_just_begun(state: &MpdState) -> bool {
+    let (Some(MpdWindow::Paced { duration, .. }), Some(start)) = (state.window, state.availability_start) else {
+        return false;
+    };
+    Seconds::between(start, state.first_seen) < duration
 }
 
 /// Returns the times at which a changed availabilityStartTime was first seen. Segment dates before and after such a
@@ -274,7 +304,7 @@ fn is_listed(state: &MpdState, period: &PeriodStart) -> bool {
 #[cfg(test)]
 mod tests {
     use super::MpdChange::{Continued, Regressed, Restarted};
-    use super::MpdRegression::{Edge, Period, Published, Start};
+    use super::MpdRegression::{Edge, MovingStart, Period, Published, Start};
     use super::PeriodRegression::{Gone, Moved, Replaced, Withdrawn};
     use super::*;
     use crate::checks::testing::*;
@@ -313,6 +343,25 @@ mod tests {
         assert_eq!(changes([mpd(-30, 980.0), stale]), [Regressed(Edge(Seconds(970.0)))]);
         let again = [mpd(-50, 900.0), mpd(-30, 980.0), mpd(-20, 900.0)];
         assert_eq!(changes(again)[1], Regressed(Edge(Seconds(80.0))), "seen before");
+    }
+
+    #[test]
+    fn a_start_that_moves_with_the_clock_is_no_restart() {
+        let paced = |second: i64, start: f64| MpdState {
+            availability_start: Some(time(start)),
+            window: Some(MpdWindow::Paced { zero: time(start), duration: Seconds(2.0) }),
+            ..mpd(second, 0.0)
+        };
+        let by = |seconds| Regressed(MovingStart(Seconds(seconds)));
+        let states = |before: f64| [-30, -20, -8].map(|second| paced(second, second as f64 - before));
+        assert_eq!(changes(states(0.5)), [by(10.0), by(12.0)]);
+        assert_eq!(changes(states(3600.0)), [by(10.0), by(12.0)], "the time of the request less an hour");
+        assert_eq!(changes(states(4.0)), [Restarted; 2], "a packager that restarts has segments");
+        assert_eq!(changes([paced(-30, -1000.0), paced(-20, -20.5), paced(-8, -20.5)]), [Restarted, Continued]);
+        let timed = [-30, -20, -8].map(|second| moved(mpd(second, 1000.0 + second as f64), 1000.0 + second as f64));
+        assert_eq!(changes(timed), [by(10.0), by(12.0)], "the timeline goes on");
+        let anew = [-30, -20, -8].map(|second| moved(mpd(second, 30.0 - second as f64), 1000.0 + second as f64));
+        assert_eq!(changes(anew)[0], Restarted, "the timeline begins anew each time");
     }
 
     /// Changes the state of an MPD: its availabilityStartTime is `moved` seconds after the usual one.
