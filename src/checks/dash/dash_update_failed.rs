@@ -36,7 +36,8 @@ params! {}
 const START_TOLERANCE: f64 = 1.0;
 /// HTTP statuses with which a server says that there is no patch: no content, not modified, not found, gone, too early.
 const NO_PATCH: &[u16] = &[204, 304, 404, 410, 425];
-const MISSING: &str = "the MPD has no list of segments that ends, and no Location and no patch was requested";
+const MISSING: &str = "the MPD has no list of segments that ends, its segments have no events that end its validity, and no Location and \
+                       no patch was requested";
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let output = context.output;
@@ -45,7 +46,12 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let mut found: Vec<_> = defects.map(|d| defect_violation(&output.url, d)).collect();
     let asked_at = dash.mpd_time(dash.asked_at);
     match reload::reload(&dash.mpd, asked_at, validity_events::are_never_sent(context)) {
-        Reload::WithoutList if found.is_empty() && dash.location.is_none() && dash.patch.is_none() => {
+        Reload::WithoutList
+            if found.is_empty()
+                && dash.location.is_none()
+                && dash.patch.is_none()
+                && !validity_events::are_sent(context) =>
+        {
             return CheckVerdict::NotRun(MISSING);
         }
         Reload::WithoutList | Reload::Otherwise => {}

@@ -25,6 +25,11 @@ pub(super) fn are_never_sent(context: &CheckContext<'_>) -> bool {
     !is_sent && inspected.len() >= INSPECTED && ends.len() > UPDATES
 }
 
+/// Returns whether an inspected segment has such an event.
+pub(super) fn are_sent(context: &CheckContext<'_>) -> bool {
+    inspected_events(context).any(|(_, events)| events.iter().any(|event| event.scheme == VALIDITY_EVENTS))
+}
+
 /// Iterates over the inspected segments of fragmented MP4, with their event messages.
 fn inspected_events<'a>(context: &CheckContext<'a>) -> impl Iterator<Item = (&'a SegmentFacts, &'a [EventMessage])> {
     let segments = context.past.renditions.values().flat_map(|past| past.segments.iter());
@@ -114,6 +119,19 @@ mod tests {
         assert!(found.message.contains("11.0 s ago"), "{found:?}");
         assert_eq!(outlived(with_event(VALIDITY_EVENTS, 89, Some(-60.0)), -59.0), None, "it was replaced");
         assert_eq!(outlived(with_event(VALIDITY_EVENTS, 89, None), -60.0), None);
+    }
+
+    #[test]
+    fn an_mpd_without_a_list_of_segments_is_judged_too() {
+        let run = |scheme: &str, after: i64| {
+            let mut scene = Scene::dash(&paced());
+            Arc::make_mut(&mut scene.mpd_facts().mpd).publish_time = Some(time(-60.0));
+            scene.remember([with_event(scheme, after, Some(-60.0))]);
+            super::super::check(&scene.context(), &super::super::Params::default())
+        };
+        assert_holds(run(VALIDITY_EVENTS, 90));
+        assert!(messages(run(VALIDITY_EVENTS, 89)).contains("ended the validity of the MPD"));
+        assert_not_run(run("urn:scte:scte35:2013:bin", 89), super::super::MISSING);
     }
 
     /// Whether the events count as never sent after `segments` segments, and `updates` updates of the MPD.
