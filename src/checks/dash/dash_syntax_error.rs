@@ -12,10 +12,10 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when an MPD can't be read or breaks its standard: it isn't well-formed XML, has a document type, lacks a required \
            attribute, has a bad duration or date, a template or timeline that names no segments, a $Time$ beyond 2^53 that players \
-           round, or a SegmentBase whose index is missing or empty, or all of its video, or the MPD itself, has an EssentialProperty \
-           that players don't know; critical if players don't start because the first Period of a live MPD has no start, or its \
-           mediaPresentationDuration ends before what players play now; minor for a remote element, which isn't followed, a missing \
-           @profiles, and a missing @publishTime of an MPD without patches and validity events",
+           round, or a SegmentBase whose index is missing or empty, or all of its video, all of its sound, or the MPD itself, has an \
+           EssentialProperty that players don't know; critical if players don't start because the first Period of a live MPD has no start, or its \
+           mediaPresentationDuration ends before what players play now; minor for a remote element, which isn't followed, \
+           such an EssentialProperty on the sound or subtitles of one language, a missing @profiles, and a missing @publishTime of an MPD without patches and validity events",
     reference: "ISO/IEC 23009-1 5.3",
     needs_history: false,
 };

@@ -5,7 +5,7 @@ use super::base_urls::BaseUrls;
 use super::defect_log::DefectLog;
 use super::descriptors::{self, ProtectionSources};
 use super::essential;
-use super::model::{AdaptationSet, Descriptor, Period, Representation, Resync, SegmentAddressing, SegmentScheme};
+use super::model::{AdaptationSet, Period, Representation, Resync, SegmentAddressing, SegmentScheme};
 use super::remote::{self, existing};
 use super::url_query::UrlQuery;
 use super::values::{self, attribute, bounded, child, children, decimal, frame_rate, number, string, words};
@@ -27,11 +27,6 @@ const TRICK: &[&str] = &[
     "http://dashif.org/guidelines/thumbnail_tile",
     "http://dashif.org/thumbnail_tile",
 ];
-/// Prefixes of EssentialProperty schemes that players are expected to support: colours, tiles, sets that play together, fonts
-/// and encryption.
-const KNOWN: &[&str] =
-    &["urn:mpeg:mpegB:cicp:", "urn:mpeg:dash:", "urn:dvb:dash:", "urn:scte:dash:", "http://dashif.org/"];
-
 /// Prefix of the schemes of segment encryption and authentication (ISO/IEC 23009-4).
 const SEGMENT_ENCRYPTION: &str = "urn:mpeg:dash:sea:";
 /// Prefixes of the EssentialProperty schemes of ISO/IEC 23009-1 that leave segments and their URLs as they are, or that this
@@ -128,7 +123,7 @@ impl<'n, 't> Reader<'n, 't> {
             trick_play: essential.iter().chain(&supplemental).any(|d| TRICK.contains(&d.scheme.as_str())),
             is_image: ["contentType", "mimeType"].iter().filter_map(|name| attribute(node, name)).any(is_image),
             is_remote: remote::href(node).is_some(),
-            unsupported_property: foreign(&essential),
+            unsupported_property: essential::foreign(&essential),
             language: string(node, "lang").filter(|l| !l.is_empty() && l != "und"),
             label: child(node, "Label").and_then(|l| l.text()).map(|text| bounded(text.trim())),
             roles: descriptors::descriptors(node, "Role", self.log),
@@ -171,7 +166,7 @@ impl<'n, 't> Reader<'n, 't> {
             frame_rate: frame_rate(own("frameRate"), log),
             channels: channels.and_then(|c| descriptors::descriptor(c, log)),
             protections: descriptors::protections(node, &self.protection_sources, log),
-            foreign: foreign(&essential),
+            foreign: essential::foreign(&essential),
             resyncs: resyncs(&[node, set], addressing.timescale, log),
             addressing,
             line: log.line(node),
@@ -232,13 +227,6 @@ fn resyncs(levels: &[Node<'_, '_>; 2], timescale: NonZeroU32, log: &mut DefectLo
         max_bytes_by_bandwidth: decimal(node, "dImax", log),
     };
     children(*level, "Resync").take(MAX_RESYNCS).map(read).collect()
-}
-
-/// Returns the scheme of the first EssentialProperty that players aren't expected to support, so that they ignore its
-/// parent element (ISO/IEC 23009-1 5.8.4.8). `None` without one.
-fn foreign(essential: &[Descriptor]) -> Option<String> {
-    let known = |scheme: &str| KNOWN.iter().any(|begin| scheme.starts_with(begin));
-    essential.iter().map(|d| &d.scheme).find(|scheme| !known(scheme)).cloned()
 }
 
 /// Returns whether a MIME type needs no `codecs` beside it: it is one of images, or of text without a container (RFC

@@ -511,6 +511,34 @@ fn video_that_dash_js_and_shaka_player_pass_over_is_a_defect() {
 }
 
 #[test]
+fn sound_and_subtitles_that_players_pass_over_are_a_defect() {
+    let live = live(r#"<SegmentTemplate media="$Number$" duration="2"/>"#);
+    let set = |kind: &str, language: &str, scheme: &str| {
+        format!(
+            "<AdaptationSet mimeType=\"{kind}/mp4\" lang=\"{language}\">{}<Representation id=\"{kind}{language}\" bandwidth=\"1\" \
+             codecs=\"x\"><SegmentTemplate media=\"a$Number$\" duration=\"2\"/></Representation></AdaptationSet>",
+            if scheme.is_empty() { String::new() } else { format!("<EssentialProperty schemeIdUri=\"{scheme}\"/>") }
+        )
+    };
+    let found = |sets: &[String]| -> Vec<(DefectKind, String)> {
+        let (_, defects) = read(&live.replace("</Period>", &format!("{}</Period>", sets.concat())));
+        let essential = defects.into_iter().filter(|d| d.reference == "ISO/IEC 23009-1 5.8.4.8");
+        essential.map(|d| (d.kind, d.message)).collect()
+    };
+    let holograms = "urn:example:holograms";
+    assert!(found(&[set("audio", "vi", ""), set("audio", "vi", holograms), set("text", "vi", "")]).is_empty());
+    let no_sound = found(&[set("audio", "vi", holograms), set("audio", "en", "urn:mpeg:dash:srd:2014")]);
+    assert_eq!((no_sound.len(), no_sound[0].0), (1, DefectKind::Mpd));
+    assert!(no_sound[0].1.starts_with("no sound is left in this Period") && no_sound[0].1.contains(holograms));
+    let one = found(&[set("audio", "vi", ""), set("audio", "en", holograms), set("audio", "en", holograms)]);
+    assert_eq!((one.len(), one[0].0), (1, DefectKind::MpdHabit));
+    assert!(one[0].1.starts_with("viewers get no sound in `en` in this Period"), "{one:?}");
+    let text = found(&[set("audio", "vi", ""), set("text", "vi", holograms)]);
+    assert_eq!((text.len(), text[0].0), (1, DefectKind::MpdHabit));
+    assert!(text[0].1.starts_with("viewers get no subtitles in `vi`"), "{text:?}");
+}
+
+#[test]
 fn shaka_player_refuses_an_mpd_with_an_essential_property_that_it_does_not_know() {
     let template = r#"<SegmentTemplate media="$Number$" duration="2"/>"#;
     let count = |properties: &[(&str, &str)]| {
