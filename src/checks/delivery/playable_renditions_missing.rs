@@ -9,7 +9,7 @@ use packager_media::dash::{
     AdaptationSet, Mpd, Period, REMOTE, Representation, SegmentScheme, playable_representations,
 };
 use packager_media::redact::{self, Quoted};
-use packager_media::stream::{Media, VariantCounts};
+use packager_media::stream::{Media, VariantCounts, is_audio_codec};
 use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
@@ -22,7 +22,8 @@ pub const META: CheckMeta = CheckMeta {
            Representation, none that names a segment, no video or no audio with @codecs and @mimeType, neither video nor audio, no \
            availabilityStartTime in a live MPD, or no video although the channel promises a picture; also when players refuse the whole \
            MPD because any of its Periods with a start has no AdaptationSet, or any AdaptationSet of video or audio no Representation. \
-           Major if @duration of a Period without AdaptationSet is 0, and when a manifest of https leads to http, which browsers and by default iOS \
+           Major if @duration of a Period without AdaptationSet is 0, when the Period that plays has no sound and one before it has (minor \
+           if it lasts 60 s or less or another one follows, as an ad), and when a manifest of https leads to http, which browsers and by default iOS \
            refuse",
     reference: "draft-pantos-hls-rfc8216bis-22 4.1, 4.4.6.2; ISO/IEC 23009-1 5.3.1.2, 5.3.2.2, 5.3.3.2, 5.3.7.2, 5.5.3, 5.8.4.8",
     needs_history: false,
@@ -48,8 +49,9 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     };
     let url = redact::url(&context.output.url);
     let violation = violation.or_else(|| without_picture(context).map(Violation::new));
+    let silent = if violation.is_none() { lost_sound(context) } else { None };
     let mixed = mixed_content(context.output).map(|text| Violation::new(text).severity(Severity::Major));
-    CheckVerdict::Ran(violation.into_iter().chain(mixed).map(|v| v.with("url", url.clone())).collect())
+    CheckVerdict::Ran(violation.into_iter().chain(silent).chain(mixed).map(|v| v.with("url", url.clone())).collect())
 }
 
 /// Describes the renditions with a playlist or newest segment of the scheme http, if the manifest came by https (W3C Mixed Content 4).
@@ -199,6 +201,32 @@ fn lost_picture(mpd: &Mpd, period: &Period) -> Option<String> {
             period.line
         )
     })
+}
+
+/// Longest duration in seconds of a Period that may be an ad without sound.
+const SILENT_AD: Seconds = Seconds(60.0);
+
+/// Returns the violation of a Period without sound after Periods with sound. `None`: the Period has sound, or no earlier one of the MPD has.
+fn lost_sound(context: &CheckContext<'_>) -> Option<Violation> {
+    let dash = context.output.dash()?;
+    let mpd = &dash.mpd;
+    let period = current_period(mpd, dash.clock_offset().after(context.now))?;
+    let is_sound = |(set, r): (&AdaptationSet, &Representation)| {
+        set.media == Media::Audio || r.codecs.iter().any(|codec| is_audio_codec(codec))
+    };
+    let has_sound = |period: &Period| playable_representations(period).any(is_sound);
+    let mut earlier = mpd.periods.iter().take_while(|other| !std::ptr::eq(*other, period));
+    let is_remote = context.output.defects.iter().any(|d| d.reference == REMOTE);
+    if is_remote || has_sound(period) || !earlier.any(has_sound) {
+        return None;
+    }
+    let is_newest = mpd.periods.last().is_some_and(|last| std::ptr::eq(last, period));
+    let lasts = period.duration.is_none_or(|duration| duration > SILENT_AD);
+    let message = format!(
+        "line {}: the Period that plays now has no sound, and a Period before it has: viewers get no sound",
+        period.line
+    );
+    Some(Violation::new(message).severity(if is_newest && lasts { Severity::Major } else { Severity::Minor }))
 }
 
 fn has_unknown_property(set: &AdaptationSet, representation: &Representation) -> bool {
@@ -420,6 +448,31 @@ mod tests {
         assert_holds(run(&two(AUDIO, AUDIO)));
         let message = messages(run(&two(&both, AUDIO)));
         assert!(message.contains("the Period that plays now has no video, and a Period before it has"), "{message}");
+    }
+
+    #[test]
+    fn a_period_without_the_sound_of_the_one_before_is_major_unless_it_may_be_an_ad() {
+        let video = set("", "<SegmentTemplate media=\"$Number$\" duration=\"2\"/>");
+        let both = format!("{video}{AUDIO}");
+        let muxed = video.replace("avc1.64001f", "avc1.64001f,mp4a.40.2");
+        let listed = |periods: &[(u32, &str, &String)]| {
+            let period = |(start, duration, sets): &(u32, &str, &String)| {
+                format!("<Period id=\"{start}\" start=\"PT{start}S\"{duration}>{sets}</Period>")
+            };
+            run(&Scene::dash(&dynamic(&periods.iter().map(period).collect::<String>())))
+        };
+        let severity = |verdict| violations(verdict)[0].severity;
+        assert_holds(listed(&[(0, "", &both), (900, "", &both)]));
+        assert_holds(listed(&[(0, "", &both), (900, "", &muxed)]));
+        assert_holds(listed(&[(0, "", &video), (900, "", &video)]));
+        let silent = listed(&[(0, "", &both), (900, "", &video)]);
+        assert_eq!(severity(silent), Some(Severity::Major));
+        let short = listed(&[(0, "", &both), (980, " duration=\"PT60S\"", &video)]);
+        assert_eq!(severity(short), Some(Severity::Minor));
+        let followed = listed(&[(0, "", &both), (900, "", &video), (1100, "", &both)]);
+        assert!(messages(followed).contains("the Period that plays now has no sound, and a Period before it has"));
+        let followed = listed(&[(0, "", &both), (900, "", &video), (1100, "", &both)]);
+        assert_eq!(severity(followed), Some(Severity::Minor));
     }
 
     #[test]

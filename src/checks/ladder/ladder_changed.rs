@@ -123,23 +123,34 @@ fn effect(earlier: &LadderState, later: &LadderState, newest: &LadderState) -> O
     }
     // With the same renditions it is their CODECS that say so, or the Period of an ad.
     let severity = if newest.rungs == earlier.rungs { Severity::Major } else { Severity::Critical };
+    // Older Periods of an MPD may still have it.
+    let is_period = newest.representations.is_some();
     if lost(|ladder| ladder.has_picture) {
-        return Some(("viewers get no picture: nothing in the manifest has any", severity));
+        let text = if is_period { NO_PICTURE_IN_PERIOD } else { NO_PICTURE };
+        return Some((text, severity));
     }
     if lost(|ladder| ladder.has_sound) {
-        return Some(("viewers get no sound: nothing in the manifest has any", severity));
+        let text = if is_period { NO_SOUND_IN_PERIOD } else { NO_SOUND };
+        return Some((text, severity));
     }
     let left = "Media3 finds the Representations of a Period by their places: it stops, or decodes with the settings of another one";
     has_left(earlier, later).then_some((left, Severity::Major))
 }
 
+const NO_PICTURE: &str = "viewers get no picture: nothing in the manifest has any";
+const NO_PICTURE_IN_PERIOD: &str = "viewers get no picture: nothing in the Period that plays has any";
+const NO_SOUND: &str = "viewers get no sound: nothing in the manifest has any";
+const NO_SOUND_IN_PERIOD: &str = "viewers get no sound: nothing in the Period that plays has any";
+
 fn violation(earlier: &LadderState, later: &LadderState, effect: Option<(&str, Severity)>) -> Violation {
     let mut gone = more(earlier, later);
     let mut come = more(later, earlier);
-    // Sound may come and go within the same renditions, by their codecs.
+    // Sound may come and go within the same renditions, by their codecs, and both with the Period of an ad.
     if gone.is_empty() && come.is_empty() {
-        gone.extend((earlier.has_sound && !later.has_sound).then(|| "sound".to_owned()));
-        come.extend((!earlier.has_sound && later.has_sound).then(|| "sound".to_owned()));
+        let kinds =
+            [("picture", earlier.has_picture, later.has_picture), ("sound", earlier.has_sound, later.has_sound)];
+        gone.extend(kinds.iter().filter(|(_, was, is)| *was && !*is).map(|(kind, ..)| (*kind).to_owned()));
+        come.extend(kinds.iter().filter(|(_, was, is)| !*was && *is).map(|(kind, ..)| (*kind).to_owned()));
     }
     let parts = [("vanished", &gone), ("appeared", &come)];
     let said: Vec<_> = parts
@@ -225,6 +236,19 @@ mod tests {
         assert!(found[0].message.starts_with("the ladder changed; vanished: sound; viewers get no sound"), "{found:?}");
         let found = violations(run(vec![muxed(-20.0, false), muxed(-10.0, true)]));
         assert_eq!((found[0].severity, found[0].message.as_str()), (None, "the ladder changed; appeared: sound"));
+    }
+
+    #[test]
+    fn a_picture_that_vanishes_with_a_period_is_said_of_the_period() {
+        let of = |seconds, period: &str, has_picture| {
+            let mut state = with_ids(seconds, period, &["v1"]);
+            Arc::make_mut(&mut state).has_picture = has_picture;
+            state
+        };
+        assert_eq!(
+            messages(run(vec![of(-20.0, "p", true), of(-10.0, "ad", false)])),
+            "the ladder changed; vanished: picture; viewers get no picture: nothing in the Period that plays has any"
+        );
     }
 
     #[test]
