@@ -2,7 +2,7 @@
 
 use super::{Retention, SAME_START};
 use crate::facts::{DashFacts, OutputFacts};
-use packager_media::dash::{self, AdaptationSet, Period, Representation, playable_representations};
+use packager_media::dash::{self, AdaptationSet, Descriptor, Period, Representation, playable_representations};
 use packager_media::stream::{Media, Protocol, Rendition, Resolution, is_audio_codec};
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::BTreeMap;
@@ -41,6 +41,49 @@ pub struct RepresentationPlace {
     pub set: usize,
     /// Position of the Representation in its AdaptationSet, from 1.
     pub position: usize,
+    /// Values of the properties by which dash.js recognises the AdaptationSet in the next MPD. Empty if a SegmentTimeline doesn't list the
+    /// segments: what the clock counts goes on without the next MPD.
+    pub identity: Vec<String>,
+}
+
+/// Names of the properties by which dash.js recognises an AdaptationSet (areMediaInfosEqual).
+const IDENTITY: [&str; 6] =
+    ["AdaptationSet@id", "@lang", "Role", "Accessibility", "@codecs", "AudioChannelConfiguration"];
+
+impl RepresentationPlace {
+    /// Whether both stand at the same place of their Period.
+    pub(crate) fn is_at(&self, other: &Self) -> bool {
+        (self.set, self.position) == (other.set, other.position)
+    }
+
+    /// Returns the name of the first property by which players recognise the AdaptationSet and that `later` has another value of, and
+    /// both values. `None` if there is none, or if one of them has no SegmentTimeline.
+    pub(crate) fn other_identity<'a>(&'a self, later: &'a Self) -> Option<(&'static str, &'a str, &'a str)> {
+        let values = self.identity.iter().zip(&later.identity);
+        let (name, (was, is)) = IDENTITY.into_iter().zip(values).find(|(_, (was, is))| was != is)?;
+        Some((name, was.as_str(), is.as_str()))
+    }
+}
+
+/// Returns the values of the properties in `IDENTITY` of a Representation, each cut at 64 characters.
+fn identity_of(set: &AdaptationSet, representation: &Representation) -> Vec<String> {
+    if representation.addressing.segments.runs().is_none() {
+        return Vec::new();
+    }
+    let text = |descriptor: &Descriptor| match &descriptor.value {
+        Some(value) => format!("{} {value}", descriptor.scheme),
+        None => descriptor.scheme.clone(),
+    };
+    let texts = |all: &[Descriptor]| all.iter().map(text).collect::<Vec<_>>().join(", ");
+    let values = [
+        set.id.clone().unwrap_or_default(),
+        set.language.clone().unwrap_or_default(),
+        texts(&set.roles),
+        texts(&set.accessibility),
+        representation.codecs.join(","),
+        representation.channels.as_ref().map(text).unwrap_or_default(),
+    ];
+    values.iter().map(|value| value.chars().take(MAX_ID).collect()).collect()
 }
 
 impl RepresentationIds {
@@ -56,7 +99,8 @@ impl RepresentationIds {
             let id: String = representation.id.chars().take(MAX_ID).collect();
             let set_at = period.sets.iter().position(|one| std::ptr::eq(one, set))?;
             let position = set.representations.iter().position(|one| std::ptr::eq(one, representation))?;
-            (!id.is_empty()).then_some(RepresentationPlace { id, set: set_at + 1, position: position + 1 })
+            let identity = identity_of(set, representation);
+            (!id.is_empty()).then_some(RepresentationPlace { id, set: set_at + 1, position: position + 1, identity })
         };
         let all = playable_representations(period).filter_map(place).take(MAX_IDS).collect();
         Some(Self { period: (period.id.clone(), period.start?), all })
@@ -281,6 +325,28 @@ mod tests {
     }
 
     #[test]
+    fn a_set_with_a_timeline_has_an_identity() {
+        let of = |set: &str, template: &str| {
+            let text = format!(
+                "<MPD type=\"dynamic\" availabilityStartTime=\"{}\"><Period id=\"p\" start=\"PT0S\"><AdaptationSet {set} mimeType=\"audio/mp4\">\
+                 <Role schemeIdUri=\"urn:r\" value=\"main\"/><SegmentTemplate media=\"$Number$\"{template}</SegmentTemplate>\
+                 <Representation id=\"a\" bandwidth=\"1\" codecs=\"mp4a.40.2\"/></AdaptationSet></Period></MPD>",
+                at(0)
+            );
+            let mpd = Arc::new(dash::parse(text.as_bytes(), &url("http://packager/live/x.mpd")).0.unwrap());
+            RepresentationIds::of(&DashFacts::new(mpd, at(20)), at(20)).unwrap().all.remove(0)
+        };
+        let timeline = "><SegmentTimeline><S t=\"0\" d=\"2\" r=\"9\"/></SegmentTimeline>";
+        let first = of("id=\"1\" lang=\"vi\"", timeline);
+        assert_eq!(first.identity, ["1", "vi", "urn:r main", "", "mp4a.40.2", ""]);
+        assert_eq!(first.other_identity(&first), None);
+        let (id, language) = (of("id=\"2\" lang=\"vi\"", timeline), of("id=\"1\" lang=\"en\"", timeline));
+        assert_eq!(first.other_identity(&id), Some(("AdaptationSet@id", "1", "2")));
+        assert_eq!(first.other_identity(&language), Some(("@lang", "vi", "en")));
+        assert_eq!(first.other_identity(&of("id=\"2\"", " duration=\"2\">")), None, "the clock counts the segments");
+    }
+
+    #[test]
     fn only_the_period_that_plays_now_gives_ids() {
         let base = url::Url::parse("http://packager/tv.mpd").unwrap();
         let period = |id: &str, start: u32, representation: &str| {
@@ -298,7 +364,7 @@ mod tests {
         };
         let found = of("dynamic").unwrap();
         assert_eq!(found.period, (Some("b".to_owned()), Seconds(60.0)));
-        assert_eq!(found.all, [RepresentationPlace { id: "v".repeat(MAX_ID), set: 1, position: 1 }]);
+        assert_eq!(found.all, [RepresentationPlace { id: "v".repeat(MAX_ID), set: 1, position: 1, identity: vec![] }]);
         assert_eq!(of("static"), None);
         let at = |id: &str, start: f64| RepresentationIds {
             period: (Some(id.to_owned()), Seconds(start)),

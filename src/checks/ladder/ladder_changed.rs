@@ -15,8 +15,9 @@ pub const META: CheckMeta = CheckMeta {
     help: "fails when renditions appeared in or vanished from the manifest, or the Representations of a Period have other ids than in \
            the MPD before; bit rates may change. Critical while all renditions with sound or all with video are gone that were there \
            within a day before, major while only their CODECS or an ad's Period say so, and where a media playlist is in the place of \
-           the multivariant one, or a Representation leaves its Period while that plays; minor if Representations of the Period that \
-           plays change places, by which Media3 knows them. An ad in a Period of its own may have other renditions while the programme's \
+           the multivariant one, or a Representation leaves its Period while that plays, or its AdaptationSet has another id, language, \
+           role, accessibility, codec or channels there under a SegmentTimeline; minor if Representations of the Period that plays change \
+           places, by which Media3 knows them. An ad in a Period of its own may have other renditions while the programme's \
            Period is in the MPD",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6; ISO/IEC 23009-1 5.3.2, 5.3.5.2, 5.4.1",
     needs_history: true,
@@ -49,7 +50,28 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         let effect = newest.and_then(|newest| effect(earlier, later, newest));
         violation(earlier, later, effect)
     });
-    CheckVerdict::Ran(changed.chain(renamed(&recent)).chain(moved(&recent)).collect())
+    let others = renamed(&recent).into_iter().chain(moved(&recent)).chain(reidentified(&recent));
+    CheckVerdict::Ran(changed.chain(others).collect())
+}
+
+/// Returns a violation for the newest MPD in which an AdaptationSet of the Period that plays isn't recognised by dash.js, with the number
+/// of such MPDs.
+fn reidentified(steps: &[(&Arc<LadderState>, &Arc<LadderState>)]) -> Option<Violation> {
+    let other_identity = |(earlier, later): &(&Arc<LadderState>, &Arc<LadderState>)| {
+        let (a, b) = (earlier.representations.as_ref()?, later.representations.as_ref()?);
+        let mut pairs = a.all.iter().filter_map(|one| Some((a.only(&one.id)?, b.only(&one.id)?)));
+        let (id, (name, was, is)) = pairs.find_map(|(was, is)| Some((&was.id, was.other_identity(is)?)))?;
+        let text = format!("{name} of the Representation {} was {} and is {}", Quoted(id), Quoted(was), Quoted(is));
+        a.same_period(b).then_some((later.first_seen, text))
+    };
+    let all: Vec<_> = steps.iter().rev().filter_map(other_identity).collect();
+    let (seen, text) = all.first()?;
+    let message = format!(
+        "{text} in the Period that plays now: dash.js takes its AdaptationSet for another one, keeps the list of segments that it has, and \
+         gets no more; such properties may change with a new Period only"
+    );
+    let violation = Violation::new(message).with("changes", all.len()).with("seen_at", seen.to_string());
+    Some(violation.severity(Severity::Major))
 }
 
 /// Returns a violation for the newest MPD in which a Representation of the Period that plays has another place, with the number of
@@ -59,7 +81,7 @@ fn moved(steps: &[(&Arc<LadderState>, &Arc<LadderState>)]) -> Option<Violation> 
         let (a, b) = (earlier.representations.clone()?, later.representations.clone()?);
         let kept = a.same_period(&b) && a.missing_in(&b).next().is_none();
         let pairs = a.all.iter().filter(|_| kept).filter_map(|one| Some((a.only(&one.id)?, b.only(&one.id)?)));
-        let (was, is) = pairs.into_iter().find(|(was, is)| was != is)?;
+        let (was, is) = pairs.into_iter().find(|(was, is)| !was.is_at(is))?;
         Some((later.first_seen, was.clone(), is.clone()))
     };
     let all: Vec<_> = steps.iter().rev().filter_map(other_place).collect();
@@ -275,7 +297,12 @@ mod tests {
     fn with_ids(seconds: f64, period: &str, ids: &[&str]) -> Arc<LadderState> {
         let mut state = ladder(seconds, &["video"]);
         let period = (Some(period.to_owned()), Seconds(0.0));
-        let place = |(at, id): (usize, &&str)| RepresentationPlace { id: (*id).to_owned(), set: 1, position: at + 1 };
+        let place = |(at, id): (usize, &&str)| RepresentationPlace {
+            id: (*id).to_owned(),
+            set: 1,
+            position: at + 1,
+            identity: Vec::new(),
+        };
         let all = ids.iter().enumerate().map(place).collect();
         Arc::make_mut(&mut state).representations = Some(RepresentationIds { period, all });
         state
@@ -346,6 +373,24 @@ mod tests {
         assert_holds(run(more));
         let alike = vec![with_ids(-20.0, "p", &["v1", "v1"]), with_ids(-10.0, "p", &["v1", "v1", "v2"])];
         assert_holds(run(alike));
+    }
+
+    #[test]
+    fn a_set_that_changes_its_identity_within_a_period_is_major() {
+        let of = |seconds, period: &str, id: &str| {
+            let mut state = with_ids(seconds, period, &["v1"]);
+            let ids = Arc::make_mut(&mut state).representations.as_mut().unwrap();
+            ids.all[0].identity = [id, "vi", "", "", "avc1", ""].map(str::to_owned).into();
+            state
+        };
+        assert_holds(run(vec![of(-20.0, "p", "1"), of(-10.0, "p", "1")]));
+        assert_holds(run(vec![of(-20.0, "p", "1"), of(-10.0, "q", "2")]));
+        let found = violations(run(vec![of(-30.0, "p", "1"), of(-20.0, "p", "2"), of(-10.0, "p", "3")]));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
+        let begins =
+            "AdaptationSet@id of the Representation `v1` was `2` and is `3` in the Period that plays now: dash.js";
+        assert!(found[0].message.starts_with(begins), "{found:?}");
+        assert_eq!(found[0].evidence["changes"], 2);
     }
 
     #[test]
