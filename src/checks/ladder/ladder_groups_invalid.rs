@@ -1,6 +1,7 @@
 use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
+use packager_media::dash::SHARED_SEGMENTS;
 use packager_media::defect::DefectKind;
 
 pub const META: CheckMeta = CheckMeta {
@@ -11,7 +12,8 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when a variant names a group that isn't defined, or a group has a NAME twice or several defaults; a warning when \
            groups of one type have other members or an audio group has nothing to choose by itself. In an MPD: when the id of an \
-           AdaptationSet or a Representation stands twice in a Period",
+           AdaptationSet or a Representation stands twice in a Period, or two Representations with different initialization segments have \
+           the same segments; minor if they are of different languages, or if their initialization segment is the same, too",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.1, 4.4.6.1.1, 4.4.6.2; ISO/IEC 23009-1 5.3.3.2, 5.3.5.2",
     needs_history: false,
 };
@@ -26,11 +28,12 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     if output.is_media_playlist() {
         return CheckVerdict::NotRun("a media playlist given directly has no groups");
     }
-    let of = |kind: DefectKind| {
-        output.defects.iter().filter(move |d| d.kind == kind).map(|d| defect_violation(&output.url, d))
-    };
-    let mut found: Vec<Violation> = of(DefectKind::Groups).collect();
-    found.extend(of(DefectKind::GroupTolerated).map(|v| v.severity(Severity::Warning)));
+    let of = |kind: DefectKind| output.defects.iter().filter(move |d| d.kind == kind);
+    let mut found: Vec<Violation> = of(DefectKind::Groups).map(|d| defect_violation(&output.url, d)).collect();
+    found.extend(of(DefectKind::GroupTolerated).map(|d| {
+        let severity = if d.reference == SHARED_SEGMENTS { Severity::Minor } else { Severity::Warning };
+        defect_violation(&output.url, d).severity(severity)
+    }));
     CheckVerdict::Ran(cap_violations(found))
 }
 
@@ -57,6 +60,16 @@ mod tests {
     fn groups_in_order_hold_and_other_defects_are_others() {
         assert_holds(run(&[]));
         assert_holds(run(&[DefectKind::Syntax, DefectKind::Attribute, DefectKind::Version]));
+    }
+
+    #[test]
+    fn representations_that_are_one_stream_are_minor() {
+        let mut scene = Scene::live();
+        let at = Position::Line { line: 2, column: 1 };
+        let defect = |kind| Defect { kind, at, message: "shared".to_owned(), reference: SHARED_SEGMENTS };
+        scene.output.defects = vec![defect(DefectKind::Groups), defect(DefectKind::GroupHabit)];
+        let found = violations(check(&scene.context(), &Params::default()));
+        assert_eq!(found.iter().map(|v| v.severity).collect::<Vec<_>>(), [None, Some(Severity::Minor)]);
     }
 
     #[test]

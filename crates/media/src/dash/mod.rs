@@ -20,6 +20,7 @@ mod defect_log;
 mod snapshot;
 mod patch;
 mod period;
+mod shared_segments;
 mod remote;
 mod video_range;
 mod runs;
@@ -64,6 +65,8 @@ pub const MAX_DEFECTS: usize = 128;
 pub const MAX_REPRESENTATIONS: usize = 1_000;
 /// Reference of defects about remote elements (`xlink:href`).
 pub const REMOTE: &str = "ISO/IEC 23009-1 5.5";
+/// Reference of defects about Representations with the same segments.
+pub const SHARED_SEGMENTS: &str = "ISO/IEC 23009-1 5.3.5.1, 5.3.9.4.4";
 /// Largest number of [`crate::stream::Segment`]s that are computed for one rendition: the newest ones.
 pub const MAX_SEGMENTS: usize = 512;
 

@@ -8,7 +8,7 @@ use super::period;
 use super::remote::{self, existing};
 use super::snapshot::playable_representations;
 use super::values::{attribute, child, decimal, duration, instant, number, string, words};
-use super::{essential, event_order, unique_ids, updates};
+use super::{essential, event_order, shared_segments, unique_ids, updates};
 use crate::container::VALIDITY_EVENTS;
 use crate::redact::Quoted;
 use crate::units::Seconds;
@@ -49,6 +49,7 @@ pub(super) fn read(root: Node<'_, '_>, base: &Url, log: &mut DefectLog<'_>) -> M
     reopen_last_period(root, &mut mpd, log);
     event_order::check_event_order(root, log);
     unique_ids::check_unique_ids(root, &mpd.periods, log);
+    shared_segments::check_shared_segments(root, &mpd.periods, log);
     mpd
 }
 

@@ -511,6 +511,35 @@ fn video_that_dash_js_and_shaka_player_pass_over_is_a_defect() {
 }
 
 #[test]
+fn representations_with_other_initialization_segments_have_other_segments() {
+    let set = |kind: &str, language: &str, representations: &[(&str, &str, &str)]| {
+        let one = |(id, initialization, media): &(&str, &str, &str)| {
+            format!(
+                "<Representation id=\"{id}\" bandwidth=\"1\" codecs=\"x\"><SegmentTemplate initialization=\"{initialization}\" \
+                 media=\"{media}$Number$\" duration=\"2\"/></Representation>"
+            )
+        };
+        let all: String = representations.iter().map(one).collect();
+        format!("<AdaptationSet mimeType=\"{kind}/mp4\" lang=\"{language}\">{all}</AdaptationSet>")
+    };
+    let found = |sets: &[String]| -> Vec<(DefectKind, String)> {
+        let text = live("").replace("<AdaptationSet mimeType=\"video/mp4\">", &format!("{}<!--", sets.concat()));
+        let (_, defects) = read(&text.replace("</AdaptationSet></Period></MPD>", "--></Period></MPD>"));
+        defects.into_iter().map(|d| (d.kind, d.message)).collect()
+    };
+    let video = |a: &str, b: &str| set("video", "und", &[("v1", "i1", a), ("v2", "i2", b)]);
+    assert!(found(&[video("$RepresentationID$/", "$RepresentationID$/")]).is_empty());
+    let rungs = found(&[video("", "")]);
+    assert_eq!((rungs.len(), rungs[0].0), (1, DefectKind::Groups));
+    assert!(rungs[0].1.starts_with("the Representations `v1` and `v2` have the same segments, but different"));
+    let languages = [set("audio", "vi", &[("a1", "i1", "a")]), set("audio", "en", &[("a2", "i2", "a")])];
+    assert_eq!(found(&languages).iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [DefectKind::GroupHabit]);
+    let twice = found(&[set("video", "und", &[("v1", "i", ""), ("v2", "i", "")])]);
+    assert_eq!((twice.len(), twice[0].0), (1, DefectKind::GroupHabit));
+    assert!(twice[0].1.ends_with("they are one stream"), "{twice:?}");
+}
+
+#[test]
 fn sound_and_subtitles_that_players_pass_over_are_a_defect() {
     let live = live(r#"<SegmentTemplate media="$Number$" duration="2"/>"#);
     let set = |kind: &str, language: &str, scheme: &str| {
