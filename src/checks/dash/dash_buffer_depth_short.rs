@@ -5,7 +5,7 @@ use crate::facts::OutputFacts;
 use crate::finding::Severity;
 use packager_media::dash::{Mpd, Representation, ServiceLatency, current_period, playable_representations};
 use packager_media::stream::Media;
-use packager_media::units::Timestamp;
+use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
     id: "dash_buffer_depth_short",
@@ -14,9 +14,10 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Dash,
     alert: None,
     help: "fails when timeShiftBufferDepth is shorter than `min`, than suggestedPresentationDelay or than the target latency of \
-           ServiceDescription: a player that stays that far behind requests segments that are gone; also fails when that target isn't \
-           between its own min and max, major when suggestedPresentationDelay is shorter than a segment, but not in low latency: dash.js \
-           and Shaka Player take it as it is and run dry",
+           ServiceDescription, or the listed segments are shorter than suggestedPresentationDelay: a player that stays that far behind \
+           requests segments that are gone; also fails when that target isn't between its own min and max, major when \
+           suggestedPresentationDelay is shorter than a segment (minor if only by the fraction of a second), but not in low latency: \
+           players take it as it is and run dry",
     reference: "ISO/IEC 23009-1 5.3.1.2, annex K.3.2",
     needs_history: false,
 };
@@ -37,7 +38,9 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if let Some(message) = dash.mpd.latency.as_ref().and_then(contradiction) {
         return CheckVerdict::Ran(vec![Violation::new(message)]);
     }
-    let too_short = short_depth(&dash.mpd, params).or_else(|| short_delay(context.output, &dash.mpd, dash.listed_at));
+    let too_short = short_depth(&dash.mpd, params)
+        .or_else(|| short_delay(context.output, &dash.mpd, dash.listed_at))
+        .or_else(|| short_list(context.output, &dash.mpd, dash.listed_at));
     CheckVerdict::Ran(too_short.into_iter().collect())
 }
 
@@ -57,10 +60,34 @@ fn short_depth(mpd: &Mpd, params: &Params) -> Option<Violation> {
     Some(Violation::new(message).with("depth_seconds", depth.0).with("delay_seconds", delay))
 }
 
-/// Returns a violation if suggestedPresentationDelay leaves players no whole segment. ffmpeg writes the duration of one. dash.js
-/// takes 0 for no delay at all. In low latency segments are played while they are made, and ServiceDescription has another delay.
+/// Returns a violation if the MPD lists fewer seconds of segments than suggestedPresentationDelay asks players to stay behind, although
+/// its Period has lasted for longer and its list goes on.
+fn short_list(output: &OutputFacts, mpd: &Mpd, now: Timestamp) -> Option<Violation> {
+    let delay = mpd.suggested_presentation_delay?;
+    let begun = current_period(mpd, now)?.start?.after(mpd.availability_start?);
+    let media = output.renditions.iter().filter(|r| r.rendition.media != Media::Text);
+    let timelines = media.filter_map(|r| r.timeline.as_deref()).filter(|t| !t.ended);
+    let longest = timelines.max_by(|a, b| a.window().0.total_cmp(&b.window().0))?;
+    let last = longest.segments.last()?;
+    let end = last.duration.after(last.program_date_time?);
+    let (window, segment) = (longest.window().0, last.duration.0);
+    let is_new = Seconds::between(begun, now).0 <= delay.0 + 2.0 * segment;
+    // How old a list is, dash_mpd_stale judges.
+    let is_old = Seconds::between(end, now).0 > 3.0 * segment;
+    (window < delay.0 - ROUNDING && !is_new && !is_old).then(|| {
+        let message = format!(
+            "the MPD lists {window:.1} s of segments; suggestedPresentationDelay is {} s: players that stay so far behind begin before the \
+             oldest segment",
+            delay.0
+        );
+        Violation::new(message).with("listed_seconds", window).with("delay_seconds", delay.0)
+    })
+}
+
+/// Returns a violation if suggestedPresentationDelay leaves players no whole segment. ffmpeg writes the duration of one, and leaves out
+/// the fraction of a second, which is minor. dash.js ignores 0, Shaka Player takes it as it is. In low latency segments are played while they are made, and ServiceDescription has another delay.
 fn short_delay(output: &OutputFacts, mpd: &Mpd, now: Timestamp) -> Option<Violation> {
-    let delay = mpd.suggested_presentation_delay.filter(|delay| delay.0 > 0.0)?;
+    let delay = mpd.suggested_presentation_delay?;
     let is_early = |r: &Representation| r.addressing.availability_time_offset.0 > 0.0;
     let period = current_period(mpd, now)?;
     if mpd.latency.is_some() || playable_representations(period).any(|(_, r)| is_early(r)) {
@@ -68,15 +95,15 @@ fn short_delay(output: &OutputFacts, mpd: &Mpd, now: Timestamp) -> Option<Violat
     }
     let media = output.renditions.iter().filter(|r| r.rendition.media != Media::Text);
     let segment = media.filter_map(|r| Some(r.timeline.as_deref()?.segments.last()?.duration.0)).reduce(f64::max)?;
-    // ffmpeg leaves out the fraction of a second.
-    (delay.0 < segment.floor() - ROUNDING).then(|| {
+    (delay.0 < segment - ROUNDING).then(|| {
         let message = format!(
             "suggestedPresentationDelay is {} s, and a segment lasts {segment:.1} s: players that stay so close to the live edge run dry; \
              make it at least three segments",
             delay.0
         );
         let violation = Violation::new(message).with("delay_seconds", delay.0).with("segment_seconds", segment);
-        violation.severity(Severity::Major)
+        let is_rounded = delay.0 > 0.0 && delay.0 >= segment.floor() - ROUNDING;
+        violation.severity(if is_rounded { Severity::Minor } else { Severity::Major })
     })
 }
 
@@ -125,14 +152,31 @@ mod tests {
             CheckVerdict::Ran(found) => found.first().map(|v| v.severity),
             CheckVerdict::NotRun(why) => panic!("{why}"),
         };
-        assert_eq!((severity("PT2S"), severity("PT1.9S"), severity("PT0S")), (None, None, None));
-        assert_eq!(severity("PT1.8S"), Some(Some(Severity::Major)));
-        assert_holds(delayed("PT1S", |mpd| mpd.replace("duration=\"2000\"", "duration=\"1920\"")));
+        assert_eq!((severity("PT2S"), severity("PT1.9S")), (None, None));
+        let major = Some(Some(Severity::Major));
+        assert_eq!((severity("PT1.8S"), severity("PT0.1S"), severity("PT0S")), (major, major, major));
+        let cut = violations(delayed("PT1S", |mpd| mpd.replace("duration=\"2000\"", "duration=\"1920\"")));
+        assert_eq!(cut[0].severity, Some(Severity::Minor), "as ffmpeg writes it");
+        assert_holds(delayed("PT2S", |mpd| mpd.replace("duration=\"2000\"", "duration=\"1920\"")));
         assert_eq!(
             messages(delayed("PT1S", |mpd| mpd)),
             "suggestedPresentationDelay is 1 s, and a segment lasts 2.0 s: players that stay so close to the live edge run dry; make it \
              at least three segments"
         );
+    }
+
+    #[test]
+    fn the_list_holds_the_delay() {
+        let listed = |period: &str, t: u32, delay: &str| {
+            let text = timed(&format!("<S t=\"{t}\" d=\"1920\" r=\"2\"/>")).replace("PT0S", period);
+            let delay = format!("suggestedPresentationDelay=\"{delay}\" minBufferTime");
+            check(&Scene::dash(&text.replace("minBufferTime", &delay)).context(), &Params::default())
+        };
+        let found = violations(listed("PT0S", 994_240, "PT8S"));
+        assert_eq!((found.len(), found[0].severity), (1, None));
+        assert!(found[0].message.starts_with("the MPD lists 5.8 s of segments; suggestedPresentationDelay is 8 s"));
+        assert_holds(listed("PT0S", 994_240, "PT5S"));
+        assert_holds(listed("PT994S", 240, "PT8S"));
     }
 
     #[test]
