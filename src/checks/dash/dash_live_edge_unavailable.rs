@@ -13,7 +13,7 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Dash,
     alert: None,
     help: "fails when no segment of a Representation is available by the wall clock (corrected by UTCTiming), or the newest segment of a \
-           fixed pace or an open S (r=-1) is due and can't be fetched; major while other renditions of its kind play, and when the whole \
+           fixed pace or an open S (r=-1) is due, or is always available (availabilityTimeOffset INF), and can't be fetched; major while other renditions of its kind play, and when the whole \
            list is before its time; and when a Representation is one file without segments, although its Period goes on. Minor if a \
            SegmentList with @duration has available segments only where dash.js and Shaka Player place it, by a startNumber that moves \
            within the Period. Minor if the last S repeats without end (r=-1) in a Period without end, which the standard allows and only dash.js plays. Segments \
@@ -166,10 +166,18 @@ fn missing(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> 
     let asked = rung.facts.segments.iter().find(|s| s.segment.number == newest.number)?;
     let status = asked.fetched.result.as_ref().ok().filter(|_| !asked.fetched.probe_timed_out())?.status;
     let due = newest.duration.after(newest.program_date_time?);
-    let late = Seconds::between(due, rung.now) + timing::live_edge_offset(rung.period, &rung.representation.addressing);
-    (matches!(status, 404 | 410 | 425) && late.0 > params.late).then(|| {
-        let message =
-            format!("by the clock the newest segment has been available for {:.1} s, but it answers {status}", late.0);
+    let addressing = &rung.representation.addressing;
+    let late = Seconds::between(due, rung.now) + timing::live_edge_offset(rung.period, addressing);
+    let is_always = !timing::early_availability(addressing).0.is_finite();
+    (matches!(status, 404 | 410 | 425) && (late.0 > params.late || is_always)).then(|| {
+        let message = if is_always {
+            format!(
+                "availabilityTimeOffset is INF, so that players may request every segment at any time, but one that the clock doesn't \
+                 count yet answers {status}"
+            )
+        } else {
+            format!("by the clock the newest segment has been available for {:.1} s, but it answers {status}", late.0)
+        };
         let violation = Violation::new(message).with("url", redact::url(&newest.uri));
         violation.with("late_seconds", late.0).with("due", due.to_string())
     })
@@ -325,6 +333,24 @@ mod tests {
         for mpd in [paced(), promised, until_1100()] {
             newest_has_to_answer(&mpd);
         }
+    }
+
+    #[test]
+    fn with_an_infinite_offset_a_segment_of_the_future_has_to_answer() {
+        let answers = |status: u16| {
+            let promised = paced().replace(" duration=", " availabilityTimeOffset=\"INF\" duration=");
+            let mut scene = Scene::dash(&promised);
+            let newest = scene.output.renditions[0].timeline.as_ref().unwrap().segments.last().unwrap().clone();
+            assert_eq!(newest.number, 1_002_000, "two segments ahead");
+            let mut asked = crate::facts::SegmentFacts { segment: newest, ..ts_segment(1, 0.0, 2.0) };
+            asked.fetched.result.as_mut().unwrap().status = status;
+            scene.output.renditions[0].segments = vec![std::sync::Arc::new(asked)];
+            run(&scene)
+        };
+        assert_holds(answers(200));
+        let found = violations(answers(404));
+        assert_eq!((found.len(), found[0].severity), (1, None));
+        assert!(found[0].message.starts_with("availabilityTimeOffset is INF"), "{found:?}");
     }
 
     /// Returns an MPD with an open run, whose Period ends 100 s after the time of the probe.

@@ -55,11 +55,15 @@ pub fn early_availability(addressing: &SegmentAddressing) -> Seconds {
 /// How much longer than the longest segment an availabilityTimeOffset of one segment may be, because audio is cut at whole frames.
 const FRAME_SLACK: f64 = 1.1;
 
+/// Number of segments by which those of a Period without end are looked at ahead of the clock if its offset is `INF`. The first of them
+/// may become complete while it is requested.
+const SEGMENTS_AHEAD: f64 = 2.0;
+
 /// Returns how much earlier than by the wall clock a segment counts as the newest one of a live Period, because its
 /// availabilityTimeOffset lets players request it before its media time has passed. That is the whole offset if it isn't longer
-/// than a segment, and if the clock alone counts the segments of a Period whose end isn't known. Otherwise it is zero: an offset of
-/// `INF` makes all of an ad available when it begins, and players still play it at the clock's pace (ISO/IEC 23009-1 5.3.9.5.3).
-/// Zero for subsegments of one file, too.
+/// than a segment, and if the clock alone counts the segments of a Period whose end isn't known; two segments if it is `INF` there.
+/// Otherwise it is zero: an offset of `INF` makes all of an ad available when it begins, and players still play it at the clock's pace
+/// (ISO/IEC 23009-1 5.3.9.5.3). Zero for subsegments of one file, too.
 #[must_use]
 pub fn live_edge_offset(period: &Period, addressing: &SegmentAddressing) -> Seconds {
     let offset = early_availability(addressing);
@@ -73,8 +77,11 @@ pub fn live_edge_offset(period: &Period, addressing: &SegmentAddressing) -> Seco
             (longest, runs.last().is_some_and(|run| run.count.is_none()))
         }
     };
+    let is_paced = goes_on && period.duration.is_none();
+    if is_paced && !offset.0.is_finite() {
+        return Seconds(SEGMENTS_AHEAD * longest as f64 / f64::from(addressing.timescale.get()));
+    }
     let longest = FRAME_SLACK * longest as f64 / f64::from(addressing.timescale.get());
-    let is_paced = goes_on && period.duration.is_none() && offset.0.is_finite();
     if offset.0 <= longest || is_paced { offset } else { Seconds::ZERO }
 }
 
