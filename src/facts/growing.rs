@@ -31,6 +31,9 @@ pub struct ChunkArrival {
     pub end: Seconds,
 }
 
+/// Shortest and longest time in seconds between two requests for a segment that was refused.
+const RETRY: (f64, f64) = (0.1, 0.5);
+
 impl GrowingSegmentFacts {
     /// Time between the promise of the segment and its completion, in which it grows.
     #[must_use]
@@ -42,6 +45,12 @@ impl GrowingSegmentFacts {
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.fetched.result.as_ref().is_ok_and(|e| (400..500).contains(&e.status))
+    }
+
+    /// Pause between two requests for the segment after a refusal.
+    #[must_use]
+    pub fn retry_pause(&self) -> Seconds {
+        Seconds((self.growth().0 / 4.0).clamp(RETRY.0, RETRY.1))
     }
 
     /// Time from the promise to the end of the last request.

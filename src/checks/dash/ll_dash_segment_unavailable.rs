@@ -15,7 +15,7 @@ pub const META: CheckMeta = CheckMeta {
     alert: None,
     help: "fails when the newest segment of a chunked low-latency stream (availabilityTimeComplete=\"false\") can't be \
            requested at the time that availabilityTimeOffset promises: it is refused until it is complete, or for longer \
-           than `late` seconds",
+           than `late` seconds; minor if it is refused for a shorter time",
     reference: "ISO/IEC 23009-1 5.3.9.2, 5.3.9.5.3",
     needs_history: false,
 };
@@ -34,7 +34,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
             _ if growing.is_refused() => refused(growing, params)?,
             Ok(e) if !e.is_success() => Some(unavailable(growing)),
             Err(_) if !ll_dash_chunks_late::is_timeout(growing) => Some(unavailable(growing)),
-            _ => until_complete(growing),
+            _ => refused_at_first(growing, params),
         };
         Some(found.into_iter().collect())
     })
@@ -50,18 +50,36 @@ fn refused(growing: &GrowingSegmentFacts, params: &Params) -> Option<Option<Viol
     })
 }
 
-/// A violation if the segment was refused at first, and then all of its chunks came at once.
-fn until_complete(growing: &GrowingSegmentFacts) -> Option<Violation> {
+/// A violation if the segment was refused at first, and then all of its chunks came at once: major if it was refused until it was
+/// complete, or for longer than `late`.
+fn refused_at_first(growing: &GrowingSegmentFacts, params: &Params) -> Option<Violation> {
     let held = derived::chunk_held_back(growing).filter(|_| growing.refused > 0)?;
     let allowed = ll_dash_chunks_late::allowed(growing, &ll_dash_chunks_late::Params::default());
-    (held > allowed).then(|| {
+    if held <= allowed {
+        return None;
+    }
+    // When it became available within the pause before the request that succeeded, nobody knows.
+    let pause = growing.retry_pause();
+    let refused_for = Seconds(pause.0 * f64::from(growing.refused.saturating_sub(1)));
+    let last_refusal = Seconds::between(growing.promised.available, refused_for.after(growing.asked_at));
+    let (late, growth) = (late_by(growing), growing.growth());
+    let until_complete = late >= growth && growth.0 - last_refusal.0 <= 2.0 * pause.0;
+    let times = times(growing.refused);
+    let (text, severity) = if until_complete {
         let text = format!(
-            "the newest segment was refused {} until it was complete, {:.1} s after the time at which the MPD promises it",
-            times(growing.refused),
-            late_by(growing).0
+            "the newest segment was refused {times} until it was complete, {:.1} s after the time at which the MPD promises it",
+            late.0
         );
-        about(growing, text).with("late_seconds", late_by(growing).0).with("refused", growing.refused)
-    })
+        (text, META.severity)
+    } else {
+        let text = format!(
+            "the newest segment was refused {times}, the last time {:.1} s after the time at which the MPD promises it",
+            last_refusal.0
+        );
+        (text, if last_refusal.0 > params.late { META.severity } else { Severity::Minor })
+    };
+    let violation = about(growing, text).with("late_seconds", late.0).with("refused", growing.refused);
+    Some(if severity == META.severity { violation } else { violation.severity(severity) })
 }
 
 /// Time from the promise to the first chunk's arrival.
@@ -141,8 +159,18 @@ mod tests {
         };
         let text = "the newest segment was refused 4 times until it was complete, 1.8 s after the time at which the MPD promises it";
         assert_eq!(messages(whole(4)), text);
-        assert!(messages(whole(1)).contains("refused once until"));
         assert_holds(whole(0));
+    }
+
+    #[test]
+    fn one_that_is_refused_once_and_asked_for_again_after_a_pause_is_minor() {
+        let found = violations(run(|g| {
+            g.refused = 1;
+            g.chunks = chunk_arrivals(&[0.9; 4], 0.4);
+        }));
+        let text =
+            "the newest segment was refused once, the last time 0.2 s after the time at which the MPD promises it";
+        assert_eq!((found[0].message.as_str(), found[0].severity), (text, Some(Severity::Minor)));
     }
 
     #[test]

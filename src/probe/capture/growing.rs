@@ -51,8 +51,6 @@ impl GrowingSegments {
 const LONGEST_MARGIN: Seconds = Seconds(0.5);
 /// Time after the completion of a segment for which its end is waited for.
 const GRACE: Seconds = Seconds(1.0);
-/// Shortest and longest time between two requests for a segment that was refused.
-const RETRY: (f64, f64) = (0.1, 0.5);
 /// The largest number of chunks whose arrival is noted.
 const MAX_CHUNKS: usize = 512;
 
@@ -95,7 +93,7 @@ impl Capturer<'_> {
         let late = Seconds(checks.ll_dash_segment_unavailable.late);
         let last_try = asked + duration(late - Seconds::between(promised.available, facts.asked_at));
         while facts.is_refused() && Instant::now() <= last_try {
-            let again = Instant::now() + retry_after(facts.growth());
+            let again = Instant::now() + duration(facts.retry_pause());
             if again >= deadline {
                 break;
             }
@@ -133,10 +131,6 @@ impl Capturer<'_> {
 /// Whether no connection became free or the probe's time was over before the request was sent.
 fn tells_nothing(fetched: &Fetched) -> bool {
     fetched.result.is_err() && fetched.probe_timed_out()
-}
-
-fn retry_after(growth: Seconds) -> Duration {
-    duration(Seconds((growth.0 / 4.0).clamp(RETRY.0, RETRY.1)))
 }
 
 fn duration(seconds: Seconds) -> Duration {
