@@ -3,6 +3,7 @@
 
 use memchr::{memchr, memmem};
 use roxmltree::{Document, ParsingOptions};
+use std::borrow::Cow;
 
 /// Largest number of elements, texts and comments of an XML document: a day of segments of 2 s, listed one by one for
 /// six renditions.
@@ -19,11 +20,52 @@ const MAX_NAMESPACES: usize = 4_000_000;
 /// Reason why an XML document was refused: the position (line and column, from 1) and a text.
 pub type XmlError = ((u32, u32), String);
 
-/// Decodes the bytes of an XML document to text without a byte order mark.
+/// Encodings of one byte for each character, which a document may declare. The 27 characters in which windows-1252 differs from ISO-8859-1
+/// stand in no name and no number.
+const SINGLE_BYTE: &[&str] = &["iso-8859-1", "latin1", "windows-1252", "us-ascii"];
+/// Number of bytes at the beginning of a document in which its declaration stands.
+const DECLARATION: usize = 256;
+
+/// Decodes the bytes of an XML document to text without a byte order mark. The text is owned if the bytes aren't UTF-8, but UTF-16 with a
+/// byte order mark, or of a declared encoding with one byte for each character.
+///
+/// # Errors
+/// The bytes are none of these.
+pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, XmlError> {
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes).map(Cow::Owned),
+        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes).map(Cow::Owned),
+        _ => match utf8(bytes) {
+            Ok(text) => Ok(Cow::Borrowed(text)),
+            Err(_) if is_single_byte(bytes) => Ok(Cow::Owned(bytes.iter().map(|byte| char::from(*byte)).collect())),
+            Err(error) => Err(error),
+        },
+    }
+}
+
+fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, XmlError> {
+    let chunks = bytes.chunks_exact(2);
+    let is_whole = chunks.remainder().is_empty();
+    let units: Vec<u16> = chunks.filter_map(|chunk| chunk.first_chunk::<2>()).map(|chunk| unit(*chunk)).collect();
+    let text = String::from_utf16(&units).ok().filter(|_| is_whole);
+    text.ok_or_else(|| ((1, 1), "not UTF-16, although it begins with the byte order mark of UTF-16".to_owned()))
+}
+
+/// Whether an XML document declares an encoding with one byte for each character.
+fn is_single_byte(bytes: &[u8]) -> bool {
+    let head = bytes.get(..bytes.len().min(DECLARATION)).unwrap_or_default();
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let declaration = head.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")).map(|(inside, _)| inside);
+    let encoding = declaration.and_then(|inside| inside.split_once("encoding")).map(|(_, rest)| rest);
+    let name = encoding.and_then(|rest| rest.split(['"', '\'']).nth(1));
+    name.is_some_and(|name| SINGLE_BYTE.contains(&name))
+}
+
+/// Decodes the bytes of an XML document that has to be UTF-8 to text without a byte order mark.
 ///
 /// # Errors
 /// The bytes aren't UTF-8.
-pub fn decode(bytes: &[u8]) -> Result<&str, XmlError> {
+pub fn utf8(bytes: &[u8]) -> Result<&str, XmlError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     std::str::from_utf8(bytes).map_err(|e| {
         let before = bytes.get(..e.valid_up_to()).unwrap_or_default();
@@ -201,7 +243,28 @@ mod tests {
         assert_eq!(line_and_column("", 0), (1, 1));
         assert_eq!(line_and_column("aé\nbc", 4), (2, 1));
         assert_eq!(line_and_column("aé\nbc", 3), (1, 3));
-        assert_eq!(decode(b"\xef\xbb\xbf<a/>"), Ok("<a/>"));
-        assert_eq!(decode(b"<a>\n\xff"), Err(((2, 1), "not UTF-8 from here on".to_owned())));
+        assert_eq!(utf8(b"\xef\xbb\xbf<a/>"), Ok("<a/>"));
+        assert_eq!(utf8(b"<a>\n\xff"), Err(((2, 1), "not UTF-8 from here on".to_owned())));
+    }
+
+    #[test]
+    fn utf_16_is_read_by_its_byte_order_mark_and_single_bytes_by_their_declaration() {
+        let text = "<a>é</a>";
+        let bytes = |order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+            units.flat_map(order).collect()
+        };
+        for written in [bytes(u16::to_le_bytes), bytes(u16::to_be_bytes)] {
+            assert_eq!(decode(&written).unwrap(), text);
+            assert!(decode(&written[..written.len() - 1]).unwrap_err().1.starts_with("not UTF-16"));
+        }
+        assert!(matches!(decode("\u{feff}<a>é</a>".as_bytes()), Ok(Cow::Borrowed("<a>é</a>"))));
+        let declared =
+            |name: &str| [&b"<?xml version='1.0' encoding='"[..], name.as_bytes(), b"'?><a>\xe9</a>"].concat();
+        for name in ["ISO-8859-1", "windows-1252", "US-ASCII"] {
+            assert!(decode(&declared(name)).unwrap().ends_with(text), "{name}");
+        }
+        assert_eq!(decode(&declared("UTF-8")).unwrap_err().1, "not UTF-8 from here on");
+        assert!(decode(b"<a>\xe9</a>").is_err());
     }
 }

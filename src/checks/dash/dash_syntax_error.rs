@@ -15,7 +15,7 @@ pub const META: CheckMeta = CheckMeta {
            round, or a SegmentBase whose index is missing or empty, or all of its video, all of its sound, or the MPD itself, has an \
            EssentialProperty that players don't know; critical if players don't start because the first Period of a live MPD has no start, or its \
            mediaPresentationDuration ends before what players play now; minor for a remote element, which isn't followed, \
-           such an EssentialProperty on the sound or subtitles of one language, a missing @profiles, and a missing @publishTime of an MPD without patches and validity events",
+           such an EssentialProperty on the sound or subtitles of one language, a missing @profiles, an MPD that isn't UTF-8, and a missing @publishTime of an MPD without patches and validity events",
     reference: "ISO/IEC 23009-1 5.3",
     needs_history: false,
 };

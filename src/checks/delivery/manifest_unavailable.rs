@@ -3,6 +3,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::{Fetched, OutputFacts};
 use crate::finding::Severity;
 use packager_media::redact;
+use packager_media::stream::Protocol;
 
 pub const META: CheckMeta = CheckMeta {
     id: "manifest_unavailable",
@@ -52,7 +53,8 @@ fn problem(output: &OutputFacts) -> Option<String> {
         }
         Some(exchange) if !output.is_readable() => {
             let what = output.defects.first().map_or("it could not be read", |d| d.message.as_str());
-            Some(format!("HTTP status {}, but the body is not a playlist: {what}", exchange.status))
+            let kind = if output.protocol() == Protocol::Dash { "an MPD" } else { "a playlist" };
+            Some(format!("HTTP status {}, but the body is not {kind}: {what}", exchange.status))
         }
         Some(_) => None,
     }
@@ -131,6 +133,8 @@ mod tests {
             reference: "",
         });
         assert_eq!(messages(run(&scene)), "manifest: HTTP status 200, but the body is not a playlist: an HTML page");
+        scene.output.content = crate::facts::ManifestFacts::Unreadable(Protocol::Dash);
+        assert_eq!(messages(run(&scene)), "manifest: HTTP status 200, but the body is not an MPD: an HTML page");
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub fn parse(bytes: &[u8]) -> Result<TtmlCues, String> {
     let bytes = bytes.get(..document_end(bytes)).unwrap_or(bytes);
     let refused =
         |((line, column), what): xml::XmlError| format!("{what} (line {line}, column {column} of the document)");
-    let text = xml::decode(bytes).map_err(refused)?;
+    let text = xml::utf8(bytes).map_err(refused)?;
     let tree = xml::parse(text).map_err(refused)?;
     let root = tree.root_element();
     let namespace = root.tag_name().namespace();

@@ -57,12 +57,15 @@ use crate::defect::{Defect, DefectKind, Position};
 use crate::redact::Quoted;
 use crate::xml;
 use defect_log::DefectLog;
+use std::borrow::Cow;
 use url::Url;
 
 /// Largest number of defects that are kept of one MPD. The last one of each kind says how many more there were.
 pub const MAX_DEFECTS: usize = 128;
 /// Largest number of Representations that are read of one Period; those after them are left out.
 pub const MAX_REPRESENTATIONS: usize = 1_000;
+/// Clause of the encoding of an XML document; HTTP answers without a charset are read as UTF-8.
+const ENCODING: &str = "W3C XML 1.0 4.3.3";
 /// Reference of defects about remote elements (`xlink:href`).
 pub const REMOTE: &str = "ISO/IEC 23009-1 5.5";
 /// Reference of defects about Representations with the same segments.
@@ -89,18 +92,26 @@ pub fn parse(bytes: &[u8], base: &Url) -> (Option<Mpd>, Vec<Defect>) {
 pub fn looks_like(bytes: &[u8]) -> bool {
     let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
     let tag = |at: usize| head.get(at..).is_some_and(|tag| tag.starts_with(b"<MPD"));
-    memchr::memchr_iter(b'<', head).any(tag) || memchr::memmem::find(head, b":MPD ").is_some()
+    let is_utf16 = || memchr::memmem::find(head, b"<\0M\0P\0D").is_some();
+    memchr::memchr_iter(b'<', head).any(tag) || memchr::memmem::find(head, b":MPD ").is_some() || is_utf16()
 }
 
 fn read(bytes: &[u8], base: &Url) -> Result<(Mpd, Vec<Defect>), xml::XmlError> {
     let text = xml::decode(bytes)?;
-    let tree = xml::parse(text)?;
+    let tree = xml::parse(&text)?;
     let root = tree.root_element();
     if !values::is(root, "MPD") {
         let name = Quoted(root.tag_name().name());
         return Err(((1, 1), format!("not an MPD: the document is a {name}")));
     }
-    let mut log = DefectLog::new(text);
+    let mut log = DefectLog::new(&text);
     let mpd = mpd::read(root, base, &mut log);
+    if matches!(text, Cow::Owned(_)) {
+        log.habit(
+            root,
+            ENCODING,
+            format_args!("the MPD isn't UTF-8: some players can't read it, or misread names in it"),
+        );
+    }
     Ok((mpd, log.finish()))
 }

@@ -45,12 +45,12 @@ pub fn patch(bytes: &[u8], mpd: &[u8]) -> (Option<Patch>, Vec<Defect>) {
 
 fn read(bytes: &[u8], mpd: &[u8]) -> Result<(Patch, Vec<Defect>), xml::XmlError> {
     let text = xml::decode(bytes)?;
-    let tree = xml::parse(text)?;
+    let tree = xml::parse(&text)?;
     let root = tree.root_element();
     if !values::is(root, "Patch") {
         return Err(((1, 1), format!("not a patch: the document is a {}", Quoted(root.tag_name().name()))));
     }
-    let mut log = DefectLog::of_update(text);
+    let mut log = DefectLog::of_update(&text);
     let patch = Patch {
         mpd_id: values::string(root, "mpdId"),
         original_publish_time: instant(root, "originalPublishTime", &mut log),
@@ -67,7 +67,7 @@ fn read(bytes: &[u8], mpd: &[u8]) -> Result<(Patch, Vec<Defect>), xml::XmlError>
         }
     }
     // The defects of the MPD itself are reported when it is parsed.
-    if let Some(mut document) = xml::decode(mpd).ok().and_then(Document::read)
+    if let Some(mut document) = xml::decode(mpd).ok().and_then(|text| Document::read(&text))
         && apply::apply_operations(root, &mut document, &mut log)
     {
         published(root, &patch, &document, &mut log);

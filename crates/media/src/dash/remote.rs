@@ -55,21 +55,21 @@ pub fn required_remote_elements(bytes: &[u8], base: &Url) -> Vec<RemoteElement> 
         return Vec::new();
     }
     let Ok(text) = xml::decode(bytes) else { return Vec::new() };
-    let Ok(tree) = xml::parse(text) else { return Vec::new() };
+    let Ok(tree) = xml::parse(&text) else { return Vec::new() };
     let root = tree.root_element();
     let is_own =
         |node: Node<'_, '_>| values::is(node, "Representation") && !node.ancestors().any(|n| href(n).is_some());
     if !values::is(root, "MPD") || root.descendants().any(is_own) {
         return Vec::new();
     }
-    let mut log = DefectLog::new(text);
+    let mut log = DefectLog::new(&text);
     let base = BaseUrls::of_document(base, &updates::locations(root, base, &mut log));
     let base = BaseUrls::of(root, &base, &mut log).first;
     let periods = existing(root, "Period").flat_map(|period| match href(period) {
         Some(_) => vec![period],
         None => existing(period, "AdaptationSet").filter(|set| href(*set).is_some()).collect(),
     });
-    periods.filter_map(|node| remote(node, text, &base)).take(MAX_REMOTE).collect()
+    periods.filter_map(|node| remote(node, &text, &base)).take(MAX_REMOTE).collect()
 }
 
 fn remote(node: Node<'_, '_>, text: &str, base: &Url) -> Option<RemoteElement> {
@@ -124,7 +124,8 @@ impl RemoteElement {
 
 /// Returns the elements with this name at the top of a remote document, in one line of text.
 fn content(body: &[u8], name: &'static str) -> Result<String, String> {
-    let text = xml::decode(body).map_err(|(_, message)| message)?.trim();
+    let decoded = xml::decode(body).map_err(|(_, message)| message)?;
+    let text = decoded.trim();
     let declared = text.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>"));
     let text = declared.map_or(text, |(_, rest)| rest);
     // A remote document may have several elements side by side, and names with the prefix of the MPD.

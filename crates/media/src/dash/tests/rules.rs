@@ -540,6 +540,17 @@ fn representations_with_other_initialization_segments_have_other_segments() {
 }
 
 #[test]
+fn an_mpd_in_another_encoding_is_read_and_is_a_habit() {
+    let text = live(r#"<SegmentTemplate media="$Number$" duration="2"/>"#);
+    let bytes: Vec<u8> = std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let (mpd, defects) = super::super::parse(&bytes, &base());
+    assert_eq!(mpd, Some(read(&text).0));
+    assert_eq!(defects.iter().map(|d| d.kind).collect::<Vec<_>>(), [DefectKind::MpdHabit]);
+    assert!(super::super::looks_like(&bytes) && !super::super::looks_like(&bytes[..8]));
+    assert!(read(&text).1.is_empty());
+}
+
+#[test]
 fn sound_and_subtitles_that_players_pass_over_are_a_defect() {
     let live = live(r#"<SegmentTemplate media="$Number$" duration="2"/>"#);
     let set = |kind: &str, language: &str, scheme: &str| {
