@@ -49,15 +49,17 @@ fn too_far_apart(
 ) -> Option<Violation> {
     let track = select::undamaged_inspection(segment)?.tracks.first()?;
     let (measured, promised, text) =
-        late_point(track, resync, params).or_else(|| large_point(track, representation, resync, params))?;
+        late_point(segment, track, resync, params).or_else(|| large_point(track, representation, resync, params))?;
     let violation = Violation::new(text).with("measured", measured).with("promised", promised);
     Some(violation.with("url", redact::url(&segment.segment.uri)).with("line", representation.line))
 }
 
-fn late_point(track: &Track, resync: &Resync, params: &Params) -> Option<(f64, f64, String)> {
+fn late_point(segment: &SegmentFacts, track: &Track, resync: &Resync, params: &Params) -> Option<(f64, f64, String)> {
+    // After a single key frame the next one begins the next segment.
+    let only = || (track.keyframes == 1).then_some(segment.segment.duration);
     let (measured, what) = match resync.sap_type {
         0 => (track.fragment_interval_max?, "chunks"),
-        1..=SYNC_SAMPLE_TYPE => (track.keyframe_interval_max?, "key frames"),
+        1..=SYNC_SAMPLE_TYPE => (track.keyframe_interval_max.or_else(only)?, "key frames"),
         _ => return None,
     };
     let promised = resync.max_interval?;
@@ -117,6 +119,9 @@ mod tests {
         assert_eq!(messages(run("<Resync dT=\"200\"/>", |_| {})), text);
         let rare = run("<Resync dT=\"400\" type=\"1\"/>", |t| t.keyframe_interval_max = Some(Seconds(1.0)));
         assert!(messages(rare).starts_with("key frames of a segment begin up to 1.000 s apart; Resync@dT (type 1)"));
+        let single = run("<Resync dT=\"400\" type=\"2\"/>", |t| (t.keyframe_interval_max, t.keyframes) = (None, 1));
+        assert!(messages(single).starts_with("key frames of a segment begin up to 2.000 s apart; Resync@dT (type 2)"));
+        assert_holds(run("<Resync dT=\"2000\" type=\"2\"/>", |t| (t.keyframe_interval_max, t.keyframes) = (None, 1)));
         let text = "chunks of a segment begin up to 50000 bytes apart; Resync@dImax says at most 10000 bytes";
         assert_eq!(messages(run("<Resync dImax=\"0.01\"/>", |_| {})), text);
     }
