@@ -4,10 +4,13 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::{DashFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
+use packager_media::dash::is_scte35;
 use packager_media::defect::{Defect, DefectKind};
+use packager_media::redact::Quoted;
 use packager_media::stream::Timeline;
 use packager_media::stream::ads::{AdRange, MarkerKind};
-use packager_media::units::Seconds;
+use packager_media::units::{MediaTime, Seconds};
+use std::collections::BTreeMap;
 
 pub const META: CheckMeta = CheckMeta {
     id: "ad_marker_invalid",
@@ -16,7 +19,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("AdMarkersWrong"),
     help: "fails when an ad marker of a playlist, an MPD or a segment can't be read, an EXT-X-DATERANGE or an Event announces another \
-           duration than the splice_info_section in it, or two different ad breaks have the same EXT-X-DATERANGE ID",
+           duration than the splice_info_section in it, or two different ad breaks have the same EXT-X-DATERANGE ID, or three \
+           times the same id of an `emsg`",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.5.1; ANSI/SCTE 35; ANSI/SCTE 214-1 6.7; ISO/IEC 23009-1 5.10; EXT-X-CUE-OUT as \
                 packagers write it",
     needs_history: false,
@@ -59,6 +63,7 @@ fn judge(
     let timeline = facts.timeline.as_deref()?;
     let segments = select::inspected_segments(facts, past).unwrap_or_default();
     let mut found = unreadable_in(facts, &segments);
+    found.extend(dash.and_then(|_| constant_id(&segments, params)));
     if timeline.markers.is_empty() && !carry_splices(&segments) && found.is_empty() {
         return None;
     }
@@ -80,6 +85,31 @@ fn unreadable_in(facts: &RenditionFacts, segments: &[&SegmentFacts]) -> Vec<Viol
     let inspected = segments.iter().filter_map(|s| Some((&s.segment.uri, s.inspection.as_ref()?)));
     let carried = inspected.flat_map(|(url, i)| unreadable_markers(&i.defects).map(move |d| (url, d)));
     listed.chain(carried).map(|(url, d)| select::defect_violation(url, d)).collect()
+}
+
+/// Number of times at which event messages with one id stand once the id is taken for a constant: the beginning and the end of a break may
+/// share one.
+const CONSTANT_ID: usize = 3;
+
+/// Returns the violation of SCTE 35 event messages (`emsg`) that have one id at three different times: players take them for one event.
+fn constant_id(segments: &[&SegmentFacts], params: &Params) -> Option<Violation> {
+    let events = segments.iter().filter_map(|s| s.inspection.as_ref()).flat_map(|i| &i.events);
+    let mut times: BTreeMap<(&str, u32), Vec<MediaTime>> = BTreeMap::new();
+    for event in events.filter(|event| is_scte35(&event.scheme)) {
+        let Some(time) = event.time else { continue };
+        let known = times.entry((event.scheme.as_str(), event.id)).or_default();
+        let is_other = |other: &MediaTime| time.since(*other).is_none_or(|by| by.0.abs() > params.tolerance);
+        if known.len() < CONSTANT_ID && known.iter().all(is_other) {
+            known.push(time);
+        }
+    }
+    let ((scheme, id), _) = times.into_iter().find(|(_, known)| known.len() == CONSTANT_ID)?;
+    let message = format!(
+        "event messages (`emsg`) of {} have the id {id} at {CONSTANT_ID} different times: players take messages with equal scheme, value and \
+         id for one event, and miss the later ones",
+        Quoted(scheme)
+    );
+    Some(Violation::new(message).with("id", id))
 }
 
 /// Returns a violation for each EXT-X-DATERANGE tag that contradicts an earlier tag with the same ID.
@@ -143,6 +173,7 @@ mod tests {
     use super::*;
     use crate::checks::support::ad_breaks::testing::*;
     use crate::checks::testing::*;
+    use packager_media::container::EventMessage;
     use packager_media::defect::Position;
     use packager_media::stream::ads::AdSource;
 
@@ -229,6 +260,24 @@ mod tests {
         scene.output.defects.push(unreadable(6, "no Base64"));
         let found = violations(run(&scene));
         assert_eq!((found[0].message.as_str(), found[0].rendition.as_deref()), ("line 6, column 1: no Base64", None));
+    }
+
+    #[test]
+    fn event_messages_with_one_id_at_three_times_fail() {
+        let segment = |number: u64, id: u32| {
+            let mut facts = ts_segment(number, 0.0, 2.0);
+            let time = Some(MediaTime::mpeg_unwrapped(number as i64 * 900_000));
+            let scheme = "urn:scte:scte35:2013:bin".to_owned();
+            let event = EventMessage { offset: 0, scheme, id, time, section: None, expires: None };
+            facts.inspection.as_mut().unwrap().events = vec![event];
+            facts
+        };
+        let found = |ids: [u32; 3]| {
+            let facts: Vec<_> = (1..).zip(ids).map(|(number, id)| segment(number, id)).collect();
+            constant_id(&facts.iter().collect::<Vec<_>>(), &Params::default())
+        };
+        assert_eq!((found([1, 2, 3]), found([1, 1, 2])), (None, None));
+        assert!(found([0, 0, 0]).unwrap().message.contains("have the id 0 at 3 different times"));
     }
 
     #[test]

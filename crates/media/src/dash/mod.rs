@@ -68,6 +68,8 @@ pub const MAX_REPRESENTATIONS: usize = 1_000;
 const ENCODING: &str = "W3C XML 1.0 4.3.3";
 /// Reference of defects about remote elements (`xlink:href`).
 pub const REMOTE: &str = "ISO/IEC 23009-1 5.5";
+/// Reference of defects with which players lose events.
+pub const LOST_EVENTS: &str = "ISO/IEC 23009-1 5.10.2.3";
 /// Reference of defects about Representations with the same segments.
 pub const SHARED_SEGMENTS: &str = "ISO/IEC 23009-1 5.3.5.1, 5.3.9.4.4";
 /// Largest number of [`crate::stream::Segment`]s that are computed for one rendition: the newest ones.

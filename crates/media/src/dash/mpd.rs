@@ -48,6 +48,8 @@ pub(super) fn read(root: Node<'_, '_>, base: &Url, log: &mut DefectLog<'_>) -> M
     mpd.periods = periods(root, base, &mpd, log);
     reopen_last_period(root, &mut mpd, log);
     event_order::check_event_order(root, log);
+    event_order::check_event_ids(root, log);
+    event_order::check_event_times(root, &mpd, log);
     unique_ids::check_unique_ids(root, &mpd.periods, log);
     shared_segments::check_shared_segments(root, &mpd.periods, log);
     mpd

@@ -540,6 +540,26 @@ fn representations_with_other_initialization_segments_have_other_segments() {
 }
 
 #[test]
+fn events_have_ids_of_their_own_and_times_of_this_decade() {
+    let found = |scheme: &str, events: &[(&str, u64)]| {
+        let event = |(id, time): &(&str, u64)| format!("<Event id=\"{id}\" presentationTime=\"{time}\"/>");
+        let events: String = events.iter().map(event).collect();
+        let stream =
+            format!("<EventStream schemeIdUri=\"{scheme}\" timescale=\"1000\">{events}</EventStream><AdaptationSet");
+        let text = live(r#"<SegmentTemplate media="$Number$" duration="2"/>"#).replace("<AdaptationSet", &stream);
+        let lost = read(&text).1.into_iter().filter(|d| d.reference == "ISO/IEC 23009-1 5.10.2.3");
+        lost.map(|d| d.message).collect::<Vec<_>>()
+    };
+    assert!(found("urn:x", &[("1", 1000), ("2", 2000), ("3", 3000)]).is_empty());
+    assert!(found("urn:x", &[("1", 1000), ("1", 1000), ("1", 2000)]).is_empty(), "the end of a break has its id");
+    let constant = found("urn:x", &[("1", 1000), ("1", 2000), ("1", 3000), ("1", 4000)]);
+    assert!(constant.len() == 1 && constant[0].starts_with("the id `1` stands at 3 Events"), "{constant:?}");
+    assert!(found("urn:x", &[("1", 86_400_000)]).is_empty());
+    let far = found("urn:x", &[("1", 1_767_225_600_000)]);
+    assert!(far.len() == 1 && far[0].starts_with("this Event lies 56 years after publishTime"), "{far:?}");
+}
+
+#[test]
 fn an_mpd_in_another_encoding_is_read_and_is_a_habit() {
     let text = live(r#"<SegmentTemplate media="$Number$" duration="2"/>"#);
     let bytes: Vec<u8> = std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
