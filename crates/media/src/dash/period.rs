@@ -186,6 +186,15 @@ impl<'n, 't> Reader<'n, 't> {
             self.attribute(node, "bandwidth", None, REPRESENTATION);
         }
         let mime = written("mimeType");
+        let is_media = mime.is_some_and(|mime| mime.starts_with("video/") || mime.starts_with("audio/"));
+        if is_media && attribute(node, "bandwidth").is_some_and(|text| text.parse::<u64>() == Ok(0)) {
+            let id = Quoted(attribute(node, "id").unwrap_or_default());
+            self.log.attribute(
+                node,
+                REPRESENTATION,
+                format_args!("Representation {id}: @bandwidth is 0: players choose a Representation by it"),
+            );
+        }
         if mime.is_none_or(str::is_empty) {
             self.attribute(node, "mimeType", mime, COMMON);
         }

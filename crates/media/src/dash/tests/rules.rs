@@ -368,6 +368,15 @@ fn codecs_are_asked_of_media_whose_type_does_not_say_them() {
 }
 
 #[test]
+fn a_bandwidth_of_0_is_none_for_picture_and_sound() {
+    let found = |mime: &str, bandwidth: u32| {
+        attribute_messages("", &format!("id=\"a\" bandwidth=\"{bandwidth}\" mimeType=\"{mime}\" codecs=\"x\""))
+    };
+    assert_eq!(found("video/mp4", 0), ["Representation `a`: @bandwidth is 0: players choose a Representation by it"]);
+    assert!(found("video/mp4", 1).is_empty() && found("application/mp4", 0).is_empty());
+}
+
+#[test]
 fn an_empty_value_is_not_called_missing() {
     let found = attribute_messages("mimeType=\"\" codecs=\"\"", "id=\"\" bandwidth=\"1\"");
     let empty =
