@@ -63,7 +63,7 @@ fn renumbered(rung: &LiveRepresentation<'_>) -> Option<Violation> {
 fn without_end(rung: &LiveRepresentation<'_>) -> Option<Violation> {
     let open = rung.timeline_runs()?.last().filter(|run| run.count.is_none() && rung.period.duration.is_none())?;
     let message = format!(
-        "the last S of the SegmentTimeline, at {:.3} s of media time, repeats without end (r=-1) in a Period without end: Shaka Player \
+        "the last S of the SegmentTimeline, at {:.3} s of media time, repeats without end (a negative r) in a Period without end: Shaka Player \
          leaves its segments out and Media3 miscounts them, only dash.js plays them; list each segment that there is",
         rung.seconds(i128::from(open.start))
     );
@@ -104,7 +104,8 @@ fn nothing_available(rung: &LiveRepresentation<'_>, params: &Params) -> Option<V
     let until_first = first.map(|begins| Seconds::between(rung.now, begins).0).filter(|left| *left > 0.0);
     if let Some(left) = until_first {
         let message = format!(
-            "no segment is available: the first listed one begins in {left:.1} s; availabilityStartTime or a clock is off"
+            "no segment is available: the first listed one begins in {left:.1} s; {}",
+            cause_of_early(rung, left)
         );
         let violation = Violation::new(message).with("early_seconds", left).with("line", rung.representation.line);
         return Some(violation.severity(Severity::Major));
@@ -149,14 +150,31 @@ fn early(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     (ahead.0 > allowed && begins_late > allowed).then(|| {
         let message = format!(
             "the newest segment is listed {:.1} s before its time, and the list begins {begins_late:.1} s after the time-shift \
-             buffer; availabilityStartTime or a clock is off",
-            ahead.0
+             buffer; {}",
+            ahead.0,
+            cause_of_early(rung, ahead.0)
         );
         Violation::new(message)
             .with("early_seconds", ahead.0)
             .with("allowed_seconds", allowed)
             .severity(Severity::Major)
     })
+}
+
+/// Longest time in seconds by which the start of the Period and the time by which its list is early may differ for one to explain the
+/// other.
+const CLOSE_TO_START: f64 = 15.0;
+
+/// Returns the likely cause of a list that is early by this number of seconds. Media times that go on from Period to Period, without
+/// presentationTimeOffset, are early by the start of the Period.
+fn cause_of_early(rung: &LiveRepresentation<'_>, early: f64) -> &'static str {
+    let start = rung.period.start.map_or(0.0, |start| start.0);
+    let is_unset = rung.representation.addressing.presentation_time_offset == 0;
+    if is_unset && start > CLOSE_TO_START && (early - start).abs() <= CLOSE_TO_START {
+        "this is about Period@start: presentationTimeOffset may be missing"
+    } else {
+        "availabilityStartTime or a clock is off"
+    }
 }
 
 /// Returns a violation if the newest segment by the clock can't be fetched. A fixed `@duration` and an open S (r=-1)
@@ -309,6 +327,18 @@ mod tests {
         let scene = Scene::dash(&timed("<S t=\"4590000\" d=\"2000\" r=\"9\"/>"));
         assert_eq!(scene.output.renditions[0].timeline.as_ref().unwrap().segments.len(), 10);
         assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Major));
+    }
+
+    #[test]
+    fn a_list_that_is_early_by_the_start_of_its_period_lacks_an_offset() {
+        let message = |start: u32, t: u32| {
+            let list = format!("<S t=\"{t}\" d=\"2000\" r=\"9\"/>");
+            messages(run(&Scene::dash(&dynamic(&period("p1", start, &list)))))
+        };
+        let lacking = message(500, 980_000);
+        assert!(lacking.ends_with("this is about Period@start: presentationTimeOffset may be missing"), "{lacking}");
+        let late = message(500, 1_480_000);
+        assert!(late.ends_with("availabilityStartTime or a clock is off"), "{late}");
     }
 
     #[test]
