@@ -72,7 +72,14 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, direct: bool, params: 
 /// Returns the media types that a segment may be served with: those of its container, or of all containers that its rendition can
 /// have if it is in none that is known.
 fn allowed(segment: &SegmentFacts, media: Media) -> Vec<&'static str> {
-    let any = if media == Media::Text { [TEXT, MP4, TTML].concat() } else { [TS, MP4, PACKED, TEXT].concat() };
+    // The first ones are recommended: a segment with an initialization segment is fragmented MP4.
+    let is_mp4 = segment.segment.map.is_some();
+    let any = match (media == Media::Text, is_mp4) {
+        (true, false) => [TEXT, MP4, TTML].concat(),
+        (true, true) => [MP4, TEXT, TTML].concat(),
+        (false, false) => [TS, MP4, PACKED, TEXT].concat(),
+        (false, true) => [MP4, TS, PACKED, TEXT].concat(),
+    };
     match segment.inspection.as_ref().map(|i| i.container) {
         Some(Container::MpegTs) => TS.to_vec(),
         Some(Container::Cmaf) => MP4.to_vec(),
@@ -109,6 +116,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
     use crate::facts::ManifestFacts;
+    use packager_media::stream::Map;
 
     fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
@@ -121,6 +129,21 @@ mod tests {
         let mut scene = Scene::live();
         scene.remember([segment]);
         scene
+    }
+
+    #[test]
+    fn a_type_that_fits_the_initialization_segment_is_recommended() {
+        let mut page = ts_segment(5, 0.0, 2.0);
+        page.fetched = answered("720p/5.m4s", "text/html");
+        page.inspection = None;
+        let message = |page: &SegmentFacts| {
+            let mut scene = Scene::live();
+            scene.remember([page.clone()]);
+            messages(check(&scene.context(), &Params::default()))
+        };
+        assert!(message(&page).ends_with("segments: served as text/html; configure video/mp2t or video/mp4"));
+        page.segment.map = Some(Map { uri: url("init.mp4"), byte_range: None, key: None }.into());
+        assert!(message(&page).ends_with("segments: served as text/html; configure video/mp4 or audio/mp4"));
     }
 
     #[test]
