@@ -414,6 +414,7 @@ pub(super) fn mpd(second: i64, edge: f64) -> MpdState {
     MpdState {
         first_seen: at,
         last_seen: at,
+        id: None,
         availability_start: Some(time(-1000.0)),
         publish_time: Some(at),
         window: Some(MpdWindow::Timeline { start, end, media_end: end }),

@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub struct MpdState {
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
+    /// MPD@id.
+    pub id: Option<String>,
     pub availability_start: Option<Timestamp>,
     pub publish_time: Option<Timestamp>,
     pub window: Option<MpdWindow>,
@@ -96,6 +98,7 @@ impl MpdState {
         Self {
             first_seen: at,
             last_seen: at,
+            id: mpd.id.clone(),
             availability_start: mpd.availability_start,
             publish_time: mpd.publish_time,
             window: listed(mpd),
@@ -125,13 +128,15 @@ impl MpdState {
         let Self {
             first_seen: _,
             last_seen: _,
+            id,
             availability_start,
             publish_time,
             window: listed,
             settled_until: _,
             periods,
         } = self;
-        *availability_start == other.availability_start
+        *id == other.id
+            && *availability_start == other.availability_start
             && *publish_time == other.publish_time
             && *listed == other.window
             && *periods == other.periods

@@ -89,7 +89,7 @@ fn violation(update: &MpdStep<'_>, segment: Seconds) -> Option<Violation> {
             by.0
         ),
     };
-    let violation = Violation::new(message)
+    let violation = Violation::new(message + &other_id(a, b))
         .with("before_published", text(a.publish_time))
         .with("after_published", text(b.publish_time))
         .with("seen_at", b.first_seen.to_string());
@@ -110,6 +110,16 @@ fn violation(update: &MpdStep<'_>, segment: Seconds) -> Option<Violation> {
         _ => None,
     };
     Some(Violation { severity: severity.or(violation.severity), ..violation })
+}
+
+/// Returns a text that follows a message, and says that the MPD `b` has another id than the MPD `a` before it; empty if it has the same.
+fn other_id(a: &MpdState, b: &MpdState) -> String {
+    match (&a.id, &b.id) {
+        (Some(was), Some(is)) if was != is => {
+            format!("; the MPD before had the id {}, this one has {}: it is another channel's", Quoted(was), Quoted(is))
+        }
+        _ => String::new(),
+    }
 }
 
 fn period_message(a: &MpdState, b: &MpdState, change: PeriodRegression) -> String {
@@ -187,6 +197,14 @@ mod tests {
         let begins = format!("availabilityStartTime moves with each request, from {} to {}", time(-20.0), time(-10.0));
         assert!(found[0].message.starts_with(&begins), "{found:?}");
         assert_holds(run([at(-40), MpdState { availability_start: Some(time(-40.0)), ..at(-30) }]));
+    }
+
+    #[test]
+    fn an_mpd_of_another_channel_is_named() {
+        let state = |second: i64, edge: f64, id: &str| MpdState { id: Some(id.to_owned()), ..mpd(second, edge) };
+        let message = messages(run([state(-20, 980.0, "ch1"), state(-10, 974.0, "ch2")]));
+        assert!(message.ends_with("the MPD before had the id `ch1`, this one has `ch2`: it is another channel's"));
+        assert!(!messages(run([state(-20, 980.0, "ch1"), state(-10, 974.0, "ch1")])).contains("the id"));
     }
 
     #[test]
