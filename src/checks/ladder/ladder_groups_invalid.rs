@@ -67,7 +67,7 @@ mod tests {
         let mut scene = Scene::live();
         let at = Position::Line { line: 2, column: 1 };
         let defect = |kind| Defect { kind, at, message: "shared".to_owned(), reference: SHARED_SEGMENTS };
-        scene.output.defects = vec![defect(DefectKind::Groups), defect(DefectKind::GroupHabit)];
+        scene.output.defects = vec![defect(DefectKind::Groups), defect(DefectKind::GroupTolerated)];
         let found = violations(check(&scene.context(), &Params::default()));
         assert_eq!(found.iter().map(|v| v.severity).collect::<Vec<_>>(), [None, Some(Severity::Minor)]);
     }

@@ -542,9 +542,9 @@ fn representations_with_other_initialization_segments_have_other_segments() {
     assert_eq!((rungs.len(), rungs[0].0), (1, DefectKind::Groups));
     assert!(rungs[0].1.starts_with("the Representations `v1` and `v2` have the same segments, but different"));
     let languages = [set("audio", "vi", &[("a1", "i1", "a")]), set("audio", "en", &[("a2", "i2", "a")])];
-    assert_eq!(found(&languages).iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [DefectKind::GroupHabit]);
+    assert_eq!(found(&languages).iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [DefectKind::GroupTolerated]);
     let twice = found(&[set("video", "und", &[("v1", "i", ""), ("v2", "i", "")])]);
-    assert_eq!((twice.len(), twice[0].0), (1, DefectKind::GroupHabit));
+    assert_eq!((twice.len(), twice[0].0), (1, DefectKind::GroupTolerated));
     assert!(twice[0].1.ends_with("they are one stream"), "{twice:?}");
 }
 
@@ -574,7 +574,7 @@ fn an_mpd_in_another_encoding_is_read_and_is_a_habit() {
     let bytes: Vec<u8> = std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     let (mpd, defects) = super::super::parse(&bytes, &base());
     assert_eq!(mpd, Some(read(&text).0));
-    assert_eq!(defects.iter().map(|d| d.kind).collect::<Vec<_>>(), [DefectKind::MpdHabit]);
+    assert_eq!(defects.iter().map(|d| d.kind).collect::<Vec<_>>(), [DefectKind::MpdTolerated]);
     assert!(super::super::looks_like(&bytes) && !super::super::looks_like(&bytes[..8]));
     assert!(read(&text).1.is_empty());
 }
@@ -600,10 +600,10 @@ fn sound_and_subtitles_that_players_pass_over_are_a_defect() {
     assert_eq!((no_sound.len(), no_sound[0].0), (1, DefectKind::Mpd));
     assert!(no_sound[0].1.starts_with("no sound is left in this Period") && no_sound[0].1.contains(holograms));
     let one = found(&[set("audio", "vi", ""), set("audio", "en", holograms), set("audio", "en", holograms)]);
-    assert_eq!((one.len(), one[0].0), (1, DefectKind::MpdHabit));
+    assert_eq!((one.len(), one[0].0), (1, DefectKind::MpdTolerated));
     assert!(one[0].1.starts_with("viewers get no sound in `en` in this Period"), "{one:?}");
     let text = found(&[set("audio", "vi", ""), set("text", "vi", holograms)]);
-    assert_eq!((text.len(), text[0].0), (1, DefectKind::MpdHabit));
+    assert_eq!((text.len(), text[0].0), (1, DefectKind::MpdTolerated));
     assert!(text[0].1.starts_with("viewers get no subtitles in `vi`"), "{text:?}");
 }
 
