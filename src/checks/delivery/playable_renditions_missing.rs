@@ -210,7 +210,7 @@ const SILENT_AD: Seconds = Seconds(60.0);
 fn lost_sound(context: &CheckContext<'_>) -> Option<Violation> {
     let dash = context.output.dash()?;
     let mpd = &dash.mpd;
-    let period = current_period(mpd, dash.clock_offset().after(context.now))?;
+    let period = dash.period_at(context.now)?;
     let is_sound = |(set, r): (&AdaptationSet, &Representation)| {
         set.media == Media::Audio || r.codecs.iter().any(|codec| is_audio_codec(codec))
     };

@@ -88,7 +88,7 @@ impl<'t> DefectLog<'t> {
     }
 
     /// Adds a defect of elements among which players choose, but that doesn't disturb them.
-    pub(super) fn group_habit(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
+    pub(super) fn group_tolerated(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = node.range().start;
         self.groups.add(DefectKind::GroupTolerated, (self.text, at), reference, message);
     }

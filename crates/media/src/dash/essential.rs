@@ -59,7 +59,7 @@ pub(super) fn check_period(period: Node<'_, '_>, sets: &[AdaptationSet], log: &m
     for (set, scheme) in lost_languages(&judged) {
         let what = if set.media == Media::Audio { "sound" } else { "subtitles" };
         let language = set.language.as_deref().map_or_else(String::new, |language| format!(" in {}", Quoted(language)));
-        log.habit(period, ESSENTIAL, format_args!(
+        log.tolerated(period, ESSENTIAL, format_args!(
             "viewers get no {what}{language} in this Period: each AdaptationSet with them has an EssentialProperty that dash.js and Shaka \
              Player don't know, such as {}, and must pass over it",
             Quoted(scheme)

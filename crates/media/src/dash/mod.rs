@@ -109,7 +109,7 @@ fn read(bytes: &[u8], base: &Url) -> Result<(Mpd, Vec<Defect>), xml::XmlError> {
     let mut log = DefectLog::new(&text);
     let mpd = mpd::read(root, base, &mut log);
     if matches!(text, Cow::Owned(_)) {
-        log.habit(
+        log.tolerated(
             root,
             ENCODING,
             format_args!("the MPD isn't UTF-8: some players can't read it, or misread names in it"),

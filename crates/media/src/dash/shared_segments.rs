@@ -67,9 +67,9 @@ fn log_shared(node: Node<'_, '_>, first: Placed<'_>, second: Placed<'_>, log: &m
     let ((first_set, first), (set, representation)) = (first, second);
     let ids = format!("the Representations {} and {}", Quoted(&first.id), Quoted(&representation.id));
     if first.addressing.initialization == representation.addressing.initialization {
-        log.group_habit(node, SHARED_SEGMENTS, format_args!("{ids} have the same segments: they are one stream"));
+        log.group_tolerated(node, SHARED_SEGMENTS, format_args!("{ids} have the same segments: they are one stream"));
     } else if set.media != Media::Video && (first_set.media, &first_set.language) != (set.media, &set.language) {
-        log.group_habit(
+        log.group_tolerated(
             node,
             SHARED_SEGMENTS,
             format_args!("{ids} have the same segments, although their AdaptationSets are different: viewers get one of them for both"),
