@@ -146,7 +146,11 @@ fn without_blanks<'a>(value: &'a str, report: &mut TagReport<'_, '_, 'a>) -> &'a
         let what = "and the colon; Media3 (Android) looks for the value at the colon, and refuses the playlist";
         report.tag(value, format_args!("whitespace between the value of {name} {what}"));
     } else if bare.len() != value.len() && !bare.is_empty() {
-        report.tolerated_in_tag(ToleratedBreach::Whitespace, value, format_args!("whitespace around the value of {name}; leave it out"));
+        report.tolerated_in_tag(
+            ToleratedBreach::Whitespace,
+            value,
+            format_args!("whitespace around the value of {name}; leave it out"),
+        );
     }
     bare
 }
