@@ -46,7 +46,10 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let missing =
             missing(rendition, terms, params).into_iter().filter(|name| !reported(&malformed, rendition, name));
         found.extend(missing.map(|name| violation(rendition, terms, name)));
-        found.extend(impossible_rates(rendition, terms));
+        // The parser of MPDs reports a @bandwidth of 0 of any Representation.
+        if output.dash().is_none() {
+            found.extend(impossible_rates(rendition, terms));
+        }
     }
     CheckVerdict::Ran(found)
 }
@@ -139,6 +142,10 @@ mod tests {
         let found = run(0, Some(200_000));
         assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
         assert_eq!(found[0].message, "line 4: BANDWIDTH is 0: players take the variant whatever the network bears");
+        let mut mpd = Scene::live();
+        mpd.become_dash();
+        mpd.rendition().rendition.bandwidth = Some(BitsPerSecond(0));
+        assert_holds(super::check(&mpd.context(), &Params::default()));
         let found = run(300_000, Some(300_001));
         assert_eq!((found.len(), found[0].severity, found[0].rendition.as_deref()), (1, None, Some(NAME)));
         assert_eq!(found[0].message, "line 4: AVERAGE-BANDWIDTH (300001) is above BANDWIDTH (300000), the peak");
