@@ -133,6 +133,9 @@ pub(super) struct Serve {
     /// URL under which browsers reach the exporter, for example through a reverse proxy
     #[arg(long = "web.external-url", value_name = "URL", value_parser = public_url)]
     pub external_url: Option<Url>,
+    /// Name of this installation on the web page: in its header and in the title of the browser's tab
+    #[arg(long = "web.page-title", value_name = "NAME", value_parser = page_title)]
+    pub page_title: Option<String>,
     /// Require a token or user for /probe, /metrics and service discovery, too, if there are tokens or users
     #[arg(long = "web.scrape-auth")]
     pub scrape_auth: bool,
@@ -391,6 +394,18 @@ fn public_url(text: &str) -> Result<Url, String> {
         return Err("write it without user and password: links in alerts and on pages contain it".to_owned());
     }
     Ok(url)
+}
+
+/// Longest name of an installation, in characters: longer ones hide the title of the screen in a browser's tab.
+const MAX_PAGE_TITLE: usize = 60;
+
+/// Parses the name of an installation: one line of text.
+fn page_title(text: &str) -> Result<String, String> {
+    let title = text.trim();
+    if title.is_empty() || title.chars().count() > MAX_PAGE_TITLE || title.chars().any(char::is_control) {
+        return Err(format!("write a name of 1 to {MAX_PAGE_TITLE} characters on one line, such as \"NOC Hà Nội\""));
+    }
+    Ok(title.to_owned())
 }
 
 fn external_url(text: &str) -> Result<Url, String> {

@@ -226,6 +226,7 @@ fn settings(args: &Serve) -> Settings {
         timeout_offset: args.timeout_offset,
         external_url: args.external_url.clone(),
         grafana_url: args.grafana_url.clone(),
+        page_title: args.page_title.clone(),
         scrape_auth: args.scrape_auth,
         history_limit: args.history_limit,
     }

@@ -90,6 +90,8 @@ pub(crate) struct Settings {
     pub external_url: Option<Url>,
     /// URL under which browsers reach Grafana. `None`: --grafana.url is not set.
     pub grafana_url: Option<Url>,
+    /// Name of the installation on the web page. `None`: --web.page-title is not set, and the page shows its address.
+    pub page_title: Option<String>,
     /// Whether `/probe`, `/metrics` and service discovery need a login too if the exporter has tokens or users.
     pub scrape_auth: bool,
     /// Number of probes that the page keeps. As many failed ones are kept in addition.
@@ -104,6 +106,7 @@ impl Default for Settings {
             timeout_offset: Duration::from_millis(500),
             external_url: None,
             grafana_url: None,
+            page_title: None,
             scrape_auth: false,
             history_limit: 100,
         }

@@ -53,6 +53,9 @@ pub(crate) struct Summary {
     /// `/d/packager-channel?var-channel=CODE` there.
     #[schema(required)]
     pub(crate) grafana: Option<String>,
+    /// Name of the installation, by which people tell its page from others; `null` if --web.page-title is not set.
+    #[schema(required)]
+    pub(crate) installation: Option<String>,
 }
 
 /// Numbers of channels by state.
@@ -93,6 +96,7 @@ impl ChannelStates {
             prometheus: None,
             probing_base: None,
             grafana: None,
+            installation: None,
         };
         for channel in channels {
             let known = self.known(&channel.code, now);

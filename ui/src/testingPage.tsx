@@ -61,6 +61,7 @@ export function summaryOf(changes: Partial<Summary> = {}): Summary {
     prometheus: null,
     probing_base: '',
     grafana: null,
+    installation: null,
     ...changes,
   };
 }

@@ -111,6 +111,7 @@ impl ServerState {
             prometheus: self.api.prometheus.as_ref().map(PrometheusApi::contact),
             probing_base: self.probing_base(),
             grafana: self.settings.grafana_url.as_ref().map(without_end),
+            installation: self.settings.page_title.clone(),
             ..summary
         }
     }

@@ -4,8 +4,7 @@ type Schemas = components['schemas'];
 
 export type ChannelStatus = Schemas['ChannelStatus'];
 export type ChannelStatuses = Schemas['ChannelStatuses'];
-/** An exporter may name its installation. */
-export type Summary = Schemas['ChannelSummary'] & { installation?: string | null };
+export type Summary = Schemas['ChannelSummary'];
 export type Health = Schemas['Health'];
 export type Alert = Schemas['Alert'];
 export type AlertEvent = Schemas['AlertEvent'];

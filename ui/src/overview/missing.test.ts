@@ -21,6 +21,7 @@ const summary: Summary = {
   prometheus: null,
   probing_base: '',
   grafana: null,
+  installation: null,
 };
 const health = { status: 'healthy', database: 'connected', reasons: [] as string[] } as unknown as Health;
 const watchdog = [{ alertname: 'Watchdog' } as Alert];
