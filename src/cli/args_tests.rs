@@ -135,6 +135,22 @@ fn links_lead_to_the_external_url_or_to_the_first_listening_address() {
 }
 
 #[test]
+fn the_name_of_the_installation_is_one_short_line() {
+    let title = |text: &str| {
+        let args = ["packager_exporter", "serve", "--web.page-title", text];
+        match Cli::try_parse_from(args).map_err(|e| e.to_string())?.command {
+            Some(Command::Serve(args)) => Ok::<_, String>(args.page_title.unwrap()),
+            _ => panic!("not serve"),
+        }
+    };
+    assert_eq!(title(" NOC Hà Nội ").unwrap(), "NOC Hà Nội");
+    assert!(title(&"x".repeat(60)).is_ok());
+    for wrong in ["", "  ", "a\nb", &"x".repeat(61)] {
+        assert!(title(wrong).unwrap_err().contains("1 to 60 characters on one line"), "{wrong:?}");
+    }
+}
+
+#[test]
 fn files_are_inspected_in_their_order() {
     let Some(Command::Inspect(args)) = parse("inspect init.mp4 - --no-decode --format json").unwrap().command else {
         panic!("not inspect")

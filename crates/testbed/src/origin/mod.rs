@@ -54,6 +54,7 @@ mod mp4_subtitles;
 mod nothing_to_play;
 mod timeline;
 mod ts;
+mod ts_packing;
 mod mpd_updates;
 mod resettable;
 mod moving_names;

@@ -4,6 +4,7 @@
 use super::ad_breaks;
 use super::faults::Effect;
 use super::fixtures::LOOP_UNITS;
+use super::ts_packing;
 
 pub(super) const PACKET: usize = 188;
 pub(super) const VIDEO_PID: u16 = 0x100;
@@ -223,7 +224,7 @@ fn shift_clocks(packet: &mut [u8], shift: i64, audio_shift: i64) {
 }
 
 /// Shifts a PCR (ISO/IEC 13818-1 2.4.3.5): its base of 33 bits at 90 kHz; the 9 bits of extension stay.
-fn shift_pcr(field: &mut [u8], shift: i64) {
+pub(super) fn shift_pcr(field: &mut [u8], shift: i64) {
     let base = field[..4].iter().fold(0_i64, |sum, &byte| sum << 8 | i64::from(byte)) << 1 | i64::from(field[4] >> 7);
     let base = (base + shift).rem_euclid(1 << 33);
     field[..4].copy_from_slice(&((base >> 1) as u32).to_be_bytes());
@@ -231,7 +232,7 @@ fn shift_pcr(field: &mut [u8], shift: i64) {
 }
 
 /// Shifts a PTS or DTS (ISO/IEC 13818-1 2.4.3.7): 33 bits in three groups with marker bits between them.
-fn shift_timestamp(field: &mut [u8], shift: i64) {
+pub(super) fn shift_timestamp(field: &mut [u8], shift: i64) {
     let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|at| i64::from(field[at]));
     let pts = (a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1;
     let pts = (pts + shift).rem_euclid(1 << 33);
@@ -253,6 +254,11 @@ fn apply_fault(out: &mut Vec<u8>, effect: Option<Effect>) {
         Some(Effect::PatCrcWrong) => each_packet(out, break_pat_crc),
         Some(Effect::PatAndPmtMissing) => retain_pids(out, |pid| pid != PAT_PID && pid != PMT_PID),
         Some(Effect::PcrMissing) => each_packet(out, remove_pcr),
+        Some(Effect::NetworkFirst) => each_packet(out, ts_packing::begin_with_network),
+        Some(Effect::PictureTimesStill) => ts_packing::stop_picture_times(out),
+        Some(Effect::PictureTimesBack) => ts_packing::set_picture_times_back(out),
+        Some(Effect::ClockBack) => ts_packing::set_clock_back(out),
+        Some(Effect::AudioLengthWrong) => each_packet(out, ts_packing::lengthen_audio),
         Some(Effect::Scrambled) => each_packet(out, scramble),
         Some(Effect::AudioTrackMissing) => retain_pids(out, |pid| pid != AUDIO_PID),
         _ => {}
@@ -407,7 +413,7 @@ fn has_payload(packet: &[u8]) -> bool {
     packet[3] & 0x10 != 0
 }
 
-fn has_adaptation(packet: &[u8]) -> bool {
+pub(super) fn has_adaptation(packet: &[u8]) -> bool {
     packet[3] & 0x20 != 0
 }
 

@@ -126,6 +126,16 @@ pub(in crate::origin) enum Effect {
     PatCrcWrong,
     PatAndPmtMissing,
     PcrMissing,
+    /// The PAT begins with the network (program 0).
+    NetworkFirst,
+    /// All pictures of a segment have the same time stamp.
+    PictureTimesStill,
+    /// The time stamps of the pictures go back by 0.6 s in the middle of each segment.
+    PictureTimesBack,
+    /// The PCR goes back by 0.6 s in the middle of each segment.
+    ClockBack,
+    /// PES_packet_length of the audio is 100 bytes too long.
+    AudioLengthWrong,
     KeyframeMissing,
     TimestampJump,
     DurationMismatch,
