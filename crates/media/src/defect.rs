@@ -71,8 +71,10 @@ pub enum DefectKind {
     Initialization,
     /// The timestamp map or the cue times of a WebVTT segment are wrong.
     Cues,
-    /// Fragmented MP4 places its samples by positions in the file, which browsers refuse.
-    FilePosition,
+    /// Fragmented MP4 breaks a rule so that some players, such as browsers, refuse the segment or play noise, and others play it.
+    ContainerRefused,
+    /// An initialization segment breaks a rule so that some players, such as browsers, refuse it or its fragments, and others play them.
+    InitializationRefused,
     /// A box of fragmented MP4 beside its media (`emsg`, `prft`, `sidx`), or timed metadata, is wrong, or bytes follow the last packet
     /// of a transport stream; players continue without it.
     SideBox,

@@ -16,7 +16,7 @@ pub const META: CheckMeta = CheckMeta {
     alert: Some("SegmentsBroken"),
     help: "fails when a media segment isn't the announced container, is empty, cut, larger than the size limit, or \
            structurally broken (lost sync, truncated, a box that exceeds its parent); major for packed audio without its time stamp, which \
-           players put where they think fit, and for fragmented MP4 that places its samples by positions in the file, which browsers refuse, and for transport streams whose pictures or PES packets are divided so \
+           players put where they think fit, for fragmented MP4 that some players refuse, such as by samples placed by positions in the file, and for transport streams whose pictures or PES packets are divided so \
            that some players lose them (no access unit delimiters, several pictures under one time stamp, a wrong PES_packet_length); minor for subtitles, and when only an event \
            message (`emsg`), `prft`, `sidx` or ID3 tag is invalid, or bytes follow the last packet of a transport stream. init_segment_invalid judges initialization \
            segments",
@@ -62,10 +62,10 @@ fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts, protocol: Proto
     let rated = |violation: Violation| if is_text { violation.severity(Severity::Minor) } else { violation };
     let lesser = |kind, severity| Some(violation(defect_of(segment.inspection.as_ref()?, kind)?).severity(severity));
     let unplaced = || lesser(DefectKind::Unplaced, Severity::Major);
-    let by_position = || lesser(DefectKind::FilePosition, Severity::Major);
+    let refused = || lesser(DefectKind::ContainerRefused, Severity::Major);
     let packing = || lesser(DefectKind::Packing, Severity::Major);
     let side = || lesser(DefectKind::SideBox, Severity::Minor);
-    Some(problem.map(|p| rated(violation(p))).or_else(unplaced).or_else(by_position).or_else(packing).or_else(side))
+    Some(problem.map(|p| rated(violation(p))).or_else(unplaced).or_else(refused).or_else(packing).or_else(side))
 }
 
 /// Returns a text with the first defect of a kind.
@@ -224,9 +224,9 @@ mod tests {
 
     #[test]
     fn a_box_beside_the_media_is_minor_and_a_broken_structure_goes_before() {
-        let by_position =
-            || Defect { kind: DefectKind::FilePosition, message: "base-data-offset".to_owned(), ..lost_sync() };
-        let found = violations(run(inspected(|i| i.defects.push(by_position()))));
+        let refused =
+            || Defect { kind: DefectKind::ContainerRefused, message: "base-data-offset".to_owned(), ..lost_sync() };
+        let found = violations(run(inspected(|i| i.defects.push(refused()))));
         assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
         let packed = || Defect { kind: DefectKind::Packing, message: "no delimiters".to_owned(), ..lost_sync() };
         let found = violations(run(inspected(|i| i.defects.push(packed()))));

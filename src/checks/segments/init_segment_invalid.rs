@@ -17,11 +17,13 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when an initialization segment is cut, empty, not a media container or without a readable movie \
-           box, when a sample entry lacks its decoder's configuration, when fragments don't fit it (major if AAC samples \
-           only last longer or shorter than at its sample rate), or when its content changes under the same URI \
+           box, when a sample entry lacks its decoder's configuration or announces impossible \
+           initialization vectors, when fragments don't fit it (major if AAC samples \
+           only last longer or shorter than at its sample rate, and for what only some players refuse, such as AAC with \
+           channelConfiguration 0), or when its content changes under the same URI \
            (major if an EXT-X-DISCONTINUITY announces it, minor if it comes with a new Period, a warning if tracks and codecs stay the same). Major if segments that are fragmented MP4 by their names stand before the first EXT-X-MAP. rendition_unavailable reports one that doesn't answer",
     reference: "draft-pantos-hls-rfc8216bis-22 3.1.2, 4.4.4.5; ISO/IEC 14496-12 8.2, 8.8; ISO/IEC 23000-19 7.3.1; \
-                ISO/IEC 14496-3 1.6.2.1",
+                ISO/IEC 14496-3 1.6.2.1; ISO/IEC 23001-7 8.2",
     needs_history: false,
 };
 
@@ -45,7 +47,8 @@ fn judge(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHis
     let mut found: Vec<_> = inits.iter().filter_map(|i| unplayable(i)).collect();
     // Fragments can't fit a broken initialization segment.
     if found.is_empty() {
-        found.extend(fragments.iter().filter_map(|s| unknown_tracks(s)));
+        found.extend(inits.iter().filter_map(|i| refused(i)));
+        found.extend(fragments.iter().filter_map(|s| misfit(s)));
         found.extend(fragments.iter().filter_map(|s| wrong_sample_rate(s)));
         found.extend(replaced(context, past));
     }
@@ -136,8 +139,20 @@ fn unplayable(init: &InitFacts) -> Option<Violation> {
         (None, Some(inspection)) => unreadable(inspection),
         (None, None) => None,
     }?;
-    let violation = Violation::new(format!("initialization segment: {problem}; nothing after it can be played"));
-    Some(violation.with("url", redact::url(&init.map.uri)).with("bytes", exchange.body_bytes))
+    Some(init_violation(init, format!("initialization segment: {problem}; nothing after it can be played")))
+}
+
+/// Returns the violation of an initialization segment that some players refuse.
+fn refused(init: &InitFacts) -> Option<Violation> {
+    let inspection = init.inspection.as_ref().filter(|_| !init.fetched.has_wrong_range())?;
+    let defect = inspection.defects.iter().find(|d| d.kind == DefectKind::InitializationRefused)?;
+    let violation = init_violation(init, format!("initialization segment: {}: {}", defect.at, defect.message));
+    Some(violation.severity(Severity::Major).with("reference", defect.reference))
+}
+
+fn init_violation(init: &InitFacts, message: String) -> Violation {
+    let bytes = init.fetched.answer().map(|exchange| exchange.body_bytes);
+    Violation::new(message).with("url", redact::url(&init.map.uri)).with("bytes", bytes)
 }
 
 fn unreadable(inspection: &Inspection) -> Option<String> {
@@ -154,12 +169,15 @@ fn unreadable(inspection: &Inspection) -> Option<String> {
     }
 }
 
-/// Returns a violation if fragments have tracks that the initialization segment doesn't have.
-fn unknown_tracks(segment: &SegmentFacts) -> Option<Violation> {
-    let defect = complete_inspection(segment)?.defects.iter().find(|d| d.kind == DefectKind::Initialization)?;
+/// Returns a violation if fragments don't fit the initialization segment, such as by tracks that it doesn't have.
+fn misfit(segment: &SegmentFacts) -> Option<Violation> {
+    let defects = &complete_inspection(segment)?.defects;
+    let of = |kind: DefectKind| defects.iter().find(|d| d.kind == kind);
+    let defect = of(DefectKind::Initialization).or_else(|| of(DefectKind::InitializationRefused))?;
     let message = format!("segment {}: {}: {}", segment.segment.number, defect.at, defect.message);
     let map = segment.segment.map.as_deref().map(|m| redact::url(&m.uri));
-    Some(segment_violation(segment, message).with("map", map).with("reference", defect.reference))
+    let violation = segment_violation(segment, message).with("map", map).with("reference", defect.reference);
+    Some(if defect.kind == DefectKind::InitializationRefused { violation.severity(Severity::Major) } else { violation })
 }
 
 /// Numbers of audio samples that a coded frame of AAC-LC or HE-AAC can have (ISO/IEC 14496-3 4.5.2.1.1, 4.6.18.2).
@@ -304,6 +322,23 @@ mod tests {
         assert_eq!(messages(run(|_| {}, other.clone())), "segment 5: byte 24: the `traf` belongs to track 7");
         let broken = |i: &mut InitFacts| i.inspection.as_mut().unwrap().defects.push(stranger());
         assert_eq!(violations(run(broken, other)).len(), 1);
+    }
+
+    #[test]
+    fn what_only_some_players_refuse_is_major_in_either_segment() {
+        let refused = || Defect { kind: DefectKind::InitializationRefused, ..stranger() };
+        let mut other = fragment(5);
+        other.inspection.as_mut().unwrap().defects.push(refused());
+        let found = violations(run(|_| {}, other));
+        assert_eq!(
+            (found[0].message.as_str(), found[0].severity),
+            ("segment 5: byte 24: the `traf` belongs to track 7", Some(Severity::Major))
+        );
+        let found = violations(run(|i| i.inspection.as_mut().unwrap().defects.push(refused()), fragment(5)));
+        assert_eq!(
+            (found.len(), found[0].message.as_str(), found[0].severity),
+            (1, "initialization segment: byte 24: the `traf` belongs to track 7", Some(Severity::Major))
+        );
     }
 
     #[test]

@@ -52,6 +52,25 @@ pub fn lacks_configuration(body: &[u8]) -> bool {
         .is_some_and(|(_, specific)| find_descriptor(specific, 5).is_none_or(|config| config.len() < MIN_CONFIG))
 }
 
+/// Whether the body of an `esds` box behind its version and flags announces AAC whose channels a program_config_element defines
+/// ([`has_program_config`]).
+#[must_use]
+pub fn announces_program_config(body: &[u8]) -> bool {
+    let is_aac = |(indication, _): &(u8, &[u8])| matches!(indication, 0x40 | 0x66..=0x68);
+    let config = decoder_config(body).filter(is_aac).and_then(|(_, specific)| find_descriptor(specific, 5));
+    config.is_some_and(has_program_config)
+}
+
+/// Whether an AudioSpecificConfig of AAC has channelConfiguration 0, so that a program_config_element defines the channels (ISO/IEC
+/// 14496-3 1.6.2.1, 4.4.1). Decoders play it, and Chromium refuses the track (`AAC::SkipGASpecificConfig`). `false` for other object
+/// types, such as USAC, in which 0 means something else.
+#[must_use]
+pub fn has_program_config(config: &[u8]) -> bool {
+    let mut bits = BitReader::new(config);
+    let is_core = object_type(&mut bits).is_some_and(|object| matches!(object, 1..=5 | 29));
+    is_core && sample_rate(&mut bits).is_some() && bits.bits(4) == Some(0)
+}
+
 /// Returns objectTypeIndication of the DecoderConfigDescriptor in the body of an `esds` box, and the descriptors inside it.
 fn decoder_config(body: &[u8]) -> Option<(u8, &[u8])> {
     let stream = find_descriptor(body, 3)?;
@@ -182,6 +201,21 @@ mod tests {
         assert_eq!(read(&[0x13, 0x10, 0x56, 0xe5, 0x98]), ("mp4a.40.5".to_owned(), Some(2), Some(48_000)));
         // The same without band replication.
         assert_eq!(read(&[0x13, 0x10, 0x56, 0xe5, 0x00]), ("mp4a.40.2".to_owned(), Some(2), Some(24_000)));
+    }
+
+    #[test]
+    fn channel_configuration_zero_means_a_program_config_element() {
+        // LC, 48 kHz, configuration 0 and 2; 31 + 11 is USAC with configuration 0.
+        let configs =
+            [&[0x11, 0x80][..], &[0x11, 0x90], &[0x2b, 0x01, 0x88], &[0x2b, 0x11, 0x88], &[0xf9, 0x66, 0x00], &[0x11]];
+        assert_eq!(configs.map(has_program_config), [true, false, true, false, false, false]);
+        let esds = |indication, config: [u8; 2]| {
+            let head = [3, 22, 0, 1, 0, 4, 17, indication, 0x15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 2];
+            announces_program_config(&[&head[..], &config].concat())
+        };
+        let found =
+            [esds(0x40, [0x11, 0x80]), esds(0x67, [0x11, 0x80]), esds(0x40, [0x11, 0x90]), esds(0x6b, [0x11, 0x80])];
+        assert_eq!(found, [true, true, false, false]);
     }
 
     #[test]

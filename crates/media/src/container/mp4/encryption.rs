@@ -44,8 +44,15 @@ fn read_tenc(body: &[u8], encryption: &mut SampleEncryption) {
     encryption.clear = protected == 0;
     encryption.iv_size = Some(vector_size);
     encryption.kid = body.get(8..24).and_then(Uuid::from_slice);
+    encryption.constant_iv_size = Some(constant_vector_size(body.get(24..).unwrap_or_default()));
     encryption.pattern =
         (version > 0 && pattern > 0).then_some(EncryptionPattern { crypt: pattern >> 4, skip: pattern & 15 });
+}
+
+/// Returns the size of default_constant_IV in the bytes behind default_KID; 0 without one, and for one that is cut.
+fn constant_vector_size(bytes: &[u8]) -> u8 {
+    let Some((&size, vector)) = bytes.split_first() else { return 0 };
+    if vector.len() >= usize::from(size) { size } else { 0 }
 }
 
 /// Sample group of a fragment that overrides the encryption of the sample entry (`seig`, ISO/IEC 23001-7 6): other
@@ -287,6 +294,18 @@ mod tests {
         assert_eq!(read([1, 0, 0, 0, 0, 0x19, 1, 8], &[7; 16]), (false, Some(8), true, Some((1, 9))));
         assert_eq!(read([0, 0, 0, 0, 0, 0x19, 1, 16], &[7; 15]), (false, Some(16), false, None));
         assert_eq!(read([1, 0, 0, 0, 0, 0, 0, 0], &[]), (true, Some(0), false, None));
+    }
+
+    #[test]
+    fn a_tenc_may_have_a_constant_vector() {
+        let size = |rest: &[u8]| {
+            let mut encryption = SampleEncryption::default();
+            read_tenc(&[&[1, 0, 0, 0, 0, 0x19, 1, 0][..], &[7; 16], rest].concat(), &mut encryption);
+            encryption.constant_iv_size
+        };
+        assert_eq!(size(&[&[16][..], &[1; 16]].concat()), Some(16));
+        assert_eq!(size(&[&[8][..], &[1; 8]].concat()), Some(8));
+        assert_eq!([size(&[&[16][..], &[1; 15]].concat()), size(&[])], [Some(0); 2]);
     }
 
     #[test]

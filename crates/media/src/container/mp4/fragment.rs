@@ -163,7 +163,7 @@ impl Fragments {
         }
         if tfhd.base_data_offset.is_some() {
             let clause = "W3C, ISO BMFF Byte Stream Format 4 (Media Segments)";
-            defects.add(DefectKind::FilePosition, traf.offset, clause, || {
+            defects.add(DefectKind::ContainerRefused, traf.offset, clause, || {
                 format!(
                     "the `traf` of track {} at byte {} has base-data-offset, a position in the file: browsers refuse the segment; set \
                      default-base-is-moof instead",

@@ -5,6 +5,7 @@ use super::encryption;
 use super::sample_entry;
 use crate::codec::parameter_sets::DecoderSets;
 use crate::codec::parameters::{CodecParameters, ParameterSetKinds};
+use crate::codec::rfc6381::Codec;
 use crate::container::defects::DefectLog;
 use crate::container::{InitSegment, InitTrack, MAX_SAMPLE_ENTRIES, MAX_TRACKS, SampleEncryption};
 use crate::defect::DefectKind;
@@ -31,6 +32,7 @@ pub(super) fn read_moov(moov: &Mp4Box<'_>, defects: &mut DefectLog) -> InitSegme
             error.message
         });
     }
+    movie.tracks.iter().for_each(|track| track.report_configuration(defects));
     movie.finish()
 }
 
@@ -65,7 +67,21 @@ struct SampleEntry {
     missing_parameter_sets: ParameterSetKinds,
     /// Box with the configuration of an audio decoder that the entry must have and lacks.
     missing_configuration: Option<&'static str>,
+    /// Whether a program_config_element defines the channels of AAC.
+    has_program_config: bool,
     stored_sets: DecoderSets,
+}
+
+impl SampleEntry {
+    /// Returns the name of the codec. `mp4a` may hold other audio than AAC; its `esds` tells which (ISO/IEC 14496-14 6.7.2).
+    fn codec_name(&self) -> String {
+        match self.parameters.as_ref().map(|parameters| parameters.codec).filter(|_| &self.format == b"mp4a") {
+            Some(Codec::Mp3) => "mp3".to_owned(),
+            Some(Codec::Ac3) => "ac-3".to_owned(),
+            Some(Codec::Eac3) => "ec-3".to_owned(),
+            _ => codec_name(self.format),
+        }
+    }
 }
 
 impl MovieBox {
@@ -133,7 +149,7 @@ impl MovieBox {
             InitTrack {
                 id: t.id,
                 media: media_of_handler(t.handler),
-                codec: t.entry.as_ref().map_or_else(String::new, |e| codec_name(e.format)),
+                codec: t.entry.as_ref().map_or_else(String::new, SampleEntry::codec_name),
                 sample_entries: t.sample_encryptions.clone(),
                 default_sample_entry: trex.map_or(1, |d| d.default_sample_description_index),
                 timescale: NonZeroU32::new(t.timescale),
@@ -153,6 +169,25 @@ impl MovieBox {
 }
 
 impl TrackBox {
+    /// Adds a defect for initialization vectors that no player can use, and for channels of AAC for which only some players refuse the
+    /// track.
+    fn report_configuration(&self, defects: &mut DefectLog) {
+        if let Some(problem) = self.sample_encryptions.iter().flatten().find_map(|p| p.vector_problem()) {
+            defects.add(DefectKind::Initialization, self.offset, "ISO/IEC 23001-7 8.2", || {
+                format!("the `tenc` of track {} {problem}: players can't decrypt the samples", self.id)
+            });
+        }
+        if self.entry.as_ref().is_some_and(|entry| entry.has_program_config) {
+            defects.add(DefectKind::InitializationRefused, self.offset, "ISO/IEC 14496-3 1.6.2.1, 4.4.1", || {
+                format!(
+                    "the AudioSpecificConfig of track {} has channelConfiguration 0, which leaves the channels to a program_config_element: \
+                     Chromium refuses the track; use a layout of the standard's table, such as 1, 2 or 6",
+                    self.id
+                )
+            });
+        }
+    }
+
     /// Returns the parameter sets in the track's sample entry. Where there are several entries, a fragment may use another one.
     fn stored_sets(&self) -> DecoderSets {
         let only = self.entry.as_ref().filter(|_| self.sample_encryptions.len() < 2);
@@ -244,6 +279,7 @@ fn read_sample_entry(found: &Mp4Box<'_>, format: [u8; 4], handler: [u8; 4]) -> S
         nal_length: sample_entry::nal_length_size(found),
         missing_parameter_sets: sample_entry::missing_parameter_sets(found, &codec_name(format)),
         missing_configuration: sample_entry::missing_configuration(found, format),
+        has_program_config: media_of_handler(handler) == Some(Media::Audio) && sample_entry::has_program_config(found),
         stored_sets: match media_of_handler(handler) {
             Some(Media::Video) => sample_entry::stored_sets(found),
             _ => DecoderSets::unknown(),

@@ -154,6 +154,15 @@ pub(super) fn missing_configuration(entry: &Mp4Box<'_>, format: [u8; 4]) -> Opti
     lacks_its_own.then_some("AudioSpecificConfig in its `esds`")
 }
 
+/// Whether a program_config_element defines the channels of an AAC sample entry ([`aac::has_program_config`]).
+#[must_use]
+pub(super) fn has_program_config(entry: &Mp4Box<'_>) -> bool {
+    let fields = entry.body.get(9).and_then(|version| AUDIO_FIELDS.get(usize::from(*version)));
+    let mut children = fields.into_iter().flat_map(|fields| entry.children_after(*fields).map_while(Result::ok));
+    let esds = children.find(|child| &child.kind == b"esds");
+    esds.and_then(|esds| esds.body.get(4..)).is_some_and(aac::announces_program_config)
+}
+
 /// Returns the audio parameters of a sample entry. `format` is the format of the entry, or the original format of a
 /// protected entry.
 #[must_use]

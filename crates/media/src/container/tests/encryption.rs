@@ -9,8 +9,8 @@ fn find(bytes: &[u8], kind: &[u8; 4]) -> usize {
     memchr::memmem::find(bytes, kind).unwrap() - 4
 }
 
-/// Adds an MP4 box at the end of the innermost box of the path `parents`, and enlarges the sizes of all boxes in the
-/// path.
+/// Adds an MP4 box at the end of the innermost box of the path `parents`, enlarges the sizes of all boxes in the path, and moves the
+/// data offsets of the fragment if it is in a `moof`.
 fn insert(bytes: &mut Vec<u8>, parents: &[&[u8; 4]], added: &[u8]) {
     let size = |bytes: &[u8], at: usize| u32::from_be_bytes(*bytes[at..].first_chunk().unwrap());
     let places: Vec<usize> = parents.iter().map(|kind| find(bytes, kind)).collect();
@@ -20,6 +20,15 @@ fn insert(bytes: &mut Vec<u8>, parents: &[&[u8; 4]], added: &[u8]) {
     for at in places {
         let grown = size(bytes, at) + added.len() as u32;
         bytes[at..at + 4].copy_from_slice(&grown.to_be_bytes());
+    }
+    if parents.first() == Some(&b"moof") {
+        let moof = find(bytes, b"moof");
+        let end = moof + size(bytes, moof) as usize;
+        let runs: Vec<usize> = memchr::memmem::find_iter(&bytes[moof..end], b"trun").map(|at| moof + at).collect();
+        for trun in runs {
+            let moved = size(bytes, trun + 12) + added.len() as u32;
+            bytes[trun + 12..trun + 16].copy_from_slice(&moved.to_be_bytes());
+        }
     }
 }
 
@@ -40,6 +49,7 @@ fn scheme_and_key_of_each_track_are_read() {
         default_kid: None,
         pattern: None,
         iv_size: Some(8),
+        constant_iv_size: Some(0),
         clear: false,
     };
     assert_eq!((seen.encrypted, protections(&seen)), (true, vec![Some(cenc.clone()), Some(cenc)]));
@@ -92,6 +102,22 @@ fn a_protected_track_without_its_key_is_a_defect() {
     bytes[tenc + 4..tenc + 8].copy_from_slice(b"free");
     let seen = inspect(&bytes);
     assert!(defects(&seen)[0].2.contains("is protected with cenc and has no `tenc`"), "{:?}", seen.defects);
+}
+
+#[test]
+fn initialization_vectors_of_a_tenc_have_a_possible_size() {
+    let found = |size: u8| {
+        let mut bytes = whole_file();
+        let tenc = find(&bytes, b"tenc");
+        bytes[tenc + 15] = size;
+        let defects = inspect(&bytes).defects.into_iter().filter(|d| d.kind == DefectKind::Initialization);
+        defects.map(|d| (d.message, d.reference)).collect::<Vec<_>>()
+    };
+    assert_eq!([found(8), found(16)], [const { Vec::<(String, &str)>::new() }; 2]);
+    let expected = "the `tenc` of track 1 announces initialization vectors of 7 bytes; 8 or 16 are allowed, or 0 with a constant one: players \
+                    can't decrypt the samples";
+    assert_eq!(found(7), [(expected.to_owned(), "ISO/IEC 23001-7 8.2")]);
+    assert!(found(0)[0].0.contains("no constant one"));
 }
 
 /// Makes the boxes of an encryption sample group: a description (`sgpd`) with isProtected `protected` and a key

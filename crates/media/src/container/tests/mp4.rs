@@ -229,7 +229,7 @@ fn samples_placed_by_positions_in_the_file_are_a_defect() {
     };
     assert_eq!(of(b"\0\0\0\x10tfhd\0\x02\0\0\0\0\0\x01"), []);
     let found = of(b"\0\0\0\x18tfhd\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\0");
-    assert_eq!((found.len(), found[0].kind), (1, DefectKind::FilePosition));
+    assert_eq!((found.len(), found[0].kind), (1, DefectKind::ContainerRefused));
     assert!(found[0].message.starts_with("the `traf` of track 1 at byte 8 has base-data-offset"), "{found:?}");
 }
 
