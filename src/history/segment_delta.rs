@@ -6,7 +6,7 @@ use crate::facts::{Exchange, Fetched, SegmentExtent, SegmentFacts, Timings};
 use packager_media::codec::quantizer::{QuantizerMean, SliceQuantizers};
 use packager_media::codec::still::StillPictures;
 use packager_media::container::{
-    ContinuityCounter, Inspection, StampOrder, Subtitles, TimestampMap, Track, TsFacts, WebVttCues,
+    ContinuityCounter, Inspection, StampOrder, Subtitles, SyncFlagMismatch, TimestampMap, Track, TsFacts, WebVttCues,
 };
 use packager_media::quiet::QuietSpans;
 use packager_media::stream::{ByteRange, MediaStart, Segment};
@@ -165,6 +165,7 @@ fn code_track(own: &mut Track, model: &Track, later: i64, coder: &mut impl Delta
         silence,
         quantizers,
         still_pictures,
+        flag_mismatch,
     } = own;
     start.code(&model.start.map(|time| moved(time, later)), coder);
     let later = start.zip(model.start).map_or(later, |(own, known)| own.ticks.wrapping_sub(known.ticks));
@@ -186,6 +187,7 @@ fn code_track(own: &mut Track, model: &Track, later: i64, coder: &mut impl Delta
     silence.code(&model.silence, coder);
     quantizers.code(&model.quantizers, coder);
     still_pictures.code(&model.still_pictures, coder);
+    flag_mismatch.code(&model.flag_mismatch, coder);
     later
 }
 
@@ -244,6 +246,7 @@ macro_rules! coded_fields {
 
 coded_fields! {
     StampOrder { back_max, presented_early_max, stand_still }
+    SyncFlagMismatch { false_sync, is_first_false_sync, false_non_sync, is_first_false_non_sync }
     BitsPerSecond { 0 }
     ByteRange { offset, length }
     ContinuityCounter { pid, first, last, discontinuity }

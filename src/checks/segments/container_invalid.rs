@@ -15,12 +15,13 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when a media segment isn't the announced container, is empty, cut, larger than the size limit, or \
-           structurally broken (lost sync, truncated, a box that exceeds its parent); major for packed audio without its time stamp, which \
+           structurally broken (lost sync, truncated, a box that exceeds its parent, samples of fragmented MP4 that aren't where its `trun` says \
+           or don't consist of NAL units); major for packed audio without its time stamp, which \
            players put where they think fit, for fragmented MP4 that some players refuse, such as by samples placed by positions in the file, and for transport streams whose pictures or PES packets are divided so \
            that some players lose them (no access unit delimiters, several pictures under one time stamp, a wrong PES_packet_length); minor for subtitles, and when only an event \
            message (`emsg`), `prft`, `sidx` or ID3 tag is invalid, or bytes follow the last packet of a transport stream. init_segment_invalid judges initialization \
            segments",
-    reference: "draft-pantos-hls-rfc8216bis-22 3.1, 4.4.4.5; ISO/IEC 13818-1 2.4.3.2; ISO/IEC 14496-12 4.2, 8.16; ISO/IEC 23009-1 5.10.3.3; RFC 9110 8.6",
+    reference: "draft-pantos-hls-rfc8216bis-22 3.1, 4.4.4.5; ISO/IEC 13818-1 2.4.3.2; ISO/IEC 14496-12 4.2, 8.8, 8.16; ISO/IEC 14496-15 4.3.3; ISO/IEC 23009-1 5.10.3.3; RFC 9110 8.6",
     needs_history: false,
 };
 

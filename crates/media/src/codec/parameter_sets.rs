@@ -32,8 +32,10 @@ const MPEG2_SEQUENCE_HEADER: u8 = 0xb3;
 /// NAL unit types of slices in H.264 (ISO/IEC 14496-10 7.4.1): of an IDR picture, and of others.
 const IDR_SLICE: u8 = 5;
 const OTHER_SLICE: u8 = 1;
-/// NAL unit types of slices in HEVC (ISO/IEC 23008-2 7.4.2.2): of IRAP pictures, and of others.
+/// NAL unit types of slices in HEVC (ISO/IEC 23008-2 7.4.2.2): of IRAP pictures, of IDR pictures
+/// among them, and of others.
 const IRAP_SLICES: std::ops::RangeInclusive<u8> = 16..=21;
+const HEVC_IDR_SLICES: std::ops::RangeInclusive<u8> = 19..=20;
 const OTHER_SLICES: std::ops::RangeInclusive<u8> = 0..=9;
 
 /// The parameter sets that a decoder has: their identifiers, and what slice headers need of them.
@@ -61,6 +63,19 @@ impl DecoderSets {
         self.ids.add(syntax, unit);
         self.slices.add(unit);
     }
+}
+
+/// What is known of the picture in one sample by its NAL units.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct SamplePicture {
+    /// Whether the picture is an IDR picture.
+    pub(crate) is_idr: bool,
+    /// Whether the picture is an IDR picture, or another IRAP picture of HEVC.
+    pub(crate) is_random_access: bool,
+    /// Whether the first slice of the picture is a P or B slice; `None` if its header can't be read.
+    pub(crate) is_inter: Option<bool>,
+    /// Whether the picture has a recovery point message.
+    pub(crate) recovers: bool,
 }
 
 /// Collects the parameter sets and SEI messages of one video stream.
@@ -93,6 +108,8 @@ pub(crate) struct ParameterSets {
     picture_seen: bool,
     /// Whether closed captions were seen in the video stream.
     captions: bool,
+    /// The picture of the current sample.
+    picture: SamplePicture,
     /// Whether an SEI NAL unit was longer than what is read of it, so that captions may be in the rest.
     is_message_cut: bool,
     /// HDR metadata from the SEI messages before the first picture.
@@ -119,6 +136,7 @@ impl ParameterSets {
             random_access_seen: false,
             picture_seen: false,
             captions: false,
+            picture: SamplePicture::default(),
             is_message_cut: false,
             hdr: HdrMetadata::default(),
             headers: TrackHeaders::default(),
@@ -189,6 +207,7 @@ impl ParameterSets {
             return;
         }
         if let Some(slice) = self.sets.slices.read_slice(&self.bytes) {
+            self.picture.is_inter.get_or_insert(!slice.intra);
             self.quantizers.count(&slice);
             self.still.begin(&slice);
         }
@@ -213,6 +232,7 @@ impl ParameterSets {
             }
             UnitKind::Messages => {
                 self.captions = self.captions || sei::has_captions(self.syntax, &unit);
+                self.picture.recovers |= sei::has_recovery_point(self.syntax, &unit);
                 self.is_message_cut |= unit.len() >= MAX_UNIT;
                 if !self.picture_seen {
                     self.hdr.read_unit(self.syntax, &unit);
@@ -232,12 +252,19 @@ impl ParameterSets {
     pub(crate) fn begin_slice(&mut self, header: u8) -> bool {
         let is_slice = self.is_slice(header);
         if is_slice {
+            self.picture.is_idr |= self.is_idr(header);
             if self.is_random_access(header) {
+                self.picture.is_random_access = true;
                 self.reach_random_access();
             }
             self.begin_picture();
         }
         is_slice
+    }
+
+    /// Ends the picture of the current sample, and returns what is known of it.
+    pub(crate) fn take_picture(&mut self) -> SamplePicture {
+        std::mem::take(&mut self.picture)
     }
 
     /// Notes a random access point. At the first one of a segment, a decoder has only the parameter sets before it, so
@@ -307,6 +334,15 @@ impl ParameterSets {
         match self.syntax {
             VideoSyntax::H264 => header & 0x1f == IDR_SLICE,
             VideoSyntax::Hevc => header & 1 == 0 && IRAP_SLICES.contains(&(header >> 1 & 0x3f)),
+            VideoSyntax::Mpeg2 => false,
+        }
+    }
+
+    /// Whether a NAL unit is a slice of an IDR picture, by the first byte of its header.
+    fn is_idr(&self, header: u8) -> bool {
+        match self.syntax {
+            VideoSyntax::H264 => header & 0x1f == IDR_SLICE,
+            VideoSyntax::Hevc => HEVC_IDR_SLICES.contains(&(header >> 1 & 0x3f)),
             VideoSyntax::Mpeg2 => false,
         }
     }

@@ -49,6 +49,14 @@ pub(crate) fn has_captions(syntax: VideoSyntax, unit: &[u8]) -> bool {
     SeiMessages(rbsp).any(|(kind, body)| kind == REGISTERED_USER_DATA && body.starts_with(CC_DATA))
 }
 
+/// Returns whether an SEI NAL unit has a recovery point message.
+#[must_use]
+pub(crate) fn has_recovery_point(syntax: VideoSyntax, unit: &[u8]) -> bool {
+    let clean = without_emulation_prevention(unit);
+    let rbsp = clean.get(nal_header_size(syntax)..).unwrap_or_default();
+    SeiMessages(rbsp).any(|(kind, _)| kind == RECOVERY_POINT)
+}
+
 /// Returns the size of a NAL unit's header in bytes.
 fn nal_header_size(syntax: VideoSyntax) -> usize {
     if syntax == VideoSyntax::Hevc { 2 } else { 1 }
@@ -168,6 +176,13 @@ mod tests {
         for cut in 0..whole.len() {
             assert_eq!(has_captions(VideoSyntax::H264, &whole[..cut]), cut >= 14, "{cut} bytes");
         }
+    }
+
+    #[test]
+    fn a_recovery_point_is_found_behind_other_messages() {
+        assert!(has_recovery_point(VideoSyntax::H264, &[6, 1, 1, 0, 6, 1, 0xc4, 0x80]));
+        assert!(has_recovery_point(VideoSyntax::Hevc, &[0x4e, 1, 6, 1, 0xc4, 0x80]));
+        assert!(!has_recovery_point(VideoSyntax::H264, &[6, 5, 2, 6, 1, 0x80]));
     }
 
     #[test]

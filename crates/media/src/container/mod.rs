@@ -236,6 +236,21 @@ pub struct Track {
     pub quantizers: Option<SliceQuantizers>,
     /// H.264 and HEVC: how many of the P and B pictures look like repetitions. `None` for another codec, and when none was judged.
     pub still_pictures: Option<StillPictures>,
+    /// H.264 and HEVC in MP4: how the sample flags differ from the pictures. `None` if they don't, and for other tracks.
+    pub flag_mismatch: Option<SyncFlagMismatch>,
+}
+
+/// Samples of an MP4 video track whose flag sample_is_non_sync_sample contradicts their picture (ISO/IEC 14496-12 8.8.3.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SyncFlagMismatch {
+    /// Number of P and B pictures that are flagged as sync samples. One at which a decoder can begin by a recovery point doesn't count.
+    pub false_sync: u64,
+    /// Whether the first sample of the segment is such a picture.
+    pub is_first_false_sync: bool,
+    /// Number of IDR pictures that aren't flagged as sync samples.
+    pub false_non_sync: u64,
+    /// Whether the first sample of the segment is such a picture.
+    pub is_first_false_non_sync: bool,
 }
 
 /// Faults in the order of the PTS and DTS of one track of a transport stream segment (ISO/IEC 13818-1 2.4.3.7, 2.7.5).
@@ -282,6 +297,7 @@ impl Track {
             silence: None,
             quantizers: None,
             still_pictures: None,
+            flag_mismatch: None,
         }
     }
 

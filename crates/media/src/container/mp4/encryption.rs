@@ -129,6 +129,12 @@ pub(super) fn describes_samples(senc: &Mp4Box<'_>) -> bool {
     senc.body.get(4..8).is_some_and(|count| count != [0; 4])
 }
 
+/// Returns whether a `senc` box describes subsamples (UseSubSampleEncryption, ISO/IEC 23001-7 7.2.2).
+#[must_use]
+pub(super) fn has_subsamples(senc: &Mp4Box<'_>) -> bool {
+    matches!(senc.body, [0, _, _, flags, ..] if flags & 2 != 0)
+}
+
 /// Compares the `senc` box (ISO/IEC 23001-7 7.2) with the track runs of the fragment: the number of samples, and the
 /// size of each.
 pub(super) fn check_samples(
@@ -313,5 +319,7 @@ mod tests {
         let describes = |body: &[u8]| describes_samples(&Mp4Box::new(*b"senc", 0, body, 8));
         assert!(describes(&[0, 0, 0, 0, 0, 0, 0, 1]) && describes(&[0, 0, 0, 0, 1, 0, 0, 0]));
         assert!(!describes(&[0; 8]) && !describes(&[1; 7]));
+        let subsamples = |body: &[u8]| has_subsamples(&Mp4Box::new(*b"senc", 0, body, 8));
+        assert!(subsamples(&[0, 0, 0, 2, 0, 0, 0, 1]) && !subsamples(&[0; 8]) && !subsamples(&[1, 0, 0, 2]));
     }
 }

@@ -18,8 +18,10 @@ pub(super) struct ExpectedSamples {
 /// Bytes of the file that a sample takes, and the sample's duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ExpectedSample {
-    from: u64,
-    size: u64,
+    pub(super) from: u64,
+    pub(super) size: u64,
+    /// Sample flags (ISO/IEC 14496-12 8.8.3.1).
+    pub(super) flags: u32,
     /// Duration in ticks; `None` if the fragment has none.
     pub(super) ticks: Option<u32>,
 }
@@ -47,7 +49,8 @@ pub(super) fn samples_of(from: u64, runs: &[Trun], defaults: SampleDefaults) -> 
     });
     entries.map_while(move |(start, entry)| {
         let size = u64::from(entry.size.or(defaults.size)?);
-        let sample = ExpectedSample { from: start.unwrap_or(at), size, ticks: entry.duration.or(defaults.duration) };
+        let (ticks, flags) = (entry.duration.or(defaults.duration), entry.flags.unwrap_or(defaults.flags));
+        let sample = ExpectedSample { from: start.unwrap_or(at), size, flags, ticks };
         at = sample.from.saturating_add(size);
         Some(sample)
     })
@@ -55,12 +58,14 @@ pub(super) fn samples_of(from: u64, runs: &[Trun], defaults: SampleDefaults) -> 
 
 /// The samples of a run, as far as they may be expected.
 fn entries(run: &Trun) -> impl Iterator<Item = TrunEntry> {
-    let (explicit, alike) = match &run.samples {
-        TrunSamples::Explicit(entries) => (&entries[..], 0),
-        TrunSamples::Inherited { count, .. } => (&[][..], *count as usize),
+    let (explicit, alike, first_flags) = match &run.samples {
+        TrunSamples::Explicit(entries) => (&entries[..], 0, None),
+        TrunSamples::Inherited { count, first_flags } => (&[][..], *count as usize, *first_flags),
     };
     let explicit = explicit.iter().take(MAX_EXPECTED).cloned();
-    explicit.chain(std::iter::repeat_n(TrunEntry::default(), alike.min(MAX_EXPECTED)))
+    let alike = (0..alike.min(MAX_EXPECTED))
+        .map(move |n| TrunEntry { flags: first_flags.filter(|_| n == 0), ..TrunEntry::default() });
+    explicit.chain(alike)
 }
 
 impl ExpectedSamples {
@@ -130,7 +135,12 @@ mod tests {
 
     fn expecting(samples: &[(u64, u64)]) -> ExpectedSamples {
         let mut expected = ExpectedSamples::default();
-        expected.expect(samples.iter().map(|(from, size)| ExpectedSample { from: *from, size: *size, ticks: None }));
+        expected.expect(samples.iter().map(|(from, size)| ExpectedSample {
+            from: *from,
+            size: *size,
+            flags: 0,
+            ticks: None,
+        }));
         expected
     }
 
@@ -158,7 +168,7 @@ mod tests {
     #[test]
     fn a_bounded_number_of_samples_is_expected() {
         let mut samples = ExpectedSamples::default();
-        samples.expect(std::iter::repeat(ExpectedSample { from: 0, size: 1, ticks: None }));
+        samples.expect(std::iter::repeat(ExpectedSample { from: 0, size: 1, flags: 0, ticks: None }));
         assert_eq!(samples.samples.len(), MAX_EXPECTED);
     }
 }

@@ -3,6 +3,7 @@
 use super::audio_samples::AudioSamples;
 use super::boxes::{self, BoxError, Mp4Box};
 use super::encryption::{self, EncryptionGroups};
+use super::sample_places::{ByteRange, DataBase, SamplePlaces};
 use super::subtitles::SubtitleSamples;
 use super::track::FragmentedTrack;
 use crate::container::defects::DefectLog;
@@ -35,6 +36,7 @@ struct OpenFragment {
     sample_bytes: Option<u64>,
     /// Number of `mdat` bytes that followed the `moof`; `None` without an `mdat`.
     mdat_bytes: Option<u64>,
+    places: SamplePlaces,
 }
 
 impl Fragments {
@@ -64,13 +66,14 @@ impl Fragments {
     }
 
     pub(super) fn read_moof(&mut self, moof: &Mp4Box<'_>, defects: &mut DefectLog) {
-        self.close_fragment(defects);
+        self.close_fragment(true, defects);
         self.has_moof = true;
         let mut sample_bytes = Some(0u64);
-        let mut base = DataBase { moof: moof.offset, previous_end: None };
+        let mut base = DataBase::new(moof.offset);
+        let mut places = SamplePlaces::default();
         for child in moof.children() {
             let bytes = match child {
-                Ok(traf) if &traf.kind == b"traf" => self.read_traf(&traf, &mut base, defects),
+                Ok(traf) if &traf.kind == b"traf" => self.read_traf(&traf, &mut base, &mut places, defects),
                 Ok(_) => Ok(Some(0)),
                 Err(error) => Err(error),
             };
@@ -82,12 +85,14 @@ impl Fragments {
                 }
             }
         }
-        self.open = Some(OpenFragment { at: moof.offset, sample_bytes, mdat_bytes: None });
+        self.open = Some(OpenFragment { at: moof.offset, sample_bytes, mdat_bytes: None, places });
     }
 
-    /// Begins an `mdat` with `bytes` of payload; `u64::MAX` stands for one that reaches to the end of the resource.
-    pub(super) fn begin_mdat(&mut self, bytes: u64) {
+    /// Begins an `mdat` whose payload begins at byte offset `from` of the resource and has `bytes`; `u64::MAX` stands for one that
+    /// reaches to the end of the resource.
+    pub(super) fn begin_mdat(&mut self, from: u64, bytes: u64) {
         if let Some(open) = &mut self.open {
+            open.places.add_media(ByteRange { from, to: from.saturating_add(bytes) });
             open.mdat_bytes = Some(open.mdat_bytes.unwrap_or(0).saturating_add(bytes));
         }
     }
@@ -116,16 +121,26 @@ impl Fragments {
     }
 
     /// Ends the open movie fragment: reads its collected samples and compares the size of its samples with its media
-    /// data.
-    pub(super) fn close_fragment(&mut self, defects: &mut DefectLog) {
-        self.tracks.iter_mut().for_each(|track| track.in_band.end_fragment());
+    /// data. `is_complete` is whether all `mdat` boxes of the fragment were seen.
+    pub(super) fn close_fragment(&mut self, is_complete: bool, defects: &mut DefectLog) {
+        let broken: Vec<_> = self.tracks.iter_mut().filter_map(|track| track.in_band.end_fragment(track.id)).collect();
         let tracks = &mut self.tracks;
         self.subtitle_samples.read_complete(defects, |id, found| {
             tracks.iter_mut().filter(|t| t.id == id).for_each(|t| t.subtitles.get_or_insert_default().merge(found));
         });
-        let Some(OpenFragment { at, sample_bytes, mdat_bytes }) = self.open.take() else { return };
+        if self.report_misplaced(is_complete, defects) {
+            return;
+        }
+        for (at, message) in broken {
+            defects.add(DefectKind::Container, at, "ISO/IEC 14496-15 4.3.3, 5.3.3.1", || message);
+        }
+    }
+
+    /// Ends the open movie fragment, and returns whether its samples aren't where it says: then what was read of them means nothing.
+    fn report_misplaced(&mut self, is_complete: bool, defects: &mut DefectLog) -> bool {
+        let Some(OpenFragment { at, sample_bytes, mdat_bytes, places }) = self.open.take() else { return false };
         match (sample_bytes, mdat_bytes) {
-            (Some(0), None) => {}
+            (Some(0), None) => return false,
             (_, None) => {
                 defects.add(DefectKind::Container, at, "ISO/IEC 14496-12 8.8.4; ISO/IEC 23000-19 7.3.2", || {
                     format!("the `moof` at byte {at} has no `mdat` behind it")
@@ -136,8 +151,13 @@ impl Fragments {
                     format!("the `moof` at byte {at} describes {sample_bytes} bytes of samples, its `mdat` holds {mdat_bytes}")
                 });
             }
-            _ => {}
+            // In a resource that is cut, the media data may be in an `mdat` that didn't come.
+            _ => match places.misplaced().filter(|_| is_complete) {
+                Some(message) => defects.add(DefectKind::Container, at, "ISO/IEC 14496-12 8.8.7, 8.8.8", || message),
+                None => return false,
+            },
         }
+        true
     }
 
     /// Reads a track fragment (`traf`), and returns the number of bytes of its samples; `None` when the size of a
@@ -146,6 +166,7 @@ impl Fragments {
         &mut self,
         traf: &Mp4Box<'_>,
         base: &mut DataBase,
+        places: &mut SamplePlaces,
         defects: &mut DefectLog,
     ) -> Result<Option<u64>, BoxError> {
         let parts = TrafBoxes::read(traf)?;
@@ -173,7 +194,10 @@ impl Fragments {
         }
         track.begin_fragment(base.moof);
         let sizes: Vec<Option<u64>> = parts.runs.iter().map(|run| track.add_run(run, defaults)).collect();
-        let from = base.place_runs(&parts, &sizes);
+        let place = base.place_runs(tfhd.base_data_offset, parts.default_base_is_moof, &parts.runs, &sizes);
+        if place.is_unambiguous {
+            place.runs.iter().for_each(|run| places.add_run(tfhd.track_id, *run));
+        }
         let protection = track.sample_entry(tfhd).map(|entry| parts.groups.effective(entry));
         let vector_size = protection.as_ref().and_then(|p| p.iv_size);
         let is_described = parts.senc.as_ref().is_some_and(encryption::describes_samples);
@@ -182,9 +206,19 @@ impl Fragments {
             let has_vectors = is_described || parts.has_auxiliary;
             track.check_protection(protection.as_deref(), has_vectors, traf.offset, defects);
         }
-        if let Some(from) = from.filter(|_| !encrypted) {
+        if let (Some(senc), Some(vector_size)) = (&parts.senc, vector_size) {
+            match encryption::check_samples(senc, vector_size, &parts.runs, defaults.size) {
+                Err(error) => defects.add(DefectKind::Container, error.offset, "ISO/IEC 23001-7 7.2", || error.message),
+                // Then every sample has subsamples.
+                Ok(()) if encrypted && is_described && place.is_unambiguous && encryption::has_subsamples(senc) => {
+                    place.first.iter().for_each(|from| track.in_band.expect_encrypted(*from, &parts.runs, defaults));
+                }
+                Ok(()) => {}
+            }
+        }
+        if let Some(from) = place.first.filter(|_| !encrypted) {
             let (format, aac) = (track.subtitle_format(), track.aac_timescale());
-            track.in_band.expect(from, &parts.runs, defaults);
+            track.in_band.expect(from, place.is_unambiguous, &parts.runs, defaults);
             if let Some(format) = format {
                 self.subtitle_samples.request(tfhd.track_id, format, from, &parts.runs, defaults.size);
             }
@@ -193,11 +227,6 @@ impl Fragments {
             }
         }
         self.encrypted |= encrypted;
-        if let (Some(senc), Some(vector_size)) = (&parts.senc, vector_size)
-            && let Err(error) = encryption::check_samples(senc, vector_size, &parts.runs, defaults.size)
-        {
-            defects.add(DefectKind::Container, error.offset, "ISO/IEC 23001-7 7.2", || error.message);
-        }
         Ok(sizes.into_iter().try_fold(0, |sum: u64, bytes| Some(sum.saturating_add(bytes?))))
     }
 
@@ -249,35 +278,6 @@ impl Fragments {
 
 /// default-base-is-moof in the highest byte of the flags of `tfhd` (ISO/IEC 14496-12 8.8.7).
 const DEFAULT_BASE_IS_MOOF: u8 = 0x02;
-
-/// Place from which the data offsets of the track fragments of a `moof` count (base-data-offset, ISO/IEC 14496-12 8.8.7).
-#[derive(Debug, Clone, Copy)]
-struct DataBase {
-    /// Byte offset of the `moof`.
-    moof: u64,
-    /// Byte offset of the end of the samples of the track fragment before; `None` for the first one, and if it isn't known.
-    previous_end: Option<u64>,
-}
-
-impl DataBase {
-    /// Returns the byte offset of the first sample of a track fragment whose runs have `sizes` bytes, and moves on to the end of its
-    /// samples. `None` if its offset isn't known.
-    fn place_runs(&mut self, parts: &TrafBoxes<'_>, sizes: &[Option<u64>]) -> Option<u64> {
-        let explicit = parts.tfhd.as_ref().and_then(|tfhd| tfhd.base_data_offset);
-        let previous = self.previous_end.filter(|_| !parts.default_base_is_moof && explicit.is_none());
-        let base = explicit.or(previous).unwrap_or(self.moof);
-        // Samples behind those of the track fragment before need no offset of their own.
-        let first_offset = parts.runs.first()?.data_offset.or(previous.map(|_| 0));
-        let first = first_offset.map(|offset| base.saturating_add_signed(offset.into()));
-        let mut at = first;
-        for (run, bytes) in parts.runs.iter().zip(sizes) {
-            let start = run.data_offset.map(|offset| base.saturating_add_signed(offset.into())).or(at);
-            at = start.zip(*bytes).map(|(start, bytes)| start.saturating_add(bytes));
-        }
-        self.previous_end = at;
-        first
-    }
-}
 
 /// Extended type of the box of PIFF 1.1 that became `senc`.
 const PIFF_SAMPLE_ENCRYPTION: [u8; 16] =

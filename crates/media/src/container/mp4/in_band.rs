@@ -1,13 +1,14 @@
 //! Codec headers inside MP4 samples: parameter sets of `avc3` and `hev1` (ISO/IEC 14496-15), slice headers of H.264 and HEVC, the
 //! sequence header of AV1, and HDR messages.
 
-use super::expected_samples::{ExpectedSamples, SamplePart, samples_of};
+use super::expected_samples::{ExpectedSample, ExpectedSamples, SamplePart, samples_of};
+use super::nal_lengths::{NalFault, NalLengths};
 use super::nal_samples::NalSamples;
 use super::track::SampleDefaults;
 use crate::codec::parameters::{CodecParameters, ParameterSetKinds, TrackHeaders};
 use crate::codec::start_codes::VideoSyntax;
 use crate::codec::{av1, parameter_sets::ParameterSets};
-use crate::container::InitTrack;
+use crate::container::{InitTrack, SyncFlagMismatch};
 use mp4_atom::Trun;
 
 /// Largest number of bytes that are kept of an AV1 sample.
@@ -17,13 +18,23 @@ const MAX_HEAD: usize = 2048;
 #[derive(Debug, Default)]
 pub(super) struct InBandSamples {
     headers: InBandHeaders,
+    /// Length fields of the NAL units of an H.264 or HEVC track; `None` for other tracks.
+    lengths: Option<NalLengths>,
+    /// Whether the length fields of the current fragment are judged.
+    is_judged: bool,
     expected: ExpectedSamples,
+    /// Samples of the current fragment that don't consist of NAL units: the first one with its fault, and their number.
+    broken: Option<(ExpectedSample, NalFault)>,
+    broken_count: u64,
+    /// Whether a sample of the segment doesn't consist of NAL units.
+    has_broken: bool,
 }
 
 impl InBandSamples {
     #[must_use]
     pub(super) fn for_track(init: &InitTrack) -> Self {
-        Self { headers: InBandHeaders::for_track(init), expected: ExpectedSamples::default() }
+        let lengths = init.nal_length_size.filter(|_| matches!(init.codec.as_str(), "h264" | "hevc"));
+        Self { headers: InBandHeaders::for_track(init), lengths: lengths.map(NalLengths::new), ..Self::default() }
     }
 
     #[must_use]
@@ -31,36 +42,83 @@ impl InBandSamples {
         !matches!(self.headers, InBandHeaders::Unread)
     }
 
-    /// Expects the samples of a fragment's runs, which begin at offset `from` of the resource: all of them, or the first, as AV1 has
-    /// its headers at random access points.
-    pub(super) fn expect(&mut self, from: u64, runs: &[Trun], defaults: SampleDefaults) {
+    /// Expects the clear samples of a fragment's runs, which begin at offset `from` of the resource: all of them, or the first, as AV1
+    /// has its headers at random access points. `is_unambiguous` is whether all players find them there; otherwise their length fields
+    /// aren't judged.
+    pub(super) fn expect(&mut self, from: u64, is_unambiguous: bool, runs: &[Trun], defaults: SampleDefaults) {
+        self.is_judged = is_unambiguous;
         let most = match self.headers {
             InBandHeaders::NalUnits(_) => usize::MAX,
             InBandHeaders::Av1(_) => 1,
+            InBandHeaders::Unread if self.lengths.is_some() => usize::MAX,
             InBandHeaders::Unread => 0,
         };
         self.expected.expect(samples_of(from, runs, defaults).take(most));
     }
 
-    /// Passes on the media data that begins at offset `at`.
+    /// Expects the encrypted samples of a fragment's runs, of which the length fields are clear because only parts of the samples are
+    /// encrypted (ISO/IEC 23001-7 9.5.2).
+    pub(super) fn expect_encrypted(&mut self, from: u64, runs: &[Trun], defaults: SampleDefaults) {
+        if !self.is_read() {
+            self.expect(from, true, runs, defaults);
+        }
+    }
+
+    /// Passes on the media data that begins at offset `at`. The length fields of each expected sample that comes whole are followed: these
+    /// are the first 4096 of a fragment, in a segment of which only the head is fetched those in the head.
     pub(super) fn pass_media(&mut self, at: u64, bytes: &[u8]) {
-        let Self { headers, expected } = self;
+        let Self { headers, lengths, is_judged, expected, broken, broken_count, .. } = self;
+        let mut lengths = lengths.as_mut().filter(|_| *is_judged);
         expected.pass_media(at, bytes, |part| match part {
-            SamplePart::Bytes(bytes) => headers.append(bytes),
-            SamplePart::End(_) | SamplePart::Missing(_) => headers.end_sample(),
+            SamplePart::Bytes(bytes) => {
+                headers.append(bytes);
+                if let Some(lengths) = &mut lengths {
+                    lengths.append(bytes);
+                }
+            }
+            SamplePart::End(sample) => {
+                headers.end_sample(Some(sample.flags));
+                if let Some(fault) = lengths.as_mut().and_then(|lengths| lengths.end_sample()) {
+                    broken.get_or_insert((sample, fault));
+                    *broken_count += 1;
+                }
+            }
+            SamplePart::Missing(_) => headers.end_sample(None),
         });
     }
 
-    /// Ends a fragment; of a sample whose bytes haven't all come, those that came are read.
-    pub(super) fn end_fragment(&mut self) {
+    /// Ends a fragment; of a sample whose bytes haven't all come, those that came are read. Returns the byte offset of the first sample of
+    /// the track `id` that doesn't consist of NAL units, and a sentence about it; `None` if all do.
+    pub(super) fn end_fragment(&mut self, id: u32) -> Option<(u64, String)> {
         self.expected.clear();
-        self.headers.end_sample();
+        self.headers.end_sample(None);
+        let lengths = self.lengths.as_mut()?;
+        lengths.reset();
+        let (broken, count) = (self.broken.take(), std::mem::take(&mut self.broken_count));
+        let (ExpectedSample { from, size: bytes, .. }, fault) = broken?;
+        self.has_broken = true;
+        let size = lengths.length_size();
+        let plural = if size == 1 { "" } else { "s" };
+        let such = if count > 1 { format!("; the fragment has {count} such samples") } else { String::new() };
+        let message = format!(
+            "the sample of track {id} at byte {from}, {bytes} bytes by its `trun`, doesn't consist of NAL units with a length of {size} \
+             byte{plural} before each: {fault}{such}; players stop or show nothing"
+        );
+        Some((from, message))
     }
 
-    /// Returns the codec headers of the samples, merged with the codec parameters of the sample entry.
+    /// Returns the codec headers of the samples, merged with the codec parameters of the sample entry, and how the sample flags differ
+    /// from the pictures. Samples that don't consist of NAL units say nothing.
     #[must_use]
-    pub(super) fn finish(self, entry: Option<CodecParameters>) -> TrackHeaders {
-        self.headers.finish(entry)
+    pub(super) fn finish(self, entry: Option<CodecParameters>) -> (TrackHeaders, Option<SyncFlagMismatch>) {
+        if self.has_broken {
+            return (TrackHeaders { first: entry, ..TrackHeaders::default() }, None);
+        }
+        let mismatch = match &self.headers {
+            InBandHeaders::NalUnits(samples) => samples.flag_mismatch(),
+            _ => None,
+        };
+        (self.headers.finish(entry), mismatch)
     }
 }
 
@@ -137,10 +195,10 @@ impl InBandHeaders {
         }
     }
 
-    /// Ends the current sample, also one of which bytes are missing.
-    fn end_sample(&mut self) {
+    /// Ends the current sample, also one of which bytes are missing. `flags` are the sample flags of one that came whole.
+    fn end_sample(&mut self, flags: Option<u32>) {
         match self {
-            Self::NalUnits(samples) => samples.end_sample(),
+            Self::NalUnits(samples) => samples.end_sample(flags),
             Self::Av1(reader) => reader.end_sample(),
             Self::Unread => {}
         }
@@ -183,7 +241,7 @@ mod tests {
     impl InBandHeaders {
         fn read_sample(&mut self, sample: &[u8]) {
             sample.chunks(7).for_each(|piece| self.append(piece));
-            self.end_sample();
+            self.end_sample(None);
         }
     }
 
@@ -302,6 +360,35 @@ mod tests {
             let _ = samples.finish(None);
         }
         assert!(matches!(track(true), InBandHeaders::Unread), "protected samples aren't looked into");
+    }
+
+    #[test]
+    fn samples_that_are_no_nal_units_are_a_defect_and_tell_nothing_else() {
+        let read = |samples: &[&[u8]], is_encrypted| {
+            let mut track = InBandSamples::for_track(&init(is_encrypted));
+            let entries =
+                samples.iter().map(|s| mp4_atom::TrunEntry { size: Some(s.len() as u32), ..Default::default() });
+            let runs = [Trun { data_offset: None, samples: mp4_atom::TrunSamples::Explicit(entries.collect()) }];
+            let defaults = SampleDefaults { duration: None, size: None, flags: 0 };
+            if is_encrypted {
+                track.expect_encrypted(100, &runs, defaults)
+            } else {
+                track.expect(100, true, &runs, defaults)
+            }
+            track.pass_media(100, &samples.concat());
+            let found = track.end_fragment(3);
+            (found, size(track.finish(None).0.first))
+        };
+        let (good, late) = (sample(SETS[0]), [0, 0, 0, 9, 0x41, 1]);
+        assert_eq!(read(&[&good, &good], false), (None, Some((1920, 1080))));
+        assert_eq!(read(&[&good, &good], true), (None, None));
+        let message = "the sample of track 3 at byte 145, 6 bytes by its `trun`, doesn't consist of NAL units with a length of 4 bytes \
+                       before each: the last NAL unit is 7 bytes longer than the sample; the fragment has 2 such samples; players stop \
+                       or show nothing";
+        for is_encrypted in [false, true] {
+            let found = read(&[&good, &late, &late, &good], is_encrypted);
+            assert_eq!(found, (Some((145, message.to_owned())), None));
+        }
     }
 
     #[test]

@@ -9,10 +9,12 @@ mod boxes;
 mod expected_samples;
 mod fragment;
 mod in_band;
+mod nal_lengths;
 mod nal_samples;
 mod init;
 mod encryption;
 mod sample_entry;
+mod sample_places;
 mod segment_index;
 mod subtitles;
 mod track;
@@ -138,7 +140,7 @@ impl Mp4Reader {
         self.side_boxes.check_part_ends(at, &mut self.defects);
         if &header.kind == b"mdat" {
             self.has_mdat = true;
-            self.fragments.begin_mdat(header.size.map_or(u64::MAX, |s| s - header.length));
+            self.fragments.begin_mdat(self.offset, header.size.map_or(u64::MAX, |s| s - header.length));
         }
         let is_movie_box = matches!(&header.kind, b"moov" | b"moof");
         let left = header.size.map(|size| size - header.length);
@@ -195,11 +197,16 @@ impl Mp4Reader {
 
     pub(super) fn finish(mut self, inspection: &mut Inspection) -> (DefectLog, Option<InitSegment>) {
         self.report_truncation();
-        if matches!(&self.state, Mp4State::Header(header_bytes) if header_bytes.is_empty()) {
+        let is_complete = match &self.state {
+            Mp4State::Header(header_bytes) => header_bytes.is_empty(),
+            Mp4State::Passed { left, .. } => left.is_none(),
+            Mp4State::Body { .. } | Mp4State::Lost => false,
+        };
+        if matches!(self.state, Mp4State::Header(_)) && is_complete {
             self.side_boxes.check_last_part(self.offset, self.fragments.has_moof, &mut self.defects);
         }
         if !matches!(self.state, Mp4State::Lost) {
-            self.fragments.close_fragment(&mut self.defects);
+            self.fragments.close_fragment(is_complete, &mut self.defects);
         }
         if !self.fragments.has_moof && (self.has_mdat || self.init.is_none()) {
             self.defects.add(DefectKind::Container, 0, "ISO/IEC 14496-12 8.8.4; ISO/IEC 23000-19 7.3.2", || {

@@ -1,6 +1,7 @@
 //! Timeline of one MP4 track over the fragments of a segment.
 
 use super::in_band::InBandSamples;
+use super::nal_samples::IS_NON_SYNC;
 use super::subtitles::SubtitleFormat;
 use crate::codec::parameters::CodecParameters;
 use crate::codec::rfc6381::Codec;
@@ -13,9 +14,7 @@ use mp4_atom::{Tfhd, Trun, TrunEntry, TrunSamples};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-/// Bits of the sample flags (ISO/IEC 14496-12 8.8.3.1): sample_is_non_sync_sample, and sample_depends_on with value 1
-/// (not an I picture).
-const SAMPLE_IS_NON_SYNC: u32 = 0x0001_0000;
+/// sample_depends_on in the sample flags (ISO/IEC 14496-12 8.8.3.1), and its value 1 (not an I picture).
 const DEPENDS_ON_MASK: u32 = 0x0300_0000;
 const DEPENDS_ON_OTHERS: u32 = 0x0100_0000;
 
@@ -53,7 +52,7 @@ pub(super) struct FragmentedTrack {
 pub(super) struct SampleDefaults {
     pub(super) duration: Option<u32>,
     pub(super) size: Option<u32>,
-    flags: u32,
+    pub(super) flags: u32,
 }
 
 impl FragmentedTrack {
@@ -201,7 +200,8 @@ impl FragmentedTrack {
     }
 
     fn add_sample(&mut self, entry: &TrunEntry, defaults: SampleDefaults) {
-        let sync = is_sync(entry.flags.unwrap_or(defaults.flags));
+        let flags = entry.flags.unwrap_or(defaults.flags);
+        let sync = is_sync(flags);
         self.samples += 1;
         self.first_is_sync.get_or_insert(sync);
         self.sync_count += u64::from(sync);
@@ -290,7 +290,8 @@ impl FragmentedTrack {
 /// Stores the codec parameters that the samples contain in the track. If they equal those of the sample entry, the
 /// track keeps the sample entry's copy, which all segments share in memory.
 fn set_headers(track: &mut Track, in_band: InBandSamples, entry: Option<Arc<CodecParameters>>) {
-    let headers = in_band.finish(entry.as_deref().cloned());
+    let (headers, flag_mismatch) = in_band.finish(entry.as_deref().cloned());
+    track.flag_mismatch = flag_mismatch;
     track.parameters = match (headers.first, entry) {
         (Some(read), Some(entry)) if read == *entry => Some(entry),
         (read, _) => read.map(Arc::new),
@@ -303,7 +304,7 @@ fn set_headers(track: &mut Track, in_band: InBandSamples, entry: Option<Arc<Code
 }
 
 fn is_sync(flags: u32) -> bool {
-    flags & SAMPLE_IS_NON_SYNC == 0 && flags & DEPENDS_ON_MASK != DEPENDS_ON_OTHERS
+    flags & IS_NON_SYNC == 0 && flags & DEPENDS_ON_MASK != DEPENDS_ON_OTHERS
 }
 
 fn min_of(old: Option<i64>, new: i64) -> Option<i64> {
@@ -333,7 +334,7 @@ mod tests {
             presentation_shift: -20,
             default_duration: Some(100),
             default_size: Some(7),
-            default_flags: SAMPLE_IS_NON_SYNC,
+            default_flags: IS_NON_SYNC,
             parameters: None,
             nal_length_size: None,
             missing_parameter_sets: ParameterSetKinds::default(),
@@ -434,7 +435,7 @@ mod tests {
         };
         let of = |d: SampleDefaults| (d.duration, d.size, d.flags);
         assert_eq!(of(video().defaults(&tfhd)), (Some(1), Some(2), 3));
-        assert_eq!(of(video().defaults(&Tfhd::default())), (Some(100), Some(7), SAMPLE_IS_NON_SYNC));
+        assert_eq!(of(video().defaults(&Tfhd::default())), (Some(100), Some(7), IS_NON_SYNC));
         assert_eq!(of(FragmentedTrack::new(1, None).defaults(&Tfhd::default())), (None, None, 0));
     }
 

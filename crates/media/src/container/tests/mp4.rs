@@ -167,7 +167,10 @@ fn sizes_of_64_bits_are_followed() {
     let (init, bytes) = unindexed("cmaf_h264_0");
     let mdat = find(&bytes, b"mdat");
     let size = (bytes.len() - mdat + 8) as u64;
-    let long = [&bytes[..mdat], b"\0\0\0\x01mdat", &size.to_be_bytes(), &bytes[mdat + 8..]].concat();
+    let mut long = [&bytes[..mdat], b"\0\0\0\x01mdat", &size.to_be_bytes(), &bytes[mdat + 8..]].concat();
+    let offset = find(&bytes, b"trun") + 16;
+    let moved = u32::from_be_bytes(bytes[offset..offset + 4].try_into().unwrap()) + 8;
+    long[offset..offset + 4].copy_from_slice(&moved.to_be_bytes());
     let seen = inspect_with(Some(&init), &long);
     assert_eq!((defects(&seen), summary(&seen.tracks[0]).2), (vec![], 25_600));
 }
@@ -213,7 +216,7 @@ fn samples_of_unknown_size_are_counted() {
     let tfdt = b"\0\0\0\x10tfdt\0\0\0\0\0\0\x04\0";
     let trun = b"\0\0\0\x1ctrun\0\0\x01\0\0\0\0\x03\0\0\x04\0\0\0\x04\0\0\0\x02\0";
     let traf = [b"\0\0\0\x44traf", &tfhd[..], tfdt, trun].concat();
-    let moof = [b"\0\0\0\x4cmoof", &traf[..], b"\0\0\0\x09mdat_"].concat();
+    let moof = [&boxed(b"moof", &[&boxed(b"mfhd", &[&[0; 8]]), &traf])[..], b"\0\0\0\x09mdat_"].concat();
     let seen = inspect_with(Some(&init), &moof);
     assert_eq!((defects(&seen), summary(&seen.tracks[0])), (vec![], (1024, 1024, 3584, 3, 0, None)));
 }
@@ -224,13 +227,13 @@ fn samples_placed_by_positions_in_the_file_are_a_defect() {
     let tfdt = b"\0\0\0\x10tfdt\0\0\0\0\0\0\x04\0";
     let trun = b"\0\0\0\x1ctrun\0\0\x01\0\0\0\0\x03\0\0\x04\0\0\0\x04\0\0\0\x02\0";
     let of = |tfhd: &[u8]| {
-        let moof = boxed(b"moof", &[&boxed(b"traf", &[tfhd, tfdt, trun])]);
+        let moof = boxed(b"moof", &[&boxed(b"mfhd", &[&[0; 8]]), &boxed(b"traf", &[tfhd, tfdt, trun])]);
         inspect_with(Some(&init), &[&moof[..], b"\0\0\0\x09mdat_"].concat()).defects
     };
     assert_eq!(of(b"\0\0\0\x10tfhd\0\x02\0\0\0\0\0\x01"), []);
     let found = of(b"\0\0\0\x18tfhd\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\0");
     assert_eq!((found.len(), found[0].kind), (1, DefectKind::ContainerRefused));
-    assert!(found[0].message.starts_with("the `traf` of track 1 at byte 8 has base-data-offset"), "{found:?}");
+    assert!(found[0].message.starts_with("the `traf` of track 1 at byte 24 has base-data-offset"), "{found:?}");
 }
 
 /// Returns the defects of the initialization segment when the box of this type is renamed to `free`.
@@ -273,12 +276,88 @@ fn one_byte_less_than_the_samples_need_is_a_defect() {
     let mut short = bytes[..bytes.len() - 1].to_vec();
     short[mdat..mdat + 4].copy_from_slice(&((bytes.len() - mdat - 1) as u32).to_be_bytes());
     assert_eq!(defects(&inspect_with(Some(&init), &short)).len(), 1);
-    // The samples may lie in two boxes of media data.
+    // A sample of one run can't lie in two boxes of media data: the header of the second would be a part of it.
     let half = mdat + 1000;
     let second = (bytes.len() - half + 8) as u32;
     let mut split = [&bytes[..half], &second.to_be_bytes(), b"mdat", &bytes[half..]].concat();
     split[mdat..mdat + 4].copy_from_slice(&1000u32.to_be_bytes());
-    assert_eq!(defects(&inspect_with(Some(&init), &split)), []);
+    let found = defects(&inspect_with(Some(&init), &split));
+    assert!(found.len() == 1 && found[0].2.contains("none of the 2 `mdat` boxes has them all"), "{found:?}");
+}
+
+/// Returns a fragment of a video track and its initialization segment, with `before` and `behind` as further bytes in its `mdat`,
+/// and data_offset moved by `moved`.
+fn with_media_around(before: usize, behind: usize, moved: i32) -> (InitSegment, Vec<u8>) {
+    let (init, bytes) = unindexed("cmaf_h264_0");
+    let mdat = find(&bytes, b"mdat");
+    let mut padded = [&bytes[..mdat + 8], &vec![7; before], &bytes[mdat + 8..], &vec![7; behind]].concat();
+    let size = (padded.len() - mdat) as u32;
+    padded[mdat..mdat + 4].copy_from_slice(&size.to_be_bytes());
+    let offset = find(&bytes, b"trun") + 16;
+    let value = i32::from_be_bytes(padded[offset..offset + 4].try_into().unwrap()) + moved;
+    padded[offset..offset + 4].copy_from_slice(&value.to_be_bytes());
+    (init, padded)
+}
+
+#[test]
+fn samples_lie_where_their_run_says_and_an_mdat_may_have_other_bytes() {
+    let found = |before, behind, moved| {
+        let (init, bytes) = with_media_around(before, behind, moved);
+        defects(&inspect_with(Some(&init), &bytes)).into_iter().map(|(_, _, message)| message).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        [found(0, 0, 0), found(32, 0, 32), found(0, 32, 0), found(8, 8, 8)],
+        [const { Vec::<String>::new() }; 4]
+    );
+    for moved in [-8, 8, 1_000_000] {
+        let found = found(0, 0, moved);
+        assert!(found.len() == 1 && found[0].contains("track 1 places samples at bytes"), "{moved}: {found:?}");
+    }
+    assert_eq!(found(8, 0, 9).len(), 1);
+    assert_eq!(found(0, 8, -1).len(), 1);
+}
+
+#[test]
+fn samples_inside_their_mdat_that_are_no_nal_units_are_a_defect_and_tell_no_parameters() {
+    let (init, bytes) = with_media_around(8, 0, 0);
+    let seen = inspect_with(Some(&init), &bytes);
+    let (kind, at, message) = defects(&seen).remove(0);
+    assert_eq!((seen.defects.len(), kind, at), (1, DefectKind::Container, find(&bytes, b"mdat") as u64 + 8));
+    assert!(
+        message.contains("track 1") && message.ends_with("such samples; players stop or show nothing"),
+        "{message}"
+    );
+    let track = &seen.tracks[0];
+    let told = (&track.parameters, &track.quantizers, track.missing_parameter_sets.to_string());
+    assert_eq!(told, (&init.tracks[0].parameters, &None, String::new()));
+}
+
+#[test]
+fn sample_flags_are_compared_with_the_pictures() {
+    let mismatch = |first: u32, others: u32| {
+        // Two groups of 25 pictures.
+        let (init, mut bytes) = unindexed("cmaf_h264_0");
+        let entries = find(&bytes, b"trun") + 20;
+        assert_eq!(bytes[entries - 10..entries - 8], [0x0e, 1], "size, flags and composition offset of each sample");
+        for n in 0..50 {
+            let flags = if n % 25 == 0 { first } else { others };
+            bytes[entries + 12 * n + 4..entries + 12 * n + 8].copy_from_slice(&flags.to_be_bytes());
+        }
+        inspect_with(Some(&init), &bytes).tracks[0].flag_mismatch
+    };
+    assert_eq!(mismatch(0x0200_0000, 0x0101_0000), None);
+    let all = mismatch(0, 0).unwrap();
+    assert_eq!((all.false_sync, all.is_first_false_sync), (48, false));
+    assert_eq!((all.false_non_sync, mismatch(0x0200_0000, 0x0100_0000)), (0, Some(all)), "sample_depends_on alone");
+    let none = mismatch(0x0101_0000, 0x0101_0000).unwrap();
+    assert_eq!((none.false_sync, none.false_non_sync, none.is_first_false_non_sync), (0, 2, true));
+}
+
+#[test]
+fn of_a_cut_segment_no_place_of_samples_is_judged() {
+    let (init, bytes) = with_media_around(0, 0, 1_000_000);
+    let found = defects(&inspect_with(Some(&init), &bytes[..bytes.len() - 1]));
+    assert!(found.iter().all(|(_, _, message)| message.starts_with("truncated")), "{found:?}");
 }
 
 #[test]
