@@ -3,7 +3,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::{RenditionFacts, SegmentExtent, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
-use packager_media::container::Track;
+use packager_media::container::{SyncFlagMismatch, Track};
 use packager_media::stream::Media;
 use packager_media::units;
 
@@ -15,8 +15,10 @@ pub const META: CheckMeta = CheckMeta {
     alert: Some("SegmentsBroken"),
     help: "fails when the video of a segment doesn't start with a random access point, key frames are more than \
            `max_interval` apart, or all key frames of H.264 in transport streams are recovery points without random_access_indicator, from which \
-           Android's players don't start; critical when the newest consecutive segments have none for 10 s: nobody can start or switch",
-    reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.2.1; ISO/IEC 23000-19 7.3.2.2",
+           Android's players don't start; critical when the newest consecutive segments have none for 10 s: nobody can start or switch. In fragmented \
+           MP4 the sample flags say which pictures are key frames; also fails when they call an IDR picture at the start none, and, minor, when \
+           they call P or B pictures key frames (major for the first one of a segment)",
+    reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.2.1; ISO/IEC 23000-19 7.3.2.2; ISO/IEC 14496-12 8.8.3.1",
     needs_history: false,
 };
 
@@ -36,7 +38,9 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
     let tracks: Vec<_> = segments.iter().rev().filter_map(|s| Some((*s, video(s)?))).collect();
     tracks.first()?;
     let found = tracks.iter().filter_map(|(s, track)| violation(s, track, params));
-    let nobody_starts = is_without(&tracks);
+    // Some players look at the pictures, whatever the flags say.
+    let has_key_frames = tracks.iter().any(|(_, track)| track.flag_mismatch.is_some_and(|m| m.false_non_sync > 0));
+    let nobody_starts = is_without(&tracks) && !has_key_frames;
     if let Some(unmarked) = unmarked(&tracks) {
         return Some(found.chain([unmarked]).collect());
     }
@@ -94,7 +98,12 @@ fn video(segment: &SegmentFacts) -> Option<&Track> {
 fn violation(segment: &SegmentFacts, track: &Track, params: &Params) -> Option<Violation> {
     let number = segment.segment.number;
     let interval = track.keyframe_interval_max.map(|i| i.0);
+    let mismatch = track.flag_mismatch.unwrap_or_default();
     let message = match (interval, params.max_interval) {
+        _ if track.starts_with_keyframe == Some(false) && mismatch.is_first_false_non_sync => format!(
+            "segment {number}: the sample flags say that the first picture is no key frame (sample_is_non_sync_sample), but it is an IDR \
+             picture: players that trust them don't switch or join here"
+        ),
         _ if track.starts_with_keyframe == Some(false) => {
             let later = match (segment.extent, track.keyframes) {
                 (SegmentExtent::Head { .. }, 0) => "",
@@ -109,14 +118,41 @@ fn violation(segment: &SegmentFacts, track: &Track, params: &Params) -> Option<V
             let (is, most) = units::distinct(is, most, 3);
             format!("segment {number}: {is} s between key frames; no more than {most} s are allowed")
         }
-        _ => return None,
+        _ => return wrongly_flagged(segment, track, mismatch),
     };
-    Some(
-        segment_violation(segment, message)
-            .with("track", track.id)
-            .with("keyframes", track.keyframes)
-            .with("interval_seconds", interval),
-    )
+    Some(evidence(segment, track, message))
+}
+
+/// Returns the violation of P and B pictures that the sample flags call key frames.
+fn wrongly_flagged(segment: &SegmentFacts, track: &Track, mismatch: SyncFlagMismatch) -> Option<Violation> {
+    let number = segment.segment.number;
+    let SyncFlagMismatch { false_sync, is_first_false_sync, .. } = mismatch;
+    let (message, severity) = match false_sync {
+        0 => return None,
+        _ if is_first_false_sync => {
+            let first = "the sample flags say that the first picture is a key frame, but it is a P or B picture";
+            (
+                format!("segment {number}: {first}: players that switch or join here show a damaged picture"),
+                Severity::Major,
+            )
+        }
+        _ => {
+            let flagged = match false_sync {
+                1 => "1 P or B picture is flagged as a key frame".to_owned(),
+                count => format!("{count} P and B pictures are flagged as key frames"),
+            };
+            let why = "sample_is_non_sync_sample isn't set: players that seek or switch there show a damaged picture";
+            (format!("segment {number}: {flagged}, because {why}"), Severity::Minor)
+        }
+    };
+    Some(evidence(segment, track, message).severity(severity).with("wrongly_flagged", false_sync))
+}
+
+fn evidence(segment: &SegmentFacts, track: &Track, message: String) -> Violation {
+    segment_violation(segment, message)
+        .with("track", track.id)
+        .with("keyframes", track.keyframes)
+        .with("interval_seconds", track.keyframe_interval_max.map(|interval| interval.0))
 }
 
 #[cfg(test)]
@@ -199,6 +235,51 @@ mod tests {
             "segment 5: 2.040 s between key frames; no more than 2.000 s are allowed"
         );
         assert_holds(run(every(10.0), &Params::default()));
+    }
+
+    fn run_flags(starts: bool, mismatch: SyncFlagMismatch) -> Vec<Violation> {
+        let change = |t: &mut Track| (t.starts_with_keyframe, t.flag_mismatch) = (Some(starts), Some(mismatch));
+        violations(run(change, &Params::default()))
+    }
+
+    #[test]
+    fn pictures_that_the_flags_call_key_frames_are_minor_and_major_at_the_start() {
+        let none = SyncFlagMismatch::default();
+        assert_eq!(run_flags(true, none), []);
+        let found = run_flags(true, SyncFlagMismatch { false_sync: 48, ..none });
+        assert_eq!(found[0].severity, Some(Severity::Minor));
+        assert!(found[0].message.starts_with("segment 5: 48 P and B pictures are flagged as key frames"), "{found:?}");
+        let found = run_flags(true, SyncFlagMismatch { false_sync: 1, is_first_false_sync: true, ..none });
+        assert_eq!(found[0].severity, Some(Severity::Major));
+        assert!(found[0].message.contains("but it is a P or B picture"), "{found:?}");
+    }
+
+    #[test]
+    fn an_idr_picture_that_the_flags_call_none_is_told_from_a_missing_one() {
+        let flags =
+            SyncFlagMismatch { false_non_sync: 1, is_first_false_non_sync: true, ..SyncFlagMismatch::default() };
+        let found = run_flags(false, flags);
+        assert_eq!((found.len(), found[0].severity), (1, None));
+        assert!(found[0].message.contains("but it is an IDR picture"), "{found:?}");
+        let later = SyncFlagMismatch { is_first_false_non_sync: false, ..flags };
+        assert!(run_flags(false, later)[0].message.contains("doesn't start with a key frame"));
+    }
+
+    #[test]
+    fn pictures_without_a_flag_are_key_frames_for_some_players() {
+        let severity = |mismatch: Option<SyncFlagMismatch>| {
+            let mut segments: Vec<_> = (1..=5).map(|n| ts_segment(n, 2.0 * n as f64, 2.0)).collect();
+            for segment in &mut segments {
+                let track = &mut segment.inspection.as_mut().unwrap().tracks[0];
+                (track.starts_with_keyframe, track.keyframes, track.flag_mismatch) = (Some(false), 0, mismatch);
+            }
+            let mut scene = Scene::live();
+            scene.remember(segments);
+            violations(check(&scene.context(), &Params::default()))[0].severity
+        };
+        let flags =
+            SyncFlagMismatch { false_non_sync: 1, is_first_false_non_sync: true, ..SyncFlagMismatch::default() };
+        assert_eq!([severity(None), severity(Some(flags))], [Some(Severity::Critical), None]);
     }
 
     #[test]
