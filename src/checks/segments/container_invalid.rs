@@ -17,7 +17,8 @@ pub const META: CheckMeta = CheckMeta {
     help: "fails when a media segment isn't the announced container, is empty, cut, larger than the size limit, or \
            structurally broken (lost sync, truncated, a box that exceeds its parent, samples of fragmented MP4 that aren't where its `trun` says \
            or don't consist of NAL units); major for packed audio without its time stamp, which \
-           players put where they think fit, for fragmented MP4 that some players refuse, such as by samples placed by positions in the file, and for transport streams whose pictures or PES packets are divided so \
+           players put where they think fit, for fragmented MP4 that some players refuse, such as by samples placed by positions in the file, ADTS headers, a missing `mfhd`, \
+           or `saiz` of clear samples, and for transport streams whose pictures or PES packets are divided so \
            that some players lose them (no access unit delimiters, several pictures under one time stamp, a wrong PES_packet_length); minor for subtitles, and when only an event \
            message (`emsg`), `prft`, `sidx` or ID3 tag is invalid, or bytes follow the last packet of a transport stream. init_segment_invalid judges initialization \
            segments",

@@ -71,6 +71,11 @@ impl Fragments {
         let mut sample_bytes = Some(0u64);
         let mut base = DataBase::new(moof.offset);
         let mut places = SamplePlaces::default();
+        if moof.children().map_while(Result::ok).all(|child| &child.kind != b"mfhd") {
+            defects.add(DefectKind::ContainerRefused, moof.offset, "ISO/IEC 14496-12 8.8.5", || {
+                format!("the `moof` at byte {} has no `mfhd`: Chromium refuses the segment", moof.offset)
+            });
+        }
         for child in moof.children() {
             let bytes = match child {
                 Ok(traf) if &traf.kind == b"traf" => self.read_traf(&traf, &mut base, &mut places, defects),
@@ -124,6 +129,7 @@ impl Fragments {
     /// data. `is_complete` is whether all `mdat` boxes of the fragment were seen.
     pub(super) fn close_fragment(&mut self, is_complete: bool, defects: &mut DefectLog) {
         let broken: Vec<_> = self.tracks.iter_mut().filter_map(|track| track.in_band.end_fragment(track.id)).collect();
+        let with_headers = self.audio_samples.end_fragment();
         let tracks = &mut self.tracks;
         self.subtitle_samples.read_complete(defects, |id, found| {
             tracks.iter_mut().filter(|t| t.id == id).for_each(|t| t.subtitles.get_or_insert_default().merge(found));
@@ -133,6 +139,9 @@ impl Fragments {
         }
         for (at, message) in broken {
             defects.add(DefectKind::Container, at, "ISO/IEC 14496-15 4.3.3, 5.3.3.1", || message);
+        }
+        for (at, message) in with_headers {
+            defects.add(DefectKind::ContainerRefused, at, "ISO/IEC 14496-14 5.2; ISO/IEC 14496-3 1.6.2", || message);
         }
     }
 
@@ -194,6 +203,7 @@ impl Fragments {
         }
         track.begin_fragment(base.moof);
         let sizes: Vec<Option<u64>> = parts.runs.iter().map(|run| track.add_run(run, defaults)).collect();
+        track.report_refused(tfhd, parts.has_saiz, traf.offset, defects);
         let place = base.place_runs(tfhd.base_data_offset, parts.default_base_is_moof, &parts.runs, &sizes);
         if place.is_unambiguous {
             place.runs.iter().for_each(|run| places.add_run(tfhd.track_id, *run));
@@ -294,6 +304,7 @@ struct TrafBoxes<'a> {
     senc: Option<Mp4Box<'a>>,
     /// Whether the fragment has auxiliary information of its samples in another form than `senc`: by `saiz`, or in the box of PIFF 1.1.
     has_auxiliary: bool,
+    has_saiz: bool,
     groups: EncryptionGroups<'a>,
 }
 
@@ -311,7 +322,7 @@ impl<'a> TrafBoxes<'a> {
                 b"tfdt" => parts.tfdt = Some(child.decode()?),
                 b"trun" => parts.runs.push(child.decode()?),
                 b"senc" => parts.senc = Some(child),
-                b"saiz" => parts.has_auxiliary = true,
+                b"saiz" => (parts.has_auxiliary, parts.has_saiz) = (true, true),
                 b"uuid" => parts.has_auxiliary |= child.body.starts_with(&PIFF_SAMPLE_ENCRYPTION),
                 b"sgpd" | b"sbgp" => parts.groups.add(&child),
                 _ => {}

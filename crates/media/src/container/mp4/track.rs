@@ -36,6 +36,8 @@ pub(super) struct FragmentedTrack {
     fragment: Option<(u64, Option<i64>)>,
     fragment_interval_max: Option<i64>,
     fragment_bytes_max: Option<u64>,
+    /// Whether a sample of the newest fragment has the reserved value of sample_depends_on.
+    has_reserved_flags: bool,
     first_is_sync: Option<bool>,
     sync_count: u64,
     last_sync: Option<i64>,
@@ -71,6 +73,7 @@ impl FragmentedTrack {
             fragment: None,
             fragment_interval_max: None,
             fragment_bytes_max: None,
+            has_reserved_flags: false,
             first_is_sync: None,
             sync_count: 0,
             last_sync: None,
@@ -111,6 +114,41 @@ impl FragmentedTrack {
         let init = self.init.as_ref()?;
         let entry = tfhd.sample_description_index.unwrap_or(init.default_sample_entry);
         init.sample_entries.get(usize::try_from(entry.checked_sub(1)?).ok()?)?.as_ref()
+    }
+
+    /// Adds a defect for each property of a fragment, whose `traf` is at byte `at`, for which some players refuse it: a sample entry with
+    /// number 0 (ISO/IEC 14496-12 8.8.3, 8.8.7) and the reserved value of sample_depends_on (8.8.3.1), which Chromium refuses, and
+    /// auxiliary information (`saiz`, 8.7.8) of samples that aren't encrypted, at which Media3 stops.
+    pub(super) fn report_refused(&mut self, tfhd: &Tfhd, has_saiz: bool, at: u64, defects: &mut DefectLog) {
+        let has_reserved_flags = std::mem::take(&mut self.has_reserved_flags);
+        let (Some(init), id) = (&self.init, self.id) else { return };
+        let entry = tfhd.sample_description_index.unwrap_or(init.default_sample_entry);
+        if entry == 0 {
+            defects.add(DefectKind::InitializationRefused, at, "ISO/IEC 14496-12 8.8.3, 8.8.7", || {
+                format!(
+                    "the `traf` of track {id} at byte {at} uses sample entry 0, by its `tfhd` or by the `trex`, and the first one has number \
+                     1: Chromium refuses the segment"
+                )
+            });
+        }
+        if has_reserved_flags {
+            defects.add(DefectKind::ContainerRefused, at, "ISO/IEC 14496-12 8.8.3.1", || {
+                format!(
+                    "the `traf` of track {id} at byte {at} has samples with sample_depends_on 3, a reserved value: Chromium refuses the \
+                     segment"
+                )
+            });
+        }
+        let number = usize::try_from(entry).ok().and_then(|entry| entry.checked_sub(1));
+        let is_clear = number.and_then(|number| init.sample_entries.get(number)).is_some_and(Option::is_none);
+        if has_saiz && is_clear {
+            defects.add(DefectKind::ContainerRefused, at, "ISO/IEC 14496-12 8.7.8; ISO/IEC 23001-7 7.1", || {
+                format!(
+                    "the `traf` of track {id} at byte {at} has auxiliary information of encrypted samples (`saiz`), and its sample entry is \
+                     clear: Media3 stops with an error"
+                )
+            });
+        }
     }
 
     /// Stores the encryption of a fragment's samples if they are encrypted, and returns whether they are. `described`
@@ -202,6 +240,7 @@ impl FragmentedTrack {
     fn add_sample(&mut self, entry: &TrunEntry, defaults: SampleDefaults) {
         let flags = entry.flags.unwrap_or(defaults.flags);
         let sync = is_sync(flags);
+        self.has_reserved_flags |= flags & DEPENDS_ON_MASK == DEPENDS_ON_MASK;
         self.samples += 1;
         self.first_is_sync.get_or_insert(sync);
         self.sync_count += u64::from(sync);
@@ -234,6 +273,7 @@ impl FragmentedTrack {
             return;
         }
         let sync = is_sync(defaults.flags);
+        self.has_reserved_flags |= defaults.flags & DEPENDS_ON_MASK == DEPENDS_ON_MASK;
         self.samples = self.samples.saturating_add(count);
         if sync {
             self.sync_count = self.sync_count.saturating_add(count);
@@ -453,6 +493,39 @@ mod tests {
     fn two_flags_make_a_sync_sample() {
         let flags = [0, 0x0001_0000, 0x0100_0000, 0x0200_0000, 0x0300_0000, 0x0201_0000, 0xfc00_ffff];
         assert_eq!(flags.map(is_sync), [true, false, false, true, true, false, true]);
+    }
+
+    #[test]
+    fn what_some_players_refuse_is_a_defect_of_its_own() {
+        let found = |default_sample_entry, tfhd: Tfhd, flags: &[u32], has_saiz, is_clear: bool| {
+            let sample_entries = vec![(!is_clear).then(Arc::default)];
+            let init = InitTrack { default_sample_entry, sample_entries, ..init(Media::Video) };
+            let mut track = FragmentedTrack::new(1, Some(init));
+            let defaults = track.defaults(&tfhd);
+            let entries = flags.iter().map(|flags| entry(None, None, Some(*flags), 0)).collect();
+            track.add_run(&run(TrunSamples::Explicit(entries)), defaults);
+            let mut defects = DefectLog::default();
+            track.report_refused(&tfhd, has_saiz, 9, &mut defects);
+            track.report_refused(
+                &Tfhd { sample_description_index: Some(1), ..Tfhd::default() },
+                false,
+                9,
+                &mut defects,
+            );
+            defects.finish().0.into_iter().map(|d| (d.kind, d.message)).collect::<Vec<_>>()
+        };
+        let numbered = |number| Tfhd { sample_description_index: Some(number), ..Tfhd::default() };
+        let none = Tfhd::default;
+        assert_eq!(found(1, none(), &[0x0200_0000, 0x0101_0000], false, true), []);
+        assert_eq!(found(0, numbered(1), &[0], false, true), [], "the fragment names the entry");
+        assert_eq!(found(1, none(), &[0], true, false), [], "encrypted samples");
+        assert_eq!(found(0, none(), &[0], false, true)[0].0, DefectKind::InitializationRefused);
+        assert_eq!(found(1, numbered(0), &[0], false, true).len(), 1);
+        for (flags, has_saiz, text) in [(0x0301_0000, false, "sample_depends_on 3"), (0, true, "(`saiz`)")] {
+            let found = found(1, none(), &[0, flags], has_saiz, true);
+            assert_eq!((found.len(), found[0].0), (1, DefectKind::ContainerRefused));
+            assert!(found[0].1.contains(text), "{found:?}");
+        }
     }
 
     #[test]

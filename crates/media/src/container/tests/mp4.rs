@@ -354,6 +354,16 @@ fn sample_flags_are_compared_with_the_pictures() {
 }
 
 #[test]
+fn a_fragment_without_its_header_is_refused_by_some() {
+    let (init, mut bytes) = unindexed("cmaf_h264_0");
+    let mfhd = find(&bytes, b"mfhd");
+    bytes[mfhd + 4..mfhd + 8].copy_from_slice(b"free");
+    let found = defects(&inspect_with(Some(&init), &bytes));
+    assert_eq!((found.len(), found[0].0), (1, DefectKind::ContainerRefused));
+    assert!(found[0].2.contains("has no `mfhd`"), "{found:?}");
+}
+
+#[test]
 fn of_a_cut_segment_no_place_of_samples_is_judged() {
     let (init, bytes) = with_media_around(0, 0, 1_000_000);
     let found = defects(&inspect_with(Some(&init), &bytes[..bytes.len() - 1]));
