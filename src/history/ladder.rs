@@ -65,7 +65,8 @@ impl RepresentationPlace {
     }
 }
 
-/// Returns the values of the properties in `IDENTITY` of a Representation, each cut at 64 characters.
+/// Returns the values of the properties in `IDENTITY` of a Representation, each cut at 64 characters. Codecs and channels are those of the first
+/// Representation of its AdaptationSet, by which dash.js recognises the set.
 fn identity_of(set: &AdaptationSet, representation: &Representation) -> Vec<String> {
     if representation.addressing.segments.runs().is_none() {
         return Vec::new();
@@ -74,14 +75,15 @@ fn identity_of(set: &AdaptationSet, representation: &Representation) -> Vec<Stri
         Some(value) => format!("{} {value}", descriptor.scheme),
         None => descriptor.scheme.clone(),
     };
+    let first = set.representations.first().unwrap_or(representation);
     let texts = |all: &[Descriptor]| all.iter().map(text).collect::<Vec<_>>().join(", ");
     let values = [
         set.id.clone().unwrap_or_default(),
         set.language.clone().unwrap_or_default(),
         texts(&set.roles),
         texts(&set.accessibility),
-        representation.codecs.join(","),
-        representation.channels.as_ref().map(text).unwrap_or_default(),
+        first.codecs.join(","),
+        first.channels.as_ref().map(text).unwrap_or_default(),
     ];
     values.iter().map(|value| value.chars().take(MAX_ID).collect()).collect()
 }

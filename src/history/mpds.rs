@@ -128,15 +128,14 @@ impl MpdState {
         let Self {
             first_seen: _,
             last_seen: _,
-            id,
+            id: _,
             availability_start,
             publish_time,
             window: listed,
             settled_until: _,
             periods,
         } = self;
-        *id == other.id
-            && *availability_start == other.availability_start
+        *availability_start == other.availability_start
             && *publish_time == other.publish_time
             && *listed == other.window
             && *periods == other.periods

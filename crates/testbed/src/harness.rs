@@ -64,7 +64,7 @@ T2:
   ladder: {minimum_video: 1}
   checks:
     hls_program_date_time_wrong: {expected: true}
-    cors_missing: {expected: true}
+    cors_missing: {expected: true, origin: 'https://player.example'}
 T6:
   extends: T2
   segment_duration_target: 6.0

@@ -65,6 +65,11 @@ fn short_depth(mpd: &Mpd, params: &Params) -> Option<Violation> {
 fn short_list(output: &OutputFacts, mpd: &Mpd, now: Timestamp) -> Option<Violation> {
     let delay = mpd.suggested_presentation_delay?;
     let begun = current_period(mpd, now)?.start?.after(mpd.availability_start?);
+    // Segments that the clock counts are in no list.
+    let is_listed = |r: &Representation| r.addressing.segments.runs().is_some();
+    if !playable_representations(current_period(mpd, now)?).all(|(_, r)| is_listed(r)) {
+        return None;
+    }
     let media = output.renditions.iter().filter(|r| r.rendition.media != Media::Text);
     let timelines = media.filter_map(|r| r.timeline.as_deref()).filter(|t| !t.ended);
     let longest = timelines.max_by(|a, b| a.window().0.total_cmp(&b.window().0))?;
@@ -74,7 +79,8 @@ fn short_list(output: &OutputFacts, mpd: &Mpd, now: Timestamp) -> Option<Violati
     let is_new = Seconds::between(begun, now).0 <= delay.0 + 2.0 * segment;
     // How old a list is, dash_mpd_stale judges.
     let is_old = Seconds::between(end, now).0 > 3.0 * segment;
-    (window < delay.0 - ROUNDING && !is_new && !is_old).then(|| {
+    // A segment stays available for its own duration after it left the time-shift buffer.
+    (window + segment < delay.0 - ROUNDING && !is_new && !is_old).then(|| {
         let message = format!(
             "the MPD lists {window:.1} s of segments; suggestedPresentationDelay is {} s: players that stay so far behind begin before the \
              oldest segment",
@@ -102,7 +108,7 @@ fn short_delay(output: &OutputFacts, mpd: &Mpd, now: Timestamp) -> Option<Violat
             delay.0
         );
         let violation = Violation::new(message).with("delay_seconds", delay.0).with("segment_seconds", segment);
-        let is_rounded = delay.0 > 0.0 && delay.0 >= segment.floor() - ROUNDING;
+        let is_rounded = delay.0 >= segment.floor() - ROUNDING;
         violation.severity(if is_rounded { Severity::Minor } else { Severity::Major })
     })
 }

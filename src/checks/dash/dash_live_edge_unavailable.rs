@@ -13,8 +13,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Dash,
     alert: None,
     help: "fails when no segment of a Representation is available by the wall clock (corrected by UTCTiming), or the newest segment of a \
-           fixed pace or an open S (r=-1) is due, or is always available (availabilityTimeOffset INF), and can't be fetched; major while other renditions of its kind play, and when the whole \
-           list is before its time; and when a Representation is one file without segments, although its Period goes on. Minor if a \
+           fixed pace or an open S (r=-1) is due, or is always available (availabilityTimeOffset INF), and can't be fetched; major while other renditions of its kind play, when the whole \
+           list is before its time, and for INF; and when a Representation is one file without segments, although its Period goes on. Minor if a \
            SegmentList with @duration has available segments only where dash.js and Shaka Player place it, by a startNumber that moves \
            within the Period. Minor if the last S repeats without end (r=-1) in a Period without end, which the standard allows and only dash.js plays. Segments \
            that are listed ahead, such as those of an ad, are no fault, and subtitles may list none while nobody speaks",
@@ -197,7 +197,8 @@ fn missing(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> 
             format!("by the clock the newest segment has been available for {:.1} s, but it answers {status}", late.0)
         };
         let violation = Violation::new(message).with("url", redact::url(&newest.uri));
-        violation.with("late_seconds", late.0).with("due", due.to_string())
+        let violation = violation.with("late_seconds", late.0).with("due", due.to_string());
+        if is_always { violation.severity(Severity::Major) } else { violation }
     })
 }
 
@@ -379,7 +380,7 @@ mod tests {
         };
         assert_holds(answers(200));
         let found = violations(answers(404));
-        assert_eq!((found.len(), found[0].severity), (1, None));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
         assert!(found[0].message.starts_with("availabilityTimeOffset is INF"), "{found:?}");
     }
 

@@ -69,7 +69,7 @@ fn violation(update: &MpdStep<'_>, segment: Seconds) -> Option<Violation> {
         ),
         MpdRegression::MovingStart(by) => format!(
             "availabilityStartTime moves with each request, from {} to {} ({:+.3} s, as much as the clock) at the last update: by the clock \
-             no segment ever becomes available; write the time at which the presentation began",
+             no newer segment becomes available; write the time at which the presentation began",
             text(a.availability_start),
             text(b.availability_start),
             by.0
@@ -116,7 +116,11 @@ fn violation(update: &MpdStep<'_>, segment: Seconds) -> Option<Violation> {
 fn other_id(a: &MpdState, b: &MpdState) -> String {
     match (&a.id, &b.id) {
         (Some(was), Some(is)) if was != is => {
-            format!("; the MPD before had the id {}, this one has {}: it is another channel's", Quoted(was), Quoted(is))
+            format!(
+                "; the MPD before had the id {}, this one has {}: it may be another channel's",
+                Quoted(was),
+                Quoted(is)
+            )
         }
         _ => String::new(),
     }
@@ -203,7 +207,7 @@ mod tests {
     fn an_mpd_of_another_channel_is_named() {
         let state = |second: i64, edge: f64, id: &str| MpdState { id: Some(id.to_owned()), ..mpd(second, edge) };
         let message = messages(run([state(-20, 980.0, "ch1"), state(-10, 974.0, "ch2")]));
-        assert!(message.ends_with("the MPD before had the id `ch1`, this one has `ch2`: it is another channel's"));
+        assert!(message.ends_with("the MPD before had the id `ch1`, this one has `ch2`: it may be another channel's"));
         assert!(!messages(run([state(-20, 980.0, "ch1"), state(-10, 974.0, "ch1")])).contains("the id"));
     }
 

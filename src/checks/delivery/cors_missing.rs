@@ -22,14 +22,14 @@ pub const META: CheckMeta = CheckMeta {
 params! {
     /// Whether players in browsers use this channel, so that CORS headers are required.
     expected: bool = false,
-    /// Origin of the page on which the players run, such as `https://tv.example`. Where `expected` is set, each request says it in the header Origin, because many servers answer only such requests with CORS headers.
-    origin: PageOrigin = PageOrigin::default(),
+    /// Origin of the page on which the players run, such as `https://tv.example`. Where `expected` is set too, each request says it in the header Origin, because many servers answer only such requests with CORS headers, and what the answers allow is compared with it. If it is not set, an answer needs any Access-Control-Allow-Origin.
+    origin: Option<PageOrigin> = None,
 }
 
 impl Params {
-    /// The header Origin of the channel's requests; `None` where no browsers are expected.
+    /// The header Origin of the channel's requests; `None` where no browsers are expected, or their page isn't known.
     pub(crate) fn page_origin(&self) -> Option<String> {
-        (self.enabled && self.expected).then(|| self.origin.0.clone())
+        self.origin.as_ref().filter(|_| self.enabled && self.expected).map(|origin| origin.0.clone())
     }
 }
 
@@ -37,12 +37,6 @@ impl Params {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PageOrigin(String);
-
-impl Default for PageOrigin {
-    fn default() -> Self {
-        Self("https://player.example".to_owned())
-    }
-}
 
 impl TryFrom<String> for PageOrigin {
     type Error = String;

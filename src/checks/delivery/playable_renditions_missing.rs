@@ -221,7 +221,10 @@ fn lost_sound(context: &CheckContext<'_>) -> Option<Violation> {
         return None;
     }
     let is_newest = mpd.periods.last().is_some_and(|last| std::ptr::eq(last, period));
-    let lasts = period.duration.is_none_or(|duration| duration > SILENT_AD);
+    // Nobody knows how long an open Period will last, only for how long it has.
+    let begun = period.start.zip(mpd.availability_start).map(|(start, origin)| start.after(origin));
+    let has_lasted = || begun.is_some_and(|begun| Seconds::between(begun, dash.mpd_time(context.now)) > SILENT_AD);
+    let lasts = period.duration.map_or_else(has_lasted, |duration| duration > SILENT_AD);
     let message = format!(
         "line {}: the Period that plays now has no sound, and a Period before it has: viewers get no sound",
         period.line

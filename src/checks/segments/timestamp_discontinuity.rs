@@ -66,7 +66,7 @@ fn within(segment: &SegmentFacts, params: &Params) -> Option<Violation> {
     Some(segment_violation(segment, message).with("track", track.id).with("gap_seconds", gap))
 }
 
-/// Time in seconds by which a PTS may be earlier than its DTS because packagers round both.
+/// Time in seconds by which a DTS may be earlier than the one before it, and a PTS than its DTS, because packagers round them.
 const ROUNDING: f64 = 0.01;
 /// Time in seconds from which on a PTS that is earlier than its DTS comes too late for the picture.
 const TOO_LATE: f64 = 0.1;
@@ -84,7 +84,7 @@ fn disordered(segment: &SegmentFacts) -> impl Iterator<Item = Violation> {
                 None,
                 format!("the time stamps of {name} stand still while its frames go on: players drop or misplace them"),
             ),
-            (Some(back), _) => {
+            (Some(back), _) if back.0 > ROUNDING => {
                 let hint = match track.media {
                     Some(Media::Video) if back.0 < 0.5 => {
                         ": pictures that are decoded in another order than shown need a DTS"
@@ -93,7 +93,7 @@ fn disordered(segment: &SegmentFacts) -> impl Iterator<Item = Violation> {
                 };
                 (None, format!("{name} decode time goes back by {:.3} s within the segment{hint}", back.0))
             }
-            (None, Some(early)) if early.0 > ROUNDING => {
+            (_, Some(early)) if early.0 > ROUNDING => {
                 let severity = if early.0 > TOO_LATE { Severity::Major } else { Severity::Minor };
                 (
                     Some(severity),

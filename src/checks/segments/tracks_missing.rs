@@ -6,7 +6,7 @@ use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::container::{Container, Inspection, Track};
 use packager_media::defect::DefectKind;
-use packager_media::stream::Media;
+use packager_media::stream::{Media, Rendition};
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -54,7 +54,7 @@ fn judge(
     let mut segments = select::inspected_segments(facts, past)?;
     segments.retain(|s| s.segment.duration.0 >= params.min_duration);
     let readable: Vec<_> = segments.iter().rev().filter_map(|s| Some((*s, readable(s)?))).collect();
-    let stopped = stopped_track(&readable).or_else(|| empty_track(&readable));
+    let stopped = stopped_track(&readable).or_else(|| empty_track(&readable, &facts.rendition));
     readable.first()?;
     let judged: Vec<_> = readable.into_iter().map(|(s, i)| (s, violation(s, i, announced))).collect();
     Some(rate_inserts(judged, ad_breaks::longest(facts, past)).into_iter().chain(stopped).collect())
@@ -79,15 +79,20 @@ fn stopped_track(segments: &[(&SegmentFacts, &Inspection)]) -> Option<Violation>
 }
 
 /// Returns a violation if the PMT lists video or audio of which no packet comes in any of the two newest segments. Media3 waits for the
-/// format of each stream that it can decode before it shows anything. `segments` begins with the newest.
-fn empty_track(segments: &[(&SegmentFacts, &Inspection)]) -> Option<Violation> {
+/// format of each stream that it can decode before it shows anything, except for H.264 and AAC that CODECS doesn't name, because packagers list
+/// them for nothing. `segments` begins with the newest.
+fn empty_track(segments: &[(&SegmentFacts, &Inspection)], rendition: &Rendition) -> Option<Violation> {
     let ((newest, inspection), earlier) = segments.split_first()?;
     let is_empty = |track: &Track, inspection: &Inspection| {
         inspection.tracks.iter().any(|t| (t.id, t.media, t.samples) == (track.id, track.media, 0))
     };
-    let is_awaited = |track: &&Track| {
-        matches!(track.media, Some(Media::Video | Media::Audio))
-            && matches!(track.codec.as_str(), "h264" | "hevc" | "aac" | "ac-3" | "ec-3" | "mp2" | "mp3")
+    let names = |prefix: &str| rendition.codecs.is_empty() || rendition.codecs.iter().any(|c| c.starts_with(prefix));
+    let is_awaited = |track: &&Track| match (track.media, track.codec.as_str()) {
+        (Some(Media::Video), "h264") => rendition.media == Media::Video && names("avc"),
+        (Some(Media::Video), "hevc") => rendition.media == Media::Video,
+        (Some(Media::Audio), "aac") => names("mp4a"),
+        (Some(Media::Audio), codec) => matches!(codec, "ac-3" | "ec-3" | "mp2" | "mp3"),
+        _ => false,
     };
     let empty = |track: &&Track| {
         inspection.container == Container::MpegTs
@@ -403,6 +408,16 @@ mod tests {
         let found = violations(samples([0, 0]));
         assert_eq!(found.iter().map(|v| v.severity).collect::<Vec<_>>(), [MAJOR]);
         assert!(found[0].message.starts_with("segment 6: the PMT lists audio (aac, PID 258) of which no packet comes"));
+        let names = |codecs: &[&str]| Rendition {
+            codecs: codecs.iter().map(|codec| (*codec).to_owned()).collect(),
+            ..rendition("720p").rendition
+        };
+        let mut ghost = ts_segment(5, 10.0, 2.0);
+        ghost.inspection.as_mut().unwrap().tracks[1].samples = 0;
+        let inspected = || (&ghost, ghost.inspection.as_ref().unwrap());
+        let is_found = |rendition| empty_track(&[inspected(), inspected()], &rendition).is_some();
+        assert!(is_found(names(&[])) && is_found(names(&["avc1.4d401f", "mp4a.40.2"])));
+        assert!(!is_found(names(&["avc1.4d401f"])), "players leave out AAC that CODECS doesn't name");
         assert_holds(samples([0, 90]));
         assert_holds(samples([90, 90]));
     }

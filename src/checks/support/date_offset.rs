@@ -24,17 +24,23 @@ pub(in crate::checks) fn date_offset<'a>(
     let key = |s: &SegmentFacts| (s.segment.number, s.segment.discontinuity_sequence);
     let others: HashMap<_, _> = other.into_iter().map(|segment| (key(segment), segment)).collect();
     let pairs = own.into_iter().filter_map(|segment| Some((segment, *others.get(&key(segment))?)));
-    let mut offsets = Vec::new();
+    let (mut offsets, mut starts) = (Vec::new(), Vec::new());
     for (segment, same) in pairs {
         let (Some(start), Some(other_start)) = (start(segment), start(same)) else { continue };
         if start.since(other_start)?.0.abs() > SAME_MEDIA {
             return None;
         }
+        starts.push(start);
         let dates = segment.segment.program_date_time.zip(same.segment.program_date_time);
         offsets.extend(dates.map(|(at, other_at)| Seconds::between(other_at, at).0));
     }
     let least = offsets.iter().copied().reduce(f64::min)?;
     let most = offsets.iter().copied().reduce(f64::max)?;
+    // Time stamps that begin anew in each segment tell no media apart.
+    let (first, last) = starts.first().zip(starts.last())?;
+    if first.since(*last)?.0.abs() <= SAME_MEDIA {
+        return None;
+    }
     let is_steady = offsets.len() >= LEAST_PAIRS && most - least <= STEADY;
     Some(Seconds(f64::midpoint(least, most))).filter(|offset| is_steady && offset.0.abs() > SAME_DATES)
 }
@@ -62,6 +68,11 @@ mod tests {
     fn offset(own: &[(u64, f64, f64)], other: &[(u64, f64, f64)]) -> Option<f64> {
         let (own, other) = (segments(own), segments(other));
         date_offset(&own, &other).map(|offset| (offset.0 * 1000.0).round() / 1000.0)
+    }
+
+    #[test]
+    fn time_stamps_that_begin_anew_in_each_segment_show_no_offset() {
+        assert_eq!(offset(&[(5, 0.0, 3.0), (6, 0.0, 5.0)], &[(5, 0.0, 0.0), (6, 0.0, 2.0)]), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use crate::history::{ListedSegment, RenditionHistory};
 use packager_media::redact;
-use packager_media::stream::{ByteRange, Segment, Timeline};
+use packager_media::stream::{ByteRange, Media, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use url::Url;
@@ -42,7 +42,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, FIRST_OBSERVATION, |facts, past| {
         // In DASH a number is a time, and names are made from it.
         let timeline = facts.timeline.as_deref().filter(|_| context.output.dash().is_none());
-        let reused = timeline.and_then(reused_name);
+        // Subtitles for which nobody speaks are often one empty file.
+        let reused = timeline.filter(|_| facts.rendition.media != Media::Text).and_then(reused_name);
         let Some(steps) = playlist_step::recent_steps(context, facts, past) else {
             return reused.map(|violation| vec![violation]);
         };
@@ -226,6 +227,11 @@ mod tests {
             (messages(again), check(&scene.context(), &Params::default()))
         };
         let message = "segments 10 and 15 are the same file, and no discontinuity is between them: players get the same media twice";
+        let mut subtitles = scene(|_| {});
+        let name = subtitles.timeline().segments[0].uri.clone();
+        subtitles.timeline().segments[5].uri = name;
+        subtitles.rendition().rendition.media = Media::Text;
+        assert_holds(check(&subtitles.context(), &Params::default()));
         let (again, at_first) = run(|_| {});
         assert_eq!((again.as_str(), messages(at_first).as_str()), (message, message));
         let healthy: [fn(&mut Segment); 4] = [

@@ -113,7 +113,9 @@ fn size_of(exchange: &Exchange) -> Option<u64> {
 /// Removes from an inspection what the end of the head makes of it, and not the segment: durations, intervals, and damage that a
 /// cut looks like.
 fn inspection_of_head(mut inspection: Inspection) -> Inspection {
-    inspection.defects.retain(|defect| matches!(defect.kind, DefectKind::Tables | DefectKind::TableLayout));
+    inspection
+        .defects
+        .retain(|defect| matches!(defect.kind, DefectKind::Tables | DefectKind::TableLayout | DefectKind::Packing));
     inspection.defects_total = inspection.defects.len() as u64;
     inspection.cues = None;
     inspection.tracks.iter_mut().for_each(track_of_head);

@@ -71,8 +71,12 @@ impl Capturer<'_> {
         if !matches!(status, Some(401 | 403)) {
             return listing;
         }
+        let began = Instant::now();
         match self.requests.client.body_without_cookies(self.text_request(url), deadline).await {
-            Some((fetched, body)) => Listing { arrived_at: self.clock.now(), fetched: Some(fetched), body, ..listing },
+            Some((fetched, body)) => {
+                let fetched = Some(fetched).filter(|fetched| !cut_by_budget(fetched, began, MIN_PLAYLIST_TIME));
+                Listing { arrived_at: self.clock.now(), fetched, body, ..listing }
+            }
             None => listing,
         }
     }

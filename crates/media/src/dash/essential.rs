@@ -82,8 +82,8 @@ fn lost_languages<'a>(judged: &'a [Judged<'a>]) -> Vec<(&'a AdaptationSet, &'a s
     let mut lost = Vec::new();
     for (set, _) in judged.iter().filter(|(set, _)| may_lose(set)) {
         let is_alike = |other: &AdaptationSet| (other.media, &other.language) == (set.media, &set.language);
-        if let Some(scheme) = dropped(judged.iter().filter(|(other, _)| is_alike(other)))
-            && seen.insert((set.media, &set.language))
+        if seen.insert((set.media, &set.language))
+            && let Some(scheme) = dropped(judged.iter().filter(|(other, _)| is_alike(other)))
         {
             lost.push((*set, scheme));
         }

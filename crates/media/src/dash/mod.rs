@@ -112,7 +112,7 @@ fn read(bytes: &[u8], base: &Url) -> Result<(Mpd, Vec<Defect>), xml::XmlError> {
         log.tolerated(
             root,
             ENCODING,
-            format_args!("the MPD isn't UTF-8: some players can't read it, or misread names in it"),
+            format_args!("the MPD isn't UTF-8: players that expect UTF-8 can't read it, or misread names in it"),
         );
     }
     Ok((mpd, log.finish()))

@@ -57,7 +57,17 @@ fn are_shared(first: &Representation, second: &Representation) -> bool {
     let (a, b) = (&first.addressing, &second.addressing);
     first.id != second.id
         && (a.timescale, a.presentation_time_offset) == (b.timescale, b.presentation_time_offset)
-        && a.segments == b.segments
+        && are_timed_alike(&a.segments, &b.segments)
+}
+
+/// Whether both list segments of the same numbers and times. How their URLs are written doesn't count.
+fn are_timed_alike(first: &SegmentScheme, second: &SegmentScheme) -> bool {
+    match (first, second) {
+        (SegmentScheme::Listed(a), SegmentScheme::Listed(b)) => {
+            (a.start_number, a.end_number, &a.timing) == (b.start_number, b.end_number, &b.timing)
+        }
+        _ => first == second,
+    }
 }
 
 /// A Representation and its AdaptationSet.
@@ -68,7 +78,7 @@ fn log_shared(node: Node<'_, '_>, first: Placed<'_>, second: Placed<'_>, log: &m
     let ids = format!("the Representations {} and {}", Quoted(&first.id), Quoted(&representation.id));
     if first.addressing.initialization == representation.addressing.initialization {
         log.group_tolerated(node, SHARED_SEGMENTS, format_args!("{ids} have the same segments: they are one stream"));
-    } else if set.media != Media::Video && (first_set.media, &first_set.language) != (set.media, &set.language) {
+    } else if set.media != Media::Video && !std::ptr::eq(first_set, set) {
         log.group_tolerated(
             node,
             SHARED_SEGMENTS,

@@ -142,7 +142,7 @@ pub(super) fn read<'a>(rest: &'a str, report: &mut TagReport<'_, '_, 'a>) -> Opt
 fn without_blanks<'a>(value: &'a str, report: &mut TagReport<'_, '_, 'a>) -> &'a str {
     let bare = value.trim_ascii();
     let name = report.tag.name;
-    if is_at_colon(name) && value.starts_with(|c: char| c.is_ascii_whitespace()) && !bare.is_empty() {
+    if is_at_colon(report.tag) && value.starts_with(|c: char| c.is_ascii_whitespace()) && !bare.is_empty() {
         let what = "and the colon; Media3 (Android) looks for the value at the colon, and refuses the playlist";
         report.tag(value, format_args!("whitespace between the value of {name} {what}"));
     } else if bare.len() != value.len() && !bare.is_empty() {
@@ -155,18 +155,18 @@ fn without_blanks<'a>(value: &'a str, report: &mut TagReport<'_, '_, 'a>) -> &'a
     bare
 }
 
-/// Returns whether Media3 refuses a playlist with whitespace between the colon of this tag and the value.
-fn is_at_colon(name: &str) -> bool {
+/// Returns whether Media3 refuses a playlist with whitespace between the colon of this tag and the value. Of EXT-X-VERSION it does so in media
+/// playlists only, so it doesn't count.
+fn is_at_colon(tag: &TagDefinition) -> bool {
     let tags = [
         "EXTINF",
         "EXT-X-PROGRAM-DATE-TIME",
         "EXT-X-BYTERANGE",
-        "EXT-X-VERSION",
         "EXT-X-TARGETDURATION",
         "EXT-X-MEDIA-SEQUENCE",
         "EXT-X-DISCONTINUITY-SEQUENCE",
     ];
-    tags.contains(&name)
+    tags.contains(&tag.name)
 }
 
 fn plain<'a>(text: &'a str, value: &ValueType, report: &mut TagReport<'_, '_, 'a>) -> Option<TagValue<'a>> {

@@ -71,7 +71,7 @@ impl Fragments {
         let mut sample_bytes = Some(0u64);
         let mut base = DataBase::new(moof.offset);
         let mut places = SamplePlaces::default();
-        if moof.children().map_while(Result::ok).all(|child| &child.kind != b"mfhd") {
+        if moof.children().all(|child| child.is_ok_and(|child| &child.kind != b"mfhd")) {
             defects.add(DefectKind::ContainerRefused, moof.offset, "ISO/IEC 14496-12 8.8.5", || {
                 format!("the `moof` at byte {} has no `mfhd`: Chromium refuses the segment", moof.offset)
             });
@@ -137,8 +137,8 @@ impl Fragments {
         if self.report_misplaced(is_complete, defects) {
             return;
         }
-        for (at, message) in broken {
-            defects.add(DefectKind::Container, at, "ISO/IEC 14496-15 4.3.3, 5.3.3.1", || message);
+        for (kind, at, message) in broken {
+            defects.add(kind, at, "ISO/IEC 14496-15 4.3.3, 5.3.3.1", || message);
         }
         for (at, message) in with_headers {
             defects.add(DefectKind::ContainerRefused, at, "ISO/IEC 14496-14 5.2; ISO/IEC 14496-3 1.6.2", || message);

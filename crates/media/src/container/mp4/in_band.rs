@@ -9,6 +9,7 @@ use crate::codec::parameters::{CodecParameters, ParameterSetKinds, TrackHeaders}
 use crate::codec::start_codes::VideoSyntax;
 use crate::codec::{av1, parameter_sets::ParameterSets};
 use crate::container::{InitTrack, SyncFlagMismatch};
+use crate::defect::DefectKind;
 use mp4_atom::Trun;
 
 /// Largest number of bytes that are kept of an AV1 sample.
@@ -79,7 +80,9 @@ impl InBandSamples {
             SamplePart::End(sample) => {
                 headers.end_sample(Some(sample.flags));
                 if let Some(fault) = lengths.as_mut().and_then(|lengths| lengths.end_sample()) {
-                    broken.get_or_insert((sample, fault));
+                    if broken.as_ref().is_none_or(|(_, known): &(_, NalFault)| !known.is_fatal() && fault.is_fatal()) {
+                        *broken = Some((sample, fault));
+                    }
                     *broken_count += 1;
                 }
             }
@@ -88,8 +91,8 @@ impl InBandSamples {
     }
 
     /// Ends a fragment; of a sample whose bytes haven't all come, those that came are read. Returns the byte offset of the first sample of
-    /// the track `id` that doesn't consist of NAL units, and a sentence about it; `None` if all do.
-    pub(super) fn end_fragment(&mut self, id: u32) -> Option<(u64, String)> {
+    /// the track `id` that doesn't consist of NAL units, with the kind of the defect and a sentence about it; `None` if all do.
+    pub(super) fn end_fragment(&mut self, id: u32) -> Option<(DefectKind, u64, String)> {
         self.expected.clear();
         self.headers.end_sample(None);
         let lengths = self.lengths.as_mut()?;
@@ -98,13 +101,17 @@ impl InBandSamples {
         let (ExpectedSample { from, size: bytes, .. }, fault) = broken?;
         self.has_broken = true;
         let size = lengths.length_size();
+        let (kind, effect) = match fault.is_fatal() {
+            true => (DefectKind::Container, "players stop or show nothing"),
+            false => (DefectKind::ContainerRefused, "Chromium refuses the segment"),
+        };
         let plural = if size == 1 { "" } else { "s" };
         let such = if count > 1 { format!("; the fragment has {count} such samples") } else { String::new() };
         let message = format!(
             "the sample of track {id} at byte {from}, {bytes} bytes by its `trun`, doesn't consist of NAL units with a length of {size} \
-             byte{plural} before each: {fault}{such}; players stop or show nothing"
+             byte{plural} before each: {fault}{such}; {effect}"
         );
-        Some((from, message))
+        Some((kind, from, message))
     }
 
     /// Returns the codec headers of the samples, merged with the codec parameters of the sample entry, and how the sample flags differ
@@ -387,7 +394,7 @@ mod tests {
                        or show nothing";
         for is_encrypted in [false, true] {
             let found = read(&[&good, &late, &late, &good], is_encrypted);
-            assert_eq!(found, (Some((145, message.to_owned())), None));
+            assert_eq!(found, (Some((DefectKind::Container, 145, message.to_owned())), None));
         }
     }
 

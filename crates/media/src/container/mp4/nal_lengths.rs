@@ -38,6 +38,13 @@ pub(super) enum NalFault {
     CutLength,
 }
 
+impl NalFault {
+    /// Whether all players stop at the sample: the others are refused by browsers, and passed over elsewhere.
+    pub(super) fn is_fatal(self) -> bool {
+        matches!(self, Self::StartCode | Self::Overrun(_))
+    }
+}
+
 impl std::fmt::Display for NalFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -122,12 +122,14 @@ impl FragmentedTrack {
     pub(super) fn report_refused(&mut self, tfhd: &Tfhd, has_saiz: bool, at: u64, defects: &mut DefectLog) {
         let has_reserved_flags = std::mem::take(&mut self.has_reserved_flags);
         let (Some(init), id) = (&self.init, self.id) else { return };
-        let entry = tfhd.sample_description_index.unwrap_or(init.default_sample_entry);
+        // Chromium takes 0 in the `tfhd` as none.
+        let own = tfhd.sample_description_index.filter(|entry| *entry > 0);
+        let entry = own.unwrap_or(init.default_sample_entry);
         if entry == 0 {
             defects.add(DefectKind::InitializationRefused, at, "ISO/IEC 14496-12 8.8.3, 8.8.7", || {
                 format!(
-                    "the `traf` of track {id} at byte {at} uses sample entry 0, by its `tfhd` or by the `trex`, and the first one has number \
-                     1: Chromium refuses the segment"
+                    "the `traf` of track {id} at byte {at} uses sample entry 0 by the `trex`, and the first one has number 1: \
+                     Chromium refuses the segment"
                 )
             });
         }
@@ -520,7 +522,8 @@ mod tests {
         assert_eq!(found(0, numbered(1), &[0], false, true), [], "the fragment names the entry");
         assert_eq!(found(1, none(), &[0], true, false), [], "encrypted samples");
         assert_eq!(found(0, none(), &[0], false, true)[0].0, DefectKind::InitializationRefused);
-        assert_eq!(found(1, numbered(0), &[0], false, true).len(), 1);
+        assert_eq!(found(1, numbered(0), &[0], false, true), [], "0 in the fragment is as good as none");
+        assert_eq!(found(0, numbered(0), &[0], false, true).len(), 1);
         for (flags, has_saiz, text) in [(0x0301_0000, false, "sample_depends_on 3"), (0, true, "(`saiz`)")] {
             let found = found(1, none(), &[0, flags], has_saiz, true);
             assert_eq!((found.len(), found[0].0), (1, DefectKind::ContainerRefused));

@@ -36,8 +36,10 @@ pub(super) struct ElementaryStream {
     lengths: PesLengths,
     /// random_access_indicator of the transport packet in which the current PES packet begins.
     marked: bool,
-    /// Byte offset of the first PES packet, if it is video without PTS.
-    begins_untimed: Option<u64>,
+    /// Byte offset of the first PES packet without PTS, before any with one.
+    untimed_at: Option<u64>,
+    /// Whether a picture begins in a PES packet before any with a PTS.
+    begins_untimed: bool,
     /// Whether the rest of the current PES packet is passed over.
     skips_rest: bool,
     /// Whether a packet of the elementary stream was scrambled.
@@ -110,7 +112,8 @@ impl ElementaryStream {
             packing: PesPacking::default(),
             lengths: PesLengths::default(),
             marked: false,
-            begins_untimed: None,
+            untimed_at: None,
+            begins_untimed: false,
             skips_rest: false,
             scrambled: false,
             seen_media: None,
@@ -140,6 +143,7 @@ impl ElementaryStream {
     fn read_packet(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) -> bool {
         if packet.scrambled || self.description.carriage == Carriage::Sections {
             self.scrambled |= packet.scrambled;
+            self.lengths = PesLengths::default();
             if packet.unit_start {
                 self.timeline.count_untimed();
             }
@@ -208,11 +212,12 @@ impl ElementaryStream {
         if self.scrambled {
             return;
         }
-        if self.description.codec == "h264" && unit.pictures >= MIN_PICTURES && unit.delimiters == 0 {
+        if self.description.codec == "h264" && unit.pictures >= MIN_PICTURES && unit.delimiters * 2 < unit.pictures {
             defects.add(DefectKind::Packing, 0, "ITU-T H.222.0 2.14.1", || {
                 format!(
-                    "PID {pid}: the H.264 pictures have no access unit delimiters, which are required in transport streams: Android's players \
-                     (Media3) and video.js show no picture"
+                    "PID {pid}: {} of {} H.264 pictures have an access unit delimiter, which each needs in a transport stream: Android's \
+                     players (Media3) and video.js take all pictures up to the next delimiter for one",
+                    unit.delimiters, unit.pictures
                 )
             });
         }
@@ -230,7 +235,7 @@ impl ElementaryStream {
                 )
             });
         }
-        if let Some(at) = self.begins_untimed {
+        if let Some(at) = self.untimed_at.filter(|_| self.begins_untimed) {
             defects.add(DefectKind::Packing, at, "ISO/IEC 13818-1 2.7.5", || {
                 format!("PID {pid}: the first picture has no PTS: players drop it, and with it the key frame")
             });
@@ -278,13 +283,13 @@ impl ElementaryStream {
             self.timeline.begin_group(pts, dts);
             self.access_unit.begin();
         } else if self.description.media == Some(Media::Video) && self.timeline.is_empty() {
-            self.begins_untimed.get_or_insert(at);
+            self.untimed_at.get_or_insert(at);
         }
         header.scrambled
     }
 
     fn read_payload(&mut self, body: &[u8]) {
-        let Self { parser, timeline, access_unit, packing, skips_rest, marked, .. } = self;
+        let Self { parser, timeline, access_unit, packing, skips_rest, marked, begins_untimed, .. } = self;
         match parser {
             PayloadParser::Video(scanner)
                 if access_unit.slice_seen && packing.one_unit_per_packet() && scanner.has_unit() =>
@@ -296,6 +301,7 @@ impl ElementaryStream {
             PayloadParser::Video(scanner) => scanner.push(body, |unit| {
                 if access_unit.add_unit(unit, *marked, timeline) {
                     packing.count_unit();
+                    *begins_untimed |= timeline.is_empty();
                 }
             }),
             PayloadParser::Audio(framer) => framer.push(body, |frame| timeline.add_frame(frame.samples, frame.rate)),
@@ -306,11 +312,12 @@ impl ElementaryStream {
 
     /// Ends the last NAL unit of a PES packet, because no start code follows it.
     fn flush_last_unit(&mut self) {
-        let Self { parser, timeline, access_unit, packing, marked, .. } = self;
+        let Self { parser, timeline, access_unit, packing, marked, begins_untimed, .. } = self;
         if let PayloadParser::Video(scanner) = parser {
             scanner.flush(|unit| {
                 if access_unit.add_unit(unit, *marked, timeline) {
                     packing.count_unit();
+                    *begins_untimed |= timeline.is_empty();
                 }
             });
         }

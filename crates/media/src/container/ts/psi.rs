@@ -2,6 +2,7 @@
 
 use super::stream_type::{self, StreamDescription};
 use crate::splice::{self, crc32};
+use crate::stream::Media;
 
 /// Largest size of a PAT or PMT section: 3 bytes of header, and a section_length of at most 1021 (ISO/IEC 13818-1
 /// 2.4.4.4).
@@ -144,6 +145,29 @@ pub(super) fn parse_pmt(section: &[u8]) -> Result<ProgramMap, SectionError> {
     Ok(ProgramMap { pcr_pid: parse_pid(*a, *b), streams })
 }
 
+/// Largest number of bytes of a section that the transport packet in which it begins has, behind the pointer_field.
+pub(super) const FIRST_PACKET_LENGTH: usize = 183;
+
+/// Returns the number of bytes of a PMT section up to the end of its first video and its first audio stream; 0 for another section.
+pub(super) fn played_entries_end(section: &[u8]) -> usize {
+    let Ok(body) = table_body(section, 2) else { return 0 };
+    let [_, _, c, d, rest @ ..] = body else { return 0 };
+    let Some(mut rest) = rest.get(parse_length(*c, *d)..) else { return 0 };
+    let mut ends = [0, 0];
+    while let [kind, _, _, c, d, after @ ..] = rest {
+        let Some((descriptors, next)) = after.split_at_checked(parse_length(*c, *d)) else { break };
+        // The CRC stands behind the streams.
+        let end = section.len().saturating_sub(4 + next.len());
+        match stream_type::describe(*kind, descriptors).media {
+            Some(Media::Video) if ends[0] == 0 => ends[0] = end,
+            Some(Media::Audio) if ends[1] == 0 => ends[1] = end,
+            _ => {}
+        }
+        rest = next;
+    }
+    ends[0].max(ends[1])
+}
+
 /// Returns the bytes between the header of a section and its CRC, if the section is valid, in force and has the
 /// table_id `id`.
 fn table_body(section: &[u8], id: u8) -> Result<&[u8], SectionError> {
@@ -184,6 +208,21 @@ mod tests {
         assert!(matches!(parse_pat(&bent), Err(SectionError::Crc { found: 0x2ab1_04b2, .. })));
         assert_eq!(parse_pat(&PAT[..9]), Err(SectionError::Length));
         assert_eq!(parse_pmt(&PAT), Err(SectionError::Irrelevant));
+    }
+
+    #[test]
+    fn what_is_played_ends_in_front_of_the_rest() {
+        let stream = |kind: u8, descriptors: usize| {
+            [&[kind, 0xe1, kind, 0xf0, descriptors as u8][..], &vec![0; descriptors]].concat()
+        };
+        let end = |streams: &[Vec<u8>]| {
+            let body = [&[0xe1, 0, 0xf0, 0][..], &streams.concat()].concat();
+            played_entries_end(&section(2, 0xc1, &body))
+        };
+        let (video, audio, data) = (stream(0x1b, 0), stream(0x0f, 0), stream(0x15, 200));
+        assert_eq!(end(&[video.clone(), audio.clone(), data.clone()]), 12 + 5 + 5);
+        assert_eq!(end(&[video, data, audio]), 12 + 5 + 205 + 5);
+        assert_eq!((end(&[]), played_entries_end(&PAT)), (0, 0));
     }
 
     #[test]

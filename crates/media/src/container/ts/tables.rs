@@ -66,11 +66,13 @@ impl ProgramTables {
             }
         }
         let pid = packet.pid;
-        if let Some((at, _)) = complete.iter().find(|(at, _)| pid != 0 && *at != newest && self.pmt_at.is_none()) {
+        let is_cut = |section: &[u8]| psi::played_entries_end(section) > psi::FIRST_PACKET_LENGTH;
+        let spans = |(at, section): &&(u64, Vec<u8>)| pid != 0 && *at != newest && is_cut(section);
+        if let Some((at, _)) = complete.iter().find(spans).filter(|_| self.pmt_at.is_none()) {
             defects.add(DefectKind::TableLayout, *at, BROWSERS, || {
                 format!(
-                    "the PMT on PID {pid} takes several packets, of which players in browsers read the first one only: shorten its descriptors, \
-                     or leave out streams that nobody plays"
+                    "the PMT on PID {pid} takes several packets, and the first video or audio stream isn't in the first one, which is all that \
+                     players in browsers read: put them first, or shorten the descriptors"
                 )
             });
         }
