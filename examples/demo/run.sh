@@ -12,6 +12,11 @@ trap 'kill $(jobs -p) 2>/dev/null || true; database_stop; wait 2>/dev/null || tr
 source examples/demo/database.sh
 trap 'exit 0' INT TERM
 
+# An exporter that runs already would answer for this one.
+taken() { echo "Another program answers at $1. Stop it, or set $2 to a free address." >&2; exit 1; }
+if curl -s -o /dev/null --max-time 2 "http://$exporter_address/"; then taken "$exporter_address" EXPORTER_ADDRESS; fi
+if curl -s -o /dev/null --max-time 2 "http://$origin_address/"; then taken "$origin_address" ORIGIN_ADDRESS; fi
+
 cp examples/demo/config/{channels,exporter,templates}.yml "$work/"
 programmes=()
 if command -v ffmpeg >/dev/null; then
