@@ -64,10 +64,11 @@ fn short_depth(mpd: &Mpd, params: &Params) -> Option<Violation> {
 /// its Period has lasted for longer and its list goes on.
 fn short_list(output: &OutputFacts, mpd: &Mpd, now: Timestamp) -> Option<Violation> {
     let delay = mpd.suggested_presentation_delay?;
-    let begun = current_period(mpd, now)?.start?.after(mpd.availability_start?);
+    let period = current_period(mpd, now)?;
+    let begun = period.start?.after(mpd.availability_start?);
     // Segments that the clock counts are in no list.
     let is_listed = |r: &Representation| r.addressing.segments.runs().is_some();
-    if !playable_representations(current_period(mpd, now)?).all(|(_, r)| is_listed(r)) {
+    if !playable_representations(period).all(|(_, r)| is_listed(r)) {
         return None;
     }
     let media = output.renditions.iter().filter(|r| r.rendition.media != Media::Text);

@@ -194,13 +194,16 @@ fn missing_type(representation: &Representation) -> Option<&'static str> {
 /// Describes a Period without video after Periods with video. `None`: the Period has video, or no earlier one of the MPD has.
 fn lost_picture(mpd: &Mpd, period: &Period) -> Option<String> {
     let has_video = |period: &Period| playable_representations(period).any(|(set, _)| set.media == Media::Video);
-    let mut earlier = mpd.periods.iter().take_while(|other| !std::ptr::eq(*other, period));
-    (!has_video(period) && earlier.any(has_video)).then(|| {
+    (!has_video(period) && earlier_periods(mpd, period).any(has_video)).then(|| {
         format!(
             "line {}: the Period that plays now has no video, and a Period before it has: viewers get no picture",
             period.line
         )
     })
+}
+
+fn earlier_periods<'m>(mpd: &'m Mpd, period: &'m Period) -> impl Iterator<Item = &'m Period> {
+    mpd.periods.iter().take_while(move |other| !std::ptr::eq(*other, period))
 }
 
 /// Longest duration in seconds of a Period that may be an ad without sound.
@@ -215,9 +218,8 @@ fn lost_sound(context: &CheckContext<'_>) -> Option<Violation> {
         set.media == Media::Audio || r.codecs.iter().any(|codec| is_audio_codec(codec))
     };
     let has_sound = |period: &Period| playable_representations(period).any(is_sound);
-    let mut earlier = mpd.periods.iter().take_while(|other| !std::ptr::eq(*other, period));
     let is_remote = context.output.defects.iter().any(|d| d.reference == REMOTE);
-    if is_remote || has_sound(period) || !earlier.any(has_sound) {
+    if is_remote || has_sound(period) || !earlier_periods(mpd, period).any(has_sound) {
         return None;
     }
     let is_newest = mpd.periods.last().is_some_and(|last| std::ptr::eq(last, period));

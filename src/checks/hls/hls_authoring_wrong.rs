@@ -2,7 +2,7 @@ use crate::checks::support::select::{NO_MANIFEST, undamaged_inspection};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{ManifestFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use packager_media::container::{Container, Track};
+use packager_media::container::{Container, Inspection, Track};
 use packager_media::stream::{Media, Rendition, Timeline, VariantCounts};
 use packager_media::units::Seconds;
 use std::collections::BTreeSet;
@@ -88,6 +88,12 @@ fn video<'a>(context: &CheckContext<'a>) -> impl Iterator<Item = &'a RenditionFa
     context.output.renditions.iter().filter(|r| r.rendition.media == Media::Video)
 }
 
+/// Number and names of the video renditions of which an inspected segment has such a track.
+fn with_track(context: &CheckContext<'_>, is_such: impl Fn(&Inspection, &Track) -> bool) -> (usize, String) {
+    let has_such = |s: &SegmentFacts| undamaged_inspection(s).is_some_and(|i| i.tracks.iter().any(|t| is_such(i, t)));
+    names(video(context).filter(|r| r.segments.iter().any(|s| has_such(s))).map(|r| &r.rendition))
+}
+
 fn names<'a>(renditions: impl Iterator<Item = &'a Rendition>) -> (usize, String) {
     let names: Vec<&str> = renditions.map(|r| r.name.as_str()).collect();
     (names.len(), names.iter().take(8).copied().collect::<Vec<_>>().join(", "))
@@ -117,24 +123,15 @@ fn average_bandwidth(context: &CheckContext<'_>, _: &VariantCounts) -> Vec<Viola
 }
 
 fn hevc_container(context: &CheckContext<'_>, _: &VariantCounts) -> Vec<Violation> {
-    let is_hevc_in_ts = |segment: &SegmentFacts| {
-        undamaged_inspection(segment)
-            .is_some_and(|i| i.container == Container::MpegTs && i.tracks.iter().any(|t| t.codec == "hevc"))
-    };
-    let (count, names) =
-        names(video(context).filter(|r| r.segments.iter().any(|s| is_hevc_in_ts(s))).map(|r| &r.rendition));
+    let (count, names) = with_track(context, |i, t| i.container == Container::MpegTs && t.codec == "hevc");
     broken(count > 0, "1.5", || {
         format!("{names} has HEVC in MPEG transport streams, which Apple's devices don't play: package it as fMP4")
     })
 }
 
 fn sample_entry(context: &CheckContext<'_>, _: &VariantCounts) -> Vec<Violation> {
-    let has_sets_in_samples = |segment: &SegmentFacts| {
-        let video = |t: &&Track| t.media == Some(Media::Video) && matches!(t.codec.as_str(), "h264" | "hevc");
-        undamaged_inspection(segment).is_some_and(|i| i.tracks.iter().filter(video).any(|t| t.sets_in_samples))
-    };
-    let (count, names) =
-        names(video(context).filter(|r| r.segments.iter().any(|s| has_sets_in_samples(s))).map(|r| &r.rendition));
+    let is_read = |t: &Track| t.media == Some(Media::Video) && matches!(t.codec.as_str(), "h264" | "hevc");
+    let (count, names) = with_track(context, |_, t| is_read(t) && t.sets_in_samples);
     broken(count > 0, "1.10", || {
         format!("the sample entries of {names} allow parameter sets in the samples (avc3, hev1, dvhe)")
     })

@@ -5,6 +5,7 @@ use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::stream::Media;
+use std::cell::LazyCell;
 
 pub const META: CheckMeta = CheckMeta {
     id: "hls_playlist_stale",
@@ -40,10 +41,12 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         live_edge_age::judge(context, (facts, past, timeline), &unit, &made, &limits)
     };
     let is_text = |facts: &RenditionFacts| facts.rendition.media == Media::Text;
-    let mut others = context.renditions().filter(|(facts, _)| !is_text(facts));
-    let programme_goes_on = others.any(|(facts, past)| judge(facts, past).is_some_and(|found| found.is_empty()));
+    let programme_goes_on = LazyCell::new(|| {
+        let mut others = context.renditions().filter(|(facts, _)| !is_text(facts));
+        others.any(|(facts, past)| judge(facts, past).is_some_and(|found| found.is_empty()))
+    });
     select::judge_renditions(context, NO_LIVE, |facts, past| {
-        let is_minor = is_text(facts) && programme_goes_on;
+        let is_minor = is_text(facts) && *programme_goes_on;
         let rated = |v: Violation| if is_minor { v.severity(Severity::Minor) } else { v };
         Some(judge(facts, past)?.into_iter().map(rated).collect())
     })

@@ -81,18 +81,20 @@ fn announced_codecs(rendition: &Rendition, output: &OutputFacts) -> Vec<String> 
     }
     let others = output.renditions.iter().map(|r| &r.rendition);
     let variants = others.filter(|r| r.media == Media::Video && r.shares_group(rendition));
-    let mut all: Vec<String> = variants.flat_map(|r| codecs_with(r, rendition)).cloned().collect();
+    let mut all: Vec<String> = variants.flat_map(|r| lists_with(r, rendition)).flatten().cloned().collect();
     all.sort();
     all.dedup();
     all
 }
 
-/// Returns the codecs that a variant declares together with the group of an audio rendition.
-fn codecs_with<'r>(variant: &'r Rendition, audio: &'r Rendition) -> impl Iterator<Item = &'r String> {
-    let of_group =
-        variant.variant_codecs.iter().filter(|(group, _)| audio.groups().any(|own| Some(own) == group.as_ref()));
-    let all = variant.codecs.iter().filter(|_| variant.variant_codecs.is_empty());
-    of_group.flat_map(|(_, codecs)| codecs).chain(all)
+/// Returns each list of codecs that a variant declares together with the rendition: with the group of an audio rendition, or for the
+/// variant's own playlist.
+fn lists_with<'r>(variant: &'r Rendition, rendition: &'r Rendition) -> impl Iterator<Item = &'r Vec<String>> {
+    let is_own =
+        |group: Option<&String>| rendition.media == Media::Video || rendition.groups().any(|own| Some(own) == group);
+    let of_group = variant.variant_codecs.iter().filter(move |(group, _)| is_own(group.as_ref()));
+    let all = Some(&variant.codecs).filter(|_| variant.variant_codecs.is_empty());
+    of_group.map(|(_, codecs)| codecs).chain(all)
 }
 
 /// Returns the codecs of a variant that declares codecs, but none for sound: of a variant whose playlist the rendition is, or one whose group
@@ -105,12 +107,7 @@ fn codecs_without_sound(rendition: &Rendition, output: &OutputFacts) -> Option<V
     let is_own_variant = |r: &Rendition| if is_video { r.name == rendition.name } else { r.shares_group(rendition) };
     let others = output.renditions.iter().map(|r| &r.rendition);
     let mut variants = others.filter(|r| r.media == Media::Video && is_own_variant(r));
-    variants.find_map(|variant| {
-        let is_own_group = |group: Option<&String>| is_video || rendition.groups().any(|own| Some(own) == group);
-        let in_group = variant.variant_codecs.iter().filter(|(group, _)| is_own_group(group.as_ref()));
-        let all = Some(&variant.codecs).filter(|_| variant.variant_codecs.is_empty());
-        in_group.map(|(_, codecs)| codecs).chain(all).find(|codecs| names_no_sound(codecs)).cloned()
-    })
+    variants.find_map(|variant| lists_with(variant, rendition).find(|codecs| names_no_sound(codecs)).cloned())
 }
 
 /// Returns whether codec strings are announced and each of them is one for video or text.

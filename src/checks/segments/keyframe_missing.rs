@@ -41,10 +41,8 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
     // Some players look at the pictures, whatever the flags say.
     let has_key_frames = tracks.iter().any(|(_, track)| track.flag_mismatch.is_some_and(|m| m.false_non_sync > 0));
     let nobody_starts = is_without(&tracks) && !has_key_frames;
-    if let Some(unmarked) = unmarked(&tracks) {
-        return Some(found.chain([unmarked]).collect());
-    }
-    Some(found.map(|v| if nobody_starts { v.severity(Severity::Critical) } else { v }).collect())
+    let rated = found.map(|v| if nobody_starts { v.severity(Severity::Critical) } else { v });
+    Some(rated.chain(unmarked(&tracks)).collect())
 }
 
 /// Number of key frames that show how a packager makes all of them.

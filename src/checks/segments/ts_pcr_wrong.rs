@@ -68,18 +68,18 @@ fn violation(
 ) -> Option<Violation> {
     let interval = ts.pcr_interval_max.map(|i| i.0);
     let lead = lead(inspection, ts);
-    let what = match (interval, lead) {
+    let back = ts.pcr_back_max.map(|back| back.0).filter(|back| *back > ROUNDING);
+    let what = match (interval, back, lead) {
         _ if ts.pcr_count == 0 => "it has no PCR: players that need it as their clock can't play".to_owned(),
-        (Some(is), _) if is > allowed => {
+        (Some(is), _, _) if is > allowed => {
             let (is, most) = units::distinct(is, allowed, 3);
             format!("{is} s between PCRs; no more than {most} s are allowed")
         }
-        _ if ts.pcr_back_max.is_some_and(|back| back.0 > ROUNDING) => format!(
-            "the PCR goes back by {:.3} s without discontinuity_indicator: players and set-top boxes lose their clock",
-            ts.pcr_back_max.map_or(0.0, |back| back.0)
+        (_, Some(back), _) => format!(
+            "the PCR goes back by {back:.3} s without discontinuity_indicator: players and set-top boxes lose their clock"
         ),
-        (_, Some(lead)) if lead > params.max_lead => format!("decode times are {lead:.3} s after the PCR"),
-        (_, Some(lead)) if -lead > params.max_lag => format!("decode times are {:.3} s before the PCR", -lead),
+        (_, _, Some(lead)) if lead > params.max_lead => format!("decode times are {lead:.3} s after the PCR"),
+        (_, _, Some(lead)) if -lead > params.max_lag => format!("decode times are {:.3} s before the PCR", -lead),
         _ => return None,
     };
     let violation =

@@ -3,6 +3,7 @@
 //! Written by hand: `mpeg2ts-reader` stops at the first lost sync byte, drops scrambled and cut packets, has no byte
 //! offsets, and only logs a wrong CRC, which is a defect here.
 
+mod access_units;
 mod descriptors;
 mod clock;
 mod continuity;

@@ -16,8 +16,6 @@ pub(super) struct PesHeader {
     pub(super) scrambled: bool,
     /// data_alignment_indicator of the PES packet.
     pub(super) data_aligned: bool,
-    /// PES_packet_length: the number of bytes behind this field. `None` for 0, which means that it isn't said.
-    pub(super) length: Option<u16>,
     pub(super) stream_id: u8,
 }
 
@@ -119,7 +117,7 @@ impl PesReader {
 /// Parses the collected bytes of a PES packet header; `None` for a stream_id without these fields (ISO/IEC 13818-1
 /// 2.4.3.7).
 fn parse_header(head: &[u8]) -> Result<Option<PesHeader>, PesError> {
-    let [a, b, c, stream_id, high, low, first, second, _, rest @ ..] = head else { return Ok(None) };
+    let [a, b, c, stream_id, _, _, first, second, _, rest @ ..] = head else { return Ok(None) };
     if [*a, *b, *c] != [0, 0, 1] {
         return Err(PesError::StartCode([*a, *b, *c]));
     }
@@ -138,7 +136,6 @@ fn parse_header(head: &[u8]) -> Result<Option<PesHeader>, PesError> {
         dts: dts.or(pts),
         scrambled: first & 0x30 != 0,
         data_aligned: first & 4 != 0,
-        length: Some(u16::from_be_bytes([*high, *low])).filter(|length| *length > 0),
         stream_id: *stream_id,
     }))
 }
@@ -150,6 +147,30 @@ fn parse_timestamp(b: &[u8; 5]) -> Option<u64> {
     let mid = mid | u64::from(b[1]) << 7 | u64::from(b[2] >> 1);
     let low = low | u64::from(b[3]) << 7 | u64::from(b[4] >> 1);
     (markers == 1).then_some(high << 30 | mid << 15 | low)
+}
+
+/// Compares PES_packet_length with the bytes of each PES packet (ISO/IEC 13818-1 2.4.3.7).
+#[derive(Debug, Default)]
+pub(super) struct PesLengths {
+    /// Byte offset, PES_packet_length and number of bytes behind it of the PES packet that is being read. `None` when the length isn't
+    /// said, or packets were lost.
+    current: Option<(u64, u64, u64)>,
+}
+
+impl PesLengths {
+    /// Begins a PES packet at byte offset `at`, of which `payload` bytes came, and compares the one before with its length.
+    pub(super) fn begin(&mut self, at: u64, length: Option<u16>, payload: usize) -> Option<(u64, u64, u64)> {
+        let before = self.current.take().filter(|(_, said, came)| said != came);
+        self.current = length.map(|said| (at, u64::from(said), (payload as u64).saturating_sub(6)));
+        before
+    }
+
+    /// Counts bytes of the PES packet that is being read.
+    pub(super) fn add(&mut self, payload: usize) {
+        if let Some((_, _, came)) = &mut self.current {
+            *came += payload as u64;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -173,7 +194,7 @@ mod tests {
                 body.extend_from_slice(step.body);
             }
             let (pts, dts) = (Some(0x1_2345_6789), Some(0x1_2345_0000));
-            let header = PesHeader { pts, dts, scrambled: false, data_aligned: false, length: None, stream_id: 0xe0 };
+            let header = PesHeader { pts, dts, scrambled: false, data_aligned: false, stream_id: 0xe0 };
             assert_eq!((headers, body), (vec![Ok(header)], vec![7, 8]), "cut at {cut}");
         }
     }

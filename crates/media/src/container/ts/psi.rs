@@ -131,18 +131,36 @@ pub(super) struct ProgramMap {
 
 /// Parses a PMT (ISO/IEC 13818-1 2.4.4.8).
 pub(super) fn parse_pmt(section: &[u8]) -> Result<ProgramMap, SectionError> {
+    let (pcr_pid, entries) = pmt_entries(section)?;
+    let streams = entries.take(MAX_STREAMS).map(|entry| entry.map(|entry| (entry.pid, entry.stream)));
+    Ok(ProgramMap { pcr_pid, streams: streams.collect::<Result<_, _>>()? })
+}
+
+/// An elementary stream that a PMT lists.
+struct PmtEntry {
+    pid: u16,
+    stream: StreamDescription,
+    /// Number of bytes of the section up to the end of the entry.
+    end: usize,
+}
+
+/// Returns the PCR PID of a PMT and its elementary streams in their order. A length that exceeds the section ends them with an error.
+fn pmt_entries(section: &[u8]) -> Result<(u16, impl Iterator<Item = Result<PmtEntry, SectionError>>), SectionError> {
     let body = table_body(section, 2)?;
     let [a, b, c, d, rest @ ..] = body else { return Err(SectionError::Length) };
     let mut rest = rest.get(parse_length(*c, *d)..).ok_or(SectionError::Length)?;
-    let mut streams = Vec::new();
-    while let [kind, a, b, c, d, after @ ..] = rest
-        && streams.len() < MAX_STREAMS
-    {
-        let (descriptors, next) = after.split_at_checked(parse_length(*c, *d)).ok_or(SectionError::Length)?;
-        streams.push((parse_pid(*a, *b), stream_type::describe(*kind, descriptors)));
+    let entries = std::iter::from_fn(move || {
+        let [kind, a, b, c, d, after @ ..] = rest else { return None };
+        let Some((descriptors, next)) = after.split_at_checked(parse_length(*c, *d)) else {
+            rest = &[];
+            return Some(Err(SectionError::Length));
+        };
         rest = next;
-    }
-    Ok(ProgramMap { pcr_pid: parse_pid(*a, *b), streams })
+        // The CRC stands behind the streams.
+        let end = section.len().saturating_sub(4 + next.len());
+        Some(Ok(PmtEntry { pid: parse_pid(*a, *b), stream: stream_type::describe(*kind, descriptors), end }))
+    });
+    Ok((parse_pid(*a, *b), entries))
 }
 
 /// Largest number of bytes of a section that the transport packet in which it begins has, behind the pointer_field.
@@ -150,22 +168,16 @@ pub(super) const FIRST_PACKET_LENGTH: usize = 183;
 
 /// Returns the number of bytes of a PMT section up to the end of its first video and its first audio stream; 0 for another section.
 pub(super) fn played_entries_end(section: &[u8]) -> usize {
-    let Ok(body) = table_body(section, 2) else { return 0 };
-    let [_, _, c, d, rest @ ..] = body else { return 0 };
-    let Some(mut rest) = rest.get(parse_length(*c, *d)..) else { return 0 };
-    let mut ends = [0, 0];
-    while let [kind, _, _, c, d, after @ ..] = rest {
-        let Some((descriptors, next)) = after.split_at_checked(parse_length(*c, *d)) else { break };
-        // The CRC stands behind the streams.
-        let end = section.len().saturating_sub(4 + next.len());
-        match stream_type::describe(*kind, descriptors).media {
-            Some(Media::Video) if ends[0] == 0 => ends[0] = end,
-            Some(Media::Audio) if ends[1] == 0 => ends[1] = end,
+    let Ok((_, entries)) = pmt_entries(section) else { return 0 };
+    let (mut video, mut audio) = (None, None);
+    for entry in entries.map_while(Result::ok) {
+        match entry.stream.media {
+            Some(Media::Video) => video = video.or(Some(entry.end)),
+            Some(Media::Audio) => audio = audio.or(Some(entry.end)),
             _ => {}
         }
-        rest = next;
     }
-    ends[0].max(ends[1])
+    video.max(audio).unwrap_or(0)
 }
 
 /// Returns the bytes between the header of a section and its CRC, if the section is valid, in force and has the
