@@ -217,7 +217,7 @@ fn read_vui(bits: &mut BitReader<'_>, picture: &mut VideoParameters) -> Option<(
 }
 
 /// Reads the start of vui_parameters, which H.264 and HEVC (ISO/IEC 23008-2 E.2.1) share: sample aspect ratio,
-/// overscan, video signal type, chroma location. `None` if the bytes end before.
+/// overscan, video signal type, chroma location. `None` if the bytes end before the chroma location does.
 pub(super) fn vui_signal(bits: &mut BitReader<'_>) -> Option<(Option<Ratio>, Option<ColourDescription>)> {
     let aspect = if bits.flag()? { sample_aspect_ratio(bits)? } else { None };
     if bits.flag()? {

@@ -41,7 +41,7 @@ pub fn parameters(nal: &[u8]) -> Option<CodecParameters> {
 }
 
 /// Returns sps_seq_parameter_set_id of a sequence parameter set without its NAL header and emulation prevention bytes.
-/// `None` if the bytes end before.
+/// `None` if the bytes end before the identifier does.
 pub(super) fn sequence_set_id(fields: &[u8]) -> Option<u32> {
     let mut bits = BitReader::new(fields);
     bits.skip(4)?;

@@ -20,7 +20,7 @@ const TOLERANCE: u8 = 5;
 /// How far from neutral the mean of a chroma plane of black may be. Blue of BT.709 has the luma of black.
 const NEUTRAL: f64 = 12.0;
 
-/// Judges a picture. `None` if it is neither black nor of one colour nor colour bars.
+/// Returns which kind of flat picture it is: black, one colour or colour bars. `None` for any other picture.
 pub(super) fn judge(picture: &Planes<'_>, small: &Small) -> Option<Flat> {
     let chroma = || picture.chroma.map(|plane| Chroma::of(plane, picture.chroma_width()));
     if is_black(small, picture.header) && chroma().iter().all(Chroma::is_neutral) {

@@ -22,7 +22,7 @@ impl ByteRange {
 /// Ranges of samples and of media data of one movie fragment.
 #[derive(Debug, Default)]
 pub(super) struct SamplePlaces {
-    /// Track and range of samples that lie one behind the other.
+    /// track_ID and byte range of each run of samples without a gap between them.
     samples: Vec<(u32, ByteRange)>,
     /// Payload of each `mdat`.
     media: Vec<ByteRange>,

@@ -207,7 +207,7 @@ pub(in crate::origin) enum Effect {
     MpdWithout(&'static str),
     /// The MPD element has these attributes in addition.
     MpdAttributes(&'static str),
-    /// The MPD has these elements in addition, after its last Period.
+    /// The MPD has this XML text, of whole elements, after its last Period.
     MpdPeriodAdded(&'static str),
     /// Each AdaptationSet of video has this element in addition, as its first one.
     MpdVideoProperty(&'static str),
